@@ -1,0 +1,45 @@
+# Every target does its own set-up: nothing but Python 3.11, gcc and make is needed.
+PYTHON ?= python3
+LOCK ?= requirements/tfx-1.16.txt
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CONFIG ?= configs/xmarket.yaml
+DAY ?= 2019-01-01
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-fast check lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Make .venv from the lock file
+
+$(READY): $(LOCK) setup.py pyproject.toml
+	@echo "Setting up $(VENV) from $(LOCK) (about a minute, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' $(LOCK))"
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python $(LOCK)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(READY) ## Run the main job: E-CDCTR on the shipped logs, compared with its parts
+	$(BIN)/crossctr import $(CONFIG)
+	$(BIN)/crossctr run $(CONFIG) --day $(DAY) --compare
+
+check: $(READY) ## Lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check ## Everything: lint, types, unit tests, TFX runs on small real rows
+	$(BIN)/python -m pytest --durations=10
+
+test-fast: check ## The part that takes under two minutes
+	$(BIN)/python -m pytest -m "not slow"
+
+lock: $(READY) ## Resolve requirements/tfx-1.16.in anew
+	$(BIN)/uv pip compile --quiet --python $(BIN)/python --no-header --no-annotate requirements/tfx-1.16.in --output-file $(LOCK)
+
+clean: ## Remove what runs wrote (runs/); .venv stays
+	rm -rf runs

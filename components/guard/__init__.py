@@ -1,0 +1,1 @@
+"""The Guard: an anomaly stops the block before anything trains on it."""

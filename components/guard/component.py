@@ -1,0 +1,50 @@
+"""Component spec of Guard."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.dsl.components.base import base_component
+from tfx.dsl.components.base import executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter
+from tfx.types.component_spec import ExecutionParameter
+
+from components import artifacts
+from components.guard import executor
+
+
+class GuardSpec(types.ComponentSpec):
+    """ExampleValidator's anomalies in, the word to go on out."""
+
+    PARAMETERS = {
+        "first_day": ExecutionParameter(type=int),
+        "last_day": ExecutionParameter(type=int),
+    }
+    INPUTS = {"anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies)}
+    OUTPUTS = {"report": ChannelParameter(type=artifacts.GuardReport)}
+
+
+class Guard(base_component.BaseComponent):
+    """Stops a block of days with anomalies; TFX's ExampleValidator only marks them."""
+
+    SPEC_CLASS = GuardSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self, *, anomalies: types.BaseChannel, first_day: int, last_day: int
+    ) -> None:
+        """Declares the component.
+
+        Args:
+            anomalies: ExampleValidator's output.
+            first_day: First day of the block.
+            last_day: Last day of the block.
+        """
+        super().__init__(
+            GuardSpec(
+                anomalies=anomalies,
+                first_day=first_day,
+                last_day=last_day,
+                report=types.Channel(type=artifacts.GuardReport),
+            )
+        )

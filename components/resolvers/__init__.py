@@ -1,0 +1,1 @@
+"""Selects upstream artifacts by what they were made from, never by wall clock."""

@@ -1,0 +1,1 @@
+"""Exports a tiny pretraining model's embedding tables as one period's snapshot."""

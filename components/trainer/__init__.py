@@ -1,0 +1,1 @@
+"""TFX's Trainer with channels for the vocabulary and the embedding snapshots."""

@@ -1,0 +1,83 @@
+"""Component spec of LevelTrainer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfx import types
+from tfx.components.trainer import component as tfx_component
+from tfx.dsl.components.base import base_component
+from tfx.dsl.components.base import executor_spec
+from tfx.proto import trainer_pb2
+from tfx.types import standard_artifacts
+from tfx.types import standard_component_specs
+from tfx.types.component_spec import ChannelParameter
+from tfx.utils import json_utils
+
+from components import artifacts
+from components.trainer import executor
+
+
+class LevelTrainerSpec(standard_component_specs.TrainerSpec):
+    """TFX's spec and what a level reads from other levels."""
+
+    INPUTS = {
+        **standard_component_specs.TrainerSpec.INPUTS,
+        "vocabulary": ChannelParameter(type=artifacts.Vocabulary),
+        "snapshots": ChannelParameter(type=artifacts.EmbeddingSnapshot, optional=True),
+    }
+
+
+class LevelTrainer(tfx_component.Trainer):
+    """Trains one level: TPM, CPM or the target's CTR model.
+
+    `base_model` is the model it warm-starts from, `snapshots` the TPM periods it reads;
+    both come through channels, so that lineage shows them.
+    """
+
+    SPEC_CLASS = LevelTrainerSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        examples: types.BaseChannel,
+        transform_graph: types.BaseChannel,
+        vocabulary: types.BaseChannel,
+        base_model: types.BaseChannel | None,
+        snapshots: types.BaseChannel | None,
+        domains: tuple[str, ...],
+        settings: Mapping[str, Any],
+        fingerprint: str,
+    ) -> None:
+        """Declares the component.
+
+        Args:
+            examples: Transformed Examples of every block that overlaps the window.
+            transform_graph: The newest block's, for serving.
+            vocabulary: The newest vocabulary before the run's day.
+            base_model: Model to warm-start from, if any.
+            snapshots: TPM periods to read, newest first, if any.
+            domains: Splits to train on.
+            settings: The fields of `LevelInputs` that are no path.
+            fingerprint: Hash of everything the model is made from.
+        """
+        spec = LevelTrainerSpec(
+            examples=examples,
+            transform_graph=transform_graph,
+            vocabulary=vocabulary,
+            base_model=base_model,
+            snapshots=snapshots,
+            train_args=trainer_pb2.TrainArgs(splits=list(domains)),
+            # Trainer wants an evaluation split; a level never looks at one.
+            eval_args=trainer_pb2.EvalArgs(splits=list(domains)),
+            run_fn="components.trainer.executor.run_fn",
+            custom_config=json_utils.dumps(
+                {"settings": dict(settings), "fingerprint": fingerprint}
+            ),
+            model=types.Channel(type=standard_artifacts.Model),
+            model_run=types.Channel(type=standard_artifacts.ModelRun),
+        )
+        # TFX's constructor would build its own spec, without the added channels.
+        base_component.BaseComponent.__init__(self, spec=spec)

@@ -1,0 +1,1 @@
+"""Raw Examples to embedding rows, once, in columns; the same graph serves."""

@@ -1,0 +1,114 @@
+"""The preprocessing function: raw features to rows of embedding tables.
+
+Every transform is stateless or reads a frozen vocabulary, so that day N and day N + 1
+mean the same and no pass over the data is needed before the transforming one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components.vocabulary.files import ids_path
+from models.features import DAY
+from models.features import FIRST_OOV_ROW
+from models.features import LABEL
+from models.features import MISSING_ROW
+from models.features import PADDING_ROW
+from models.features import Feature
+from models.features import FeatureTable
+from models.features import IdSpace
+
+
+def preprocessing_fn(
+    inputs: dict[str, Any], custom_config: dict[str, Any]
+) -> dict[str, Any]:
+    """Encodes every feature of the table as int64 rows.
+
+    Args:
+        inputs: Raw features, SparseTensors of shape (B, any).
+        custom_config: `features`, JSON of the FeatureTable, and `vocabulary_uri`, the
+            Vocabulary artifact's folder.
+
+    Returns:
+        Per feature a tensor of shape (B,), or (B, max_length) for lists; and, where
+        the inputs have them, `label` and `day` of shape (B,).
+    """
+    features = FeatureTable.from_json(custom_config["features"])
+    outputs = {}
+    for feature in features.features:
+        raw = inputs[feature.name]
+        if feature.kind == "ids":
+            outputs[feature.name] = _encode_lists(raw, feature, features, custom_config)
+        elif feature.kind == "id":
+            rows = _encode_ids(
+                _scalar(raw, ""), feature, features, custom_config, MISSING_ROW
+            )
+            outputs[feature.name] = rows
+        elif feature.kind == "count":
+            outputs[feature.name] = encode_counts(_scalar(raw, -1), feature.buckets)
+        else:
+            outputs[feature.name] = encode_rates(_scalar(raw, -1.0), feature.buckets)
+    for name in (LABEL, DAY):
+        if name in inputs:
+            outputs[name] = _scalar(inputs[name], -1)
+    return outputs
+
+
+def _scalar(raw: tf.SparseTensor, missing: Any) -> tf.Tensor:
+    """Returns the first value of each row, `missing` where there is none: (B,)."""
+    first = tf.sparse.slice(raw, [0, 0], [raw.dense_shape[0], 1])
+    dense = tft.sparse_tensor_to_dense_with_shape(first, [None, 1], missing)
+    return tf.squeeze(dense, axis=1)
+
+
+def _encode_lists(
+    raw: tf.SparseTensor,
+    feature: Feature,
+    features: FeatureTable,
+    custom_config: dict[str, Any],
+) -> tf.Tensor:
+    length = feature.max_length
+    kept = tf.sparse.slice(raw, [0, 0], [raw.dense_shape[0], length])
+    dense = tft.sparse_tensor_to_dense_with_shape(kept, [None, length], "")
+    return _encode_ids(dense, feature, features, custom_config, PADDING_ROW)
+
+
+def _encode_ids(
+    ids: tf.Tensor,
+    feature: Feature,
+    features: FeatureTable,
+    custom_config: dict[str, Any],
+    empty_row: int,
+) -> tf.Tensor:
+    space: IdSpace = features.vocabularies[feature.table]
+    path = ids_path(custom_config["vocabulary_uri"], feature.table)
+    position = tft.apply_vocabulary(
+        ids, tf.constant(str(path)), default_value=-1, name=f"{feature.name}_rows"
+    )
+    bucket = tf.strings.to_hash_bucket_fast(ids, space.oov_buckets)
+    rows = tf.where(
+        position >= 0, position + space.first_id_row, bucket + FIRST_OOV_ROW
+    )
+    return tf.where(tf.equal(ids, ""), tf.constant(empty_row, tf.int64), rows)
+
+
+def encode_counts(counts: tf.Tensor, buckets: int) -> tf.Tensor:
+    """Returns row `2 + floor(log2(1 + count))`, at most `buckets` values; (B,)."""
+    # The offset keeps powers of two in their own bucket whatever log() rounds to.
+    powers = tf.math.log(tf.cast(counts, tf.float64) + 1.0) / tf.math.log(
+        tf.constant(2.0, tf.float64)
+    )
+    bucket = tf.cast(tf.floor(powers + 1e-9), tf.int64)
+    rows = tf.minimum(bucket, buckets - 1) + FIRST_OOV_ROW
+    return tf.where(counts < 0, tf.constant(MISSING_ROW, tf.int64), rows)
+
+
+def encode_rates(rates: tf.Tensor, buckets: int) -> tf.Tensor:
+    """Returns row `2 + floor(rate * buckets)`, at most `buckets` values; (B,)."""
+    known = rates >= 0  # false for NaN too
+    bucket = tf.cast(tf.where(known, rates, 0.0) * buckets, tf.int64)
+    rows = tf.clip_by_value(bucket, 0, buckets - 1) + FIRST_OOV_ROW
+    return tf.where(known, rows, tf.constant(MISSING_ROW, tf.int64))

@@ -1,0 +1,1 @@
+"""Append-only vocabularies: yesterday's ids keep their rows, new ones follow."""

@@ -1,0 +1,142 @@
+"""Counts a block's ids with Beam and appends the new ones to yesterday's vocabulary."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tfx import types
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import artifact_utils
+
+from components.artifacts import stamp
+from components.vocabulary.files import SUMMARY_FILE
+from components.vocabulary.files import read_summary
+from components.vocabulary.files import read_vocabulary
+from components.vocabulary.files import summarise
+from components.vocabulary.files import write_vocabulary
+from components.vocabulary.logic import COUNTS_SCHEMA
+from components.vocabulary.logic import count_ids
+from components.vocabulary.logic import counted_features
+from components.vocabulary.logic import grow
+from components.vocabulary.logic import merge_counts
+from models.features import DAY
+from models.features import FeatureTable
+
+_BATCH_ROWS = 262_144
+
+_progress = logging.getLogger("crossctr.progress")
+
+
+class CountIds(beam.DoFn):
+    """Counts one shard's ids, per id space."""
+
+    def __init__(self, columns: dict[str, list[str]]) -> None:
+        self._columns = columns
+
+    def process(self, path: str) -> Iterator[tuple[str, pa.Table]]:
+        """Yields (space, counts) for the Parquet shard at `path`."""
+        names = sorted({DAY, *(n for names in self._columns.values() for n in names)})
+        counts: dict[str, list[pa.Table]] = {space: [] for space in self._columns}
+        for batch in pq.ParquetFile(path).iter_batches(_BATCH_ROWS, columns=names):
+            table = pa.Table.from_batches([batch])
+            for space, columns in self._columns.items():
+                counts[space].append(count_ids(table, columns))
+        for space, parts in counts.items():
+            yield space, merge_counts(parts)
+
+
+class MergeCounts(beam.CombineFn):
+    """Adds the shards' counts up."""
+
+    def create_accumulator(self) -> pa.Table:
+        """Returns the empty count."""
+        return COUNTS_SCHEMA.empty_table()
+
+    def add_input(self, accumulator: pa.Table, counts: pa.Table) -> pa.Table:
+        """Returns the sum of both."""
+        return merge_counts([accumulator, counts])
+
+    def merge_accumulators(self, accumulators: Iterable[pa.Table]) -> pa.Table:
+        """Returns the sum of all."""
+        return merge_counts(list(accumulators))
+
+    def extract_output(self, accumulator: pa.Table) -> pa.Table:
+        """Returns the counts."""
+        return accumulator
+
+
+def _write_counts(item: tuple[str, pa.Table], folder: str) -> None:
+    space, counts = item
+    pq.write_table(counts, Path(folder) / f"{space}.counts.parquet")
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Executor of `Vocabulary`."""
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the vocabulary as of the block's last day."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(input_dict["examples"])
+        output = artifact_utils.get_single_instance(output_dict["vocabulary"])
+        previous = input_dict.get("previous") or []
+        features = FeatureTable.from_json(exec_properties["features"])
+        folder = Path(output.uri)
+        folder.mkdir(parents=True, exist_ok=True)
+        spaces = sorted(features.vocabularies)
+        columns = {space: counted_features(features, space) for space in spaces}
+        shards = [
+            str(path) for path in sorted(Path(examples.uri).glob("Split-*/*.parquet"))
+        ]
+        with self._make_beam_pipeline() as pipeline:
+            _ = (
+                pipeline
+                | "Shards" >> beam.Create(shards)
+                | "SpreadShards" >> beam.Reshuffle()
+                | "CountIds" >> beam.ParDo(CountIds(columns))
+                | "MergeCounts" >> beam.CombinePerKey(MergeCounts())
+                | "WriteCounts" >> beam.Map(_write_counts, str(folder))
+            )
+        parent = previous[0].uri if previous else None
+        parents = read_summary(parent) if parent else {}
+        summary = {}
+        for space in spaces:
+            counts_path = folder / f"{space}.counts.parquet"
+            before = read_vocabulary(parent or folder / "none", space)
+            growth = grow(
+                before, pq.read_table(counts_path), features.vocabularies[space]
+            )
+            counts_path.unlink()
+            content_hash = write_vocabulary(folder, space, growth.vocabulary)
+            summary[space] = summarise(
+                growth,
+                features.vocabularies[space],
+                content_hash,
+                parents.get(space, {}).get("hash"),
+            )
+            full = f", {growth.refused:,} refused, raise its capacity"
+            _progress.info(
+                f"{space}: {summary[space]['ids']:,} ids (+{growth.new:,}), "
+                f"{summary[space]['fill']:.0%} full{full if growth.refused else ''}"
+            )
+        text = json.dumps(summary, indent=1, sort_keys=True)
+        (folder / SUMMARY_FILE).write_text(text, encoding="utf-8")
+        stamp(
+            output,
+            first_day=examples.get_int_custom_property("first_day"),
+            last_day=examples.get_int_custom_property("last_day"),
+            fingerprint=exec_properties["fingerprint"],
+            num_rows=examples.get_int_custom_property("num_rows"),
+        )

@@ -1,0 +1,184 @@
+"""Counting ids and growing a vocabulary: pure functions over Arrow columns.
+
+Laws (tested): a row never moves and is never reused; the order of rows within a day
+does not matter; a block of many days grows the same vocabulary as its days one by one;
+a full vocabulary leaves new ids to the out-of-vocabulary buckets and counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models.features import DAY
+from models.features import FeatureTable
+from models.features import IdSpace
+
+COUNTS_SCHEMA = pa.schema(
+    [("id", pa.large_binary()), ("day", pa.int64()), ("impressions", pa.int64())]
+)
+PENDING_SCHEMA = pa.schema([("id", pa.large_binary()), ("impressions", pa.int64())])
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """One id space at one day.
+
+    Attributes:
+        ids: Ids in row order; the first has row `IdSpace.first_id_row`.
+        pending: Ids that have not reached `min_count` yet, with their impressions.
+    """
+
+    ids: pa.Array
+    pending: pa.Table
+
+    @classmethod
+    def empty(cls) -> Vocabulary:
+        """Returns the vocabulary before the first day."""
+        return cls(pa.array([], pa.large_binary()), PENDING_SCHEMA.empty_table())
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What one block of days added to a vocabulary.
+
+    Attributes:
+        vocabulary: The grown vocabulary.
+        new: Ids that got a row.
+        refused: Ids that reached `min_count` and found the table full.
+        unusable: Ids with a line break, which a vocabulary file cannot hold.
+    """
+
+    vocabulary: Vocabulary
+    new: int
+    refused: int
+    unusable: int
+
+
+def counted_features(features: FeatureTable, space: str) -> list[str]:
+    """Returns the features whose ids count as impressions of `space`.
+
+    A list repeats ids that were counted when they were shown themselves, so lists only
+    count in a space that has no other feature.
+    """
+    of_space = [f for f in features.features if f.vocabulary == space]
+    single = [feature.name for feature in of_space if feature.kind == "id"]
+    return single or [feature.name for feature in of_space]
+
+
+def count_ids(examples: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Counts the ids of the columns `names` by day.
+
+    Args:
+        examples: Raw Examples; list columns, with the column `day`.
+        names: Columns of ids.
+
+    Returns:
+        Table of `COUNTS_SCHEMA`, one row per id and day.
+    """
+    parts = []
+    days = pc.list_flatten(examples.column(DAY).combine_chunks())
+    for name in names:
+        lists = examples.column(name).combine_chunks()
+        rows = pc.list_parent_indices(lists)
+        ids = pc.list_flatten(lists).cast(pa.large_binary())
+        impressions = pa.array(np.ones(len(ids), np.int64))
+        parts.append(
+            pa.table([ids, days.take(rows), impressions], schema=COUNTS_SCHEMA)
+        )
+    return merge_counts(parts)
+
+
+def merge_counts(parts: Sequence[pa.Table]) -> pa.Table:
+    """Adds tables of `COUNTS_SCHEMA` up; the order of `parts` does not matter."""
+    if not parts:
+        return COUNTS_SCHEMA.empty_table()
+    table = pa.concat_tables(parts)
+    # Arrow 10 cannot group by large_binary; binary holds 2 GiB of ids per chunk.
+    table = table.set_column(0, "id", table.column("id").cast(pa.binary()))
+    summed = table.group_by(["id", "day"]).aggregate([("impressions", "sum")])
+    columns = summed.select(["id", "day", "impressions_sum"])
+    return columns.rename_columns(COUNTS_SCHEMA.names).cast(COUNTS_SCHEMA)
+
+
+def grow(previous: Vocabulary, counts: pa.Table, space: IdSpace) -> Growth:
+    """Appends the ids that reached `min_count` to `previous`.
+
+    New ids are ordered by the day on which they reached `min_count`, then by their
+    bytes, so the result depends on what was logged when, not on file order and not on
+    how the days were cut into blocks.
+
+    Args:
+        previous: The vocabulary as of the day before the block.
+        counts: Impressions by id and day of the block, `COUNTS_SCHEMA`.
+        space: Capacity and `min_count`.
+
+    Returns:
+        The grown vocabulary and what was added.
+    """
+    known = pc.is_in(counts.column("id"), value_set=previous.ids)
+    counts = counts.filter(pc.invert(known))
+    usable = pc.invert(pc.match_substring_regex(counts.column("id"), r"[\r\n]"))
+    unusable = len(pc.unique(counts.column("id").filter(pc.invert(usable))))
+    counts = counts.filter(usable)
+
+    # What is pending counts as shown before the block's first day.
+    before = np.iinfo(np.int64).min
+    pending = previous.pending
+    past = pa.table(
+        [
+            pending.column("id"),
+            pa.array(np.full(len(pending), before)),
+            pending.column("impressions"),
+        ],
+        schema=COUNTS_SCHEMA,
+    )
+    table = pa.concat_tables([past, counts])
+    table = table.take(
+        pc.sort_indices(table, sort_keys=[("id", "ascending"), ("day", "ascending")])
+    ).combine_chunks()
+    if len(table) == 0:
+        kept = Vocabulary(previous.ids, PENDING_SCHEMA.empty_table())
+        return Growth(kept, 0, 0, unusable)
+
+    ids = table.column("id")
+    changes = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))
+    starts = np.flatnonzero(np.concatenate([[True], changes.to_numpy()]))
+    lengths = np.diff(np.append(starts, len(table)))
+    shown = table.column("impressions").to_numpy()
+    running = np.cumsum(shown)
+    base = np.repeat(running[starts] - shown[starts], lengths)
+    total = running - base  # impressions of the row's id up to the row's day
+
+    reached = total >= space.min_count
+    group = np.repeat(np.arange(len(starts)), lengths)
+    admitted, first = np.unique(group[reached], return_index=True)
+    admitted_row = np.flatnonzero(reached)[first]
+    admission = pa.table(
+        {
+            "day": table.column("day").take(pa.array(admitted_row)),
+            "id": ids.take(pa.array(admitted_row)),
+        }
+    )
+    admission = admission.take(
+        pc.sort_indices(
+            admission, sort_keys=[("day", "ascending"), ("id", "ascending")]
+        )
+    )
+    room = max(space.capacity - len(previous.ids), 0)
+    new = admission.column("id").slice(0, room)
+    still = np.setdiff1d(np.arange(len(starts)), admitted, assume_unique=True)
+    last = starts + lengths - 1
+    waiting = pa.table(
+        [ids.take(pa.array(starts[still])), pa.array(total[last[still]])],
+        schema=PENDING_SCHEMA,
+    )
+    all_ids = pa.chunked_array(
+        [previous.ids, *new.cast(pa.large_binary()).chunks], pa.large_binary()
+    ).combine_chunks()
+    grown = Vocabulary(all_ids, waiting)
+    return Growth(grown, len(new), len(admission) - len(new), unusable)

@@ -1,0 +1,1 @@
+"""What runs when: configuration, calendar, graphs, runner and command line."""

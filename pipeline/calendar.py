@@ -1,0 +1,54 @@
+"""Clocks and windows: pure arithmetic, no I/O.
+
+Whatever runs for day D reads rows and artifacts of days < D only; the target's rows
+from D on are its evaluation set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models.days import DayRange
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When a level trains and on which days.
+
+    Attributes:
+        every: Days between two runs.
+        window: Days of rows a run trains on, ending the day before the run's day.
+        anchor: A day on which the clock ticks.
+    """
+
+    every: int
+    window: int
+    anchor: int = 0
+
+    def tick(self, day: int) -> int:
+        """Returns the newest run day that is not after `day`.
+
+        Example:
+            >>> Clock(every=7, window=30, anchor=3).tick(16)
+            10
+        """
+        return self.anchor + (day - self.anchor) // self.every * self.every
+
+    def ticks(self, day: int, count: int) -> list[int]:
+        """Returns the newest `count` run days that are not after `day`, newest first.
+
+        Example:
+            >>> Clock(every=30, window=180).ticks(100, 3)
+            [90, 60, 30]
+        """
+        newest = self.tick(day)
+        return [newest - i * self.every for i in range(count)]
+
+    def window_of(self, run_day: int) -> DayRange:
+        """Returns the days that the run of `run_day` trains on.
+
+        Example:
+            >>> Clock(every=1, window=3).window_of(10)
+            DayRange(first=7, last=9)
+        """
+        return DayRange(run_day - self.window, run_day - 1)

@@ -1,0 +1,223 @@
+"""The command line: `crossctr <command> CONFIG`."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from models.days import to_date
+from models.days import to_day
+from models.errors import ConfigError
+from models.errors import CrossctrError
+from models.features import describe
+from pipeline.config import Config
+from pipeline.config import load_config
+from pipeline.console import duration
+from pipeline.job import UnexpectedError
+from pipeline.job import planner_for
+from pipeline.job import run_steps
+from pipeline.results import target_result
+from pipeline.store import Store
+from pipeline.tables import comparison
+from pipeline.tables import plan_table
+from pipeline.tables import result_table
+from pipeline.tables import warm_start_table
+
+_CONFIG = click.argument(
+    "config_path", metavar="CONFIG", type=click.Path(path_type=Path)
+)
+
+
+class _Day(click.ParamType):  # type: ignore[type-arg]
+    """A date, given as YYYY-MM-DD, converted to days since 1970-01-01."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Returns the day of `value`."""
+        if isinstance(value, int):
+            return value
+        try:
+            return to_day(datetime.date.fromisoformat(str(value)))
+        except ValueError:
+            self.fail(f"{value!r} is no date; expected YYYY-MM-DD", param, ctx)
+
+
+class _Group(click.Group):
+    """Prints this project's errors as one line and exits with 2."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except CrossctrError as error:
+            text = " ".join(str(error).split())
+            click.echo(f"{error.headline}: {text}", err=True)
+            sys.exit(1 if isinstance(error, UnexpectedError) else 2)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Daily CTR training that learns a sparse target domain from rich source domains.
+
+    CONFIG is a YAML file such as configs/xmarket.yaml.
+    """
+    # tensorflow_transform sets it too, but only if it is imported first.
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+
+@main.command()
+@_CONFIG
+def validate(config_path: Path) -> None:
+    """Check a configuration; nothing runs and nothing is written."""
+    config = load_config(config_path)
+    sources = ", ".join(config.sources)
+    click.echo(f"{config_path} is valid: {sources} -> {config.target}")
+
+
+@main.command()
+@_CONFIG
+def show(config_path: Path) -> None:
+    """Print every key of a configuration with its value, and the feature table."""
+    config = load_config(config_path)
+    console = _console()
+    console.print_json(config.model_dump_json(by_alias=True))
+    table = Table(title="Features", title_justify="left")
+    rows = describe(config.table)
+    for column in rows[0]:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    console.print(table)
+
+
+@main.command(name="import")
+@_CONFIG
+def import_command(config_path: Path) -> None:
+    """Turn shipped data into dated logs with point-in-time features."""
+    config = load_config(config_path)
+    _import_logs(config, _console())
+
+
+@main.command()
+@_CONFIG
+@click.option("--day", type=_Day(), required=True, help="The run's day.")
+@click.option("--strategy", "-s", multiple=True, help="Default: the configuration's.")
+@click.option("--compare", is_flag=True, help="All entries of `strategies`.")
+def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
+    """Print what `run` would do, on which rows and artifacts; nothing runs."""
+    config = load_config(config_path)
+    strategies = _strategies(config, strategy, compare)
+    steps = planner_for(config).run(day, strategies)
+    _console().print(plan_table(steps))
+
+
+@main.command()
+@_CONFIG
+@click.option("--to", "last_day", type=_Day(), required=True, help="Last day ingested.")
+def ingest(config_path: Path, last_day: int) -> None:
+    """Ingest all days of logs up to a day that are not ingested yet."""
+    config = load_config(config_path)
+    if last_day < config.first:
+        raise ConfigError(
+            f"--to {to_date(last_day)} is before first_day {config.first_day}; "
+            "choose a later day"
+        )
+    run_steps(config, planner_for(config).ingest(last_day), _console())
+
+
+@main.command()
+@_CONFIG
+@click.option("--day", type=_Day(), required=True, help="The run's day D.")
+@click.option("--strategy", "-s", multiple=True, help="Default: the configuration's.")
+@click.option("--compare", is_flag=True, help="All entries of `strategies`.")
+def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
+    """Run all levels that are due on a day, judge the target model and publish it.
+
+    Trains on rows before the day, evaluates on the target's rows of the day and the
+    `evaluation_days` from it on. What is done already is reused.
+    """
+    config = load_config(config_path)
+    console = _console()
+    strategies = _strategies(config, strategy, compare)
+    steps = planner_for(config).run(day, strategies)
+    console.print(
+        f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
+        f"day {to_date(day)}, {', '.join(strategies)}; {len(steps)} steps"
+    )
+    run_steps(config, steps, console)
+    store = Store(config.root)
+    results = [target_result(store, step) for step in steps if step.kind == "target"]
+    console.print(result_table(results, config.target))
+    verdict = comparison(results, config.strategy)
+    if verdict:
+        console.print(verdict)
+    for result in results:
+        table = warm_start_table(result)
+        if result.strategy == config.strategy and table is not None:
+            console.print(table)
+    for result in results:
+        if result.published:
+            console.print(f"Published SavedModel: {result.published}", soft_wrap=True)
+        elif result.strategy == config.strategy:
+            reasons = "; ".join(result.decision["reasons"])
+            console.print(f"Not published: {escape(reasons)}", soft_wrap=True)
+
+
+def _import_logs(config: Config, console: Console) -> None:
+    from pipeline.importer import import_logs
+
+    if config.imports is None:
+        raise ConfigError(
+            "the configuration has no `import` section; logs that exist already need "
+            "no import, so go on with `crossctr run`"
+        )
+    lists = [f.max_length for f in config.features if f.kind == "ids"]
+    with console.status("importing") as status:
+        report = import_logs(
+            config.imports.data,
+            config.logs,
+            config.domains,
+            config.first_day,
+            config.imports.last_day,
+            click_at_least=config.imports.click_at_least,
+            recent_items=max(lists, default=1),
+            on_progress=lambda domain, rows: status.update(f"{domain}: {rows:,} rows"),
+        )
+    for domain in report.domains:
+        console.print(
+            f"{domain.domain}: {domain.written_rows:,} of {domain.read_rows:,} rows in "
+            f"{domain.num_files:,} daily files, {domain.outside_rows:,} outside the "
+            f"days{' (reused)' if domain.reused else ''}"
+        )
+    console.print(
+        f"Logs are in {config.logs} ({duration(report.seconds)})", soft_wrap=True
+    )
+
+
+def _strategies(config: Config, chosen: Sequence[str], compare: bool) -> list[str]:
+    if compare:
+        return list(config.strategies)
+    for name in chosen:
+        if name not in config.strategies:
+            raise ConfigError(
+                f"strategy {name!r} is not in the configuration; expected one of "
+                f"{', '.join(config.strategies)}"
+            )
+    return list(chosen) or [config.strategy]
+
+
+def _console() -> Console:
+    console = Console()
+    # A pipe or a log file has no width of its own; tables need one.
+    return console if console.is_terminal else Console(width=160)

@@ -1,0 +1,389 @@
+"""The configuration: one YAML per data set, typed, checked before anything runs."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import re
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from pydantic import Field
+from pydantic import ValidationError
+from pydantic import field_validator
+from pydantic import model_validator
+
+from components.gate.logic import GateThresholds
+from components.log_example_gen.logic import DomainLog
+from components.log_example_gen.logic import parse_label_rule
+from models.days import to_day
+from models.errors import ConfigError
+from models.features import Feature
+from models.features import FeatureTable
+from models.features import IdSpace
+from models.features import StrictModel
+from models.settings import NetworkConfig
+from models.settings import TrainingConfig
+from pipeline.calendar import Clock
+
+STRATEGIES = ("ecdctr", "target_only")
+
+
+class ImportConfig(StrictModel):
+    """Where the shipped data lies and which days of it become dated logs.
+
+    Attributes:
+        data: Folder of `<domain>.parquet`.
+        click_at_least: Rating from which on a review counts as a click in the
+            aggregates.
+        last_day: Last day written to the logs. The first is the pipeline's `first_day`;
+            earlier rows still count in the point-in-time aggregates.
+    """
+
+    data: Path
+    click_at_least: int = 4
+    last_day: datetime.date
+
+
+class LevelConfig(StrictModel):
+    """Clock of one level.
+
+    Attributes:
+        every_days: Days between two trainings.
+        window_days: Days of rows one training reads, ending the day before it.
+        training: Training settings of this level where they differ from the general
+            ones.
+    """
+
+    every_days: int = Field(gt=0)
+    window_days: int = Field(gt=0)
+    training: TrainingConfig | None = None
+
+    def clock(self, anchor: int) -> Clock:
+        """Returns the level's clock, ticking on day `anchor`."""
+        return Clock(every=self.every_days, window=self.window_days, anchor=anchor)
+
+
+class TpmConfig(LevelConfig):
+    """Tiny pretraining model; E-CDCTR: monthly, on half a year of source rows.
+
+    Attributes:
+        snapshots: Newest periods whose embeddings stay in use; E-CDCTR: M = 3.
+    """
+
+    every_days: int = Field(default=30, gt=0)
+    window_days: int = Field(default=180, gt=0)
+    snapshots: int = Field(default=3, ge=0)
+
+
+class CpmConfig(LevelConfig):
+    """Complete pretraining model; E-CDCTR: weekly, on a month of source rows."""
+
+    every_days: int = Field(default=7, gt=0)
+    window_days: int = Field(default=30, gt=0)
+
+
+class TargetConfig(LevelConfig):
+    """The target's CTR model; E-CDCTR: daily, on dozens of days of target rows."""
+
+    every_days: int = Field(default=1, gt=0)
+    window_days: int = Field(default=45, gt=0)
+
+
+class LevelsConfig(StrictModel):
+    """The three levels, each with its own clock."""
+
+    tpm: TpmConfig = TpmConfig()
+    cpm: CpmConfig = CpmConfig()
+    target: TargetConfig = TargetConfig()
+
+
+class StrategyConfig(StrictModel):
+    """How the target level uses the sources; a variant differs in single keys.
+
+    Attributes:
+        kind: The strategy; defaults to the entry's own name.
+        snapshots: TPM periods to read; defaults to the TPM level's number. 0 is the
+            ablation without TPM.
+        warm_start: Whether the target starts from CPM; false is the ablation without
+            CPM.
+        load_batch_norm: Whether CPM's BatchNorm is loaded too. False, as E-CDCTR
+            re-initialises it: the target's activations are distributed differently.
+    """
+
+    kind: str = ""
+    snapshots: int | None = Field(default=None, ge=0)
+    warm_start: bool = True
+    load_batch_norm: bool = False
+
+
+class ServingConfig(StrictModel):
+    """Where published models go: `<directory>/<name>/<version>/`."""
+
+    directory: Path
+
+
+class Config(StrictModel):
+    """One data set's pipeline.
+
+    Attributes:
+        name: Name of the pipeline and of the published model.
+        root: Folder for everything a run writes (artifacts, metadata, log files).
+        logs: Dated logs, `<domain>/date=YYYY-MM-DD/*.parquet`.
+        schema: TFMD schema of the raw features (text format).
+        first_day: First day of logs the pipeline knows; windows that reach further back
+            start here. Blocks of days follow each other from this day on.
+        target: The domain whose CTR model is served.
+        sources: The domains it learns from.
+        columns: Canonical feature to log column. A domain with columns of its own
+            names them in `domain_columns`.
+        domain_columns: Overrides of `columns` by domain.
+        label: Rule that makes the 0/1 label of a log row, such as `rating >= 4`.
+        max_bad_share: Share of rows that may be quarantined before a block fails;
+            one percent is far above what healthy logs show and far below a broken day.
+        anchor_day: A day on which every clock ticks; the epoch unless the data's own
+            calendar suggests another.
+        evaluation_days: Days after the run's day on whose target rows a model is
+            judged; one, so that every row is judged first and trained on later.
+        strategy: The strategy whose model is published.
+        strategies: Strategies and variants to choose from and to compare.
+        beam_args: Further flags for Beam pipelines.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
+    root: Path
+    logs: Path
+    schema_path: Path = Field(alias="schema")
+    imports: ImportConfig | None = Field(default=None, alias="import")
+    first_day: datetime.date
+    target: str
+    sources: tuple[str, ...] = Field(min_length=1)
+    columns: dict[str, str]
+    domain_columns: dict[str, dict[str, str]] = Field(default_factory=dict)
+    label: str
+    max_bad_share: float = Field(default=0.01, ge=0, le=1)
+    vocabularies: dict[str, IdSpace]
+    features: tuple[Feature, ...] = Field(min_length=1)
+    anchor_day: datetime.date = datetime.date(1970, 1, 1)
+    levels: LevelsConfig = LevelsConfig()
+    evaluation_days: int = Field(default=1, gt=0)
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingConfig = TrainingConfig()
+    strategy: str = "ecdctr"
+    strategies: dict[str, StrategyConfig] = Field(
+        default_factory=lambda: {
+            "ecdctr": StrategyConfig(),
+            "target_only": StrategyConfig(),
+        }
+    )
+    gate: GateThresholds = GateThresholds()
+    serving: ServingConfig
+    beam_args: tuple[str, ...] = ()
+
+    @field_validator("label")
+    @classmethod
+    def _check_label(cls, rule: str) -> str:
+        parse_label_rule(rule)
+        return rule
+
+    @model_validator(mode="after")
+    def _check_references(self) -> Config:
+        table = FeatureTable(features=self.features, vocabularies=self.vocabularies)
+        if self.target in self.sources:
+            raise ValueError(
+                f"target {self.target!r} is also listed in sources; a domain is one "
+                "or the other"
+            )
+        if self.imports is not None and self.imports.last_day < self.first_day:
+            raise ValueError(
+                f"import.last_day {self.imports.last_day} is before first_day "
+                f"{self.first_day}; swap them"
+            )
+        names = [feature.name for feature in table.features]
+        for domain, columns in {"": self.columns, **self.domain_columns}.items():
+            where = f"domain_columns.{domain}" if domain else "columns"
+            if domain:
+                _one_of(where, domain, self.domains)
+            for name in columns:
+                _one_of(f"{where}.{name}", name, names)
+        for name in names:
+            if name != "domain" and name not in self.columns:
+                raise ValueError(
+                    f"feature {name!r} has no entry in columns; add "
+                    f"`{name}: <the log's column>`"
+                )
+        _one_of("strategy", self.strategy, list(self.strategies))
+        for name, strategy in self.strategies.items():
+            _one_of(f"strategies.{name}.kind", strategy.kind or name, STRATEGIES)
+        needs_tpm = self.levels.tpm.snapshots > 0 and any(
+            self.kind_of(name) == "ecdctr" for name in self.strategies
+        )
+        if needs_tpm and not any(feature.tpm for feature in table.features):
+            raise ValueError(
+                "no feature is marked `tpm: true`, so TPM would have no input; mark "
+                "the user and item ids, or set levels.tpm.snapshots to 0"
+            )
+        return self
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """All domains, the target last."""
+        return (*self.sources, self.target)
+
+    @property
+    def table(self) -> FeatureTable:
+        """The feature table."""
+        return FeatureTable(features=self.features, vocabularies=self.vocabularies)
+
+    @property
+    def first(self) -> int:
+        """`first_day` as days since 1970-01-01."""
+        return to_day(self.first_day)
+
+    @property
+    def anchor(self) -> int:
+        """`anchor_day` as days since 1970-01-01."""
+        return to_day(self.anchor_day)
+
+    def kind_of(self, strategy: str) -> str:
+        """Returns the kind of the strategy entry `strategy`."""
+        return self.strategies[strategy].kind or strategy
+
+    def snapshots_of(self, strategy: str) -> int:
+        """Returns how many TPM periods the strategy entry `strategy` reads."""
+        if self.kind_of(strategy) != "ecdctr":
+            return 0
+        chosen = self.strategies[strategy].snapshots
+        return self.levels.tpm.snapshots if chosen is None else chosen
+
+    def training_of(self, level: str) -> TrainingConfig:
+        """Returns the training settings of `level` (`tpm`, `cpm` or `target`)."""
+        own: TrainingConfig | None = getattr(self.levels, level).training
+        return own if own is not None else self.training
+
+    def domain_log(self, domain: str) -> DomainLog:
+        """Returns how the rows of `domain` are read from its log."""
+        columns = {**self.columns, **self.domain_columns.get(domain, {})}
+        return DomainLog(
+            domain=domain,
+            folder=str(self.logs / domain),
+            columns=columns,
+            label=self.label,
+        )
+
+
+def _one_of(key: str, value: str, allowed: typing.Sequence[str]) -> None:
+    if value not in allowed:
+        raise ValueError(
+            f"{key}: {value!r} is not one of {', '.join(allowed)}"
+            f"{_closest(value, allowed)}"
+        )
+
+
+def _closest(value: str, allowed: typing.Iterable[str]) -> str:
+    match = difflib.get_close_matches(value, list(allowed), n=1)
+    return f"; did you mean {match[0]!r}?" if match else ""
+
+
+def load_config(path: Path) -> Config:
+    """Reads and checks the configuration at `path`.
+
+    Args:
+        path: YAML file; relative paths inside it are relative to its folder.
+
+    Returns:
+        The configuration with absolute paths.
+
+    Raises:
+        ConfigError: The file is missing, no YAML, or not a valid configuration. The
+            message names every offending key with its value and what is allowed.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            f"there is no file {str(path)!r}; expected a YAML configuration such as "
+            "configs/xmarket.yaml"
+        )
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        detail = re.sub(r"\s+", " ", str(error))
+        raise ConfigError(f"{path} is not valid YAML: {detail}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} holds {type(data).__name__}, expected keys: values")
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        problems = [_explain(problem) for problem in error.errors()]
+        raise ConfigError(f"{path}: " + "; ".join(problems)) from error
+    return _absolute(config, path.resolve().parent)
+
+
+def _absolute(config: Config, base: Path) -> Config:
+    """Returns `config` with its paths resolved against `base`."""
+
+    def resolve(path: Path) -> Path:
+        return (base / path).resolve()
+
+    imports = config.imports
+    if imports is not None:
+        imports = imports.model_copy(update={"data": resolve(imports.data)})
+    return config.model_copy(
+        update={
+            "root": resolve(config.root),
+            "logs": resolve(config.logs),
+            "schema_path": resolve(config.schema_path),
+            "imports": imports,
+            "serving": ServingConfig(directory=resolve(config.serving.directory)),
+        }
+    )
+
+
+def _explain(problem: Any) -> str:
+    """Returns one of pydantic's problems in this project's words."""
+    location = tuple(problem["loc"])
+    key = ".".join(str(part) for part in location)
+    if problem["type"] == "extra_forbidden":
+        allowed = _keys_at(Config, location[:-1])
+        hint = _closest(str(location[-1]), allowed)
+        return f"unknown key {key!r}{hint} (allowed: {', '.join(allowed)})"
+    if problem["type"] == "missing":
+        return f"key {key!r} is missing; add it"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if (
+        not key
+        or problem["type"] == "value_error"
+        and isinstance(problem["input"], dict)
+    ):
+        return message
+    return f"{key}: {message}; received {problem['input']!r}"
+
+
+def _keys_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
+    """Returns the keys that `model` allows at `location` inside it."""
+    for i, part in enumerate(location):
+        for name, field in model.model_fields.items():
+            if part in (name, field.alias):
+                inner = _model_in(field.annotation)
+                if inner is None:
+                    return []
+                rest = location[i + 1 :]
+                # The next part is an index or a mapping's key, not a field.
+                if rest and typing.get_origin(field.annotation) in (tuple, dict):
+                    rest = rest[1:]
+                return _keys_at(inner, rest)
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Returns the model class inside an annotation such as `tuple[Model, ...]`."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation if issubclass(annotation, BaseModel) else None
+    for argument in typing.get_args(annotation):
+        inner = _model_in(argument)
+        if inner is not None:
+            return inner
+    return None

@@ -1,0 +1,184 @@
+"""What a person sees while a run goes on, and where everything else goes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+PROGRESS_LOGGER = "crossctr.progress"
+
+
+def duration(seconds: float) -> str:
+    """Returns seconds as people say them.
+
+    Example:
+        >>> duration(7.2), duration(83)
+        ('7 s', '1:23 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d} min"
+
+
+@contextlib.contextmanager
+def quiet_libraries(log_file: Path) -> Iterator[TextIO]:
+    """Sends standard output and error of this process to `log_file`.
+
+    Redirected are the file descriptors, because TensorFlow's C++ code and Beam's
+    workers write past Python.
+
+    Args:
+        log_file: Appended to.
+
+    Yields:
+        The original standard output, for the console.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved_out, saved_err = os.dup(1), os.dup(2)
+    with log_file.open("ab") as log, os.fdopen(os.dup(saved_out), "w") as terminal:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield terminal
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved_out, 1)
+            os.dup2(saved_err, 2)
+            os.close(saved_out)
+            os.close(saved_err)
+
+
+class RunDisplay:
+    """Prints one line per finished step and keeps a live line for the running one.
+
+    Where the output is no terminal, the live line is left out and every node of a graph
+    gets a line of its own instead.
+    """
+
+    def __init__(self, console: Console, num_steps: int) -> None:
+        """Shows a run of `num_steps` steps on `console`."""
+        self._console = console
+        self._num_steps = num_steps
+        self._started = time.monotonic()
+        self._step_started = self._started
+        self._index = 0
+        self._label = ""
+        self._node = ""
+        self._detail = ""
+        self._nodes: list[tuple[str, float]] = []
+        self._node_started = self._started
+        self._live: Live | None = None
+
+    def start(self, index: int, label: str) -> None:
+        """Announces step `index` (from 1)."""
+        self._index, self._label = index, label
+        self._node = self._detail = ""
+        self._nodes = []
+        self._step_started = time.monotonic()
+        if self._console.is_terminal:
+            self._live = Live(
+                console=self._console,
+                refresh_per_second=4,
+                transient=True,
+                get_renderable=self._line,
+            )
+            self._live.start()
+        else:
+            self._console.print(f"{self._prefix()} {label} ...")
+
+    def node_started(self, node: str) -> None:
+        """Says which component of the step's graph is running."""
+        self._node, self._detail = node, ""
+        self._node_started = time.monotonic()
+
+    def node_finished(self) -> None:
+        """Notes how long the running component took."""
+        self._nodes.append((self._node, time.monotonic() - self._node_started))
+        self._node = ""
+
+    def detail(self, text: str) -> None:
+        """Shows what the running component reports of itself."""
+        self._detail = text
+        if not self._console.is_terminal:
+            self._console.print(f"          {self._node or 'start'}: {text}")
+
+    def finish(self, rows: int | None, verdict: str = "done") -> None:
+        """Prints the step's line: rows, rows per second, seconds by component."""
+        seconds = time.monotonic() - self._step_started
+        self.stop()
+        speed = f"{rows:,} rows, {rows / seconds:,.0f} rows/s" if rows else ""
+        slow = [f"{node} {duration(s)}" for node, s in self._nodes if s >= 1]
+        line = Text(f"{self._prefix()} {self._label:<40} ")
+        line.append(f"{verdict} in {duration(seconds):>8}", style="green")
+        line.append(f"  {speed}", style="bold")
+        if slow:
+            line.append(f"  ({', '.join(slow)})", style="dim")
+        self._console.print(line, soft_wrap=True)
+
+    def reused(self, index: int, label: str) -> None:
+        """Prints the line of a step whose result is stored already."""
+        self._index = index
+        self._console.print(f"{self._prefix()} {label:<40} reused", style="dim")
+
+    def stop(self) -> None:
+        """Ends the live line."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._started
+
+    def _prefix(self) -> str:
+        width = len(str(self._num_steps))
+        return f"{self._index:>{width}}/{self._num_steps}"
+
+    def _line(self) -> Spinner:
+        parts = [
+            f"{self._prefix()} {self._label}",
+            self._node,
+            duration(time.monotonic() - self._step_started),
+            self._detail,
+            f"run {duration(self.elapsed)}",
+        ]
+        return Spinner("dots", Text(" · ".join(part for part in parts if part)))
+
+
+class _Forward(logging.Handler):
+    """Hands the components' progress lines to the display."""
+
+    def __init__(self, display: RunDisplay) -> None:
+        super().__init__(logging.INFO)
+        self._display = display
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._display.detail(record.getMessage())
+
+
+@contextlib.contextmanager
+def forward_progress(display: RunDisplay) -> Iterator[None]:
+    """Shows on `display` what the components report of themselves."""
+    handler = _Forward(display)
+    logger = logging.getLogger(PROGRESS_LOGGER)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

@@ -1,0 +1,267 @@
+"""The four graphs, one factory each: steps of a plan become TFX pipelines.
+
+All graphs of a configuration share one pipeline name, so that ML Metadata keeps their
+artifacts in one context and a graph resolves what an earlier one has made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.types import standard_artifacts
+
+from components import artifacts
+from components.evaluation_set.component import EvaluationSet
+from components.gate.component import Gate
+from components.guard.component import Guard
+from components.log_example_gen.component import LogExampleGen
+from components.metrics.config import evaluation_config
+from components.publisher.component import Publisher
+from components.resolvers.strategy import ByFingerprint
+from components.snapshot_exporter.component import SnapshotExporter
+from components.trainer.component import LevelTrainer
+from components.transform.component import Transform
+from components.vocabulary.component import Vocabulary
+from pipeline.config import Config
+from pipeline.plan import Step
+from pipeline.store import METADATA_FILE
+
+# The in-memory runner: the multi-threaded one loses elements at GroupByKey.
+_BEAM_ARGS = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
+
+
+def graph_for(config: Config, step: Step) -> tfx_pipeline.Pipeline:
+    """Returns the TFX pipeline of a planned step."""
+    factories = {
+        "ingest": ingest_graph,
+        "tpm": tpm_graph,
+        "cpm": cpm_graph,
+        "target": target_graph,
+    }
+    return factories[step.kind](config, step)
+
+
+def ingest_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
+    """Logs of a block of days to transformed Examples, validated and guarded."""
+    features = config.table.to_json()
+    example_gen = LogExampleGen(
+        logs=json.dumps([config.domain_log(d).model_dump() for d in config.domains]),
+        features=features,
+        first_day=step.days.first,
+        last_day=step.days.last,
+        quarantine=str(config.root / "quarantine"),
+        max_bad_share=config.max_bad_share,
+        fingerprint=step.fingerprint,
+    )
+    schema = _schema(config)
+    statistics = tfx.components.StatisticsGen(
+        examples=example_gen.outputs["examples"], schema=schema.outputs["schema"]
+    )
+    validator = tfx.components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+    guard = Guard(
+        anomalies=validator.outputs["anomalies"],
+        first_day=step.days.first,
+        last_day=step.days.last,
+    )
+    nodes: list[BaseNode] = [example_gen, schema, statistics, validator, guard]
+    previous = None
+    if step.blocks:
+        wanted = _wanted([step.blocks[0].fingerprint], before_day=step.days.first)
+        resolver = _resolver(vocabulary=(artifacts.Vocabulary, wanted))
+        previous = resolver.outputs["vocabulary"]
+        nodes.append(resolver)
+    vocabulary = Vocabulary(
+        examples=example_gen.outputs["examples"],
+        guard_report=guard.outputs["report"],
+        previous=previous,
+        features=features,
+        fingerprint=step.fingerprint,
+    )
+    transform = Transform(
+        examples=example_gen.outputs["examples"],
+        schema=schema.outputs["schema"],
+        vocabulary=vocabulary.outputs["vocabulary"],
+        features=features,
+        domains=config.domains,
+        fingerprint=step.fingerprint,
+    )
+    return _pipeline(config, [*nodes, vocabulary, transform])
+
+
+def tpm_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
+    """Source rows to one period's embedding snapshot."""
+    resolver = _resolver(**_training_inputs(step))
+    trainer = _trainer(config, step, resolver, "TinyTrainer")
+    exporter = SnapshotExporter(
+        model=trainer.outputs["model"],
+        vocabulary=resolver.outputs["vocabulary"],
+        features=config.table.to_json(),
+        period_day=step.day,
+    )
+    return _pipeline(config, [resolver, trainer, exporter])
+
+
+def cpm_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
+    """Source rows and snapshots to the complete pretraining model."""
+    resolver = _resolver(**_training_inputs(step))
+    trainer = _trainer(config, step, resolver, "CompleteTrainer")
+    return _pipeline(config, [resolver, trainer])
+
+
+def target_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
+    """Target rows to a judged and, for the chosen strategy, published model."""
+    if step.evaluation is None:
+        raise ValueError(f"a target step needs evaluation days; received {step}")
+    inputs = _training_inputs(step)
+    inputs["evaluation_examples"] = (
+        standard_artifacts.Examples,
+        _wanted(
+            [block.fingerprint for block in step.evaluation_blocks],
+            before_day=None,
+            role="raw",
+        ),
+    )
+    if step.live:
+        inputs["live_model"] = (
+            standard_artifacts.Model,
+            _wanted([step.live], before_day=step.run_day),
+        )
+    resolver = _resolver(**inputs)
+    schema = _schema(config)
+    trainer = _trainer(config, step, resolver, "TargetTrainer")
+    evaluation_set = EvaluationSet(
+        examples=resolver.outputs["evaluation_examples"],
+        schema=schema.outputs["schema"],
+        domain=config.target,
+        first_day=step.evaluation.first,
+        last_day=step.evaluation.last,
+    )
+    evaluator = tfx.components.Evaluator(
+        examples=evaluation_set.outputs["evaluation_examples"],
+        model=trainer.outputs["model"],
+        baseline_model=resolver.outputs["live_model"] if step.live else None,
+        eval_config=evaluation_config(with_baseline=step.live is not None),
+        example_splits=["eval"],
+    )
+    gate = Gate(
+        model=trainer.outputs["model"],
+        evaluation=evaluator.outputs["evaluation"],
+        thresholds=config.gate.model_dump_json(),
+        first_day=step.days.first,
+        last_day=step.days.last,
+        strategy=step.strategy,
+        fingerprint=step.fingerprint,
+    )
+    nodes = [resolver, schema, trainer, evaluation_set, evaluator, gate]
+    if step.strategy == config.strategy:
+        publisher = Publisher(
+            model=trainer.outputs["model"],
+            decision=gate.outputs["decision"],
+            name=config.name,
+            directory=str(config.serving.directory),
+            day=step.day,
+            fingerprint=step.fingerprint,
+        )
+        nodes.append(publisher)
+    return _pipeline(config, nodes)
+
+
+def _pipeline(config: Config, nodes: Sequence[BaseNode]) -> tfx_pipeline.Pipeline:
+    connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(
+        str(config.root / METADATA_FILE)
+    )
+    return tfx_pipeline.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=str(config.root / "artifacts"),
+        components=list(nodes),
+        metadata_connection_config=connection,
+        # A graph that was killed takes up where it stopped.
+        enable_cache=True,
+        beam_pipeline_args=[*_BEAM_ARGS, *config.beam_args],
+    )
+
+
+def _schema(config: Config) -> BaseNode:
+    return tfx.components.ImportSchemaGen(schema_file=str(config.schema_path))
+
+
+def _wanted(
+    fingerprints: Sequence[str], *, before_day: int | None, role: str = ""
+) -> dict[str, Any]:
+    return {
+        "fingerprints": list(fingerprints),
+        "before_day": before_day,
+        "role": role,
+    }
+
+
+def _resolver(**inputs: tuple[type, dict[str, Any]]) -> BaseNode:
+    channels = {key: tfx.dsl.Channel(type=kind) for key, (kind, _) in inputs.items()}
+    return tfx.dsl.Resolver(
+        strategy_class=ByFingerprint,
+        config={
+            "wanted": json.dumps({key: wanted for key, (_, wanted) in inputs.items()})
+        },
+        **channels,
+    ).with_id("PointInTimeResolver")
+
+
+def _training_inputs(step: Step) -> dict[str, tuple[type, dict[str, Any]]]:
+    blocks = [block.fingerprint for block in step.blocks]
+    day = step.run_day
+    inputs = {
+        "examples": (
+            standard_artifacts.Examples,
+            _wanted(blocks, before_day=day, role="transformed"),
+        ),
+        "transform_graph": (
+            standard_artifacts.TransformGraph,
+            _wanted(blocks[-1:], before_day=day),
+        ),
+        "vocabulary": (artifacts.Vocabulary, _wanted(blocks[-1:], before_day=day)),
+    }
+    if step.warm_start:
+        inputs["base_model"] = (
+            standard_artifacts.Model,
+            _wanted([step.warm_start], before_day=day),
+        )
+    if step.snapshots:
+        inputs["snapshots"] = (
+            artifacts.EmbeddingSnapshot,
+            _wanted(step.snapshots, before_day=day),
+        )
+    return inputs
+
+
+def _trainer(
+    config: Config, step: Step, resolver: BaseNode, node_id: str
+) -> LevelTrainer:
+    domains = (config.target,) if step.kind == "target" else config.sources
+    settings: dict[str, Any] = {
+        "level": step.kind,
+        "domains": list(domains),
+        "first_day": step.days.first,
+        "last_day": step.days.last,
+        "features": config.table.model_dump(),
+        "network": config.network.model_dump(),
+        "training": config.training_of(step.kind).model_dump(),
+    }
+    if step.kind == "target":
+        settings["load_batch_norm"] = config.strategies[step.strategy].load_batch_norm
+    return LevelTrainer(
+        examples=resolver.outputs["examples"],
+        transform_graph=resolver.outputs["transform_graph"],
+        vocabulary=resolver.outputs["vocabulary"],
+        base_model=resolver.outputs["base_model"] if step.warm_start else None,
+        snapshots=resolver.outputs["snapshots"] if step.snapshots else None,
+        domains=domains,
+        settings=settings,
+        fingerprint=step.training or step.fingerprint,
+    ).with_id(node_id)

@@ -1,0 +1,139 @@
+"""Runs the steps of a plan, one graph after the other, in one process."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import re
+import traceback
+from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from models.errors import CrossctrError
+from models.errors import DataError
+from pipeline.config import Config
+from pipeline.console import RunDisplay
+from pipeline.console import duration
+from pipeline.console import quiet_libraries
+from pipeline.fingerprint import LogFingerprints
+from pipeline.fingerprint import code_fingerprint
+from pipeline.plan import Planner
+from pipeline.plan import Step
+from pipeline.results import known_state
+from pipeline.results import rows_of
+from pipeline.store import Store
+
+
+class UnexpectedError(CrossctrError):
+    """Something failed that this project has no better word for."""
+
+    headline = "Unexpected error"
+
+
+def planner_for(config: Config) -> Planner:
+    """Returns a planner that knows what is stored under the configuration's root."""
+    if not config.schema_path.is_file():
+        raise DataError(
+            f"there is no schema file {str(config.schema_path)!r}; expected a TFMD "
+            "schema in text format; set `schema` in the configuration"
+        )
+    return Planner(
+        config,
+        known_state(Store(config.root)),
+        LogFingerprints(config),
+        code_fingerprint(),
+    )
+
+
+def run_steps(config: Config, steps: Sequence[Step], console: Console) -> None:
+    """Runs what is not done yet.
+
+    Args:
+        config: The configuration.
+        steps: The plan, in running order.
+        console: Where progress is shown.
+
+    Raises:
+        CrossctrError: A step failed; earlier steps' results are kept, so the same
+            command takes up where this one stopped.
+    """
+    due = [step for step in steps if not step.done]
+    if not due:
+        for index, step in enumerate(steps, 1):
+            RunDisplay(console, len(steps)).reused(index, step.label)
+        console.print("Everything was done already; nothing ran.")
+        return
+    log_file = _log_file(config)
+    console.print(f"Full log of all libraries: {log_file}", soft_wrap=True)
+    (log_file.parent / "config.json").write_text(
+        config.model_dump_json(indent=1), encoding="utf-8"
+    )
+    with quiet_libraries(log_file) as terminal:
+        shown = Console(
+            file=terminal,
+            force_terminal=console.is_terminal,
+            width=console.width if console.is_terminal else 200,
+        )
+        display = RunDisplay(shown, len(steps))
+        try:
+            _run_due(config, steps, display, shown)
+        finally:
+            display.stop()
+    console.print(f"Finished in {duration(display.elapsed)}.")
+
+
+def _run_due(
+    config: Config, steps: Sequence[Step], display: RunDisplay, console: Console
+) -> None:
+    with console.status("importing TFX and Beam (about 20 s, once)"):
+        # Only here, because the import takes that long.
+        from pipeline.graphs import graph_for
+        from pipeline.runner import run_graph
+    console.print(f"TFX and Beam imported in {duration(display.elapsed)}")
+    store = Store(config.root)
+    for index, step in enumerate(steps, 1):
+        if step.done:
+            display.reused(index, step.label)
+            continue
+        display.start(index, step.label)
+        if step.note:
+            display.detail(step.note)
+        with _readable_errors(step):
+            run_graph(graph_for(config, step), display)
+        display.finish(rows_of(store, step))
+
+
+@contextlib.contextmanager
+def _readable_errors(step: Step) -> Iterator[None]:
+    """Turns what a graph raises into one of this project's errors."""
+    try:
+        yield
+    except CrossctrError as error:
+        traceback.print_exc()  # standard error is the log file here
+        raise type(error)(f"{step.label}: {_without_beam(str(error))}") from error
+    except Exception as error:
+        traceback.print_exc()
+        # Beam wraps what a worker raises into a RuntimeError that quotes it.
+        quoted = re.search(r"models\.errors\.(\w+): (.+)", str(error))
+        if quoted:
+            raise DataError(f"{step.label}: {_without_beam(quoted[2])}") from error
+        first_line = (str(error).strip().splitlines() or [""])[0]
+        raise UnexpectedError(
+            f"{step.label}: {type(error).__name__}: {first_line}; the traceback is in "
+            "the log file"
+        ) from error
+
+
+def _without_beam(message: str) -> str:
+    return re.sub(r" \[while running .*", "", message, flags=re.DOTALL).strip()
+
+
+def _log_file(config: Config) -> Path:
+    now = datetime.datetime.now(tz=datetime.timezone.utc)
+    folder = config.root / "runs" / f"{now:%Y%m%dT%H%M%S}-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "libraries.log"

@@ -1,0 +1,409 @@
+"""What would run for a day, on which rows and artifacts: pure functions.
+
+A plan is a list of steps in the order in which they run. Each step names the days of
+rows it reads, the artifacts it reads by fingerprint, and whether its result is stored
+already. The graphs are built from the steps; `crossctr plan` prints them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+
+from models.days import DayRange
+from models.days import to_date
+from models.errors import ConfigError
+from pipeline.calendar import Clock
+from pipeline.config import Config
+from pipeline.fingerprint import digest
+
+LogFingerprint = Callable[[DayRange], str]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is stored, as far as planning needs it.
+
+    Attributes:
+        blocks: Fingerprint of every ingested block, with its days.
+        results: Fingerprints of finished snapshots, models and gate decisions.
+        live: Per published target model its run day and fingerprint.
+    """
+
+    blocks: Mapping[str, DayRange] = field(default_factory=dict)
+    results: frozenset[str] = frozenset()
+    live: Sequence[tuple[int, str]] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """Days ingested in one graph run; its parent is the block right before it."""
+
+    days: DayRange
+    fingerprint: str
+    parent: str | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One graph run.
+
+    Attributes:
+        kind: `ingest`, `tpm`, `cpm` or `target`.
+        label: What people call it.
+        day: The level's own day: it trains on rows that ended before.
+        run_day: The day D of the run it belongs to; artifacts it reads ended before.
+        days: Days of rows it ingests or trains on.
+        fingerprint: Hash of everything its result is made from.
+        done: Whether the result is stored.
+        blocks: Blocks it reads, oldest first; for `ingest` the parent, if any.
+        warm_start: Fingerprint of the model it starts from.
+        snapshots: Fingerprints of the TPM periods it reads, newest first.
+        strategy: Entry of `strategies` (`target` only).
+        training: Fingerprint of the trained model, without evaluation and gate
+            (`target` only).
+        evaluation: Days on whose target rows it is judged (`target` only).
+        evaluation_blocks: Blocks that hold those days.
+        live: Fingerprint of the live model it is compared with, if any.
+        note: Remarks, such as a window cut short by the first day of logs.
+    """
+
+    kind: str
+    label: str
+    day: int
+    run_day: int
+    days: DayRange
+    fingerprint: str
+    done: bool
+    blocks: tuple[Block, ...] = ()
+    warm_start: str | None = None
+    snapshots: tuple[str, ...] = ()
+    strategy: str = ""
+    training: str = ""
+    evaluation: DayRange | None = None
+    evaluation_blocks: tuple[Block, ...] = ()
+    live: str | None = None
+    note: str = ""
+
+
+class Planner:
+    """Plans the steps of one configuration."""
+
+    def __init__(
+        self, config: Config, known: Known, logs: LogFingerprint, code: str
+    ) -> None:
+        """Collects what fingerprints are made of.
+
+        Args:
+            config: The configuration.
+            known: What is stored.
+            logs: Hash of the log files of a range of days.
+            code: Hash of the code that makes artifacts.
+        """
+        self._config = config
+        self._known = known
+        self._logs = logs
+        self._data = digest(
+            code,
+            config.schema_path.read_text(encoding="utf-8"),
+            config.table.model_dump(),
+            [config.domain_log(domain).model_dump() for domain in config.domains],
+            config.max_bad_share,
+        )
+        self._code = code
+
+    def run(self, day: int, strategies: Sequence[str]) -> list[Step]:
+        """Plans the run of `day`: what it ingests, trains, judges and publishes.
+
+        Args:
+            day: The run's day D, days since 1970-01-01.
+            strategies: Entries of the configuration's `strategies`, in order.
+
+        Returns:
+            The steps in running order; done ones are included.
+
+        Raises:
+            ConfigError: There is no day of logs before `day`.
+        """
+        config = self._config
+        first = self._first_day
+        if day <= first:
+            raise ConfigError(
+                f"day {to_date(day)} leaves no day to train on: the logs start on "
+                f"{to_date(first)} (`first_day`); choose a later day"
+            )
+        evaluation = DayRange(day, day + config.evaluation_days - 1)
+        chain = self.ingest(day, evaluation.last)
+        blocks = [_block_of(step) for step in chain]
+        history = [block for block in blocks if block.days.last < day]
+        judged = tuple(block for block in blocks if block.days.overlaps(evaluation))
+
+        steps: dict[str, Step] = {step.fingerprint: step for step in chain}
+        targets = []
+        for strategy in strategies:
+            count = config.snapshots_of(strategy)
+            snapshots = self._tpm_steps(day, day, count, history)
+            parents = list(snapshots)
+            warm_start = None
+            if self._wants_cpm(strategy):
+                cpm = self._cpm_step(day, strategy, history)
+                # CPM may be older than the newest period and read earlier ones.
+                parents = [*cpm.parents, *parents]
+                warm_start = cpm.step.fingerprint
+                steps.update({s.fingerprint: s for s in cpm.parents})
+                steps[cpm.step.fingerprint] = cpm.step
+            steps.update({step.fingerprint: step for step in snapshots})
+            newest = [step.fingerprint for step in reversed(snapshots)]
+            wanted = newest[:count]
+            targets.append(
+                self._target_step(
+                    day, strategy, history, wanted, warm_start, evaluation, judged
+                )
+            )
+        order = {"ingest": 0, "tpm": 1, "cpm": 2}
+        upstream = sorted(steps.values(), key=lambda step: order[step.kind])
+        return [*upstream, *targets]
+
+    def ingest(self, *cuts: int) -> list[Step]:
+        """Plans the chain of blocks from the first day of logs.
+
+        Stored blocks are taken as they are, longest first; what is missing becomes new
+        blocks. No block crosses a cut.
+
+        Args:
+            *cuts: Days before which a block must end, and the last day wanted, in
+                order. `ingest(D, L)` covers first_day..D-1 and D..L.
+        """
+        *inner, last = cuts
+        bounds = [cut - 1 for cut in inner] + [last]
+        chain: list[Step] = []
+        next_day = self._first_day
+        parent: Block | None = None
+        for bound in bounds:
+            while next_day <= bound:
+                block, done = self._next_block(next_day, bound, parent)
+                chain.append(
+                    Step(
+                        kind="ingest",
+                        label=f"ingest {block.days}",
+                        day=block.days.last + 1,
+                        run_day=block.days.first,
+                        days=block.days,
+                        fingerprint=block.fingerprint,
+                        done=done,
+                        blocks=(parent,) if parent else (),
+                    )
+                )
+                parent, next_day = block, block.days.last + 1
+        return chain
+
+    @property
+    def _first_day(self) -> int:
+        return self._config.first
+
+    def _next_block(
+        self, first: int, bound: int, parent: Block | None
+    ) -> tuple[Block, bool]:
+        stored = sorted(
+            {d for d in self._known.blocks.values() if d.first == first},
+            key=lambda d: -d.last,
+        )
+        for days in stored:
+            if days.last <= bound:
+                block = self._block(days, parent)
+                if block.fingerprint in self._known.blocks:
+                    return block, True
+        return self._block(DayRange(first, bound), parent), False
+
+    def _block(self, days: DayRange, parent: Block | None) -> Block:
+        # Rows of a vocabulary follow from its parent's, so a changed block makes every
+        # later one stale.
+        above = parent.fingerprint if parent else None
+        content = [self._data, str(days), self._logs(days), above]
+        return Block(days, digest("block", *content), above)
+
+    def _window(self, clock: Clock, run_day: int) -> tuple[DayRange, str] | None:
+        """Returns the window as far as logs go, and a note if that cuts it short."""
+        window = clock.window_of(run_day)
+        if window.last < self._first_day:
+            return None
+        if window.first >= self._first_day:
+            return window, ""
+        cut = DayRange(self._first_day, window.last)
+        return cut, f"window starts with the logs, {len(window) - len(cut)} days short"
+
+    def _settings(self, level: str) -> list[object]:
+        config = self._config
+        return [
+            self._code,
+            level,
+            config.network.model_dump(),
+            config.training_of(level).model_dump(),
+        ]
+
+    def _tpm_steps(
+        self, run_day: int, until: int, count: int, history: list[Block]
+    ) -> list[Step]:
+        """Plans the newest `count` TPM periods that end by `until`, oldest first.
+
+        Periods chain, each starting from the one before. Where an earlier period is
+        stored the chain continues from it, else it starts with the oldest one wanted.
+        """
+        level = self._config.levels.tpm
+        clock = level.clock(self._config.anchor)
+        wanted = [p for p in clock.ticks(until, count) if self._window(clock, p)]
+        if not wanted:
+            return []
+        earliest = min(wanted)
+        starts = [earliest]
+        while self._window(clock, starts[0] - level.every_days):
+            starts.insert(0, starts[0] - level.every_days)
+        for start in starts:
+            periods = range(start, max(wanted) + 1, level.every_days)
+            chain = self._tpm_chain(run_day, clock, list(periods), history)
+            chain = [step for step in chain if step.day >= earliest]
+            if chain[0].done or start == earliest:
+                return chain
+        raise AssertionError("the last start is always taken")
+
+    def _tpm_chain(
+        self, run_day: int, clock: Clock, periods: list[int], history: list[Block]
+    ) -> list[Step]:
+        chain: list[Step] = []
+        for period in periods:
+            window, note = self._window(clock, period) or (DayRange(0, 0), "")
+            blocks = _overlapping(history, window)
+            parent = chain[-1].fingerprint if chain else None
+            fingerprint = digest(
+                *self._settings("tpm"), _prints(blocks), str(window), parent
+            )
+            chain.append(
+                Step(
+                    kind="tpm",
+                    label=f"TPM of {to_date(period)}",
+                    day=period,
+                    run_day=run_day,
+                    days=window,
+                    fingerprint=fingerprint,
+                    done=fingerprint in self._known.results,
+                    blocks=blocks,
+                    warm_start=parent,
+                    note=note,
+                )
+            )
+        return chain
+
+    def _wants_cpm(self, strategy: str) -> bool:
+        config = self._config
+        return (
+            config.kind_of(strategy) == "ecdctr"
+            and config.strategies[strategy].warm_start
+        )
+
+    def _cpm_step(self, day: int, strategy: str, history: list[Block]) -> _Cpm:
+        config = self._config
+        clock = config.levels.cpm.clock(config.anchor)
+        tick = clock.tick(day)
+        found = self._window(clock, tick)
+        if found is None:
+            raise ConfigError(
+                f"CPM of {to_date(tick)} has no day to train on: the logs start on "
+                f"{to_date(self._first_day)}; choose a later day or a denser "
+                "levels.cpm.every_days"
+            )
+        window, note = found
+        count = config.snapshots_of(strategy)
+        periods = self._tpm_steps(day, tick, count, history)
+        snapshots = tuple(step.fingerprint for step in reversed(periods))[:count]
+        blocks = _overlapping(history, window)
+        fingerprint = digest(
+            *self._settings("cpm"), _prints(blocks), str(window), snapshots
+        )
+        step = Step(
+            kind="cpm",
+            label=f"CPM of {to_date(tick)}, {len(snapshots)} snapshots",
+            day=tick,
+            run_day=day,
+            days=window,
+            fingerprint=fingerprint,
+            done=fingerprint in self._known.results,
+            blocks=blocks,
+            snapshots=snapshots,
+            note=note,
+        )
+        return _Cpm(step, periods)
+
+    def _target_step(
+        self,
+        day: int,
+        strategy: str,
+        history: list[Block],
+        snapshots: list[str],
+        warm_start: str | None,
+        evaluation: DayRange,
+        judged: tuple[Block, ...],
+    ) -> Step:
+        config = self._config
+        clock = config.levels.target.clock(config.anchor)
+        window, note = self._window(clock, day) or (DayRange(0, 0), "")
+        blocks = _overlapping(history, window)
+        training = digest(
+            *self._settings("target"),
+            config.strategies[strategy].load_batch_norm,
+            _prints(blocks),
+            str(window),
+            snapshots,
+            warm_start,
+        )
+        earlier = [entry for entry in self._known.live if entry[0] < day]
+        live = max(earlier)[1] if earlier else None
+        publishes = strategy == config.strategy
+        fingerprint = digest(
+            training,
+            strategy,
+            str(evaluation),
+            _prints(judged),
+            config.gate.model_dump(),
+            [str(config.serving.directory), config.name] if publishes else None,
+            live,
+        )
+        return Step(
+            kind="target",
+            label=f"{strategy} for {config.target} on {to_date(day)}",
+            day=day,
+            run_day=day,
+            days=window,
+            fingerprint=fingerprint,
+            done=fingerprint in self._known.results,
+            blocks=blocks,
+            warm_start=warm_start,
+            snapshots=tuple(snapshots),
+            strategy=strategy,
+            training=training,
+            evaluation=evaluation,
+            evaluation_blocks=judged,
+            live=live,
+            note=note,
+        )
+
+
+@dataclass(frozen=True)
+class _Cpm:
+    step: Step
+    parents: list[Step]
+
+
+def _block_of(step: Step) -> Block:
+    parent = step.blocks[0].fingerprint if step.blocks else None
+    return Block(step.days, step.fingerprint, parent)
+
+
+def _overlapping(blocks: Sequence[Block], window: DayRange) -> tuple[Block, ...]:
+    return tuple(block for block in blocks if block.days.overlaps(window))
+
+
+def _prints(blocks: Sequence[Block]) -> list[str]:
+    return [block.fingerprint for block in blocks]

@@ -1,0 +1,86 @@
+"""Reads what a run left behind: metrics, warm starts, the published model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.days import DayRange
+from pipeline.plan import Known
+from pipeline.plan import Step
+from pipeline.store import Store
+
+
+@dataclass(frozen=True)
+class TargetResult:
+    """What one strategy came to.
+
+    Attributes:
+        strategy: Entry of the configuration's `strategies`.
+        decision: The gate's decision with the metrics it saw.
+        report: The trainer's report.
+        published: Version folder, or None.
+    """
+
+    strategy: str
+    decision: Mapping[str, Any]
+    report: Mapping[str, Any]
+    published: str | None
+
+
+def known_state(store: Store) -> Known:
+    """Returns what is stored, as planning wants it."""
+    blocks = {
+        stored.fingerprint: DayRange(stored.first_day, stored.last_day)
+        for stored in store.artifacts("Examples")
+        if stored.properties.get("role") == "transformed"
+    }
+    results = {
+        stored.fingerprint
+        for kind in ("EmbeddingSnapshot", "GateDecision")
+        for stored in store.artifacts(kind)
+    }
+    results |= {
+        stored.fingerprint
+        for stored in store.artifacts("Model")
+        if stored.properties.get("level") == "cpm"
+    }
+    live = [
+        (int(stored.properties["day"]), str(stored.properties["model_fingerprint"]))
+        for stored in store.artifacts("PublishedModel")
+        if stored.properties.get("pushed")
+    ]
+    return Known(blocks, frozenset(results), tuple(live))
+
+
+def rows_of(store: Store, step: Step) -> int | None:
+    """Returns the rows a finished step ingested or trained on."""
+    kind = "Examples" if step.kind == "ingest" else "Model"
+    stored = store.newest(kind, step.training or step.fingerprint)
+    return None if stored is None else int(stored.properties.get("num_rows", 0))
+
+
+def target_result(store: Store, step: Step) -> TargetResult:
+    """Reads the result of a finished target step."""
+    decision = store.newest("GateDecision", step.fingerprint)
+    model = store.newest("Model", step.training)
+    if decision is None or model is None:
+        raise LookupError(f"step {step.label!r} has no stored result")
+    published = store.newest("PublishedModel", step.fingerprint)
+    path = None
+    if published is not None and published.properties.get("pushed"):
+        path = str(published.properties["path"])
+    return TargetResult(
+        strategy=step.strategy,
+        decision=_read_json(Path(decision.uri) / "decision.json"),
+        report=_read_json(Path(model.uri) / "Format-Train" / "report.json"),
+        published=path,
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content

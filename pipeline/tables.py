@@ -1,0 +1,101 @@
+"""The tables that the command line prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from pipeline.plan import Step
+from pipeline.results import TargetResult
+
+
+def plan_table(steps: Sequence[Step]) -> Table:
+    """Returns what would run: rows, artifacts read and why."""
+    table = Table(title="Plan", title_justify="left")
+    for column in ("#", "step", "reads rows of", "reads", "state"):
+        table.add_column(column, overflow="fold")
+    for index, step in enumerate(steps, 1):
+        reads = [f"block {block.days}" for block in step.blocks]
+        if step.warm_start:
+            reads.append(f"weights {step.warm_start[:8]}")
+        if step.snapshots:
+            prints = ", ".join(fingerprint[:8] for fingerprint in step.snapshots)
+            reads.append(f"snapshots {prints}")
+        if step.live:
+            reads.append(f"live model {step.live[:8]}")
+        days = str(step.days)
+        if step.evaluation:
+            days += f"; judged on {step.evaluation}"
+        state = "done" if step.done else "due"
+        if step.note:
+            state += f" ({step.note})"
+        table.add_row(
+            str(index),
+            f"{step.label} {step.fingerprint[:8]}",
+            days,
+            ", ".join(reads) or "logs",
+            state,
+        )
+    return table
+
+
+def result_table(results: Sequence[TargetResult], target: str) -> Table:
+    """Returns the strategies' metrics on the same evaluation rows."""
+    title = f"Evaluation on {target}, same rows for all"
+    table = Table(title=title, title_justify="left")
+    table.add_column("strategy")
+    for column in ("AUC", "GAUC", "coverage", "log loss", "predicted/actual", "rows"):
+        table.add_column(column, justify="right")
+    table.add_column("gate")
+    for result in results:
+        metrics = result.decision["candidate"]
+        approved = "approved" if result.decision["approved"] else "refused"
+        table.add_row(
+            result.strategy,
+            f"{metrics['auc']:.4f}",
+            f"{metrics['gauc']:.4f}",
+            f"{metrics['gauc_coverage']:.1%}",
+            f"{metrics['log_loss']:.4f}",
+            f"{metrics['calibration']:.3f}",
+            f"{metrics['example_count']:,.0f}",
+            f"{approved} ({result.decision['state'].replace('_', ' ')})",
+        )
+    return table
+
+
+def warm_start_table(result: TargetResult) -> Table | None:
+    """Returns what the warm start copied, by variable; None if there was none."""
+    copied: dict[str, Any] | None = result.report.get("warm_start")
+    if not copied:
+        return None
+    table = Table(
+        title=f"Warm start of {result.strategy} from CPM", title_justify="left"
+    )
+    table.add_column("what")
+    table.add_column("variables", justify="right")
+    table.add_column("which", overflow="fold")
+    for key in ("copied", "resized", "new", "left_out"):
+        names = list(copied.get(key, ()))
+        table.add_row(key.replace("_", " "), str(len(names)), ", ".join(names))
+    return table
+
+
+def comparison(results: Sequence[TargetResult], strategy: str) -> str:
+    """Returns in words how `strategy` did against `target_only`."""
+    by_name = {result.strategy: result.decision["candidate"] for result in results}
+    if strategy not in by_name or "target_only" not in by_name:
+        return ""
+    ours, plain = by_name[strategy], by_name["target_only"]
+    parts = [
+        f"{name} {ours[key] - plain[key]:+.4f}"
+        for key, name in (("auc", "AUC"), ("gauc", "GAUC"), ("log_loss", "log loss"))
+    ]
+    worse = ours["gauc"] <= plain["gauc"]
+    verdict = (
+        f"{strategy} does not beat target_only on GAUC"
+        if worse
+        else (f"{strategy} beats target_only on GAUC")
+    )
+    return f"{verdict}: {', '.join(parts)}"

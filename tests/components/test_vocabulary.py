@@ -1,0 +1,164 @@
+"""Laws of the append-only vocabulary."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from components.vocabulary.files import read_vocabulary
+from components.vocabulary.files import write_vocabulary
+from components.vocabulary.logic import COUNTS_SCHEMA
+from components.vocabulary.logic import Vocabulary
+from components.vocabulary.logic import count_ids
+from components.vocabulary.logic import counted_features
+from components.vocabulary.logic import grow
+from components.vocabulary.logic import merge_counts
+from models.features import Feature
+from models.features import FeatureTable
+from models.features import IdSpace
+
+
+def counts_of(*rows):
+    """Returns a counts table from (id, day, impressions)."""
+    columns = zip(*rows, strict=True) if rows else [(), (), ()]
+    arrays = [
+        pa.array(column, field.type)
+        for column, field in zip(columns, COUNTS_SCHEMA, strict=True)
+    ]
+    return pa.table(arrays, schema=COUNTS_SCHEMA)
+
+
+def reference_growth(rows, space):
+    """Grows a vocabulary row by row, one day after the other, in plain Python."""
+    ids, shown, refused = [], {}, set()
+    for day in sorted({day for _, day, _ in rows}):
+        ready = set()
+        for identifier, at, impressions in rows:
+            if at == day:
+                shown[identifier] = shown.get(identifier, 0) + impressions
+                if shown[identifier] >= space.min_count and identifier not in ids:
+                    ready.add(identifier)
+        for identifier in sorted(ready):
+            if len(ids) < space.capacity:
+                ids.append(identifier)
+            else:
+                refused.add(identifier)
+    return ids
+
+
+_rows = st.lists(
+    st.tuples(
+        st.sampled_from([b"a", b"b", b"c", b"d", b"e", b"\xff\xfe"]),
+        st.integers(1, 5),
+        st.integers(1, 3),
+    ),
+    max_size=20,
+)
+_space = st.builds(IdSpace, capacity=st.integers(1, 7), min_count=st.integers(1, 4))
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows=_rows, space=_space)
+def test_growth_equals_the_reference(rows, space):
+    growth = grow(Vocabulary.empty(), merge_counts([counts_of(*rows)]), space)
+    assert growth.vocabulary.ids.to_pylist() == reference_growth(rows, space)
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows=_rows, space=_space, cut=st.integers(1, 5), seed=st.integers(0, 9))
+def test_blocks_days_and_order_do_not_matter(rows, space, cut, seed):
+    whole = grow(Vocabulary.empty(), merge_counts([counts_of(*rows)]), space)
+    shuffled = list(np.random.default_rng(seed).permutation(np.arange(len(rows))))
+    rows = [rows[i] for i in shuffled]
+    vocabulary = Vocabulary.empty()
+    for block in ([r for r in rows if r[1] <= cut], [r for r in rows if r[1] > cut]):
+        parts = [counts_of(row) for row in block]
+        vocabulary = grow(vocabulary, merge_counts(parts), space).vocabulary
+    assert vocabulary.ids.to_pylist() == whole.vocabulary.ids.to_pylist()
+    assert sorted(vocabulary.pending.to_pylist(), key=str) == sorted(
+        whole.vocabulary.pending.to_pylist(), key=str
+    )
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 1000))
+def test_a_row_never_moves_over_thirty_days(seed):
+    random = np.random.default_rng(seed)
+    vocabulary, space = Vocabulary.empty(), IdSpace(capacity=40, min_count=2)
+    for day in range(30):
+        drawn = random.integers(0, 5 * (day + 1), 12)
+        rows = [(b"%d" % i, day, 1) for i in drawn]
+        before = vocabulary.ids.to_pylist()
+        vocabulary = grow(
+            vocabulary, merge_counts([counts_of(*rows)]), space
+        ).vocabulary
+        after = vocabulary.ids.to_pylist()
+        assert after[: len(before)] == before
+        assert len(set(after)) == len(after) <= space.capacity
+
+
+def test_a_full_table_refuses_and_counts():
+    space = IdSpace(capacity=2)
+    growth = grow(
+        Vocabulary.empty(), counts_of((b"a", 1, 1), (b"b", 1, 1), (b"c", 1, 9)), space
+    )
+    assert growth.vocabulary.ids.to_pylist() == [b"a", b"b"]
+    assert (growth.new, growth.refused) == (2, 1)
+
+
+def test_an_id_with_a_line_break_gets_no_row_and_is_counted():
+    growth = grow(
+        Vocabulary.empty(),
+        counts_of((b"a\nb", 1, 5), (b"c", 1, 1)),
+        IdSpace(capacity=9),
+    )
+    assert growth.vocabulary.ids.to_pylist() == [b"c"]
+    assert growth.unusable == 1
+
+
+def test_files_keep_ids_that_are_not_text(tmp_path):
+    growth = grow(
+        Vocabulary.empty(),
+        counts_of((b"\xff\x00", 1, 2), (" é".encode(), 1, 2), (b"rare", 1, 1)),
+        IdSpace(capacity=9, min_count=2),
+    )
+    write_vocabulary(tmp_path, "user", growth.vocabulary)
+    again = read_vocabulary(tmp_path, "user")
+    assert again.ids.to_pylist() == growth.vocabulary.ids.to_pylist()
+    assert again.pending.to_pylist() == [{"id": b"rare", "impressions": 1}]
+
+
+def test_a_list_does_not_count_where_single_ids_do():
+    table = FeatureTable(
+        features=(
+            Feature(name="item_id", kind="id", vocabulary="item"),
+            Feature(name="recent", kind="ids", vocabulary="item"),
+            Feature(name="tags", kind="ids", vocabulary="tag"),
+        ),
+        vocabularies={"item": IdSpace(capacity=5), "tag": IdSpace(capacity=5)},
+    )
+    assert counted_features(table, "item") == ["item_id"]
+    assert counted_features(table, "tag") == ["tags"]
+
+
+@pytest.mark.parametrize("names", [["item"], ["tags"]])
+def test_count_ids_counts_every_id_of_every_row(names):
+    ids = pa.large_list(pa.large_binary())
+    examples = pa.table(
+        {
+            "day": pa.array([[1], [1], [2]], pa.large_list(pa.int64())),
+            "item": pa.array([[b"x"], [], [b"x"]], ids),
+            "tags": pa.array([[b"x"], [b"x"], [b"x", b"y"]], ids),
+        }
+    )
+    counted = {
+        (row["id"], row["day"]): row["impressions"]
+        for row in count_ids(examples, names).to_pylist()
+    }
+    expected = {
+        "item": {(b"x", 1): 1, (b"x", 2): 1},
+        "tags": {(b"x", 1): 2, (b"x", 2): 1, (b"y", 2): 1},
+    }
+    assert counted == expected[names[0]]
