@@ -25,6 +25,10 @@ class NetworkConfig(StrictModel):
             the embeddings it hands on.
         snapshot_pooling: How M snapshots become one vector; `attention` is the
             published one, `mean` its ablation.
+        snapshot_dropout: Share of examples whose snapshot counts as missing while
+            training. TPM has seen CPM's own rows, so a CPM that always has snapshots
+            leans on what they remember of its labels, and never learns what to do
+            without one, which is the lot of most target users.
     """
 
     width: int = Field(default=16, gt=0)
@@ -33,6 +37,7 @@ class NetworkConfig(StrictModel):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     tpm_hidden_units: tuple[int, ...] = Field(default=(32,), min_length=1)
     snapshot_pooling: str = Field(default="attention", pattern="^(attention|mean)$")
+    snapshot_dropout: float = Field(default=0.5, ge=0, lt=1)
 
 
 class TrainingConfig(StrictModel):

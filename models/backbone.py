@@ -1,0 +1,132 @@
+"""The network that CPM, A-CTR and every strategy share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+from tensorflow_recommenders.layers.feature_interaction import Cross
+
+from models.features import Feature
+from models.features import FeatureTable
+from models.layers.mlp import Mlp
+from models.layers.snapshot_pooling import FoldedLookup
+from models.layers.snapshot_pooling import SnapshotLookup
+from models.layers.snapshot_pooling import SnapshotPooling
+from models.layers.snapshot_pooling import fold
+from models.network import Network
+from models.network import ServingForm
+from models.settings import NetworkConfig
+from models.snapshots import SnapshotTables
+
+
+class Backbone(Network):
+    """Embeddings and pooled snapshots -> cross layers -> MLP -> logit.
+
+    Per id space with snapshots, every feature of kind `id` in that space gets, beside
+    its ordinary embedding, the pooled vector of its id; both enter the interaction
+    (the paper's). The interaction is DCN-V2's cross layer, stacked under the MLP (our
+    choice; the paper leaves it open).
+
+    Args:
+        features: All features.
+        network: Sizes.
+        snapshots: Aligned TPM snapshots by id space; none for the ablation without TPM.
+
+    References:
+        Liu et al., E-CDCTR, arXiv 2408.16238, CPM and A-CTR. Wang et al., DCN V2,
+        arXiv 2008.13535, eq. 1.
+    """
+
+    def __init__(
+        self,
+        features: FeatureTable,
+        network: NetworkConfig,
+        snapshots: Mapping[str, SnapshotTables] | None = None,
+    ) -> None:
+        super().__init__(features, network.width, name="backbone")
+        self.lookups = {
+            space: SnapshotLookup(tables) for space, tables in (snapshots or {}).items()
+        }
+        self.poolings = {
+            space: SnapshotPooling(
+                lookup.width,
+                network.snapshot_pooling,
+                network.snapshot_dropout,
+                name=f"snapshot_{space}",
+            )
+            for space, lookup in self.lookups.items()
+        }
+        self.cross = [Cross(name=f"cross_{i}") for i in range(network.cross_layers)]
+        self.mlp = Mlp(network.hidden_units, network.dropout, name="mlp")
+        self.logit = keras.layers.Dense(1, name="logit")
+        self.create_variables()
+
+    def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
+        """Returns logits of shape (B,) for rows of shape (B,) or (B, L)."""
+        pooled = {
+            feature.name: self.poolings[feature.table](
+                *self.lookups[feature.table](rows[feature.name]), training=training
+            )
+            for feature in self._snapshot_features()
+        }
+        return self._logits(rows, pooled, training)
+
+    def named_variables(self) -> dict[str, Any]:
+        """Returns every variable by name; the frozen snapshots are not among them."""
+        named = super().named_variables()
+        for space, pooling in self.poolings.items():
+            for name, variable in pooling.named_variables().items():
+                named[f"snapshot/{space}/{name}"] = variable
+        for cross in self.cross:
+            kernel, bias = cross.trainable_variables
+            named[f"{cross.name}/kernel"] = kernel
+            named[f"{cross.name}/bias"] = bias
+        return {
+            **named,
+            **self.mlp.named_variables(),
+            "logit/kernel": self.logit.kernel,
+            "logit/bias": self.logit.bias,
+        }
+
+    def serving_form(self) -> ServingForm:
+        """Returns the network with every snapshot pooling folded into one lookup."""
+        folded = {
+            space: FoldedLookup(fold(pooling, self.lookups[space]))
+            for space, pooling in self.poolings.items()
+        }
+
+        def logits(rows: Mapping[str, Any]) -> Any:
+            pooled = {
+                feature.name: folded[feature.table](rows[feature.name])
+                for feature in self._snapshot_features()
+            }
+            return self._logits(rows, pooled, training=False)
+
+        poolings = [
+            variable.ref()
+            for pooling in self.poolings.values()
+            for variable in pooling.variables
+        ]
+        kept = [v for v in self.named_variables().values() if v.ref() not in poolings]
+        return ServingForm(logits, [*kept, *(f.table for f in folded.values())])
+
+    def _snapshot_features(self) -> list[Feature]:
+        return [
+            feature
+            for feature in self.features.features
+            if feature.kind == "id" and feature.table in self.poolings
+        ]
+
+    def _logits(
+        self, rows: Mapping[str, Any], pooled: Mapping[str, Any], training: bool
+    ) -> Any:
+        embedded = self.embedding(rows)
+        base = tf.concat([*embedded.values(), *pooled.values()], axis=1)  # (B, F * D)
+        crossed = base
+        for cross in self.cross:
+            crossed = cross(base, crossed)
+        hidden = self.mlp(crossed, training=training)
+        return tf.squeeze(self.logit(hidden), axis=1)

@@ -1,0 +1,123 @@
+"""SavedModel for TF Serving: raw features in, click probability out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from models.features import Feature
+from models.features import FeatureTable
+from models.network import Network
+from models.network import ServingForm
+
+_RAW_TYPES = {
+    "id": tf.string,
+    "ids": tf.string,
+    "count": tf.int64,
+    "rate": tf.float32,
+}
+
+
+def export_saved_model(
+    network: Network, transform_graph_dir: Path, serving_dir: Path
+) -> None:
+    """Writes `network` with its feature transformation as a SavedModel.
+
+    | signature            | inputs                        | outputs                   |
+    | -------------------- | ----------------------------- | ------------------------- |
+    | `serving_default`    | `examples`: tf.Example, (B,)  | `ctr`: float32, (B,)      |
+    | `predict`            | one raw tensor per feature    | `ctr`: float32, (B,)      |
+    | `transform_features` | `examples`: tf.Example, (B,)  | int64 rows per feature    |
+
+    Raw tensors have shape (B,), or (B, any) for lists; an empty string, a negative
+    number or NaN stands for a missing value. Neither label nor day is asked for.
+    Optimizer, metrics and the unfolded snapshots stay out.
+
+    Args:
+        network: The trained network; it names its own features.
+        transform_graph_dir: TransformGraph artifact.
+        serving_dir: Folder of the SavedModel.
+    """
+    # Imported late: it costs a second or more and only the export needs it.
+    import tensorflow_transform as tft
+
+    output = tft.TFTransformOutput(str(transform_graph_dir))
+    module = _ServingModule(
+        network.features, network.serving_form(), output.transform_features_layer()
+    )
+    examples = tf.TensorSpec([None], tf.string, name="examples")
+    raw = {f.name: _raw_tensor_spec(f) for f in network.features.features}
+    signatures = {
+        "serving_default": module.serve.get_concrete_function(examples),
+        "predict": module.predict.get_concrete_function(raw),
+        "transform_features": module.transform_features.get_concrete_function(examples),
+    }
+    tf.saved_model.save(module, str(serving_dir), signatures=signatures)
+
+
+class _ServingModule(tf.Module):
+    """The three signatures, and exactly what they need to be saved."""
+
+    def __init__(
+        self, features: FeatureTable, form: ServingForm, transform_layer: Any
+    ) -> None:
+        super().__init__(name="crossctr")
+        self._features = features.features
+        self._logits = form.logits
+        # Tracked by name of attribute: these two are all that is saved.
+        self.weights = form.variables
+        self.transform_layer = transform_layer
+
+    @tf.function
+    def serve(self, examples: Any) -> dict[str, Any]:
+        return self._score(self._parse(examples))
+
+    @tf.function
+    def predict(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        return self._score({name: drop_missing(raw[name]) for name in raw})
+
+    @tf.function
+    def transform_features(self, examples: Any) -> dict[str, Any]:
+        return self._encode(self._parse(examples))
+
+    def _parse(self, examples: Any) -> dict[str, Any]:
+        # VarLen: a missing feature is an empty row, not an error.
+        spec = {f.name: tf.io.VarLenFeature(_RAW_TYPES[f.kind]) for f in self._features}
+        parsed: dict[str, Any] = tf.io.parse_example(examples, spec)
+        return parsed
+
+    def _encode(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        rows = self.transform_layer(raw)
+        return {
+            f.name: tf.reshape(
+                rows[f.name], [-1, f.max_length] if f.kind == "ids" else [-1]
+            )
+            for f in self._features
+        }
+
+    def _score(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        return {"ctr": tf.sigmoid(self._logits(self._encode(raw)))}
+
+
+def drop_missing(values: Any) -> Any:
+    """Returns the values that are there, as the transformation reads them.
+
+    Args:
+        values: Tensor of shape (B,) or (B, L); an empty string, a negative number or
+            NaN is missing.
+
+    Returns:
+        SparseTensor of shape (B, at most L), values moved to the left.
+    """
+    if values.shape.rank == 1:
+        values = values[:, tf.newaxis]
+    there = values != "" if values.dtype == tf.string else values >= 0
+    return tf.ragged.boolean_mask(values, there).to_sparse()
+
+
+def _raw_tensor_spec(feature: Feature) -> Any:
+    shape = [None, None] if feature.kind == "ids" else [None]
+    return tf.TensorSpec(shape, _RAW_TYPES[feature.kind], name=feature.name)

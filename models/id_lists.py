@@ -1,0 +1,62 @@
+"""Reads the id lists of a Vocabulary artifact: line i is row `first_id_row + i`."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from models.errors import DataError
+
+_NEWLINE = 10
+
+
+def read_ids(folder: str | Path, space: str) -> pa.LargeStringArray:
+    """Returns the raw ids of `space` in row order.
+
+    Bytes that are no UTF-8 are escaped, the same way everywhere, so they still join.
+
+    Raises:
+        DataError: If the artifact in `folder` has no such space.
+    """
+    content = _read(folder, space).decode("utf-8", "backslashreplace").encode()
+    ends = np.flatnonzero(np.frombuffer(content, np.uint8) == _NEWLINE)
+    # Line i ends where i newlines before it have been taken out.
+    offsets = np.concatenate([[0], ends - np.arange(len(ends))]).astype(np.int64)
+    text = content.replace(b"\n", b"")
+    return pa.LargeStringArray.from_buffers(
+        len(ends), pa.py_buffer(offsets), pa.py_buffer(text)
+    )
+
+
+def describe_ids(folder: str | Path, space: str) -> dict[str, Any]:
+    """Returns size and hash of `space`, for `is_prefix` and for lineage."""
+    content = _read(folder, space)
+    return {
+        "ids": content.count(b"\n"),
+        "bytes": len(content),
+        "hash": _hash(content),
+    }
+
+
+def is_prefix(known: dict[str, Any], folder: str | Path, space: str) -> bool:
+    """Whether the list that `known` describes only grew into the one in `folder`."""
+    content = _read(folder, space)[: known["bytes"]]
+    return len(content) == known["bytes"] and _hash(content) == known["hash"]
+
+
+def _read(folder: str | Path, space: str) -> bytes:
+    path = Path(folder) / f"{space}.txt"
+    if not path.is_file():
+        raise DataError(
+            f"no ids of {space!r} in the vocabulary at {folder}; expected {path.name}. "
+            "Ingest at least one block of days with this id space first"
+        )
+    return path.read_bytes()
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -1,0 +1,135 @@
+"""Embedding tables, one per id space or bucketed feature, looked up by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+
+from models.errors import ConfigError
+from models.features import PADDING_ROW
+from models.features import FeatureTable
+
+
+def table_widths(features: FeatureTable, width: int) -> dict[str, int]:
+    """Returns the embedding width of every table, in declaration order.
+
+    Args:
+        features: The features; those with the same table share its width.
+        width: Width of features that name none.
+
+    Raises:
+        ConfigError: If two features of one table want different widths, or a value
+            feature bears the name of a vocabulary.
+    """
+    widths: dict[str, int] = {}
+    for feature in features.features:
+        if not feature.is_id and feature.name in features.vocabularies:
+            raise ConfigError(
+                f"feature {feature.name!r} of kind {feature.kind!r} has the name of a "
+                "vocabulary, so the two would share one table; rename the feature"
+            )
+        wanted = feature.width or width
+        known = widths.setdefault(feature.table, wanted)
+        if known != wanted:
+            raise ConfigError(
+                f"feature {feature.name!r} wants width {wanted} of table "
+                f"{feature.table!r}, another feature {known}; features of one "
+                "vocabulary share a table, so give them the same width"
+            )
+    return widths
+
+
+@keras.utils.register_keras_serializable("crossctr")
+class EmbeddingTables(keras.layers.Layer):
+    """Turns rows into vectors; features of one vocabulary share its table.
+
+    A list feature becomes the mean of its ids' vectors, padding left out; an empty
+    list becomes zeros.
+
+    Args:
+        features: The features to embed, a `FeatureTable` or its `model_dump()`.
+        width: Embedding width `D` of features that name none.
+
+    Example:
+        >>> from models.features import Feature
+        >>> table = FeatureTable(
+        ...     features=(Feature(name="age", kind="count", buckets=4),),
+        ...     vocabularies={},
+        ... )
+        >>> EmbeddingTables(table, width=3)({"age": tf.constant([2, 5])})["age"].shape
+        TensorShape([2, 3])
+    """
+
+    # Our choice. An id starts near the zero vector, "nothing known": BatchNorm scales
+    # up whatever varies, and larger random ids drown the value features. Not at zero:
+    # a network of ids alone would stand still behind its relu.
+    ID_STDDEV = 0.001
+    VALUE_STDDEV = 0.05
+
+    def __init__(
+        self, features: FeatureTable | Mapping[str, Any], width: int, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.features = FeatureTable.model_validate(features)
+        self.width = width
+        self.widths = table_widths(self.features, width)
+        self.tables: dict[str, Any] = {}
+
+    def build(self, input_shape: Any) -> None:
+        """Creates the tables."""
+        for table, width in self.widths.items():
+            is_id = table in self.features.vocabularies
+            stddev = self.ID_STDDEV if is_id else self.VALUE_STDDEV
+            self.tables[table] = self.add_weight(
+                name=f"{table}/table",
+                shape=(self.features.num_rows(table), width),
+                initializer=keras.initializers.RandomNormal(stddev=stddev),
+            )
+        super().build(input_shape)
+
+    def call(self, rows: Mapping[str, Any]) -> dict[str, Any]:
+        """Looks up every feature.
+
+        Args:
+            rows: Per feature int64 rows, shape (B,), or (B, L) for lists.
+
+        Returns:
+            Per feature a float32 tensor of shape (B, D), in declaration order.
+
+        Raises:
+            ValueError: If a feature is missing from `rows`.
+        """
+        missing = [f.name for f in self.features.features if f.name not in rows]
+        if missing:
+            raise ValueError(
+                f"rows of every declared feature are needed; {', '.join(missing)} "
+                f"missing. Received: {', '.join(rows) or '(none)'}"
+            )
+        embedded = {}
+        for feature in self.features.features:
+            table = self.tables[feature.table]
+            ids = rows[feature.name]
+            if feature.kind == "ids":
+                vectors = tf.gather(table, ids)  # (B, L, D)
+                embedded[feature.name] = _masked_mean(vectors, ids)  # (B, D)
+            else:
+                embedded[feature.name] = tf.gather(table, ids)  # (B, D)
+        return embedded
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what the constructor takes."""
+        config = super().get_config()
+        return {
+            **config,
+            "features": self.features.model_dump(mode="json"),
+            "width": self.width,
+        }
+
+
+def _masked_mean(vectors: Any, ids: Any) -> Any:
+    present = tf.cast(tf.not_equal(ids, PADDING_ROW), vectors.dtype)  # (B, L)
+    total = tf.einsum("bld,bl->bd", vectors, present)
+    return total / tf.maximum(tf.reduce_sum(present, axis=1, keepdims=True), 1.0)

@@ -1,0 +1,90 @@
+"""The hidden layers of the networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tf_keras as keras
+
+# Keras's 0.99 needs hundreds of steps before the running statistics describe the data;
+# an A-CTR sees a few dozen. 0.9 needs about 40 (our choice).
+BATCH_NORM_MOMENTUM = 0.9
+
+
+@keras.utils.register_keras_serializable("crossctr")
+class Mlp(keras.layers.Layer):
+    """Hidden layers `dense -> [batch normalization] -> relu -> dropout`.
+
+    Args:
+        hidden_units: Units of each layer, first to last.
+        dropout: Share of units dropped while training, in [0, 1).
+        batch_norm: Whether to normalise before the activation. The dense layers have no
+            bias then, as BatchNorm's shift replaces it.
+    """
+
+    def __init__(
+        self,
+        hidden_units: Sequence[int],
+        dropout: float = 0.0,
+        batch_norm: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not hidden_units or min(hidden_units) < 1:
+            raise ValueError(
+                "`hidden_units` must be one or more positive numbers. "
+                f"Received: {tuple(hidden_units)}"
+            )
+        self.hidden_units = tuple(hidden_units)
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self._dense = [
+            keras.layers.Dense(
+                units,
+                use_bias=not batch_norm,
+                kernel_initializer="he_normal",
+                name=f"hidden_{index}",
+            )
+            for index, units in enumerate(self.hidden_units)
+        ]
+        self._norms = [
+            keras.layers.BatchNormalization(
+                momentum=BATCH_NORM_MOMENTUM, name=f"hidden_{index}_norm"
+            )
+            for index in range(len(self.hidden_units) if batch_norm else 0)
+        ]
+        self._dropout = keras.layers.Dropout(dropout)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Maps (B, any width) to (B, hidden_units[-1])."""
+        hidden = inputs
+        for index, dense in enumerate(self._dense):
+            hidden = dense(hidden)
+            if self.batch_norm:
+                hidden = self._norms[index](hidden, training=training)
+            hidden = self._dropout(keras.activations.relu(hidden), training=training)
+        return hidden
+
+    def named_variables(self) -> dict[str, Any]:
+        """Returns the variables by name, e.g. `hidden_0_norm/gamma`."""
+        named = {}
+        for dense in self._dense:
+            named[f"{dense.name}/kernel"] = dense.kernel
+            if dense.use_bias:
+                named[f"{dense.name}/bias"] = dense.bias
+        for norm in self._norms:
+            named[f"{norm.name}/gamma"] = norm.gamma
+            named[f"{norm.name}/beta"] = norm.beta
+            named[f"{norm.name}/moving_mean"] = norm.moving_mean
+            named[f"{norm.name}/moving_variance"] = norm.moving_variance
+        return named
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what the constructor takes."""
+        return {
+            **super().get_config(),
+            "hidden_units": self.hidden_units,
+            "dropout": self.dropout,
+            "batch_norm": self.batch_norm,
+        }

@@ -1,0 +1,343 @@
+"""Trains one level, from the paths of its inputs to its model's folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from typing import Literal
+
+import numpy as np
+import tf_keras as keras
+from pydantic import Field
+from pydantic import model_validator
+
+from models import snapshots
+from models import warm_start
+from models.backbone import Backbone
+from models.batches import ExampleReader
+from models.checkpoints import read_rows
+from models.checkpoints import save_variables
+from models.checkpoints import variable_shapes
+from models.days import DayRange
+from models.errors import DataError
+from models.errors import TrainingError
+from models.export import export_saved_model
+from models.features import FeatureTable
+from models.features import StrictModel
+from models.id_lists import describe_ids
+from models.id_lists import is_prefix
+from models.id_lists import read_ids
+from models.network import Network
+from models.settings import NetworkConfig
+from models.settings import TrainingConfig
+from models.tpm import TinyModel
+from models.training import fit
+
+# A model artifact's folder beside TFX's Format-Serving, and what lies in it.
+TRAIN_FOLDER = "Format-Train"
+WEIGHTS_FILE = "weights"
+COUNTS_FILE = "impressions.npz"
+LAYOUT_FILE = "layout.json"
+REPORT_FILE = "report.json"
+
+# The id spaces whose tables TPM hands on (E-CDCTR).
+SNAPSHOT_SPACES = ("user", "item")
+
+_PROGRESS = logging.getLogger("crossctr.progress")
+
+
+class LevelInputs(StrictModel):
+    """What one training reads and where it writes.
+
+    Attributes:
+        level: The level; decides the network and the warm start's rule.
+        domains: Domains whose rows are trained on.
+        first_day: First day of the window, days since 1970-01-01.
+        last_day: Last day of the window, included.
+        features: All features; TPM takes those with `tpm: true`.
+        network: Sizes of the network.
+        training: How it is trained.
+        load_batch_norm: Whether a warm start takes over BatchNorm from another level.
+            False, as in E-CDCTR: the target's activations are distributed differently.
+            A level that continues its own model always takes it over (our choice).
+        examples: Glob patterns of transformed Parquet shards.
+        transform_graph: TransformGraph artifact, for serving.
+        vocabulary: Vocabulary artifact that the Examples were transformed with.
+        warm_start: Model artifact to start from, or None.
+        snapshots: EmbeddingSnapshot artifacts, newest first; TPM reads none.
+        serving_dir: Folder for the SavedModel.
+        train_dir: Folder for checkpoint, counts and report.
+        run_dir: Folder for TensorBoard.
+    """
+
+    level: Literal["tpm", "cpm", "target"]
+    domains: tuple[str, ...] = Field(min_length=1)
+    first_day: int
+    last_day: int
+    features: FeatureTable
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingConfig = TrainingConfig()
+    load_batch_norm: bool = False
+    examples: tuple[str, ...] = Field(min_length=1)
+    transform_graph: Path
+    vocabulary: Path
+    warm_start: Path | None = None
+    snapshots: tuple[Path, ...] = ()
+    serving_dir: Path
+    train_dir: Path
+    run_dir: Path
+
+    @model_validator(mode="after")
+    def _check(self) -> LevelInputs:
+        if self.last_day < self.first_day:
+            raise ValueError(
+                f"the window ends on day {self.last_day}, before it starts on "
+                f"{self.first_day}"
+            )
+        return self
+
+
+class LevelReport(StrictModel):
+    """What a training came to; `report.json` holds the same.
+
+    Attributes:
+        level: The level.
+        domains: Domains trained on.
+        first_day: First day of the window.
+        last_day: Last day of the window.
+        rows: Rows of the window.
+        clicks: Those with label 1.
+        steps: Optimizer steps.
+        seconds: Time in the training loop, reading included.
+        losses: Mean log loss of each epoch, while training.
+        parameters: Trainable numbers in `embedding` tables and in the `dense` rest.
+        warm_start: What was copied, by variable; None without a warm start.
+        snapshot_days: Period days of the snapshots, newest first.
+    """
+
+    level: str
+    domains: tuple[str, ...]
+    first_day: int
+    last_day: int
+    rows: int
+    clicks: int
+    steps: int
+    seconds: float
+    losses: tuple[float, ...]
+    parameters: dict[str, int]
+    warm_start: dict[str, dict[str, int]] | None
+    snapshot_days: tuple[int, ...]
+
+
+def run_level(inputs: LevelInputs) -> LevelReport:
+    """Trains a level and writes its model.
+
+    `train_dir` gets the checkpoint, the impressions of each table row, the layout of
+    the tables and the report; `serving_dir` the SavedModel; `run_dir` TensorBoard's
+    scalars.
+
+    Raises:
+        DataError: If the window has no rows, or an input cannot be used.
+        TrainingError: If the warm start does not fit or the loss is not finite.
+    """
+    keras.utils.set_random_seed(inputs.training.seed)
+    features = inputs.features.tpm_only() if inputs.level == "tpm" else inputs.features
+    reader = ExampleReader(inputs.examples, features, inputs.first_day, inputs.last_day)
+    window = reader.summarise()
+    if window.num_rows == 0:
+        raise DataError(_no_rows(inputs))
+    network = _build_network(inputs)
+    network.set_base_rate(window.num_clicks / window.num_rows)
+    copied = None if inputs.warm_start is None else _warm_start(inputs, network)
+    parameters = _count_parameters(network)
+    _PROGRESS.info(
+        f"{inputs.level} · {window.num_rows:,} rows of {', '.join(inputs.domains)} · "
+        f"{sum(parameters.values()):,} parameters"
+    )
+    result = fit(
+        network,
+        reader,
+        inputs.training,
+        num_rows=window.num_rows,
+        run_dir=inputs.run_dir,
+    )
+    report = LevelReport(
+        level=inputs.level,
+        domains=inputs.domains,
+        first_day=inputs.first_day,
+        last_day=inputs.last_day,
+        rows=window.num_rows,
+        clicks=window.num_clicks,
+        steps=result.steps,
+        seconds=result.seconds,
+        losses=result.losses,
+        parameters=parameters,
+        warm_start=None if copied is None else copied.to_json(),
+        snapshot_days=tuple(
+            snapshots.read_summary(folder)["period_day"] for folder in inputs.snapshots
+        ),
+    )
+    save_variables(inputs.train_dir / WEIGHTS_FILE, network.named_variables())
+    np.savez(inputs.train_dir / COUNTS_FILE, **window.impressions)
+    _write_json(inputs.train_dir / LAYOUT_FILE, _layout(inputs, features))
+    export_saved_model(network, inputs.transform_graph, inputs.serving_dir)
+    # Last: a folder with a report is complete.
+    _write_json(inputs.train_dir / REPORT_FILE, report.model_dump(mode="json"))
+    return report
+
+
+def export_snapshot(
+    train_dir: Path,
+    vocabulary_dir: Path,
+    features: FeatureTable,
+    out_dir: Path,
+    *,
+    period_day: int,
+    spaces: Sequence[str] = SNAPSHOT_SPACES,
+) -> None:
+    """Writes the tables of a trained TPM as an EmbeddingSnapshot.
+
+    Args:
+        train_dir: The TPM's `Format-Train` folder.
+        vocabulary_dir: The vocabulary it was trained with.
+        features: All features.
+        out_dir: Folder of the snapshot.
+        period_day: The TPM's run day; its rows end the day before.
+        spaces: Id spaces to export.
+
+    Raises:
+        DataError: If the model has no table for a space, or spaces differ in width.
+    """
+    shapes = variable_shapes(train_dir / WEIGHTS_FILE)
+    tables = {space: f"embedding/{space}/table" for space in spaces}
+    lacking = [space for space in spaces if tables[space] not in shapes]
+    if lacking:
+        raise DataError(
+            f"the model at {train_dir} has no table of {', '.join(lacking)}; mark a "
+            "feature of that vocabulary with `tpm: true`"
+        )
+    widths = {space: shapes[tables[space]][1] for space in spaces}
+    if len(set(widths.values())) != 1:
+        raise DataError(
+            f"the exported tables must have one width; received {widths}. Give the "
+            "features of these vocabularies the same width"
+        )
+    out_dir.mkdir(parents=True, exist_ok=True)
+    written = {}
+    with np.load(train_dir / COUNTS_FILE) as counts:
+        for space in spaces:
+            ids = read_ids(vocabulary_dir, space)
+            first = features.vocabularies[space].first_id_row
+            chunks = read_rows(
+                train_dir / WEIGHTS_FILE, tables[space], len(ids), first_row=first
+            )
+            written[space] = snapshots.write_space(
+                out_dir,
+                space,
+                ids,
+                counts[space][first : first + len(ids)],
+                ((start - first, chunk.numpy()) for start, chunk in chunks),
+                widths[space],
+            )
+    snapshots.write_summary(
+        out_dir,
+        period_day=period_day,
+        width=widths[spaces[0]],
+        vocabularies={space: describe_ids(vocabulary_dir, space) for space in spaces},
+        rows=written,
+    )
+
+
+def _build_network(inputs: LevelInputs) -> Network:
+    if inputs.level == "tpm":
+        return TinyModel(inputs.features, inputs.network)
+    aligned = {}
+    for space in SNAPSHOT_SPACES if inputs.snapshots else ():
+        ids = read_ids(inputs.vocabulary, space)
+        aligned[space] = snapshots.align(
+            inputs.snapshots, ids, space, inputs.features.vocabularies[space]
+        )
+    return Backbone(inputs.features, inputs.network, aligned)
+
+
+def _warm_start(inputs: LevelInputs, network: Network) -> warm_start.CopyReport:
+    folder = Path(str(inputs.warm_start)) / TRAIN_FOLDER
+    source = variable_shapes(folder / WEIGHTS_FILE)
+    layout = json.loads((folder / LAYOUT_FILE).read_text(encoding="utf-8"))
+    _check_layout(layout, inputs, network.features)
+    named = network.named_variables()
+    target = {name: tuple(variable.shape) for name, variable in named.items()}
+    continues = layout["level"] == inputs.level
+    excluded = (
+        frozenset()
+        if inputs.load_batch_norm or continues
+        else warm_start.batch_norm_variables(source)
+    )
+    plan = warm_start.plan_copy(source, target, excluded)
+    warm_start.apply(plan, folder / WEIGHTS_FILE, named)
+    return plan
+
+
+def _layout(inputs: LevelInputs, features: FeatureTable) -> dict[str, Any]:
+    """Returns what decides which row an id has; a warm start needs it unchanged."""
+    spaces = sorted({f.table for f in features.features if f.is_id})
+    return {
+        "level": inputs.level,
+        "spaces": {
+            space: {
+                "first_id_row": features.vocabularies[space].first_id_row,
+                **describe_ids(inputs.vocabulary, space),
+            }
+            for space in spaces
+        },
+    }
+
+
+def _check_layout(
+    layout: dict[str, Any], inputs: LevelInputs, features: FeatureTable
+) -> None:
+    for space, known in layout["spaces"].items():
+        if space not in {feature.table for feature in features.features}:
+            continue
+        first_id_row = features.vocabularies[space].first_id_row
+        if known["first_id_row"] != first_id_row:
+            raise TrainingError(
+                f"ids of {space!r} start at row {known['first_id_row']} in the model "
+                f"to start from, but at row {first_id_row} now; oov_buckets of a "
+                "vocabulary must not change. Set it back or train every level again"
+            )
+        if not is_prefix(known, inputs.vocabulary, space):
+            raise TrainingError(
+                f"the vocabulary of {space!r} at {inputs.vocabulary} did not grow out "
+                f"of the one behind {inputs.warm_start} ({known['ids']} ids, hash "
+                f"{known['hash']}), so rows would mean other ids. Train the earlier "
+                "level again with this vocabulary"
+            )
+
+
+def _count_parameters(network: Network) -> dict[str, int]:
+    groups = {
+        "embedding": network.embedding_variables,
+        "dense": network.dense_variables,
+    }
+    return {
+        group: sum(int(np.prod(variable.shape)) for variable in variables)
+        for group, variables in groups.items()
+    }
+
+
+def _no_rows(inputs: LevelInputs) -> str:
+    days = DayRange(inputs.first_day, inputs.last_day)
+    return (
+        f"level {inputs.level!r} has no rows of {', '.join(inputs.domains)} in its "
+        f"window {days}; expected at least one. Ingest these days, lengthen "
+        f"levels.{inputs.level}.window_days, or choose a later --day"
+    )
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,45 @@
+"""The optimizer of every level: a step costs the rows it touches, not the tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tf_keras as keras
+from tensorflow_recommenders.experimental.optimizers import CompositeOptimizer
+
+from models.network import Network
+from models.settings import TrainingConfig
+
+# Our choice, between two evils: the gradient of a batch's mean loss is tiny for one
+# row, so with Keras's 0.1 rare rows hardly move, while near 0 the first touch moves a
+# row by the whole learning rate and ids are memorised within an epoch.
+INITIAL_ACCUMULATOR = 0.01
+
+
+def build_optimizer(network: Network, training: TrainingConfig) -> CompositeOptimizer:
+    """Returns Adagrad for the embedding tables and Adam for everything else.
+
+    Adagrad applies a sparse gradient to the rows of the batch alone; Adam's moments
+    would decay in every row of a table on every step.
+
+    Args:
+        network: The network, with its variables created.
+        training: Learning rates.
+    """
+    embeddings = keras.optimizers.Adagrad(
+        training.embedding_learning_rate,
+        initial_accumulator_value=INITIAL_ACCUMULATOR,
+        jit_compile=False,
+    )
+    dense = keras.optimizers.Adam(training.dense_learning_rate, jit_compile=False)
+    # Slots are made here, not inside the traced step.
+    embeddings.build(network.embedding_variables)
+    dense.build(network.dense_variables)
+
+    def tables() -> list[Any]:
+        return network.embedding_variables
+
+    def others() -> list[Any]:
+        return network.dense_variables
+
+    return CompositeOptimizer([(embeddings, tables), (dense, others)])

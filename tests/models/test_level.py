@@ -1,0 +1,184 @@
+"""A level from Parquet shards to its model's folder, and from level to level."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models import snapshots
+from models.checkpoints import read_rows
+from models.checkpoints import variable_shapes
+from models.errors import DataError
+from models.errors import TrainingError
+from models.features import FeatureTable
+from models.level import LevelInputs
+from models.level import export_snapshot
+from models.level import run_level
+from models.settings import NetworkConfig
+from models.settings import TrainingConfig
+
+Train = Callable[..., Path]
+
+NUM_ROWS = 40
+
+
+@pytest.fixture
+def train(
+    features: FeatureTable,
+    vocabulary: Path,
+    transform_graph: Path,
+    make_rows: Callable[..., dict[str, Any]],
+    write_shard: Callable[..., Path],
+    tmp_path: Path,
+) -> Train:
+    """Returns a function that trains a level on 40 rows of days 0 to 9."""
+    columns = make_rows(NUM_ROWS)
+    columns["label"] = np.arange(NUM_ROWS) % 3 > 0
+    columns["day"] = np.arange(NUM_ROWS) // 4
+    write_shard(columns)
+
+    def run(level: str, name: str, **changes: Any) -> Path:
+        folder = tmp_path / name
+        settings: dict[str, Any] = {
+            "level": level,
+            "domains": ("de",),
+            "first_day": 2,
+            "last_day": 8,
+            "features": features,
+            "network": NetworkConfig(width=3, hidden_units=(4, 3)),
+            "training": TrainingConfig(batch_size=8, epochs=2),
+            "examples": (str(tmp_path / "de" / "*"),),
+            "transform_graph": transform_graph,
+            "vocabulary": vocabulary,
+            "serving_dir": folder / "Format-Serving",
+            "train_dir": folder / "Format-Train",
+            "run_dir": tmp_path / "logs",
+        }
+        run_level(LevelInputs.model_validate({**settings, **changes}))
+        return folder
+
+    return run
+
+
+def _report(model: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(
+        (model / "Format-Train" / "report.json").read_text()
+    )
+    return report
+
+
+def _values(model: Path, name: str) -> Any:
+    prefix = model / "Format-Train" / "weights"
+    rows = variable_shapes(prefix)[name][0]
+    return np.concatenate([chunk for _, chunk in read_rows(prefix, name, rows)])
+
+
+@pytest.mark.slow
+def test_e_cdctr_from_tpm_to_target(
+    train: Train, features: FeatureTable, vocabulary: Path, tmp_path: Path
+) -> None:
+    tpm = train("tpm", "tpm")
+    next_tpm = train("tpm", "tpm-2", warm_start=tpm)
+    folders = []
+    for period_day, model in ((7, tpm), (9, next_tpm)):
+        folder = tmp_path / f"snapshot-{period_day}"
+        export_snapshot(
+            model / "Format-Train", vocabulary, features, folder, period_day=period_day
+        )
+        folders.insert(0, folder)
+    cpm = train("cpm", "cpm", snapshots=folders)
+    target = train("target", "target", snapshots=folders, warm_start=cpm)
+
+    assert _report(tpm)["rows"] == 28
+    assert _report(tpm)["warm_start"] is None
+    assert set(_report(next_tpm)["warm_start"]["copied"]) == {
+        "embedding/user/table",
+        "embedding/item/table",
+        "embedding/domain/table",
+        "hidden_0/kernel",
+        "hidden_0/bias",
+        "logit/kernel",
+        "logit/bias",
+    }
+    assert _report(cpm)["snapshot_days"] == [9, 7]
+    warm_start = _report(target)["warm_start"]
+    assert {"snapshot/user/query", "cross_0/kernel"} <= set(warm_start["copied"])
+    assert set(warm_start["left_out"]) == {
+        f"hidden_{i}_norm/{kind}"
+        for i in (0, 1)
+        for kind in ("gamma", "beta", "moving_mean", "moving_variance")
+    }
+    assert not warm_start["new"]
+    assert not warm_start["resized"]
+    assert not [name for name in variable_shapes_of(target) if "Adagrad" in name]
+
+
+def variable_shapes_of(model: Path) -> dict[str, tuple[int, ...]]:
+    return variable_shapes(model / "Format-Train" / "weights")
+
+
+@pytest.mark.slow
+def test_snapshot_holds_the_ids_that_were_shown(
+    train: Train, features: FeatureTable, vocabulary: Path, tmp_path: Path
+) -> None:
+    model = train("tpm", "tpm", last_day=3, training=TrainingConfig(batch_size=4))
+    with np.load(model / "Format-Train" / "impressions.npz") as counts:
+        shown = counts["user"]
+    export_snapshot(
+        model / "Format-Train", vocabulary, features, tmp_path / "s", period_day=3
+    )
+    table = snapshots.pq.read_table(tmp_path / "s" / "user.parquet").to_pydict()
+    expected = [i for i in range(4) if shown[4 + i] > 0]
+    values = _values(model, "embedding/user/table")
+    assert shown.sum() == 8
+    assert 0 < len(expected) < 4
+    assert table["id"] == [f"u{i}" for i in expected]
+    assert table["impressions"] == [shown[4 + i] for i in expected]
+    np.testing.assert_array_equal(table["embedding"], values[[4 + i for i in expected]])
+
+
+@pytest.mark.slow
+def test_a_seed_gives_the_same_model(train: Train) -> None:
+    first, second = train("cpm", "first"), train("cpm", "second")
+    for name in variable_shapes_of(first):
+        np.testing.assert_allclose(_values(first, name), _values(second, name), 1e-5)
+
+
+@pytest.mark.slow
+def test_target_continues_itself_with_batch_norm(train: Train) -> None:
+    yesterday = train("target", "yesterday")
+    today = train("target", "today", warm_start=yesterday, first_day=9, last_day=9)
+    assert not _report(today)["warm_start"]["left_out"]
+    assert "hidden_0_norm/gamma" in _report(today)["warm_start"]["copied"]
+
+
+def test_empty_window_names_level_domains_and_days(train: Train) -> None:
+    with pytest.raises(
+        DataError, match=r"'cpm' has no rows of de .*1970-02-01\.\.1970-02-02"
+    ):
+        train("cpm", "cpm", first_day=31, last_day=32)
+
+
+@pytest.mark.slow
+def test_warm_start_refuses_another_vocabulary(
+    train: Train, tmp_path: Path, vocabulary: Path
+) -> None:
+    cpm = train("cpm", "cpm")
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in vocabulary.iterdir():
+        content = path.read_bytes()
+        swapped = content.replace(b"u0\nu1\n", b"u1\nu0\n")
+        (other / path.name).write_bytes(swapped)
+    with pytest.raises(TrainingError, match="rows would mean other ids"):
+        train("target", "target", warm_start=cpm, vocabulary=other)
+
+
+def test_window_that_ends_before_it_starts_is_refused(train: Train) -> None:
+    with pytest.raises(ValueError, match="before it starts"):
+        train("cpm", "cpm", first_day=5, last_day=4)
