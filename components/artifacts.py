@@ -15,6 +15,9 @@ from __future__ import annotations
 from tfx import types
 from tfx.types import artifact
 
+# What the Gate writes into a GateDecision.
+DECISION_FILE = "decision.json"
+
 
 class Vocabulary(types.Artifact):
     """Append-only maps raw id -> row, one file per id space."""

@@ -17,6 +17,7 @@ from tfx.types import standard_artifacts
 
 from components import artifacts
 from components.evaluation_set.component import EvaluationSet
+from components.evaluation_set.executor import EVAL_SPLIT
 from components.gate.component import Gate
 from components.guard.component import Guard
 from components.log_example_gen.component import LogExampleGen
@@ -134,11 +135,9 @@ def target_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
             _wanted([step.live], before_day=step.run_day),
         )
     resolver = _resolver(**inputs)
-    schema = _schema(config)
     trainer = _trainer(config, step, resolver, "TargetTrainer")
     evaluation_set = EvaluationSet(
         examples=resolver.outputs["evaluation_examples"],
-        schema=schema.outputs["schema"],
         domain=config.target,
         first_day=step.evaluation.first,
         last_day=step.evaluation.last,
@@ -148,18 +147,16 @@ def target_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
         model=trainer.outputs["model"],
         baseline_model=resolver.outputs["live_model"] if step.live else None,
         eval_config=evaluation_config(with_baseline=step.live is not None),
-        example_splits=["eval"],
+        example_splits=[EVAL_SPLIT],
     )
     gate = Gate(
         model=trainer.outputs["model"],
         evaluation=evaluator.outputs["evaluation"],
         thresholds=config.gate.model_dump_json(),
-        first_day=step.days.first,
-        last_day=step.days.last,
         strategy=step.strategy,
         fingerprint=step.fingerprint,
     )
-    nodes = [resolver, schema, trainer, evaluation_set, evaluator, gate]
+    nodes = [resolver, trainer, evaluation_set, evaluator, gate]
     if step.strategy == config.strategy:
         publisher = Publisher(
             model=trainer.outputs["model"],

@@ -10,8 +10,8 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.artifacts import stamp
-from components.trainer.executor import TRAIN_FOLDER
 from models.features import FeatureTable
+from models.level import TRAIN_FOLDER
 from models.level import export_snapshot
 
 

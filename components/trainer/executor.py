@@ -11,11 +11,9 @@ from tfx.components.trainer import fn_args_utils
 from tfx.types import artifact_utils
 
 from components.artifacts import stamp
+from models.level import TRAIN_FOLDER
 from models.level import LevelInputs
 from models.level import run_level
-
-# Beside TFX's Format-Serving: what later levels and days start from.
-TRAIN_FOLDER = "Format-Train"
 
 
 class Executor(tfx_executor.GenericExecutor):

@@ -30,7 +30,8 @@ class Vocabulary:
 
     Attributes:
         ids: Ids in row order; the first has row `IdSpace.first_id_row`.
-        pending: Ids that have not reached `min_count` yet, with their impressions.
+        pending: Ids that have not reached `min_count` yet, with their impressions;
+            empty once the table is full.
     """
 
     ids: pa.Array
@@ -180,5 +181,9 @@ def grow(previous: Vocabulary, counts: pa.Table, space: IdSpace) -> Growth:
     all_ids = pa.chunked_array(
         [previous.ids, *new.cast(pa.large_binary()).chunks], pa.large_binary()
     ).combine_chunks()
+    if len(all_ids) >= space.capacity:
+        # No id that waits can ever enter; keeping only some of them would make the
+        # file depend on how the days were cut into blocks.
+        waiting = PENDING_SCHEMA.empty_table()
     grown = Vocabulary(all_ids, waiting)
     return Growth(grown, len(new), len(admission) - len(new), unusable)

@@ -1,0 +1,1 @@
+"""The target's rows of the evaluation days as tf.Examples, which TFMA reads."""

@@ -1,0 +1,63 @@
+"""Component spec of EvaluationSet."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.dsl.components.base import base_component
+from tfx.dsl.components.base import executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter
+from tfx.types.component_spec import ExecutionParameter
+
+from components.evaluation_set import executor
+
+
+class EvaluationSetSpec(types.ComponentSpec):
+    """Raw Parquet Examples of some blocks in, tf.Examples of some days out."""
+
+    PARAMETERS = {
+        "domain": ExecutionParameter(type=str),
+        "first_day": ExecutionParameter(type=int),
+        "last_day": ExecutionParameter(type=int),
+    }
+    INPUTS = {"examples": ChannelParameter(type=standard_artifacts.Examples)}
+    OUTPUTS = {
+        "evaluation_examples": ChannelParameter(type=standard_artifacts.Examples)
+    }
+
+
+class EvaluationSet(base_component.BaseComponent):
+    """Cuts the evaluation rows out of their blocks.
+
+    Everything else reads Parquet; TFMA's Evaluator feeds a model's signature with
+    serialized tf.Examples, as TF Serving will.
+    """
+
+    SPEC_CLASS = EvaluationSetSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        examples: types.BaseChannel,
+        domain: str,
+        first_day: int,
+        last_day: int,
+    ) -> None:
+        """Declares the component.
+
+        Args:
+            examples: Raw Examples of every block that overlaps the days.
+            domain: The domain whose rows are kept.
+            first_day: First day kept, days since 1970-01-01.
+            last_day: Last day kept.
+        """
+        super().__init__(
+            EvaluationSetSpec(
+                examples=examples,
+                domain=domain,
+                first_day=first_day,
+                last_day=last_day,
+                evaluation_examples=types.Channel(type=standard_artifacts.Examples),
+            )
+        )

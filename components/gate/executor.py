@@ -1,0 +1,48 @@
+"""Reads the evaluation, decides and writes `decision.json`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+
+from components.artifacts import DECISION_FILE
+from components.artifacts import stamp
+from components.gate.logic import GateThresholds
+from components.gate.logic import decide
+from components.metrics.reading import read_metrics
+
+
+class Executor(base_executor.BaseExecutor):
+    """Executor of `Gate`."""
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the decision; a refusal is a result, not an error."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        output = artifact_utils.get_single_instance(output_dict["decision"])
+        metrics = read_metrics(artifact_utils.get_single_uri(input_dict["evaluation"]))
+        thresholds = GateThresholds.model_validate_json(exec_properties["thresholds"])
+        decision = decide(metrics["candidate"], metrics.get("baseline"), thresholds)
+        content = {"strategy": exec_properties["strategy"], **decision.to_json()}
+        folder = Path(output.uri)
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(content, indent=1, allow_nan=False)
+        (folder / DECISION_FILE).write_text(text + "\n", encoding="utf-8")
+        stamp(
+            output,
+            first_day=model.get_int_custom_property("first_day"),
+            last_day=model.get_int_custom_property("last_day"),
+            fingerprint=exec_properties["fingerprint"],
+            strategy=exec_properties["strategy"],
+            approved=int(decision.approved),
+        )

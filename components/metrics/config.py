@@ -1,0 +1,67 @@
+"""What the Evaluator computes. What is good enough is the Gate's to decide."""
+
+from __future__ import annotations
+
+import json
+
+import tensorflow_model_analysis as tfma
+
+from models.features import LABEL
+
+CANDIDATE = "candidate"
+BASELINE = "baseline"
+
+
+def evaluation_config(
+    *, with_baseline: bool, user_key: str = "user_id"
+) -> tfma.EvalConfig:
+    """Returns the configuration of TFX's Evaluator.
+
+    | metric          | computed by                   |
+    | --------------- | ----------------------------- |
+    | `example_count` | TFMA                          |
+    | `calibration`   | TFMA: mean score / mean label |
+    | `log_loss`      | `components.metrics.log_loss` |
+    | `auc`           | `components.metrics.gauc`     |
+    | `gauc`          | `components.metrics.gauc`     |
+    | `gauc_coverage` | `components.metrics.gauc`     |
+
+    Args:
+        with_baseline: Whether the live model is scored on the same rows.
+        user_key: Raw feature that holds the user id.
+
+    Returns:
+        Configuration over all rows, without thresholds.
+    """
+    # With a single model TFMA ignores the name; with two, both need one.
+    models = [_model_spec(name=CANDIDATE if with_baseline else "")]
+    if with_baseline:
+        models.append(_model_spec(name=BASELINE, is_baseline=True))
+    metrics = [
+        tfma.MetricConfig(class_name="ExampleCount"),
+        tfma.MetricConfig(class_name="Calibration"),
+        # By module, so that Beam's remote workers import them.
+        tfma.MetricConfig(class_name="LogLoss", module="components.metrics.log_loss"),
+        tfma.MetricConfig(
+            class_name="GAUC",
+            module="components.metrics.gauc",
+            config=json.dumps({"user_key": user_key}),
+        ),
+    ]
+    return tfma.EvalConfig(
+        model_specs=models,
+        slicing_specs=[tfma.SlicingSpec()],
+        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+    )
+
+
+def _model_spec(*, name: str, is_baseline: bool = False) -> tfma.ModelSpec:
+    return tfma.ModelSpec(
+        name=name,
+        is_baseline=is_baseline,
+        # Said outright: TFMA would try to load the SavedModel as a Keras model first.
+        model_type=tfma.TF_GENERIC,
+        signature_name="serving_default",
+        prediction_key="ctr",
+        label_key=LABEL,
+    )

@@ -1,0 +1,218 @@
+"""GAUC and log loss as pure functions over columns of scored impressions.
+
+Laws (tested): the order of the rows does not matter; only the order of the scores
+does; weight 2 is the row twice, weight 0 is the row left out; with a single user GAUC
+is AUC; a user whose labels are all equal changes the coverage and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from models.errors import DataError
+
+# Keras' epsilon, so that the training loss and the evaluation's agree. Without it one
+# float32 score of exactly 1 with label 1 makes the mean NaN: 0 * log(0).
+_EPSILON = 1e-7
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class GroupedAuc:
+    """GAUC over a set of rows and how much of them it speaks for.
+
+    Attributes:
+        gauc: In [0, 1]; NaN when no user qualifies.
+        coverage: Share of the impressions that belong to qualifying users, in [0, 1];
+            NaN when there is no impression at all.
+        num_users: Users with an impression, qualifying or not.
+        num_qualifying: Users with both labels.
+    """
+
+    gauc: float
+    coverage: float
+    num_users: int
+    num_qualifying: int
+
+
+def grouped_auc(
+    users: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+) -> GroupedAuc:
+    """Returns the impression-weighted mean of per-user AUC.
+
+    The AUC of user u is the weighted Mann-Whitney statistic
+
+    `sum_{i in pos(u), j in neg(u)} w_i w_j (1[s_i > s_j] + 1[s_i = s_j] / 2)
+    / (W_pos(u) W_neg(u))`
+
+    and its weight in the mean is `W_pos(u) + W_neg(u)`. Users without both labels are
+    left out of the mean. Rows without a user belong to nobody: they never qualify, but
+    count as impressions in the coverage. Unweighted results do not depend on the order
+    of the rows to the last bit: pairs are counted in half-integers, which float64 holds
+    exactly up to 2^52, and the mean over users is summed exactly.
+
+    Args:
+        users: Ids, shape (N,). Text or bytes, where None or "" is missing; or
+            integers, where a negative one is missing.
+        scores: Finite numbers, shape (N,).
+        labels: 0 or 1, shape (N,).
+        weights: Non-negative and finite, shape (N,). Defaults to one each.
+
+    Returns:
+        GAUC, coverage and the number of users.
+
+    Raises:
+        DataError: If the columns do not fit together or hold other values.
+    """
+    score, label, weight = _check_columns(scores, labels, weights)
+    code = _encode_users(users)
+    _check_length("users", len(code), len(score))
+    total = math.fsum(weight.tolist())
+    rows = np.flatnonzero((code >= 0) & (weight > 0))
+    coverage = 0.0 if total > 0 else math.nan
+    if len(rows) == 0:
+        return GroupedAuc(math.nan, coverage, 0, 0)
+
+    rows = rows[np.lexsort((score[rows], code[rows]))]
+    code, score = code[rows], score[rows]
+    label, weight = label[rows], weight[rows]
+    # Rows -> ties (same user and score) -> users, each as the run of its first index.
+    new_user = code[1:] != code[:-1]
+    tie_starts = _starts(new_user | (score[1:] != score[:-1]))
+    user_starts = np.searchsorted(tie_starts, _starts(new_user))
+    positive = np.add.reduceat(weight * label, tie_starts)
+    negative = np.add.reduceat(weight * (1 - label), tie_starts)
+    below = np.cumsum(negative) - negative  # negatives before the tie, all users
+    sizes = np.diff(np.append(user_starts, len(tie_starts)))
+    below -= np.repeat(below[user_starts], sizes)  # the same user's only
+    won = np.add.reduceat(positive * (below + negative / 2), user_starts)
+    user_positive = np.add.reduceat(positive, user_starts)
+    user_negative = np.add.reduceat(negative, user_starts)
+
+    both = (user_positive > 0) & (user_negative > 0)
+    num_users, num_qualifying = len(both), int(np.count_nonzero(both))
+    if num_qualifying == 0:
+        return GroupedAuc(math.nan, coverage, num_users, 0)
+    auc = won[both] / (user_positive[both] * user_negative[both])
+    impressions = user_positive[both] + user_negative[both]
+    qualifying = math.fsum(impressions.tolist())
+    gauc = math.fsum((impressions * auc).tolist()) / qualifying
+    return GroupedAuc(gauc, qualifying / total, num_users, num_qualifying)
+
+
+def auc(
+    scores: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+) -> float:
+    """Returns the exact AUC of all rows, NaN without both labels.
+
+    The same statistic as `grouped_auc` with every row from one user; see there for the
+    arguments and errors.
+    """
+    everyone = np.zeros(len(np.asarray(scores)), np.int64)
+    return grouped_auc(everyone, scores, labels, weights).gauc
+
+
+def log_losses(scores: npt.ArrayLike, labels: npt.ArrayLike) -> Floats:
+    """Returns the cross entropy of each row in nats, same shape as `scores`.
+
+    `-log(p)` for label 1 and `-log(1 - p)` for label 0, where p is the score kept
+    1e-7 away from 0 and 1.
+
+    Args:
+        scores: Probabilities.
+        labels: 0 or 1, same shape.
+    """
+    score = np.clip(np.asarray(scores, np.float64), _EPSILON, 1 - _EPSILON)
+    return np.where(np.asarray(labels) > 0, -np.log(score), -np.log1p(-score))
+
+
+def _check_columns(
+    scores: npt.ArrayLike, labels: npt.ArrayLike, weights: npt.ArrayLike | None
+) -> tuple[Floats, Floats, Floats]:
+    score = np.asarray(scores, np.float64)
+    label = np.asarray(labels, np.float64)
+    weight = np.ones(len(score)) if weights is None else np.asarray(weights, np.float64)
+    _check_length("labels", len(label), len(score))
+    _check_length("weights", len(weight), len(score))
+    _check_values(
+        "score",
+        score,
+        np.isfinite(score),
+        "a finite number",
+        "the model has diverged or reads features it was not trained on; look at its "
+        "training loss and export it again",
+    )
+    _check_values(
+        "label",
+        label,
+        (label == 0) | (label == 1),
+        "0 or 1",
+        "map the logged outcome to 0 or 1 when the log is read",
+    )
+    _check_values(
+        "weight",
+        weight,
+        np.isfinite(weight) & (weight >= 0),
+        "a finite number that is not negative",
+        "correct the column of example weights",
+    )
+    return score, label, weight
+
+
+def _check_length(name: str, length: int, expected: int) -> None:
+    if length != expected:
+        raise DataError(
+            f"{name} has {length:,} rows and scores has {expected:,}; expected one of "
+            "each per impression; pass columns of the same rows"
+        )
+
+
+def _check_values(
+    name: str, values: Floats, good: npt.NDArray[np.bool_], expected: str, fix: str
+) -> None:
+    bad = np.flatnonzero(~good)
+    if len(bad):
+        raise DataError(
+            f"{name} {values[bad[0]]} in {len(bad):,} of {len(values):,} evaluated "
+            f"rows; expected {expected}; {fix}"
+        )
+
+
+def _encode_users(users: npt.ArrayLike) -> Codes:
+    """Returns a number per user, -1 where there is none."""
+    values = np.asarray(users)
+    if values.dtype.kind == "i":
+        return np.asarray(np.maximum(values, -1), np.int64)
+    # Arrow, not np.unique: fixed-width NumPy strings drop trailing zero bytes.
+    ids: Any = pa.array(np.asarray(users, object), from_pandas=True)
+    if pa.types.is_null(ids.type):
+        return np.full(len(ids), -1, np.int64)
+    if not (pa.types.is_string(ids.type) or pa.types.is_binary(ids.type)):
+        raise DataError(
+            f"user ids have type {ids.type}; expected text, bytes or integers; "
+            "convert the column"
+        )
+    encoded = ids.dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    nobody = [
+        code for code, user in enumerate(encoded.dictionary.to_pylist()) if not user
+    ]
+    return np.where(np.isin(codes, nobody), -1, codes).astype(np.int64)
+
+
+def _starts(changes: npt.NDArray[np.bool_]) -> Codes:
+    """Returns where runs start, given where row i + 1 differs from row i."""
+    return np.concatenate([[0], np.flatnonzero(changes) + 1]).astype(np.int64)

@@ -1,0 +1,1 @@
+"""Puts an approved model where TF Serving looks for it, under a dated version."""

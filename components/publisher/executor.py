@@ -1,0 +1,62 @@
+"""Copies the model if the Gate approved it, and records either outcome."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import path_utils
+
+from components.artifacts import DECISION_FILE
+from components.artifacts import stamp
+from components.publisher.logic import publish
+from models.days import to_date
+
+_progress = logging.getLogger("crossctr.progress")
+
+
+class Executor(base_executor.BaseExecutor):
+    """Executor of `Publisher`."""
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Publishes the model, or records that it was refused."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        published = artifact_utils.get_single_instance(output_dict["published"])
+        uri = artifact_utils.get_single_uri(input_dict["decision"])
+        decision = json.loads((Path(uri) / DECISION_FILE).read_text(encoding="utf-8"))
+        day = exec_properties["day"]
+        folder = Path(exec_properties["directory"]) / exec_properties["name"]
+        path = ""
+        if decision["approved"]:
+            lineage = {
+                "day": str(to_date(day)),
+                "strategy": decision["strategy"],
+                "fingerprint": exec_properties["fingerprint"],
+                "model_fingerprint": model.get_string_custom_property("fingerprint"),
+                "decision": decision,
+            }
+            source = Path(path_utils.serving_model_path(model.uri))
+            path = str(publish(source, folder, day, lineage))
+            _progress.info(f"published {path}")
+        Path(published.uri).mkdir(parents=True, exist_ok=True)
+        stamp(
+            published,
+            day=day,
+            first_day=model.get_int_custom_property("first_day"),
+            last_day=model.get_int_custom_property("last_day"),
+            fingerprint=exec_properties["fingerprint"],
+            model_fingerprint=model.get_string_custom_property("fingerprint"),
+            pushed=int(bool(path)),
+            path=path,
+        )

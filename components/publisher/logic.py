@@ -1,0 +1,101 @@
+"""Versions and the atomic copy: no TFX.
+
+    <directory>/<name>/<version>/        version = YYYYMMDD * 100 + attempt
+
+A server that polls `<directory>/<name>` sees a version whole or not at all, and the
+highest version is that of the latest day, whenever it was made.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from models.days import to_date
+from models.errors import DataError
+
+# TF Serving reads nothing but its warmup file from this folder.
+LINEAGE_FILE = "assets.extra/crossctr.json"
+
+_ATTEMPTS = 100
+
+
+def version_of(day: int, attempt: int) -> int:
+    """Returns the version of a day's attempt.
+
+    Example:
+        >>> version_of(17897, 0)
+        2019010100
+    """
+    return int(f"{to_date(day):%Y%m%d}") * _ATTEMPTS + attempt
+
+
+def next_version(day: int, taken: Iterable[int]) -> int:
+    """Returns the version of the day's next attempt.
+
+    Args:
+        day: The model's day, days since 1970-01-01.
+        taken: Versions that exist.
+
+    Raises:
+        DataError: The day has had all its attempts.
+    """
+    first = version_of(day, 0)
+    last = max((v for v in taken if first <= v < first + _ATTEMPTS), default=first - 1)
+    if last + 1 == first + _ATTEMPTS:
+        raise DataError(
+            f"{to_date(day)} has {_ATTEMPTS} published attempts already, the newest "
+            f"being version {last}; remove old versions of that day"
+        )
+    return last + 1
+
+
+def versions_in(folder: Path) -> list[int]:
+    """Returns the versions in a model's folder, ascending."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+
+
+def publish(source: Path, folder: Path, day: int, lineage: dict[str, Any]) -> Path:
+    """Copies a SavedModel to its version folder.
+
+    A killed attempt leaves nothing that a server would load, and the same command
+    repeated finds the version that it had written.
+
+    Args:
+        source: The SavedModel.
+        folder: The model's folder, `<directory>/<name>`.
+        day: The model's day.
+        lineage: What the model is made from, written beside it; `fingerprint` tells
+            whether a version holds this very model.
+
+    Returns:
+        The version's folder.
+    """
+    versions = versions_in(folder)
+    for version in versions:
+        if _lineage(folder / str(version)).get("fingerprint") == lineage["fingerprint"]:
+            return folder / str(version)
+    version = next_version(day, versions)
+    # The leading dot keeps it from being a version until it is whole.
+    temporary = folder / f".{version}.writing"
+    if temporary.exists():
+        shutil.rmtree(temporary)
+    shutil.copytree(source, temporary)
+    path = temporary / LINEAGE_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"version": version, **lineage}, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+    return temporary.rename(folder / str(version))
+
+
+def _lineage(version: Path) -> dict[str, Any]:
+    path = version / LINEAGE_FILE
+    if not path.is_file():
+        return {}
+    lineage: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return lineage
