@@ -42,7 +42,7 @@ class GAUC(tfma.metrics.Metric):
     `auc` comes along because the rows are here anyway. TFMA's own AUC is a histogram
     of thresholds, which turns close scores, frequent where clicks are rare, into ties.
 
-    The rows of one slice and model, about 16 bytes each and every user id once, are
+    The rows of one slice and model, 24 bytes each and every user id once, are
     held in memory. Two metrics in one evaluation need different names: TFMA takes
     computations for the same if their keys are, whatever their `user_key`.
     """
@@ -195,9 +195,10 @@ class RankedRows(beam.CombineFn):
         return dict(zip(self._keys, values, strict=True))
 
     def _user(self, element: Any) -> bytes | None:
-        value = (element.get_features() or {}).get(self._user_key)
-        # TFMA hands a column in which some row has no value over as a sparse tensor.
-        values = np.ravel(getattr(value, "values", value))
+        value: Any = (element.get_features() or {}).get(self._user_key)
+        # A row without a user is an empty array, None or no feature at all, depending
+        # on what the other rows of its batch hold.
+        values = np.ravel(value)
         if values.size > 1:
             raise DataError(
                 f"{self._user_key!r} has {values.size} values in one row: "

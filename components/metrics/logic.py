@@ -194,8 +194,8 @@ def _check_values(
 def _encode_users(users: npt.ArrayLike) -> Codes:
     """Returns a number per user, -1 where there is none."""
     values = np.asarray(users)
-    if values.dtype.kind == "i":
-        return np.asarray(np.maximum(values, -1), np.int64)
+    if values.dtype.kind in "iu":
+        return np.maximum(values.astype(np.int64), -1)
     # Arrow, not np.unique: fixed-width NumPy strings drop trailing zero bytes.
     ids: Any = pa.array(np.asarray(users, object), from_pandas=True)
     if pa.types.is_null(ids.type):

@@ -25,15 +25,13 @@ def read_metrics(evaluation_uri: str) -> dict[str, dict[str, float]]:
     """
     metrics: dict[str, dict[str, float]] = {}
     for of_slice in tfma.load_metrics(evaluation_uri):
-        if of_slice.WhichOneof("slice_keys") == "cross_slice_key" or (
-            of_slice.slice_key.single_slice_keys
-        ):
+        if of_slice.HasField("cross_slice_key") or of_slice.slice_key.single_slice_keys:
             continue
         for item in of_slice.metric_keys_and_values:
             # With a baseline TFMA adds each metric's difference under the same name.
             if not item.key.is_diff and item.value.WhichOneof("type") == "double_value":
-                model = metrics.setdefault(item.key.model_name or CANDIDATE, {})
-                model[item.key.name] = item.value.double_value.value
+                of_model = metrics.setdefault(item.key.model_name or CANDIDATE, {})
+                of_model[item.key.name] = item.value.double_value.value
     if CANDIDATE not in metrics:
         raise DataError(
             f"{evaluation_uri} holds no metrics over all rows; expected those of the "

@@ -1,0 +1,542 @@
+"""GAUC against scikit-learn, its laws, and a real TFMA run."""
+
+import math
+import pickle
+import random
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.metrics
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from components.metrics.logic import auc
+from components.metrics.logic import grouped_auc
+from components.metrics.logic import log_losses
+from models.errors import DataError
+
+# (user, score, label, place). User a: of the pairs .9 > .5 and .5 = .5 it wins 1.5 of
+# 2. User c: 0 of 1. b and d have one label, two rows have no user.
+ROWS = [
+    (b"a", 0.9, 1, b"top"),
+    (b"a", 0.5, 0, b"top"),
+    (b"a", 0.5, 1, b"side"),
+    (b"b", 0.2, 0, b"top"),
+    (b"b", 0.8, 0, b"side"),
+    (b"c", 0.3, 1, b"side"),
+    (b"c", 0.6, 0, b"side"),
+    (None, 0.4, 1, b"top"),
+    (b"", 0.1, 0, b"side"),
+    (b"d", 0.7, 1, b"foot"),
+]
+USERS, SCORES, LABELS, _ = zip(*ROWS, strict=True)
+
+
+def reference(rows):
+    """Returns (GAUC, coverage) of (user, score, label, weight), user by user."""
+    rows = [row for row in rows if row[3] > 0]
+    total = weighted = qualifying = 0.0
+    for user in {row[0] for row in rows}:
+        of_user = [row for row in rows if row[0] == user]
+        _, scores, labels, weights = zip(*of_user, strict=True)
+        total += sum(weights)
+        if user and len(set(labels)) == 2:
+            value = sklearn.metrics.roc_auc_score(labels, scores, sample_weight=weights)
+            weighted += sum(weights) * value
+            qualifying += sum(weights)
+    gauc = weighted / qualifying if qualifying else math.nan
+    return gauc, qualifying / total if total else math.nan
+
+
+def columns(rows):
+    return list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
+
+
+def gauc_of(rows):
+    result = grouped_auc(*columns(rows))
+    return result.gauc, result.coverage
+
+
+def close(expected):
+    return pytest.approx(expected, rel=1e-12, abs=1e-12, nan_ok=True)
+
+
+# Few users and few scores: ties, single-label users and missing users are frequent.
+_row = st.tuples(
+    st.sampled_from(["u", "v", "w", "", None]),
+    st.sampled_from([0.0, 0.1, 0.1000001, 0.5, 1.0]),
+    st.integers(0, 1),
+    st.sampled_from([0.0, 0.25, 1.0, 2.0, 3.7]),
+)
+_rows = st.lists(_row, max_size=25)
+_unweighted = _rows.map(lambda rows: [(*row[:3], 1.0) for row in rows])
+
+
+def test_gauc_by_hand():
+    result = grouped_auc(USERS, SCORES, LABELS)
+    assert result.gauc == (3 * 0.75 + 2 * 0.0) / 5
+    assert result.coverage == 5 / 10
+    assert (result.num_users, result.num_qualifying) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("users", "scores", "labels", "gauc", "coverage"),
+    [
+        pytest.param("uu", [0.2, 0.1], [1, 0], 1.0, 1.0, id="right order"),
+        pytest.param("uu", [0.1, 0.2], [1, 0], 0.0, 1.0, id="wrong order"),
+        pytest.param("uuuu", [0.3] * 4, [1, 0, 0, 1], 0.5, 1.0, id="all tied"),
+        pytest.param("uuu", [0.3, 0.3, 0.1], [1, 0, 0], 0.75, 1.0, id="one tie"),
+        pytest.param("uvuv", [0.9, 0.1, 0.8, 0], [1, 1, 0, 0], 1.0, 1.0, id="apart"),
+        pytest.param("uuv", [0.2, 0.1, 0.5], [1, 0, 1], 1.0, 2 / 3, id="one label"),
+        pytest.param("uv", [0.2, 0.1], [1, 0], math.nan, 0.0, id="nobody"),
+        pytest.param(["", None], [0.2, 0.1], [1, 0], math.nan, 0.0, id="no user"),
+        pytest.param([None] * 2, [0.2, 0.1], [1, 0], math.nan, 0.0, id="only null"),
+        pytest.param("u", [0.2], [1], math.nan, 0.0, id="single row"),
+        pytest.param([], [], [], math.nan, math.nan, id="no rows"),
+    ],
+)
+def test_small_cases(users, scores, labels, gauc, coverage):
+    result = grouped_auc(list(users), scores, labels)
+    assert (result.gauc, result.coverage) == pytest.approx(
+        (gauc, coverage), rel=0, abs=0, nan_ok=True
+    )
+
+
+@pytest.mark.parametrize(
+    "users",
+    [
+        pytest.param(["a", "a", "b", "b", None], id="text"),
+        pytest.param([b"a", b"a", b"a\0", b"a\0", b""], id="trailing zero byte"),
+        pytest.param([7, 7, 2**40, 2**40, -5], id="integers"),
+        pytest.param(np.array(["a", "a", "b", "b", ""]), id="numpy text"),
+        pytest.param(["a", "a", "b", "b", float("nan")], id="nan"),
+    ],
+)
+def test_kinds_of_user_ids(users):
+    result = grouped_auc(users, [0.2, 0.1, 0.1, 0.2, 0.5], [1, 0, 1, 0, 1])
+    assert (result.gauc, result.coverage, result.num_users) == (0.5, 0.8, 2)
+
+
+@settings(max_examples=200, deadline=None)
+@given(rows=_rows)
+def test_equals_scikit_learn(rows):
+    assert gauc_of(rows) == close(reference(rows))
+
+
+@settings(deadline=None)
+@given(rows=_rows)
+def test_auc_equals_scikit_learn(rows):
+    everyone = [("everyone", *row[1:]) for row in rows]
+    _, scores, labels, weights = columns(rows)
+    assert auc(scores, labels, weights) == close(reference(everyone)[0])
+
+
+@given(rows=_unweighted, seed=st.integers(0, 99))
+def test_order_of_rows_does_not_matter_to_the_last_bit(rows, seed):
+    shuffled = random.Random(seed).sample(rows, len(rows))
+    np.testing.assert_array_equal(gauc_of(shuffled), gauc_of(rows))
+
+
+@given(rows=_rows, seed=st.integers(0, 99))
+def test_order_of_weighted_rows_does_not_matter(rows, seed):
+    shuffled = random.Random(seed).sample(rows, len(rows))
+    assert gauc_of(shuffled) == close(gauc_of(rows))
+
+
+@given(rows=_unweighted, times=st.lists(st.integers(0, 3), min_size=25, max_size=25))
+def test_weight_is_number_of_copies(rows, times):
+    weighted = [
+        (*row[:3], float(n)) for row, n in zip(rows, times[: len(rows)], strict=True)
+    ]
+    copied = [row for row, n in zip(rows, times, strict=False) for _ in range(n)]
+    np.testing.assert_array_equal(gauc_of(weighted), gauc_of(copied))
+
+
+@given(rows=_rows, factor=st.sampled_from([0.001, 7.0]))
+def test_scale_of_weights_does_not_matter(rows, factor):
+    scaled = [(*row[:3], row[3] * factor) for row in rows]
+    assert gauc_of(scaled) == close(gauc_of(rows))
+
+
+@given(rows=_rows)
+def test_only_the_order_of_scores_matters(rows):
+    moved = [(user, math.exp(5 * s) - 9, *rest) for user, s, *rest in rows]
+    np.testing.assert_array_equal(gauc_of(moved), gauc_of(rows))
+
+
+@given(rows=_rows)
+def test_reversed_scores_give_one_minus_gauc(rows):
+    gauc, coverage = gauc_of(rows)
+    flipped = [(user, -score, *rest) for user, score, *rest in rows]
+    assert gauc_of(flipped) == close((1 - gauc, coverage))
+
+
+@given(rows=_rows, label=st.integers(0, 1), user=st.sampled_from(["new", None]))
+def test_users_with_one_label_and_rows_without_user_only_lower_coverage(
+    rows, label, user
+):
+    gauc, coverage = gauc_of(rows)
+    more = gauc_of([*rows, (user, 0.3, label, 1.0)])
+    assert more[0] == close(gauc)
+    if coverage > 0:
+        assert more[1] < coverage
+    else:
+        assert more[1] == 0
+
+
+def test_a_million_rows_against_ranks():
+    rng = np.random.default_rng(7)
+    num_rows = 1_000_000
+    users = rng.zipf(1.3, num_rows) % 50_000
+    scores = np.round(rng.random(num_rows), 3)  # ties in every larger user
+    labels = (rng.random(num_rows) < 0.3 * scores).astype(np.int64)
+
+    # Mann-Whitney by average ranks, with pandas.
+    table = pd.DataFrame({"user": users, "score": scores, "label": labels})
+    ranks = table.groupby("user")["score"].rank(method="average")
+    table["positive_rank"] = ranks * labels
+    by_user = table.groupby("user").agg(
+        n=("label", "size"), p=("label", "sum"), ranks=("positive_rank", "sum")
+    )
+    both = by_user[(by_user.p > 0) & (by_user.p < by_user.n)]
+    won = both.ranks - both.p * (both.p + 1) / 2
+    aucs = won / (both.p * (both.n - both.p))
+
+    result = grouped_auc(users, scores, labels)
+    assert result.gauc == close(np.average(aucs, weights=both.n))
+    assert result.coverage == close(both.n.sum() / num_rows)
+    assert (result.num_users, result.num_qualifying) == (len(by_user), len(both))
+    assert auc(scores, labels) == close(sklearn.metrics.roc_auc_score(labels, scores))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scores": [0.1, math.nan]}, "score nan in 1 of 2 evaluated rows; expected a"),
+        ({"scores": [math.inf, math.inf]}, "score inf in 2 of 2 evaluated rows"),
+        ({"labels": [1, 0.5]}, "label 0.5 in 1 of 2 evaluated rows; expected 0 or 1"),
+        ({"labels": [1]}, "labels has 1 rows and scores has 2"),
+        ({"weights": [1, -2]}, r"weight -2.0 in 1 of 2 evaluated rows"),
+        ({"users": ["u"]}, "users has 1 rows and scores has 2"),
+        ({"users": [0.5, 0.5]}, "user ids have type double"),
+    ],
+)
+def test_refuses(changes, message):
+    arguments = {"users": ["u", "u"], "scores": [0.1, 0.2], "labels": [0, 1]} | changes
+    with pytest.raises(DataError, match=message):
+        grouped_auc(**arguments)
+
+
+def test_log_losses_equal_scikit_learn_and_stay_finite():
+    expected = sklearn.metrics.log_loss(LABELS, SCORES)
+    assert log_losses(SCORES, LABELS).mean() == close(expected)
+    saturated = log_losses(np.array([1, 0, 1, 0], np.float32), [1, 0, 0, 1])
+    assert saturated == pytest.approx([1e-7, 1e-7, 16.118, 16.118], rel=1e-4)
+
+
+# === The TFMA metric ===
+
+
+@pytest.fixture(scope="module")
+def tfma():
+    import tensorflow_model_analysis
+
+    return tensorflow_model_analysis
+
+
+@pytest.fixture(scope="module")
+def make_combiner():
+    """Returns a function that makes the metric's combiner."""
+    from components.metrics.gauc import GAUC
+
+    def make(*, weighted=False):
+        (computation,) = GAUC().computations(example_weighted=weighted)
+        return computation.combiner
+
+    return make
+
+
+def inputs_of(user, score, label, weight=1.0):
+    """Returns one impression as TFMA passes it to a combiner."""
+    from tensorflow_model_analysis.metrics import metric_types
+
+    return metric_types.StandardMetricInputs(
+        labels=np.array([label]),
+        predictions=np.array([score]),
+        example_weights=np.array([weight]),
+        features={"user_id": None if user is None else np.array([user], object)},
+    )
+
+
+def gather(combiner, rows):
+    accumulator = combiner.create_accumulator()
+    for row in rows:
+        accumulator = combiner.add_input(accumulator, inputs_of(*row))
+    return accumulator
+
+
+def values_of(combiner, accumulator):
+    output = combiner.extract_output(accumulator)
+    return SimpleNamespace(**{key.name: value for key, value in output.items()})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weighted", [False, True])
+def test_combiner_is_the_function(make_combiner, weighted):
+    rows = [
+        (user, *rest, 1.0 + i % 3)
+        for i, (user, *rest) in enumerate(r[:3] for r in ROWS)
+    ]
+    combiner = make_combiner(weighted=weighted)
+    values = values_of(combiner, gather(combiner, rows))
+    expected = rows if weighted else [(*row[:3], 1.0) for row in rows]
+    assert (values.gauc, values.gauc_coverage) == close(reference(expected))
+    everyone = [("everyone", *row[1:]) for row in expected]
+    assert values.auc == close(reference(everyone)[0])
+
+
+@pytest.mark.slow
+@settings(max_examples=30, deadline=None)
+@given(rows=_unweighted, bundle_size=st.integers(1, 9), seed=st.integers(0, 99))
+def test_bundles_and_merge_order_do_not_matter(make_combiner, rows, bundle_size, seed):
+    combiner = make_combiner()
+    whole = combiner.extract_output(gather(combiner, rows))
+    rng = random.Random(seed)
+    shuffled = rng.sample(rows, len(rows))
+    bundles = [
+        gather(combiner, shuffled[i : i + bundle_size])
+        for i in range(0, len(rows), bundle_size)
+    ]
+    while len(bundles) > 1:  # a random tree, through Beam's coder
+        some = [bundles.pop(rng.randrange(len(bundles))) for _ in range(2)]
+        merged = combiner.compact(combiner.merge_accumulators(some))
+        bundles.append(pickle.loads(pickle.dumps(merged)))
+    parts = combiner.merge_accumulators(bundles)
+    np.testing.assert_equal(combiner.extract_output(parts), whole)
+
+
+@pytest.mark.slow
+def test_one_user_over_fifty_bundles(make_combiner):
+    rng = np.random.default_rng(3)
+    rows = [
+        (b"u", round(score, 1), int(rng.random() < score)) for score in rng.random(500)
+    ]
+    combiner = make_combiner()
+    bundles = [gather(combiner, rows[i::50]) for i in range(50)]
+    values = values_of(combiner, combiner.merge_accumulators(bundles))
+    _, scores, labels = zip(*rows, strict=True)
+    expected = sklearn.metrics.roc_auc_score(labels, scores)
+    assert values.gauc == close(expected)
+    assert values.gauc == values.auc
+    assert values.gauc_coverage == 1.0
+
+
+@pytest.mark.slow
+def test_merging_leaves_the_parts_alone(make_combiner):
+    combiner = make_combiner()
+    parts = [gather(combiner, [row[:3] for row in ROWS[:4]]) for _ in range(2)]
+    before = pickle.dumps(parts)
+    combiner.merge_accumulators(parts)
+    assert pickle.dumps(parts) == before
+
+
+@pytest.mark.slow
+def test_combiner_refuses_several_users_and_bad_scores(make_combiner):
+    combiner = make_combiner()
+    element = inputs_of(b"u", 0.5, 1)
+    element["features"] = {"user_id": np.array([b"u", b"v"], object)}
+    with pytest.raises(DataError, match="'user_id' has 2 values in one row"):
+        combiner.add_input(combiner.create_accumulator(), element)
+    with pytest.raises(DataError, match="score nan in 1 of 1"):
+        combiner.extract_output(gather(combiner, [(b"u", math.nan, 1)]))
+
+
+@pytest.mark.slow
+def test_empty_slice_and_absent_feature(make_combiner):
+    combiner = make_combiner()
+    values = values_of(combiner, combiner.create_accumulator())
+    assert math.isnan(values.gauc)
+    assert math.isnan(values.gauc_coverage)
+    element = inputs_of(b"u", 0.5, 1)
+    element["features"] = {}
+    rows = combiner.add_input(combiner.create_accumulator(), element)
+    assert values_of(combiner, rows).gauc_coverage == 0.0
+
+
+# === A real evaluation ===
+
+
+@pytest.fixture(scope="module")
+def saved_models(tmp_path_factory):
+    """Saves two models: `score` says the feature score, `flat` says 0.5 to everyone."""
+    import tensorflow as tf
+
+    class Model(tf.Module):
+        def __init__(self, slope):
+            super().__init__()
+            self.slope = tf.Variable(slope)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
+        def serve(self, examples):
+            spec = {"score": tf.io.FixedLenFeature([], tf.float32)}
+            score = tf.io.parse_example(examples, spec)["score"]
+            return {"ctr": self.slope * score + (1 - self.slope) / 2}
+
+    folder = tmp_path_factory.mktemp("models")
+    paths = {"score": str(folder / "score"), "flat": str(folder / "flat")}
+    for name, slope in (("score", 1.0), ("flat", 0.0)):
+        model = Model(slope)
+        tf.saved_model.save(
+            model, paths[name], signatures={"serving_default": model.serve}
+        )
+    return paths
+
+
+def write_examples(path, rows):
+    import tensorflow as tf
+
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for user, score, label, place in rows:
+            feature = {
+                "score": tf.train.Feature(float_list=tf.train.FloatList(value=[score])),
+                "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+                "place": tf.train.Feature(bytes_list=tf.train.BytesList(value=[place])),
+            }
+            if user is not None:
+                feature["user_id"] = tf.train.Feature(
+                    bytes_list=tf.train.BytesList(value=[user])
+                )
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            writer.write(example.SerializeToString())
+
+
+@pytest.fixture
+def evaluate(tfma, saved_models, tmp_path):
+    """Returns a function that evaluates as TFX's Evaluator does."""
+    from components.metrics.config import evaluation_config
+
+    def run(rows, models, slice_by=()):
+        with_baseline = len(models) > 1
+        config = evaluation_config(with_baseline=with_baseline)
+        for key in slice_by:
+            config.slicing_specs.add(feature_keys=[key])
+        config = tfma.utils.update_eval_config_with_defaults(
+            config, has_baseline=with_baseline, rubber_stamp=True
+        )
+        tfma.utils.verify_eval_config(config)
+        shared = [
+            tfma.default_eval_shared_model(
+                eval_saved_model_path=saved_models[model],
+                model_name=spec.name,
+                eval_config=config,
+            )
+            for spec, model in zip(config.model_specs, models, strict=True)
+        ]
+        examples = tmp_path / "examples.tfrecord"
+        write_examples(examples, rows)
+        output = str(tmp_path / "evaluation")
+        tfma.run_model_analysis(
+            eval_shared_model=shared if with_baseline else shared[0],
+            eval_config=config,
+            data_location=str(examples),
+            output_path=output,
+        )
+        return output
+
+    return run
+
+
+# By hand from `ROWS`; calibration: scores sum to 5.0 and labels to 5.
+EXPECTED = {
+    "auc": sklearn.metrics.roc_auc_score(LABELS, SCORES),
+    "gauc": 0.45,
+    "gauc_coverage": 0.5,
+    "log_loss": sklearn.metrics.log_loss(LABELS, SCORES),
+    "calibration": 1.0,
+    "example_count": 10.0,
+}
+FLAT = {
+    "auc": 0.5,
+    "gauc": 0.5,
+    "gauc_coverage": 0.5,
+    "log_loss": math.log(2),
+    "calibration": 1.0,
+    "example_count": 10.0,
+}
+
+
+@pytest.mark.slow
+def test_evaluation_of_a_first_model_by_slice(tfma, evaluate):
+    from components.metrics.reading import read_metrics
+
+    output = evaluate(ROWS, ["score"], slice_by=["place"])
+    metrics = read_metrics(output)
+    assert metrics.keys() == {"candidate"}
+    assert metrics["candidate"] == pytest.approx(EXPECTED, rel=1e-6)
+
+    sliced = {}
+    for of_slice in tfma.load_metrics(output):
+        values = {
+            item.key.name: item.value.double_value.value
+            for item in of_slice.metric_keys_and_values
+        }
+        for key in of_slice.slice_key.single_slice_keys:
+            place = key.bytes_value.decode()
+            sliced[place] = (values["gauc"], values["gauc_coverage"])
+    assert sliced == {
+        "top": (1.0, 0.5),  # user a; b and the row without user do not qualify
+        "side": (0.0, 0.4),  # user c; a has only its click here
+        "foot": (pytest.approx(math.nan, nan_ok=True), 0.0),  # nobody
+    }
+
+
+@pytest.mark.slow
+def test_evaluation_against_the_live_model(evaluate):
+    from components.metrics.reading import read_metrics
+
+    metrics = read_metrics(evaluate(ROWS, ["score", "flat"]))
+    assert metrics.keys() == {"candidate", "baseline"}
+    assert metrics["candidate"] == pytest.approx(EXPECTED, rel=1e-6)
+    assert metrics["baseline"] == pytest.approx(FLAT, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_undefined_metrics_come_back_as_nan(evaluate):
+    from components.metrics.reading import read_metrics
+
+    rows = [(None, 1.0, 1, b"top"), (None, 0.5, 1, b"top")]
+    (metrics,) = read_metrics(evaluate(rows, ["score"])).values()
+    assert math.isnan(metrics["gauc"])
+    assert math.isnan(metrics["auc"])
+    assert metrics["gauc_coverage"] == 0.0
+    assert metrics["calibration"] == pytest.approx(0.75)
+    # A score of exactly 1 for a click; TFMA's own cross entropy is NaN here.
+    assert metrics["log_loss"] == pytest.approx(math.log(2) / 2, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_config_names_and_no_thresholds(tfma):
+    from components.metrics.config import evaluation_config
+
+    first = evaluation_config(with_baseline=False)
+    assert [spec.name for spec in first.model_specs] == [""]
+    later = evaluation_config(with_baseline=True)
+    assert [(s.name, s.is_baseline) for s in later.model_specs] == [
+        ("candidate", False),
+        ("baseline", True),
+    ]
+    assert list(later.slicing_specs) == [tfma.SlicingSpec()]
+    assert not tfma.metrics.metric_thresholds_from_metrics_specs(
+        later.metrics_specs, eval_config=later
+    )
+
+
+@pytest.mark.slow
+def test_reading_says_what_is_missing(tmp_path):
+    from components.metrics.reading import read_metrics
+
+    with pytest.raises(DataError, match="holds no metrics over all rows"):
+        read_metrics(str(tmp_path))
