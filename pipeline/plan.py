@@ -30,7 +30,8 @@ class Known:
     Attributes:
         blocks: Fingerprint of every ingested block, with its days.
         results: Fingerprints of finished snapshots, models and gate decisions.
-        live: Per published target model its run day and fingerprint.
+        live: Per published target model its run day and fingerprint, in the order in
+            which they were published.
     """
 
     blocks: Mapping[str, DayRange] = field(default_factory=dict)
@@ -358,8 +359,7 @@ class Planner:
             snapshots,
             warm_start,
         )
-        earlier = [entry for entry in self._known.live if entry[0] < day]
-        live = max(earlier)[1] if earlier else None
+        live = _live_before(self._known.live, day)
         publishes = strategy == config.strategy
         fingerprint = digest(
             training,
@@ -394,6 +394,14 @@ class Planner:
 class _Cpm:
     step: Step
     parents: list[Step]
+
+
+def _live_before(published: Sequence[tuple[int, str]], day: int) -> str | None:
+    """Returns the model that served on `day`: the latest day's latest attempt."""
+    earlier = [entry for entry in published if entry[0] < day]
+    newest = max((run_day for run_day, _ in earlier), default=None)
+    attempts = [model for run_day, model in earlier if run_day == newest]
+    return attempts[-1] if attempts else None
 
 
 def _block_of(step: Step) -> Block:

@@ -11,8 +11,10 @@ from tfx.components.trainer import fn_args_utils
 from tfx.types import artifact_utils
 
 from components.artifacts import stamp
+from models.level import REPORT_FILE
 from models.level import TRAIN_FOLDER
 from models.level import LevelInputs
+from models.level import LevelReport
 from models.level import run_level
 
 
@@ -52,9 +54,11 @@ class Executor(tfx_executor.GenericExecutor):
         model = artifact_utils.get_single_instance(output_dict["model"])
         fn_args = self._GetFnArgs(input_dict, output_dict, exec_properties)
         inputs = _level_inputs(fn_args)
+        report = (inputs.train_dir / REPORT_FILE).read_text(encoding="utf-8")
         stamp(
             model,
             level=inputs.level,
+            num_rows=LevelReport.model_validate_json(report).rows,
             first_day=inputs.first_day,
             last_day=inputs.last_day,
             fingerprint=fn_args.custom_config["fingerprint"],

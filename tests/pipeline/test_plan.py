@@ -148,6 +148,13 @@ def test_a_changed_log_makes_its_block_and_all_later_ones_due():
     assert not any(step.done for step in steps)
 
 
+def test_the_live_model_is_the_latest_days_latest_attempt():
+    published = [(30, "old"), (36, "z first"), (36, "a second"), (38, "too late")]
+    known = Known(live=published)
+    assert planner(make_config(), known).run(38, ["ecdctr"])[-1].live == "a second"
+    assert planner(make_config(), known).run(30, ["ecdctr"])[-1].live is None
+
+
 @pytest.mark.parametrize(
     ("changes", "kinds"),
     [

@@ -1,0 +1,89 @@
+"""Dated versions and the copy that a server sees whole or not at all."""
+
+import datetime
+import json
+import shutil
+
+import pytest
+
+from components.publisher.logic import LINEAGE_FILE
+from components.publisher.logic import next_version
+from components.publisher.logic import publish
+from components.publisher.logic import version_of
+from components.publisher.logic import versions_in
+from models.days import to_day
+from models.errors import DataError
+
+DAY = to_day(datetime.date(2019, 1, 1))
+
+
+@pytest.fixture
+def saved_model(tmp_path):
+    folder = tmp_path / "model"
+    (folder / "variables").mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"graph")
+    (folder / "variables" / "variables.index").write_bytes(b"weights")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("taken", "expected"),
+    [
+        ([], 2019010100),
+        ([2019010100], 2019010101),
+        ([2019010100, 2019010104], 2019010105),
+        ([2018123199, 2019010200], 2019010100),
+    ],
+)
+def test_the_next_version_is_the_days_next_attempt(taken, expected):
+    assert next_version(DAY, taken) == expected
+
+
+def test_a_backfilled_day_never_becomes_the_highest_version():
+    later = version_of(DAY + 1, 0)
+    assert next_version(DAY, [later, version_of(DAY, 98)]) < later
+
+
+def test_a_day_with_all_attempts_used_says_so():
+    with pytest.raises(DataError, match="2019-01-01 has 100 published attempts"):
+        next_version(DAY, [version_of(DAY, 99)])
+
+
+def test_publishing_copies_the_model_and_its_lineage(saved_model, tmp_path):
+    folder = tmp_path / "serving" / "ads"
+    version = publish(saved_model, folder, DAY, {"fingerprint": "a", "day": "x"})
+    assert version == folder / "2019010100"
+    assert (version / "saved_model.pb").read_bytes() == b"graph"
+    assert (version / "variables" / "variables.index").read_bytes() == b"weights"
+    lineage = json.loads((version / LINEAGE_FILE).read_text())
+    assert lineage == {"version": 2019010100, "fingerprint": "a", "day": "x"}
+    assert versions_in(folder) == [2019010100]
+
+
+def test_the_same_model_is_published_once(saved_model, tmp_path):
+    first = publish(saved_model, tmp_path / "ads", DAY, {"fingerprint": "a"})
+    again = publish(saved_model, tmp_path / "ads", DAY, {"fingerprint": "a"})
+    other = publish(saved_model, tmp_path / "ads", DAY, {"fingerprint": "b"})
+    assert first == again
+    assert versions_in(tmp_path / "ads") == [2019010100, 2019010101]
+    assert other.name == "2019010101"
+
+
+def test_a_killed_attempt_leaves_no_version_and_is_taken_up(
+    saved_model, tmp_path, monkeypatch
+):
+    folder = tmp_path / "ads"
+
+    def killed(_, target):
+        target.mkdir(parents=True)
+        (target / "saved_model.pb").write_bytes(b"gra")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "copytree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        publish(saved_model, folder, DAY, {"fingerprint": "a"})
+    assert versions_in(folder) == []
+    monkeypatch.undo()
+    version = publish(saved_model, folder, DAY, {"fingerprint": "a"})
+    assert (version / "variables" / "variables.index").read_bytes() == b"weights"
+    assert [path.name for path in folder.iterdir()] == ["2019010100"]

@@ -1,0 +1,209 @@
+"""Bad input at the command line: one line, exit code 2, nothing written."""
+
+import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from pipeline.cli import main
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """The shipped configuration with every path inside `tmp_path`."""
+    loaded = yaml.safe_load((ROOT / "configs" / "xmarket.yaml").read_text())
+    loaded["root"] = str(tmp_path / "runs")
+    loaded["logs"] = str(tmp_path / "runs" / "logs")
+    loaded["serving"] = {"directory": str(tmp_path / "runs" / "serving")}
+    loaded["schema"] = str(ROOT / "schema" / "xmarket.pbtxt")
+    loaded["import"]["data"] = str(ROOT / "data" / "xmarket")
+    return loaded
+
+
+@pytest.fixture
+def crossctr(tmp_path, settings):
+    """Returns a function that runs a command on `settings`."""
+
+    def run(command, *arguments):
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump(settings, sort_keys=False))
+        return CliRunner().invoke(main, [command, str(path), *arguments])
+
+    return run
+
+
+def _assert_refused(result, tmp_path, *texts):
+    assert result.exit_code == 2, result.output
+    assert len(result.output.strip().splitlines()) == 1, result.output
+    for text in texts:
+        assert text in result.output
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_shipped_configuration_is_valid(crossctr):
+    result = crossctr("validate")
+    assert result.exit_code == 0, result.output
+    assert "ca, uk, fr, mx -> de" in result.output
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "texts"),
+    [
+        (("sorces",), ["ca"], ["unknown key 'sorces'", "did you mean 'sources'?"]),
+        (
+            ("levels", "tpm", "windows_days"),
+            3,
+            ["unknown key 'levels.tpm.windows_days'", "'window_days'"],
+        ),
+        (
+            ("levels", "cpm", "window_days"),
+            0,
+            ["levels.cpm.window_days", "greater than 0", "received 0"],
+        ),
+        (("levels", "cpm", "window_days"), "x", ["levels.cpm.window_days", "'x'"]),
+        (("target",), "ca", ["target 'ca' is also listed in sources"]),
+        (("strategy",), "ecdtcr", ["'ecdtcr'", "did you mean 'ecdctr'?"]),
+        (("label",), "rating over 4", ["rating over 4", "<comparison>"]),
+        (("first_day",), "2021-01-01", ["2020-10-31 is before first_day 2021-01-01"]),
+        (("evaluation_days",), -1, ["evaluation_days", "received -1"]),
+        (("training", "epochs"), "three", ["training.epochs", "'three'"]),
+    ],
+    ids=lambda value: ".".join(value) if isinstance(value, tuple) else None,
+)
+def test_a_bad_key_is_named_with_its_value_and_the_fix(
+    crossctr, settings, tmp_path, path, value, texts
+):
+    inner = settings
+    for part in path[:-1]:
+        inner = inner[part]
+    inner[path[-1]] = value
+    for command in ("validate", "import"):
+        _assert_refused(crossctr(command), tmp_path, "Bad configuration", *texts)
+
+
+def test_a_missing_key_is_named(crossctr, settings, tmp_path):
+    del settings["serving"]
+    _assert_refused(crossctr("validate"), tmp_path, "'serving' is missing; add it")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    result = CliRunner().invoke(main, ["show", str(tmp_path / "none.yaml")])
+    _assert_refused(result, tmp_path, "none.yaml", "expected a YAML configuration")
+
+
+def test_a_file_that_is_no_yaml_is_named(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("a: [1,\nb: 2")
+    result = CliRunner().invoke(main, ["validate", str(path)])
+    _assert_refused(result, tmp_path, "config.yaml is not valid YAML")
+
+
+def test_a_missing_data_folder_is_named(crossctr, settings, tmp_path):
+    settings["import"]["data"] = str(tmp_path / "elsewhere")
+    result = crossctr("import")
+    _assert_refused(result, tmp_path, "Bad data", "elsewhere", "set `import.data`")
+
+
+def test_an_unknown_domain_is_named(crossctr, settings, tmp_path):
+    settings["sources"] = ["ca", "uk", "frr"]
+    result = crossctr("import")
+    _assert_refused(result, tmp_path, "'frr'", "did you mean 'fr'?")
+
+
+def _write(path, **columns):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path)
+
+
+def _ratings(num_rows, rating=5):
+    date = datetime.date(2018, 1, 1)
+    kind = pa.string() if isinstance(rating, str) else pa.int8()
+    return {
+        "user_id": pa.array([f"u{i}" for i in range(num_rows)], pa.string()),
+        "item_id": pa.array([f"i{i}" for i in range(num_rows)], pa.string()),
+        "rating": pa.array([rating] * num_rows, kind),
+        "date": pa.array([date] * num_rows, pa.date32()),
+    }
+
+
+@pytest.mark.parametrize(
+    ("columns", "texts"),
+    [
+        (_ratings(0), ["de.parquet has no rows"]),
+        (_ratings(2, rating="five"), ["'rating'", "string", "expected an integer"]),
+    ],
+    ids=["empty domain", "wrong type"],
+)
+def test_bad_ratings_are_named_before_anything_is_written(
+    crossctr, settings, tmp_path, columns, texts
+):
+    data = tmp_path / "data"
+    for domain in settings["sources"]:
+        _write(data / f"{domain}.parquet", **_ratings(3))
+    _write(data / "de.parquet", **columns)
+    settings["import"]["data"] = str(data)
+    _assert_refused(crossctr("import"), tmp_path, "Bad data", *texts)
+
+
+def test_a_run_without_logs_says_what_to_do(crossctr, tmp_path):
+    for command in ("plan", "run"):
+        result = crossctr(command, "--day", "2019-01-01")
+        _assert_refused(result, tmp_path, "no log folder", "crossctr import")
+
+
+def test_a_missing_schema_is_named(crossctr, settings, tmp_path):
+    settings["schema"] = str(tmp_path / "none.pbtxt")
+    result = crossctr("plan", "--day", "2019-01-01")
+    _assert_refused(result, tmp_path, "none.pbtxt", "set `schema`")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "texts"),
+    [
+        (["--day", "2013-12-31"], ["2013-12-31", "choose a later day"]),
+        (["--day", "2014-01-01"], ["the logs start on 2014-01-01"]),
+        (["--day", "2019-01-01", "-s", "cctl"], ["'cctl'", "expected one of ecdctr"]),
+    ],
+    ids=["before the logs", "no day to train on", "unknown strategy"],
+)
+def test_an_impossible_run_is_refused(crossctr, tmp_path, arguments, texts):
+    _assert_refused(crossctr("run", *arguments), tmp_path, *texts)
+
+
+def test_a_day_that_is_no_date_is_refused(crossctr):
+    result = crossctr("plan", "--day", "yesterday")
+    assert result.exit_code == 2
+    assert "'yesterday' is no date; expected YYYY-MM-DD" in result.output
+
+
+def test_ingest_before_the_first_day_is_refused(crossctr, tmp_path):
+    result = crossctr("ingest", "--to", "2013-01-01")
+    _assert_refused(result, tmp_path, "2013-01-01 is before first_day")
+
+
+def test_show_prints_every_default_and_the_feature_table(crossctr):
+    result = crossctr("show")
+    assert result.exit_code == 0, result.output
+    for text in ('"max_bad_share": 0.01', '"shuffle_rows"', "recent_items", "Features"):
+        assert text in result.output
+
+
+def test_import_then_plan_lists_what_would_run(crossctr, settings, tmp_path):
+    settings["sources"] = ["fr", "mx"]
+    result = crossctr("import")
+    assert result.exit_code == 0, result.output
+    assert "19,784 of 22,905 rows" in result.output
+    planned = crossctr("plan", "--day", "2019-01-01", "--compare")
+    assert planned.exit_code == 0, planned.output
+    for text in ("TPM of 2017-01-01", "CPM of 2019-01-01", "target_only for de", "due"):
+        assert text in planned.output
+    assert not (tmp_path / "runs" / "metadata.sqlite").exists()
+    again = crossctr("import")
+    assert "(reused)" in again.output
