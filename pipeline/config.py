@@ -9,6 +9,7 @@ import types
 import typing
 from pathlib import Path
 from typing import Any
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel
@@ -143,6 +144,8 @@ class Config(StrictModel):
             names them in `domain_columns`.
         domain_columns: Overrides of `columns` by domain.
         label: Rule that makes the 0/1 label of a log row, such as `rating >= 4`.
+        missing_days: What a domain's days without a log mean: `fail` (the default),
+            since in a busy domain that is an outage, or `skip`.
         max_bad_share: Share of rows that may be quarantined before a block fails;
             one percent is far above what healthy logs show and far below a broken day.
         anchor_day: A day on which every clock ticks; the epoch unless the data's own
@@ -165,6 +168,7 @@ class Config(StrictModel):
     columns: dict[str, str]
     domain_columns: dict[str, dict[str, str]] = Field(default_factory=dict)
     label: str
+    missing_days: dict[str, Literal["fail", "skip"]] = Field(default_factory=dict)
     max_bad_share: float = Field(default=0.01, ge=0, le=1)
     vocabularies: dict[str, IdSpace]
     features: tuple[Feature, ...] = Field(min_length=1)
@@ -210,6 +214,8 @@ class Config(StrictModel):
                 _one_of(where, domain, self.domains)
             for name in columns:
                 _one_of(f"{where}.{name}", name, names)
+        for domain in self.missing_days:
+            _one_of("missing_days", domain, self.domains)
         for name in names:
             if name != "domain" and name not in self.columns:
                 raise ValueError(
@@ -273,6 +279,7 @@ class Config(StrictModel):
             folder=str(self.logs / domain),
             columns=columns,
             label=self.label,
+            missing_days=self.missing_days.get(domain, "fail"),
         )
 
 

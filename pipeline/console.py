@@ -82,6 +82,7 @@ class RunDisplay:
         self._nodes: list[tuple[str, float]] = []
         self._node_started = self._started
         self._live: Live | None = None
+        self._spent: dict[str, float] = {}
 
     def start(self, index: int, label: str) -> None:
         """Announces step `index` (from 1)."""
@@ -128,6 +129,16 @@ class RunDisplay:
         if slow:
             line.append(f"  ({', '.join(slow)})", style="dim")
         self._console.print(line, soft_wrap=True)
+
+    def spend(self, what: str) -> None:
+        """Books the time since the step began, or since the run began, on `what`."""
+        seconds = time.monotonic() - self._step_started
+        self._spent[what] = self._spent.get(what, 0.0) + seconds
+
+    def summary(self) -> str:
+        """Returns how long the run took and what it spent the time on."""
+        parts = [f"{what} {duration(s)}" for what, s in self._spent.items()]
+        return f"Finished in {duration(self.elapsed)}: {', '.join(parts)}."
 
     def reused(self, index: int, label: str) -> None:
         """Prints the line of a step whose result is stored already."""

@@ -70,6 +70,9 @@ def ingest_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
         anomalies=validator.outputs["anomalies"],
         first_day=step.days.first,
         last_day=step.days.last,
+        may_be_empty=json.dumps(
+            [name for name, policy in config.missing_days.items() if policy == "skip"]
+        ),
     )
     nodes: list[BaseNode] = [example_gen, schema, statistics, validator, guard]
     previous = None

@@ -83,7 +83,7 @@ def run_steps(config: Config, steps: Sequence[Step], console: Console) -> None:
             _run_due(config, steps, display, shown)
         finally:
             display.stop()
-    console.print(f"Finished in {duration(display.elapsed)}.")
+    console.print(display.summary())
 
 
 def _run_due(
@@ -93,6 +93,7 @@ def _run_due(
         # Only here, because the import takes that long.
         from pipeline.graphs import graph_for
         from pipeline.runner import run_graph
+    display.spend("importing TFX")
     console.print(f"TFX and Beam imported in {duration(display.elapsed)}")
     store = Store(config.root)
     for index, step in enumerate(steps, 1):
@@ -104,6 +105,7 @@ def _run_due(
             display.detail(step.note)
         with _readable_errors(step):
             run_graph(graph_for(config, step), display)
+        display.spend(step.kind)
         display.finish(rows_of(store, step))
 
 

@@ -54,12 +54,12 @@ def result_table(results: Sequence[TargetResult], target: str) -> Table:
         approved = "approved" if result.decision["approved"] else "refused"
         table.add_row(
             result.strategy,
-            f"{metrics['auc']:.4f}",
-            f"{metrics['gauc']:.4f}",
-            f"{metrics['gauc_coverage']:.1%}",
-            f"{metrics['log_loss']:.4f}",
-            f"{metrics['calibration']:.3f}",
-            f"{metrics['example_count']:,.0f}",
+            _number(metrics["auc"], ".4f"),
+            _number(metrics["gauc"], ".4f"),
+            _number(metrics["gauc_coverage"], ".1%"),
+            _number(metrics["log_loss"], ".4f"),
+            _number(metrics["calibration"], ".3f"),
+            _number(metrics["example_count"], ",.0f"),
             f"{approved} ({result.decision['state'].replace('_', ' ')})",
         )
     return table
@@ -85,17 +85,22 @@ def warm_start_table(result: TargetResult) -> Table | None:
 def comparison(results: Sequence[TargetResult], strategy: str) -> str:
     """Returns in words how `strategy` did against `target_only`."""
     by_name = {result.strategy: result.decision["candidate"] for result in results}
-    if strategy not in by_name or "target_only" not in by_name:
+    if strategy == "target_only" or not {strategy, "target_only"} <= by_name.keys():
         return ""
     ours, plain = by_name[strategy], by_name["target_only"]
+    if ours["gauc"] is None or plain["gauc"] is None:
+        return (
+            "GAUC is undefined on these rows: no user has both a click and an "
+            "impression without one; evaluate on more days"
+        )
     parts = [
         f"{name} {ours[key] - plain[key]:+.4f}"
         for key, name in (("auc", "AUC"), ("gauc", "GAUC"), ("log_loss", "log loss"))
     ]
-    worse = ours["gauc"] <= plain["gauc"]
-    verdict = (
-        f"{strategy} does not beat target_only on GAUC"
-        if worse
-        else (f"{strategy} beats target_only on GAUC")
-    )
-    return f"{verdict}: {', '.join(parts)}"
+    verb = "beats" if ours["gauc"] > plain["gauc"] else "does not beat"
+    return f"{strategy} {verb} target_only on GAUC: {', '.join(parts)}"
+
+
+def _number(value: float | None, form: str) -> str:
+    """Returns a metric as text; what is undefined on these rows has no number."""
+    return "undefined" if value is None else format(value, form)

@@ -19,6 +19,7 @@ class GuardSpec(types.ComponentSpec):
     PARAMETERS = {
         "first_day": ExecutionParameter(type=int),
         "last_day": ExecutionParameter(type=int),
+        "may_be_empty": ExecutionParameter(type=str),
     }
     INPUTS = {"anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies)}
     OUTPUTS = {"report": ChannelParameter(type=artifacts.GuardReport)}
@@ -31,7 +32,12 @@ class Guard(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
     def __init__(
-        self, *, anomalies: types.BaseChannel, first_day: int, last_day: int
+        self,
+        *,
+        anomalies: types.BaseChannel,
+        first_day: int,
+        last_day: int,
+        may_be_empty: str,
     ) -> None:
         """Declares the component.
 
@@ -39,12 +45,14 @@ class Guard(base_component.BaseComponent):
             anomalies: ExampleValidator's output.
             first_day: First day of the block.
             last_day: Last day of the block.
+            may_be_empty: JSON list of the domains that may have no row on some days.
         """
         super().__init__(
             GuardSpec(
                 anomalies=anomalies,
                 first_day=first_day,
                 last_day=last_day,
+                may_be_empty=may_be_empty,
                 report=types.Channel(type=artifacts.GuardReport),
             )
         )

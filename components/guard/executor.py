@@ -40,7 +40,9 @@ class Executor(base_executor.BaseExecutor):
             folder = Path(artifact_utils.get_split_uri([found], split))
             content = (folder / DEFAULT_FILE_NAME).read_bytes()
             anomalies[split] = anomalies_pb2.Anomalies.FromString(content)
-        sentences = describe_anomalies(anomalies)
+        sentences = describe_anomalies(
+            anomalies, json.loads(exec_properties["may_be_empty"])
+        )
         days = DayRange(exec_properties["first_day"], exec_properties["last_day"])
         if sentences:
             raise DataError(

@@ -102,12 +102,17 @@ def _shards(logs: list[DomainLog], first_day: int, last_day: int) -> list[Shard]
     shards: list[Shard] = []
     for log in logs:
         files = list_log_files(Path(log.folder), first_day, last_day)
-        if not files:
+        if not files and log.missing_days == "fail":
             raise DataError(
                 f"domain {log.domain!r} has no log file in {log.folder!r} for "
                 f"{DayRange(first_day, last_day)}; expected date=YYYY-MM-DD/*.parquet; "
-                "import the missing days or choose other days"
+                "add the missing days, choose other days, or let the domain skip days: "
+                f"`missing_days: {{{log.domain}: skip}}`"
             )
+        if not files:
+            # An empty file keeps the split, which every later component expects.
+            shards.append(Shard(log.domain, 0, ()))
+            continue
         sizes = [Path(file.path).stat().st_size for file in files]
         shards += plan_shards(log.domain, files, sizes, _SHARD_BYTES)
     return shards
@@ -132,6 +137,7 @@ def check_accounts(
     """
     reported = {(count["domain"], count["shard"]) for count in counts}
     lost = [s for s in shards if (s.domain, s.index) not in reported]
+    empty = {shard.domain for shard in shards if not shard.files}
     read: Counter[str] = Counter()
     written: Counter[str] = Counter()
     bad: Counter[str] = Counter()
@@ -152,6 +158,9 @@ def check_accounts(
                 f"{' (no report of ' + ', '.join(lost_here) + ')' if lost_here else ''}"
                 "; the Beam runner lost rows: use direct_running_mode=in_memory"
             )
+        if domain in empty:
+            _progress.info(f"{domain}: no log file on these days, skipped")
+            continue
         if read[domain] == 0:
             raise DataError(
                 f"domain {domain!r} has log files but no row in them; expected at "

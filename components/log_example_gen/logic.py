@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -50,12 +51,16 @@ class DomainLog(StrictModel):
         folder: Folder of `date=YYYY-MM-DD/` partitions.
         columns: Canonical feature to log column.
         label: Label rule, see `parse_label_rule`.
+        missing_days: What days without a log mean: `fail`, since an outage is the
+            likelier cause in a busy domain, or `skip`. Files that arrive later make
+            their block due again.
     """
 
     domain: str
     folder: str
     columns: dict[str, str]
     label: str
+    missing_days: Literal["fail", "skip"] = "fail"
 
 
 @dataclass(frozen=True)

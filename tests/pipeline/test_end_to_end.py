@@ -1,0 +1,346 @@
+"""Real TFX runs on real rows: a first day, the same day again, and the day after."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import ml_metadata
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from ml_metadata.proto import metadata_store_pb2
+from sklearn.metrics import log_loss
+from sklearn.metrics import roc_auc_score
+
+from models.days import to_day
+from pipeline.store import METADATA_FILE
+from pipeline.store import Store
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+DAY, NEXT_DAY = "2018-07-02", "2018-07-09"
+FIRST_DAY = datetime.date(2017, 7, 1)
+STRATEGIES = ["ecdctr", "target_only"]
+
+# Reads nothing but TensorFlow and writes one score per serialized Example.
+_SCORE = """
+import sys, json
+import tensorflow as tf
+folder, examples = sys.argv[1], sys.argv[2]
+records = tf.data.TFRecordDataset(examples, compression_type="GZIP")
+records = [record.numpy() for record in records]
+records.append(tf.train.Example().SerializeToString())
+model = tf.saved_model.load(folder)
+ctr = model.signatures["serving_default"](tf.constant(records))["ctr"].numpy().tolist()
+foreign = [m for m in ("models", "components", "tensorflow_transform", "tfx")
+           if m in sys.modules]
+print(json.dumps({"ctr": ctr, "foreign": foreign}))
+"""
+
+
+class World:
+    """A pipeline on two shipped markets and a year and a half of days."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "runs"
+        self.config = folder / "config.yaml"
+        settings = yaml.safe_load((ROOT / "configs" / "xmarket.yaml").read_text())
+        settings |= {
+            "root": str(self.root),
+            "logs": str(folder / "logs"),
+            "schema": str(ROOT / "schema" / "xmarket.pbtxt"),
+            "import": {
+                "data": str(ROOT / "data" / "xmarket"),
+                "last_day": "2018-12-31",
+            },
+            "first_day": str(FIRST_DAY),
+            "sources": ["fr", "mx"],
+            # mx has rows on one day a month, so a week of it can be empty.
+            "missing_days": {"mx": "skip"},
+            "anchor_day": "2018-07-02",
+            "levels": {
+                "tpm": {"every_days": 90, "window_days": 180, "snapshots": 2},
+                "cpm": {"every_days": 90, "window_days": 180},
+                "target": {"every_days": 7, "window_days": 300},
+            },
+            "evaluation_days": 90,
+            "network": {"width": 4, "hidden_units": [8]},
+            "training": {"batch_size": 256, "epochs": 1, "seed": 17},
+            "strategies": {name: {} for name in STRATEGIES},
+            # One short epoch may end below chance: not what is tested here.
+            "gate": {"min_auc": 0.0, "max_auc_drop": 1.0, "min_examples": 10},
+            "serving": {"directory": str(folder / "serving")},
+        }
+        self.settings = settings
+        self.serving = folder / "serving" / "xmarket"
+        self.config.write_text(yaml.safe_dump(settings, sort_keys=False))
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command on the world's configuration, in a process of its own."""
+        command = [sys.executable, "-m", "pipeline", arguments[0], str(self.config)]
+        return subprocess.run(
+            [*command, *arguments[1:]],
+            capture_output=True,
+            text=True,
+            cwd=self.root.parent,
+            check=False,
+        )
+
+    @property
+    def metadata(self) -> ml_metadata.MetadataStore:
+        """The world's ML Metadata."""
+        connection = metadata_store_pb2.ConnectionConfig()
+        connection.sqlite.filename_uri = str(self.root / METADATA_FILE)
+        return ml_metadata.MetadataStore(connection)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """The world after `import` and the first day's run, with what was printed."""
+    world = World(tmp_path_factory.mktemp("world"))
+    imported = world.run("import")
+    assert imported.returncode == 0, imported.stderr
+    ran = world.run("run", "--day", DAY, "--compare")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return world, ran.stdout
+
+
+@pytest.fixture(scope="module")
+def second(first):
+    """The same world after the same day again, then a later one."""
+    world, _ = first
+    before = {a.id for kind in ("Model", "Examples") for a in _artifacts(world, kind)}
+    again = world.run("run", "--day", DAY, "--compare")
+    unchanged = {
+        a.id for kind in ("Model", "Examples") for a in _artifacts(world, kind)
+    }
+    later = world.run("run", "--day", NEXT_DAY)
+    assert later.returncode == 0, later.stdout + later.stderr
+    return world, again.stdout, before == unchanged, later.stdout
+
+
+def _artifacts(world, kind):
+    return Store(world.root).artifacts(kind)
+
+
+def _model_of(world, level, day=DAY):
+    models = [
+        model
+        for model in _artifacts(world, "Model")
+        if model.properties["level"] == level
+        and model.last_day < to_day(datetime.date.fromisoformat(day))
+    ]
+    return models[-1]
+
+
+def test_the_run_shows_steps_rows_and_metrics(first):
+    _, shown = first
+    for text in (
+        "1/7 ingest 2017-07-01..2018-07-01",
+        "TPM of 2018-07-02",
+        "CPM of 2018-07-02, 2 snapshots",
+        "rows/s",
+        "Full log of all libraries:",
+        "Evaluation on de, same rows for all",
+        "hidden_0_norm/gamma",
+        "Published SavedModel:",
+    ):
+        assert text in shown
+    assert "WARNING" not in shown
+
+
+def test_rows_are_accounted_for(first):
+    world, _ = first
+    logged = {
+        domain: sum(
+            pq.read_metadata(path).num_rows
+            for path in Path(world.settings["logs"], domain).glob("*/*.parquet")
+            if path.parent.name <= "date=2018-09-29"
+        )
+        for domain in ("fr", "mx", "de")
+    }
+    for role in ("raw", "transformed"):
+        blocks = [
+            a for a in _artifacts(world, "Examples") if a.properties.get("role") == role
+        ]
+        assert len(blocks) == 2
+        for domain, expected in logged.items():
+            files = [
+                path
+                for block in blocks
+                for path in Path(block.uri, f"Split-{domain}").glob("*")
+            ]
+            assert all(path.suffix == ".parquet" for path in files)
+            assert sum(pq.read_metadata(path).num_rows for path in files) == expected
+
+
+def test_no_training_reads_the_day_or_later(first):
+    world, _ = first
+    day = to_day(datetime.date.fromisoformat(DAY))
+    models = _artifacts(world, "Model")
+    assert len(models) == 2 + 1 + len(STRATEGIES)
+    assert all(model.last_day < day for model in models)
+    evaluated = [
+        a
+        for a in _artifacts(world, "Examples")
+        if a.properties.get("role") == "evaluation"
+    ]
+    # Both strategies read one set: TFX finds the second one cut already.
+    assert [(a.first_day, a.last_day) for a in evaluated] == [(day, day + 89)]
+    # What was trained on is what the logs hold of the window, and nothing else.
+    target = _model_of(world, "target")
+    window = range(day - 300, day)
+    logged = sum(
+        pq.read_metadata(path).num_rows
+        for path in Path(world.settings["logs"], "de").glob("*/*.parquet")
+        if to_day(datetime.date.fromisoformat(path.parent.name[5:])) in window
+    )
+    assert target.properties["num_rows"] == logged
+
+
+def test_lineage_leads_from_the_target_model_to_cpm_and_the_snapshots(first):
+    world, _ = first
+    store = world.metadata
+    by_fingerprint = {m.fingerprint: m.id for m in _artifacts(world, "Model")}
+    published = _artifacts(world, "PublishedModel")[-1]
+    target = by_fingerprint[published.properties["model_fingerprint"]]
+    parents = _parents(store, target)
+    assert len(parents["Model"]) == 1
+    (cpm,) = parents["Model"]
+    assert store.get_artifacts_by_id([cpm])[0].custom_properties["level"] == (
+        metadata_store_pb2.Value(string_value="cpm")
+    )
+    assert len(parents["EmbeddingSnapshot"]) == 2
+    assert _parents(store, cpm)["EmbeddingSnapshot"] == parents["EmbeddingSnapshot"]
+    periods = [_parents(store, snapshot) for snapshot in parents["EmbeddingSnapshot"]]
+    # The newer period's TPM started from the older one's.
+    trained = [_parents(store, next(iter(p["Model"]))) for p in periods]
+    assert sorted(len(p.get("Model", ())) for p in trained) == [0, 1]
+
+
+def _parents(store, artifact):
+    """Returns the ids of the artifacts that made `artifact`, by type."""
+    output, input_ = (
+        metadata_store_pb2.Event.OUTPUT,
+        metadata_store_pb2.Event.INPUT,
+    )
+    makers = {
+        e.execution_id
+        for e in store.get_events_by_artifact_ids([artifact])
+        if e.type == output
+    }
+    events = store.get_events_by_execution_ids(makers)
+    ids = {e.artifact_id for e in events if e.type == input_}
+    found: dict[str, set[int]] = {}
+    for parent in store.get_artifacts_by_id(ids):
+        found.setdefault(parent.type, set()).add(parent.id)
+    return found
+
+
+def test_the_published_model_scores_like_the_table_without_this_project(first):
+    world, shown = first
+    (version,) = [p for p in world.serving.iterdir() if p.name.isdigit()]
+    assert version.name == "2018070200"
+    assert str(version) in shown
+    evaluated = [
+        a
+        for a in _artifacts(world, "Examples")
+        if a.properties.get("role") == "evaluation"
+    ]
+    (records,) = Path(evaluated[0].uri, "Split-eval").glob("*.gz")
+    # In a folder of its own and isolated: nothing of the project is importable by
+    # accident, and nothing of it is imported.
+    scored = subprocess.run(
+        [sys.executable, "-I", "-c", _SCORE, str(version), str(records)],
+        capture_output=True,
+        text=True,
+        cwd=world.root.parent,
+        check=True,
+    )
+    result = json.loads(scored.stdout.strip().splitlines()[-1])
+    assert result["foreign"] == []
+    *ctr, of_nothing = result["ctr"]
+    assert np.isfinite(result["ctr"]).all()
+    assert 0 < of_nothing < 1
+    labels = _labels(world)
+    lineage = json.loads((version / "assets.extra" / "crossctr.json").read_text())
+    metrics = lineage["decision"]["candidate"]
+    assert len(ctr) == len(labels) == metrics["example_count"]
+    assert metrics["auc"] == pytest.approx(roc_auc_score(labels, ctr), abs=1e-9)
+    assert metrics["log_loss"] == pytest.approx(log_loss(labels, ctr), abs=1e-6)
+    assert metrics["calibration"] == pytest.approx(sum(ctr) / sum(labels), rel=1e-4)
+
+
+def _labels(world):
+    """The clicks of the evaluation days, from the logs, in the order of the logs."""
+    paths = sorted(Path(world.settings["logs"], "de").glob("*/*.parquet"))
+    labels: list[bool] = []
+    for path in paths:
+        if DAY <= path.parent.name[5:] <= "2018-09-29":
+            rating = pq.ParquetFile(path).read(columns=["rating"]).column("rating")
+            labels += pc.greater_equal(rating, 4).to_pylist()
+    return np.array(labels, int)
+
+
+def test_the_same_day_again_reuses_everything(second):
+    _, shown, unchanged, _ = second
+    assert unchanged
+    assert shown.count("reused") == 7
+    assert "Everything was done already; nothing ran." in shown
+    assert "Evaluation on de" in shown
+    assert "Published SavedModel:" in shown
+
+
+def test_the_next_week_adds_its_days_and_is_held_against_the_live_model(second):
+    world, _, _, shown = second
+    assert "ingest 2018-07-02..2018-07-08" in shown
+    assert "mx: no log file on these days, skipped" in shown
+    assert shown.count("reused") == 4  # history, two periods, CPM
+    versions = sorted(p.name for p in world.serving.iterdir())
+    assert versions == ["2018070200", "2018070900"]
+    decision = json.loads(
+        (world.serving / "2018070900" / "assets.extra" / "crossctr.json").read_text()
+    )["decision"]
+    assert decision["state"] == "compared"
+    assert decision["live"]["example_count"] == decision["candidate"]["example_count"]
+
+
+def test_rows_of_the_vocabulary_never_move(second):
+    world, *_ = second
+    vocabularies = _artifacts(world, "Vocabulary")
+    history = next(v for v in vocabularies if v.first_day == to_day(FIRST_DAY))
+    longest = max(vocabularies, key=lambda v: v.last_day)
+    for space in ("user", "item", "domain"):
+        old = Path(history.uri, f"{space}.txt").read_bytes()
+        new = Path(longest.uri, f"{space}.txt").read_bytes()
+        assert new.startswith(old)
+    assert Path(longest.uri, "user.txt").stat().st_size > len(
+        Path(history.uri, "user.txt").read_bytes()
+    )
+
+
+def test_a_day_that_breaks_the_schema_stops_before_training(second, tmp_path):
+    world, *_ = second
+    broken = World(tmp_path)
+    shutil.copytree(world.settings["logs"], broken.settings["logs"])
+    day = Path(broken.settings["logs"], "fr", "date=2018-01-02", "part-0.parquet")
+    table = pq.ParquetFile(day).read()
+    rates = pc.add(table.column("item_click_rate"), 7.0)
+    at = table.column_names.index("item_click_rate")
+    pq.write_table(table.set_column(at, "item_click_rate", rates), day)
+    ran = broken.run("run", "--day", DAY)
+    assert ran.returncode == 2
+    (line,) = ran.stderr.strip().splitlines()
+    assert line.startswith("Bad data: ingest 2017-07-01..2018-07-01:")
+    assert "fr: item_click_rate" in line
+    assert "Nothing was trained" in line
+    assert Store(broken.root).artifacts("Model") == []
+    assert not broken.serving.exists()
