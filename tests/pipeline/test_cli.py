@@ -73,6 +73,8 @@ def test_the_shipped_configuration_is_valid(crossctr):
         (("label",), "rating over 4", ["rating over 4", "<comparison>"]),
         (("first_day",), "2021-01-01", ["2020-10-31 is before first_day 2021-01-01"]),
         (("evaluation_days",), -1, ["evaluation_days", "received -1"]),
+        (("missing_days",), {"frr": "skip"}, ["'frr'", "did you mean 'fr'?"]),
+        (("missing_days",), {"fr": "wait"}, ["missing_days.fr", "'wait'"]),
         (("training", "epochs"), "three", ["training.epochs", "'three'"]),
     ],
     ids=lambda value: ".".join(value) if isinstance(value, tuple) else None,
@@ -113,6 +115,7 @@ def test_a_missing_data_folder_is_named(crossctr, settings, tmp_path):
 
 def test_an_unknown_domain_is_named(crossctr, settings, tmp_path):
     settings["sources"] = ["ca", "uk", "frr"]
+    del settings["missing_days"]
     result = crossctr("import")
     _assert_refused(result, tmp_path, "'frr'", "did you mean 'fr'?")
 
@@ -197,6 +200,7 @@ def test_show_prints_every_default_and_the_feature_table(crossctr):
 
 def test_import_then_plan_lists_what_would_run(crossctr, settings, tmp_path):
     settings["sources"] = ["fr", "mx"]
+    settings["missing_days"] = {"mx": "skip"}
     result = crossctr("import")
     assert result.exit_code == 0, result.output
     assert "19,784 of 22,905 rows" in result.output
