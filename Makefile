@@ -38,8 +38,9 @@ test: check ## Everything: lint, types, unit tests, TFX runs on small real rows
 test-fast: check ## The part that takes under two minutes
 	$(BIN)/python -m pytest -m "not slow"
 
+# 3.11.2 is the Python of Debian 12: some releases want a later patch of 3.11.
 lock: $(READY) ## Resolve requirements/tfx-1.16.in anew
-	$(BIN)/uv pip compile --quiet --python $(BIN)/python --no-header --no-annotate requirements/tfx-1.16.in --output-file $(LOCK)
+	$(BIN)/uv pip compile --quiet --python $(BIN)/python --python-version 3.11.2 --no-header --no-annotate requirements/tfx-1.16.in --output-file $(LOCK)
 
 clean: ## Remove what runs wrote (runs/); .venv stays
 	rm -rf runs

@@ -98,7 +98,7 @@ def comparison(results: Sequence[TargetResult], strategy: str) -> str:
         for key, name in (("auc", "AUC"), ("gauc", "GAUC"), ("log_loss", "log loss"))
     ]
     verb = "beats" if ours["gauc"] > plain["gauc"] else "does not beat"
-    return f"{strategy} {verb} target_only on GAUC: {', '.join(parts)}"
+    return f"{strategy} {verb} target_only on GAUC, on one seed: {', '.join(parts)}"
 
 
 def _number(value: float | None, form: str) -> str:
