@@ -20,6 +20,8 @@ from pydantic import model_validator
 
 from components.gate.logic import GateThresholds
 from components.log_example_gen.logic import DomainLog
+from components.log_example_gen.logic import Source
+from components.log_example_gen.logic import TimeColumn
 from components.log_example_gen.logic import parse_label_rule
 from models.days import to_day
 from models.errors import ConfigError
@@ -134,16 +136,21 @@ class Config(StrictModel):
     Attributes:
         name: Name of the pipeline and of the published model.
         root: Folder for everything a run writes (artifacts, metadata, log files).
-        logs: Dated logs, `<domain>/date=YYYY-MM-DD/*.parquet`.
+        logs: Dated logs, `<domain>/date=YYYY-MM-DD/*`.
         schema: TFMD schema of the raw features (text format).
         first_day: First day of logs the pipeline knows; windows that reach further back
             start here. Blocks of days follow each other from this day on.
         target: The domain whose CTR model is served.
         sources: The domains it learns from.
-        columns: Canonical feature to log column. A domain with columns of its own
-            names them in `domain_columns`.
+        columns: Where each canonical feature comes from: a column's name, or more in
+            words, see `ColumnSource`; null where every domain that does not say
+            otherwise lacks it. A domain with columns of its own names them in
+            `domain_columns`.
         domain_columns: Overrides of `columns` by domain.
+        timestamp: By domain, the column that says when a row was shown, and its format;
+            a row of another day than its folder is set aside.
         label: Rule that makes the 0/1 label of a log row, such as `rating >= 4`.
+        domain_labels: Overrides of `label` by domain.
         missing_days: What a domain's days without a log mean: `fail` (the default),
             since in a busy domain that is an outage, or `skip`.
         max_bad_share: Share of rows that may be quarantined before a block fails;
@@ -165,9 +172,11 @@ class Config(StrictModel):
     first_day: datetime.date
     target: str
     sources: tuple[str, ...] = Field(min_length=1)
-    columns: dict[str, str]
-    domain_columns: dict[str, dict[str, str]] = Field(default_factory=dict)
+    columns: dict[str, Source | None]
+    domain_columns: dict[str, dict[str, Source | None]] = Field(default_factory=dict)
+    timestamp: dict[str, TimeColumn] = Field(default_factory=dict)
     label: str
+    domain_labels: dict[str, str] = Field(default_factory=dict)
     missing_days: dict[str, Literal["fail", "skip"]] = Field(default_factory=dict)
     max_bad_share: float = Field(default=0.01, ge=0, le=1)
     vocabularies: dict[str, IdSpace]
@@ -194,6 +203,13 @@ class Config(StrictModel):
         parse_label_rule(rule)
         return rule
 
+    @field_validator("domain_labels")
+    @classmethod
+    def _check_domain_labels(cls, rules: dict[str, str]) -> dict[str, str]:
+        for rule in rules.values():
+            parse_label_rule(rule)
+        return rules
+
     @model_validator(mode="after")
     def _check_references(self) -> Config:
         table = FeatureTable(features=self.features, vocabularies=self.vocabularies)
@@ -214,13 +230,15 @@ class Config(StrictModel):
                 _one_of(where, domain, self.domains)
             for name in columns:
                 _one_of(f"{where}.{name}", name, names)
-        for domain in self.missing_days:
-            _one_of("missing_days", domain, self.domains)
+        for key in ("missing_days", "domain_labels", "timestamp"):
+            for domain in getattr(self, key):
+                _one_of(key, domain, self.domains)
         for name in names:
             if name != "domain" and name not in self.columns:
                 raise ValueError(
                     f"feature {name!r} has no entry in columns; add "
-                    f"`{name}: <the log's column>`"
+                    f"`{name}: <the log's column>`, or `{name}: null` and the domains "
+                    "that have it in domain_columns"
                 )
         _one_of("strategy", self.strategy, list(self.strategies))
         for name, strategy in self.strategies.items():
@@ -278,7 +296,8 @@ class Config(StrictModel):
             domain=domain,
             folder=str(self.logs / domain),
             columns=columns,
-            label=self.label,
+            timestamp=self.timestamp.get(domain),
+            label=self.domain_labels.get(domain, self.label),
             missing_days=self.missing_days.get(domain, "fail"),
         )
 

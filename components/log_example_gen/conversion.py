@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.log_example_gen.columns import convert
+from components.log_example_gen.columns import fit_sparse
+from components.log_example_gen.columns import raw_schema
 from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.logic import LogFile
 from components.log_example_gen.logic import Shard
-from components.log_example_gen.logic import convert
-from components.log_example_gen.logic import raw_schema
+from components.log_example_gen.readers import format_of
+from components.log_example_gen.readers import read_pieces
 from models.days import to_date
-from models.errors import DataError
 from models.features import FeatureTable
 
 # Rows converted and written at once: enough for Arrow's kernels to matter and for row
 # groups to read well, few enough (some 20 MB) not to show in the memory.
 _CHUNK_ROWS = 65_536
+# Formats in which a column without any value may be absent from a file.
+_SPARSE_FORMATS = (".jsonl", ".tfrecord")
 
 
 class WriteShard(beam.DoFn):
     """Converts a `Shard` and writes it to `<output>/Split-<domain>/`.
 
-    Emits one dictionary per (domain, day) with the rows read, written and quarantined.
+    Emits one dictionary per (domain, day) with the rows read, written and quarantined,
+    and those of which a list was cut.
     A repeated attempt writes the same file names, so nothing is ever doubled.
     """
 
@@ -49,33 +58,34 @@ class WriteShard(beam.DoFn):
         target = folder / shard.file_name
         temporary = folder / f".{shard.file_name}.writing"
         read: Counter[int] = Counter()
+        cut: Counter[int] = Counter()
         rejected: list[dict[str, Any]] = []
         schema = raw_schema(self._features)
         log = self._logs[shard.domain]
         with pq.ParquetWriter(temporary, schema, compression="snappy") as writer:
-            for table, files, lengths in _chunks(shard):
-                days = np.repeat([file.day for file in files], lengths)
-                present, counts = np.unique(days, return_counts=True)
-                read.update(dict(zip(present, counts, strict=True)))
-                where = files[0].path if len(files) == 1 else f"{log.folder}/*"
+            for chunk in _chunks(shard, log, self._features):
+                for file, (row, values, reason) in chunk.unparsed:
+                    rejected.append(_reject(file, row, reason, values))
+                    read[file.day] += 1
+                if not chunk.files:
+                    continue
+                days = chunk.days
+                read.update(dict(zip(*_count(days), strict=True)))
                 converted = convert(
-                    table, log, self._features, pa.array(days, pa.int64()), where
+                    chunk.table,
+                    log,
+                    self._features,
+                    pa.array(days, pa.int64()),
+                    chunk.name(log),
                 )
                 writer.write_table(converted.rows, row_group_size=_CHUNK_ROWS)
-                starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+                cut.update(dict(zip(*_count(days[converted.cut_rows]), strict=True)))
                 for row, reason in zip(
                     converted.bad_rows, converted.reasons, strict=True
                 ):
-                    at = int(np.searchsorted(starts, row, side="right")) - 1
-                    rejected.append(
-                        {
-                            "file": files[at].path,
-                            "row": row - int(starts[at]),
-                            "day": files[at].day,
-                            "reason": reason,
-                            "values": table.slice(row, 1).to_pylist()[0],
-                        }
-                    )
+                    file, number = chunk.origin(row)
+                    values = chunk.table.slice(row, 1).to_pylist()[0]
+                    rejected.append(_reject(file, number, reason, values))
         temporary.rename(target)
         self._write_quarantine(shard, rejected)
         bad = Counter(row["day"] for row in rejected)
@@ -87,6 +97,7 @@ class WriteShard(beam.DoFn):
                 "read": int(count),
                 "written": int(count) - bad[day],
                 "quarantined": bad[day],
+                "cut": int(cut[day]),
             }
 
     def _write_quarantine(self, shard: Shard, rejected: list[dict[str, Any]]) -> None:
@@ -100,29 +111,81 @@ class WriteShard(beam.DoFn):
             (folder / f"{shard.index:05d}.jsonl").write_text(text, encoding="utf-8")
 
 
-def _chunks(shard: Shard) -> Iterator[tuple[pa.Table, list[LogFile], list[int]]]:
-    """Yields the shard's rows in chunks, small files joined, with their origin."""
-    tables: list[pa.Table] = []
-    files: list[LogFile] = []
+def _reject(file: LogFile, row: int, reason: str, values: Any) -> dict[str, Any]:
+    return {
+        "file": file.path,
+        "row": row,
+        "day": file.day,
+        "reason": reason,
+        "values": values,
+    }
+
+
+def _count(days: npt.NDArray[np.int64]) -> tuple[list[int], list[int]]:
+    present, counts = np.unique(days, return_counts=True)
+    return present.tolist(), counts.tolist()
+
+
+@dataclass
+class _Chunk:
+    """Pieces of some files that are converted together.
+
+    Attributes:
+        files: File of each piece.
+        tables: Rows of each piece.
+        numbers: Row numbers of each piece.
+        unparsed: Rows that their format could not express, with their files.
+    """
+
+    files: list[LogFile] = field(default_factory=list)
+    tables: list[pa.Table] = field(default_factory=list)
+    numbers: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    unparsed: list[tuple[LogFile, tuple[int, str, str]]] = field(default_factory=list)
+
+    @functools.cached_property
+    def table(self) -> pa.Table:
+        """The rows of all pieces."""
+        return pa.concat_tables(self.tables)
+
+    @functools.cached_property
+    def days(self) -> npt.NDArray[np.int64]:
+        """The day of each row."""
+        lengths = [len(table) for table in self.tables]
+        return np.repeat([file.day for file in self.files], lengths)
+
+    @functools.cached_property
+    def _starts(self) -> npt.NDArray[np.int64]:
+        lengths = [len(table) for table in self.tables]
+        return np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+
+    def origin(self, row: int) -> tuple[LogFile, int]:
+        """Returns the file of a row and its number in it."""
+        piece = int(np.searchsorted(self._starts, row, side="right")) - 1
+        number = self.numbers[piece][row - int(self._starts[piece])]
+        return self.files[piece], int(number)
+
+    def name(self, log: DomainLog) -> str:
+        """Returns what an error calls the rows' origin."""
+        paths = {file.path for file in self.files}
+        return paths.pop() if len(paths) == 1 else f"{log.folder}/*"
+
+
+def _chunks(shard: Shard, log: DomainLog, features: FeatureTable) -> Iterator[_Chunk]:
+    """Yields the shard's rows in chunks, those of small files joined."""
+    chunk, size = _Chunk(), 0
     for file in shard.files:
-        table = _read(file)
-        differs = tables and not table.schema.equals(tables[0].schema)
-        if tables and (differs or sum(map(len, tables)) + len(table) > _CHUNK_ROWS):
-            yield pa.concat_tables(tables), files, [len(t) for t in tables]
-            tables, files = [], []
-        tables.append(table)
-        files.append(file)
-    if tables:
-        yield pa.concat_tables(tables), files, [len(table) for table in tables]
-
-
-def _read(file: LogFile) -> pa.Table:
-    try:
-        # Daily files are small: starting threads costs more than they save.
-        table = pq.ParquetFile(file.path).read(use_threads=False)
-    except pa.ArrowInvalid as error:
-        raise DataError(
-            f"{file.path} cannot be read as Parquet ({error}); replace the file, or "
-            "move it away and run the day again"
-        ) from error
-    return table.replace_schema_metadata(None)
+        for piece in read_pieces(file.path, _CHUNK_ROWS):
+            table = piece.table
+            if format_of(file.path) in _SPARSE_FORMATS and len(table):
+                table = fit_sparse(table, log, features)
+            differs = chunk.tables and not table.schema.equals(chunk.tables[0].schema)
+            if size and len(table) and (differs or size + len(table) > _CHUNK_ROWS):
+                yield chunk
+                chunk, size = _Chunk(), 0
+            chunk.unparsed += [(file, row) for row in piece.rejected]
+            if len(table):
+                chunk.files.append(file)
+                chunk.tables.append(table)
+                chunk.numbers.append(piece.numbers)
+                size += len(table)
+    yield chunk

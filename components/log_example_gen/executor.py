@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import logging
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from components.log_example_gen.logic import Shard
 from components.log_example_gen.logic import list_log_files
 from components.log_example_gen.logic import plan_shards
 from models.days import DayRange
+from models.days import to_day
 from models.errors import DataError
 
 ACCOUNTING_FILE = "accounting.json"
@@ -59,6 +62,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         shards = _shards(logs, first_day, last_day)
         counts_path = Path(examples.uri) / ACCOUNTING_FILE
         counts_path.parent.mkdir(parents=True, exist_ok=True)
+        _clear_quarantine(
+            Path(exec_properties["quarantine"]), logs, DayRange(first_day, last_day)
+        )
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
@@ -98,6 +104,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
 
 
+def _clear_quarantine(folder: Path, logs: list[DomainLog], days: DayRange) -> None:
+    """Removes what an earlier attempt at these days had set aside."""
+    for log in logs:
+        for path in (folder / log.domain).glob("*-*-*"):
+            if to_day(datetime.date.fromisoformat(path.name)) in days:
+                shutil.rmtree(path)
+
+
 def _shards(logs: list[DomainLog], first_day: int, last_day: int) -> list[Shard]:
     shards: list[Shard] = []
     for log in logs:
@@ -105,7 +119,7 @@ def _shards(logs: list[DomainLog], first_day: int, last_day: int) -> list[Shard]
         if not files and log.missing_days == "fail":
             raise DataError(
                 f"domain {log.domain!r} has no log file in {log.folder!r} for "
-                f"{DayRange(first_day, last_day)}; expected date=YYYY-MM-DD/*.parquet; "
+                f"{DayRange(first_day, last_day)}; expected files in date=YYYY-MM-DD/; "
                 "add the missing days, choose other days, or let the domain skip days: "
                 f"`missing_days: {{{log.domain}: skip}}`"
             )
@@ -167,8 +181,10 @@ def check_accounts(
                 "least one impression; check what writes the log"
             )
         share = bad[domain] / read[domain]
+        cut = sum(count["cut"] for count in counts if count["domain"] == domain)
         _progress.info(
             f"{domain}: {read[domain]:,} rows read, {bad[domain]:,} quarantined"
+            f"{f', lists cut to max_length in {cut:,}' if cut else ''}"
         )
         if share > max_bad_share:
             raise DataError(

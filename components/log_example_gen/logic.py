@@ -1,9 +1,4 @@
-"""Rows of a domain's log to raw Examples, column by column.
-
-Nothing here loops over rows: log files are Arrow tables, every conversion is an Arrow
-kernel, and what cannot be converted is a boolean column that sends its rows to the
-quarantine with a reason.
-"""
+"""How a domain's log is described, and which of its files a block of days reads."""
 
 from __future__ import annotations
 
@@ -13,34 +8,138 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 from typing import Literal
+from typing import NamedTuple
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from pydantic import BeforeValidator
+from pydantic import Field
+from pydantic import field_validator
+from pydantic import model_validator
 
+from components.log_example_gen.readers import FORMATS
+from components.log_example_gen.readers import format_of
 from models.days import to_day
 from models.errors import ConfigError
 from models.errors import DataError
-from models.features import DAY
-from models.features import LABEL
-from models.features import Feature
-from models.features import FeatureTable
 from models.features import StrictModel
 
 _DAY_FOLDER = re.compile(r"^date=(\d{4}-\d{2}-\d{2})$")
 _RULE = re.compile(r"^\s*(\w+)\s*(>=|<=|==|>|<)\s*(-?\d+(?:\.\d+)?)\s*$")
-_COMPARISONS = {
-    ">=": pc.greater_equal,
-    "<=": pc.less_equal,
-    "==": pc.equal,
-    ">": pc.greater,
-    "<": pc.less,
-}
-_NUMBER = {
-    pa.int64(): r"^[+-]?\d{1,18}$",
-    pa.float64(): r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$",
-}
+COMPARISONS = (">=", "<=", "==", ">", "<")
+
+
+class TimeColumn(StrictModel):
+    """A column that says when an impression was shown, in UTC.
+
+    Attributes:
+        column: The log's own column: text or integers.
+        format: How it is written: `YYYY`, `MM`, `DD`, `HH`, `mm` and `ss` stand for
+            their digits, anything else for itself. `YYYYMMDDHHMM` of minute logs may be
+            written with capitals: a second `MM` after `HH` means minutes.
+    """
+
+    column: str
+    format: str = "YYYYMMDDHHMM"
+
+    @field_validator("format")
+    @classmethod
+    def _check_format(cls, text: str) -> str:
+        parse_time_format(text)
+        return text
+
+
+class ColumnSource(StrictModel):
+    """Where one feature comes from; exactly one of `column` and `constant`.
+
+    Attributes:
+        column: The log's own column.
+        constant: The same value in every row.
+        separator: What separates the ids of a list that is written as one text.
+        hour_of: Format of `column`, a time; the feature is its hour, `0` to `23`, for
+            a feature of kind `id`.
+    """
+
+    column: str | None = None
+    constant: str | None = None
+    separator: str | None = Field(default=None, min_length=1)
+    hour_of: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> ColumnSource:
+        if (self.column is None) == (self.constant is None):
+            raise ValueError(
+                f"give exactly one of `column` and `constant`; received {self.column!r}"
+                f" and {self.constant!r}"
+            )
+        if self.hour_of is not None:
+            if self.separator is not None or self.column is None:
+                raise ValueError(
+                    "`hour_of` needs `column` and goes with neither `constant` nor "
+                    "`separator`; remove one of them"
+                )
+            if "HH" not in self.hour_of:
+                raise ValueError(
+                    f"`hour_of` {self.hour_of!r} has no HH; write the column's format, "
+                    "such as YYYYMMDDHHMM"
+                )
+            parse_time_format(self.hour_of)
+        return self
+
+
+# In a configuration the bare name of a column will do.
+Source = Annotated[
+    ColumnSource,
+    BeforeValidator(lambda v: {"column": v} if isinstance(v, str) else v),
+]
+
+
+class TimeFormat(NamedTuple):
+    """A time format in the two languages that Arrow understands.
+
+    Attributes:
+        pattern: Regular expression that a well-formed time matches.
+        strptime: Format for `strptime`, which alone would take `2022-6-3` for a time.
+    """
+
+    pattern: str
+    strptime: str
+
+
+def parse_time_format(text: str) -> TimeFormat:
+    """Parses a time format such as `YYYYMMDDHHMM`.
+
+    Example:
+        >>> parse_time_format("YYYYMMDDHHMM").strptime
+        '%Y%m%d%H%M'
+
+    Raises:
+        ValueError: The format lacks year, month or day, or names a part twice.
+    """
+    directives = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "HH": "%H", "mm": "%M"}
+    directives["ss"] = "%S"
+    pattern = strptime = ""
+    seen: list[str] = []
+    position = 0
+    while position < len(text):
+        token = next((t for t in directives if text.startswith(t, position)), None)
+        if token is None:
+            pattern += re.escape(text[position])
+            strptime += text[position].replace("%", "%%")
+            position += 1
+            continue
+        # Minute logs are often said to be YYYYMMDDHHMM.
+        minute = token == "MM" and "%H" in seen
+        seen.append("%M" if minute else directives[token])
+        pattern += rf"\d{{{len(token)}}}"
+        strptime += seen[-1]
+        position += len(token)
+    if not {"%Y", "%m", "%d"} <= set(seen) or len(set(seen)) < len(seen):
+        raise ValueError(
+            f"time format {text!r} cannot be used; expected YYYY, MM and DD once each, "
+            "then HH, MM (or mm) and ss at most once, such as YYYYMMDDHHMM"
+        )
+    return TimeFormat(f"^{pattern}$", strptime)
 
 
 class DomainLog(StrictModel):
@@ -49,7 +148,10 @@ class DomainLog(StrictModel):
     Attributes:
         domain: Name of the domain; also the value of the feature `domain`.
         folder: Folder of `date=YYYY-MM-DD/` partitions.
-        columns: Canonical feature to log column.
+        columns: Where each canonical feature comes from; None where the domain lacks
+            it, which is then missing in every row.
+        timestamp: Time of the impression, if the log has one: its date must be that of
+            the folder.
         label: Label rule, see `parse_label_rule`.
         missing_days: What days without a log mean: `fail`, since an outage is the
             likelier cause in a busy domain, or `skip`. Files that arrive later make
@@ -58,7 +160,8 @@ class DomainLog(StrictModel):
 
     domain: str
     folder: str
-    columns: dict[str, str]
+    columns: dict[str, Source | None]
+    timestamp: TimeColumn | None = None
     label: str
     missing_days: Literal["fail", "skip"] = "fail"
 
@@ -82,7 +185,7 @@ def parse_label_rule(text: str) -> LabelRule:
     if match is None:
         raise ConfigError(
             f"label rule {text!r} cannot be read; expected `<column> <comparison> "
-            f"<number>` with one of {', '.join(_COMPARISONS)}, such as `rating >= 4`"
+            f"<number>` with one of {', '.join(COMPARISONS)}, such as `rating >= 4`"
         )
     column, comparison, value = match.groups()
     return LabelRule(column, comparison, float(value))
@@ -110,7 +213,8 @@ def list_log_files(folder: Path, first_day: int, last_day: int) -> list[LogFile]
     if not folder.is_dir():
         raise DataError(
             f"there is no log folder {str(folder)!r}; expected "
-            "<logs>/<domain>/date=YYYY-MM-DD/*.parquet; run `crossctr import`, or set "
+            "<logs>/<domain>/date=YYYY-MM-DD/ with Parquet, CSV, JSON Lines or "
+            "TFRecord files; run `crossctr import`, or set "
             "`logs` in the configuration"
         )
     files = []
@@ -123,237 +227,16 @@ def list_log_files(folder: Path, first_day: int, last_day: int) -> list[LogFile]
         day = to_day(datetime.date.fromisoformat(match.group(1)))
         if first_day <= day <= last_day:
             files += [
-                LogFile(str(path), day) for path in sorted(partition.glob("*.parquet"))
+                LogFile(str(path), day)
+                for path in sorted(partition.iterdir())
+                if format_of(path.name)
             ]
     if not dated:
         raise DataError(
             f"{str(folder)!r} holds no folder named date=YYYY-MM-DD; expected one per "
-            "day with Parquet files inside"
+            f"day with files inside that end in {', '.join(FORMATS)}"
         )
     return files
-
-
-def raw_schema(features: FeatureTable) -> pa.Schema:
-    """Returns the Arrow schema of raw Examples.
-
-    Columns are in alphabetical order and of the list types that TFX's Parquet reader
-    insists on; a missing value is an empty list.
-    """
-    fields = [pa.field(LABEL, pa.large_list(pa.int64()))]
-    fields.append(pa.field(DAY, pa.large_list(pa.int64())))
-    for feature in features.features:
-        fields.append(pa.field(feature.name, pa.large_list(_value_type(feature))))
-    return pa.schema(sorted(fields, key=lambda field: field.name))
-
-
-def _value_type(feature: Feature) -> pa.DataType:
-    if feature.is_id:
-        return pa.large_binary()
-    return pa.int64() if feature.kind == "count" else pa.float32()
-
-
-@dataclass(frozen=True)
-class Converted:
-    """What became of some rows of a log.
-
-    Attributes:
-        rows: Raw Examples of the rows that could be converted.
-        bad_rows: Positions of the rows that could not, ascending.
-        reasons: One reason per bad row.
-    """
-
-    rows: pa.Table
-    bad_rows: list[int]
-    reasons: list[str]
-
-
-def convert(
-    table: pa.Table, log: DomainLog, features: FeatureTable, days: pa.Array, path: str
-) -> Converted:
-    """Turns rows of a domain's log into raw Examples.
-
-    Args:
-        table: The rows, of one or several files.
-        log: The domain's column mapping and label rule.
-        features: The features to keep.
-        days: Day of each row, int64 of shape (rows,).
-        path: Where the rows are from, for error messages.
-
-    Returns:
-        The converted rows and the bad ones with their reasons; each row of `table` is
-        in exactly one of the two.
-
-    Raises:
-        DataError: A column is missing, or of a type that no row could be read from.
-    """
-    num_rows = table.num_rows
-    problems = _Problems(num_rows)
-    columns = {
-        LABEL: _wrap(_label(table, log, path, problems)),
-        DAY: _wrap(days),
-    }
-    for feature in features.features:
-        if feature.name == "domain" and feature.name not in log.columns:
-            constant = pa.array([log.domain.encode()], pa.large_binary())
-            columns["domain"] = _wrap(constant.take(_zeros(num_rows)))
-            continue
-        source = log.columns[feature.name]
-        values = _column(table, source, path)
-        if feature.kind == "ids":
-            columns[feature.name] = _id_lists(values, source, path)
-        elif feature.kind == "id":
-            columns[feature.name] = _wrap(_ids(values, source, path))
-        else:
-            number = pa.int64() if feature.kind == "count" else pa.float64()
-            read = _numbers(values, number, source, path, problems)
-            columns[feature.name] = _wrap(read.cast(_value_type(feature)))
-    schema = raw_schema(features)
-    rows = pa.table([columns[name] for name in schema.names], schema=schema)
-    bad, reasons = problems.found()
-    if bad:
-        keep = pc.invert(pc.is_in(pa.array(range(num_rows)), pa.array(bad)))
-        rows = rows.filter(keep)
-    return Converted(rows, bad, reasons)
-
-
-class _Problems:
-    """Collects, per row, the first reason for which it cannot be used."""
-
-    def __init__(self, num_rows: int) -> None:
-        self._reasons = pa.nulls(num_rows, pa.string())
-
-    def add(self, mask: pa.Array, reason: str) -> None:
-        """Marks the rows where `mask` is true, unless they are marked already."""
-        if pc.any(mask).as_py():
-            marked = pc.if_else(mask, reason, pa.scalar(None, pa.string()))
-            self._reasons = pc.coalesce(self._reasons, marked)
-
-    def found(self) -> tuple[list[int], list[str]]:
-        """Returns the marked rows' positions and reasons."""
-        marked = pc.is_valid(self._reasons)
-        positions = pc.indices_nonzero(marked).to_pylist()
-        return positions, self._reasons.filter(marked).to_pylist()
-
-
-def _zeros(count: int) -> pa.Array:
-    return pa.array([0], pa.int64()).take(pa.nulls(count, pa.int64()).fill_null(0))
-
-
-def _column(table: pa.Table, name: str, path: str) -> pa.Array:
-    if name not in table.column_names:
-        raise DataError(
-            f"{path} has no column {name!r}; it has {', '.join(table.column_names)}; "
-            "map the feature to one of these in `columns`, or fix the log"
-        )
-    column = table.column(name)
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return column.combine_chunks()
-
-
-def _wrong_type(values: pa.Array, name: str, path: str, expected: str) -> DataError:
-    return DataError(
-        f"column {name!r} of {path} is of type {values.type}; expected {expected}; "
-        "fix the log or map another column in `columns`"
-    )
-
-
-def _is_scalar(kind: pa.DataType) -> bool:
-    return (
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or _is_text(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_null(kind)
-    )
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return (
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-    )
-
-
-def _ids(values: pa.Array, name: str, path: str) -> pa.Array:
-    if not (_is_text(values.type) or pa.types.is_integer(values.type)):
-        if pa.types.is_null(values.type):
-            return values.cast(pa.large_binary())
-        raise _wrong_type(values, name, path, "text or an integer (an id)")
-    if pa.types.is_integer(values.type):
-        values = values.cast(pa.string())
-    ids = values.cast(pa.large_binary())
-    # An empty id says as little as none; both mean "missing" from here on.
-    empty = pc.equal(pc.binary_length(ids), 0)
-    return pc.if_else(empty, pa.scalar(None, pa.large_binary()), ids)
-
-
-def _id_lists(values: pa.Array, name: str, path: str) -> pa.Array:
-    if not (pa.types.is_list(values.type) or pa.types.is_large_list(values.type)):
-        raise _wrong_type(values, name, path, "a list of text or integers (ids)")
-    lists = values.cast(pa.large_list(values.type.value_type))
-    filled = pc.if_else(
-        pc.is_null(lists), pa.scalar([], pa.large_list(values.type.value_type)), lists
-    )
-    flat = _ids(filled.flatten(), name, path)
-    parents = pc.list_parent_indices(filled)
-    kept = pc.is_valid(flat)
-    return _lists_of(flat.filter(kept), parents.filter(kept), len(values))
-
-
-def _lists_of(values: pa.Array, parents: pa.Array, num_rows: int) -> pa.Array:
-    """Returns lists from flat `values` and the ascending row each belongs to."""
-    lengths = np.bincount(parents.to_numpy(zero_copy_only=False), minlength=num_rows)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return pa.LargeListArray.from_arrays(pa.array(offsets), values)
-
-
-def _wrap(values: pa.Array) -> pa.Array:
-    """Returns each value as a list of one, each null as an empty list."""
-    present = pc.is_valid(values).to_numpy(zero_copy_only=False)
-    offsets = np.concatenate([[0], np.cumsum(present)]).astype(np.int64)
-    return pa.LargeListArray.from_arrays(pa.array(offsets), values.drop_null())
-
-
-def _numbers(
-    values: pa.Array, kind: pa.DataType, name: str, path: str, problems: _Problems
-) -> pa.Array:
-    """Returns `values` as numbers of type `kind`; marks rows that hold none."""
-    expected = "an integer" if kind == pa.int64() else "a number"
-    if not _is_scalar(values.type):
-        raise _wrong_type(values, name, path, expected)
-    if _is_text(values.type):
-        text = pc.utf8_trim_whitespace(values.cast(pa.string()))
-        text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
-        readable = pc.match_substring_regex(text, _NUMBER[kind])
-        if not pc.any(readable).as_py() and text.null_count < len(text):
-            raise _wrong_type(values, name, path, expected)
-        problems.add(
-            pc.fill_null(pc.invert(readable), False), f"{name} is not {expected}"
-        )
-        return pc.if_else(readable, text, pa.scalar(None, pa.string())).cast(kind)
-    if pa.types.is_floating(values.type):
-        finite = pc.is_finite(values)
-        # NaN is how NumPy and pandas write "missing".
-        problems.add(pc.fill_null(pc.is_inf(values), False), f"{name} is infinite")
-        values = pc.if_else(finite, values, pa.scalar(None, values.type))
-        if kind == pa.int64():
-            whole = pc.equal(pc.floor(values), values)
-            problems.add(
-                pc.fill_null(pc.invert(whole), False), f"{name} is not {expected}"
-            )
-            values = pc.if_else(whole, values, pa.scalar(None, values.type))
-    return values.cast(kind)
-
-
-def _label(table: pa.Table, log: DomainLog, path: str, problems: _Problems) -> pa.Array:
-    rule = parse_label_rule(log.label)
-    values = _column(table, rule.column, path)
-    numbers = _numbers(values, pa.float64(), rule.column, path, problems)
-    problems.add(pc.is_null(numbers), f"{rule.column} is missing, so there is no label")
-    return _COMPARISONS[rule.comparison](numbers, rule.value).cast(pa.int64())
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,191 @@
+"""Log files of every format: the same rows, their numbers, and what is set aside."""
+
+import gzip
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from components.log_example_gen import readers
+from components.log_example_gen.readers import format_of
+from components.log_example_gen.readers import read_pieces
+from models.errors import DataError
+
+
+def read(path, batch_rows=1000):
+    """Returns all rows, their numbers and what was set aside."""
+    rows, numbers, rejected = [], [], []
+    for piece in read_pieces(str(path), batch_rows):
+        rows += piece.table.to_pylist()
+        numbers += piece.numbers.tolist()
+        rejected += piece.rejected
+    return rows, numbers, rejected
+
+
+def write(path, content):
+    data = content if isinstance(content, bytes) else content.encode()
+    path.write_bytes(gzip.compress(data) if path.name.endswith(".gz") else data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("part-0.parquet", ".parquet"),
+        ("a.b.csv", ".csv"),
+        ("a.csv.gz", ".csv"),
+        ("a.jsonl.gz", ".jsonl"),
+        ("a.tfrecord", ".tfrecord"),
+        ("a.parquet.gz", None),
+        ("_SUCCESS", None),
+        (".part-0.csv.crc", None),
+        (".a.csv", None),
+        ("note.txt", None),
+    ],
+)
+def test_a_format_is_told_by_the_name(name, expected):
+    assert format_of(name) == expected
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.csv.gz"])
+def test_csv_values_come_as_bytes_with_empty_ones_missing(tmp_path, name):
+    path = write(tmp_path / name, 'user,"n m"\na,1\n"b, c",\nÜ木,x\n')
+    rows, numbers, rejected = read(path)
+    assert rows == [
+        {"user": b"a", "n m": b"1"},
+        {"user": b"b, c", "n m": None},
+        {"user": "Ü木".encode(), "n m": b"x"},
+    ]
+    assert (numbers, rejected) == ([0, 1, 2], [])
+
+
+def test_csv_bytes_that_are_no_text_pass(tmp_path):
+    rows, _, _ = read(write(tmp_path / "log.csv", b"user,n\n\xff\xfe,1\n"))
+    assert rows == [{"user": b"\xff\xfe", "n": b"1"}]
+
+
+def test_csv_lines_of_another_width_are_set_aside_with_their_numbers(tmp_path):
+    path = write(tmp_path / "log.csv", "a,b\n0,0\nshort\n2,2\n\n4,4\n5,5,5\n6,6\n")
+    rows, numbers, rejected = read(path)
+    # An empty line is a row without values.
+    assert [row["a"] for row in rows] == [b"0", b"2", None, b"4", b"6"]
+    assert numbers == [0, 2, 3, 4, 6]
+    assert rejected == [
+        (1, "short", "1 columns, the header has 2"),
+        (5, "5,5,5", "3 columns, the header has 2"),
+    ]
+
+
+def test_csv_numbers_hold_across_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "_BLOCK_BYTES", 64)
+    lines = [f"{i},x" if i % 7 else f"{i}" for i in range(100)]
+    path = write(tmp_path / "log.csv", "i,x\n" + "\n".join(lines) + "\n")
+    pieces = list(read_pieces(str(path), 10))
+    assert len(pieces) > 5
+    rows, numbers, rejected = read(path)
+    assert [int(row["i"]) for row in rows] == numbers
+    assert [number for number, _, _ in rejected] == [
+        i for i in range(100) if i % 7 == 0
+    ]
+    assert sorted(numbers + [n for n, _, _ in rejected]) == list(range(100))
+
+
+def test_a_csv_of_bad_lines_alone_loses_none(tmp_path):
+    rows, _, rejected = read(write(tmp_path / "log.csv", "a,b\n1\n2\n"))
+    assert rows == []
+    assert [(number, text) for number, text, _ in rejected] == [(0, "1"), (1, "2")]
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.jsonl.gz"])
+def test_json_lines_keep_numbers_lists_and_text(tmp_path, name):
+    lines = [{"u": "Ü", "n": 1, "l": ["x", "y"]}, {"u": None, "n": 2}]
+    path = write(tmp_path / name, "".join(json.dumps(x) + "\n" for x in lines))
+    rows, numbers, rejected = read(path)
+    assert rows == [
+        {"u": "Ü", "n": 1, "l": ["x", "y"]},
+        {"u": None, "n": 2, "l": None},
+    ]
+    assert (numbers, rejected) == ([0, 1], [])
+
+
+def test_lines_that_are_no_json_object_are_set_aside(tmp_path):
+    text = '{"a": 0}\n\n  \n{"a": 1\n{"a": 2}\nno\n[4]\n{"a": 5}\n'
+    rows, numbers, rejected = read(write(tmp_path / "log.jsonl", text))
+    assert [row["a"] for row in rows] == numbers == [0, 2, 5]
+    assert [(number, line) for number, line, _ in rejected] == [
+        (1, '{"a": 1'),
+        (3, "no"),
+        (4, "[4]"),
+    ]
+    assert all("no JSON object" in reason for _, _, reason in rejected)
+
+
+def test_json_lines_of_mixed_types_are_all_kept(tmp_path):
+    text = "".join(
+        f'{{"a": {i if i % 3 else json.dumps(str(i))}}}\n' for i in range(20)
+    )
+    rows, numbers, rejected = read(write(tmp_path / "log.jsonl", text))
+    assert [int(row["a"]) for row in rows] == numbers == list(range(20))
+    assert rejected == []
+
+
+def test_json_numbers_hold_across_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "_BLOCK_BYTES", 50)
+    text = "".join(f'{{"i": {i}}}\n' + "\n" * (i % 3) for i in range(200))
+    rows, numbers, _ = read(write(tmp_path / "log.jsonl", text))
+    assert [row["i"] for row in rows] == numbers == list(range(200))
+
+
+def test_parquet_is_read_a_batch_at_a_time(tmp_path):
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table({"i": range(25)}), path)
+    pieces = list(read_pieces(str(path), 10))
+    assert [len(piece.table) for piece in pieces] == [10, 10, 5]
+    assert np.concatenate([p.numbers for p in pieces]).tolist() == list(range(25))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["log.tfrecord", "log.tfrecord.gz"])
+def test_tf_examples_are_read_as_lists(tmp_path, name):
+    import tensorflow as tf
+
+    def example(**values):
+        made = tf.train.Example()
+        for key, value in values.items():
+            made.features.feature[key].bytes_list.value.extend(value)
+        return made.SerializeToString()
+
+    kind = "GZIP" if name.endswith(".gz") else ""
+    with tf.io.TFRecordWriter(str(tmp_path / name), kind) as writer:
+        writer.write(example(u=[b"a"], l=[b"x", b"y"]))
+        writer.write(example(u=[b"\xff"]))
+        writer.write(example(l=[]))
+    rows, numbers, _ = read(tmp_path / name, batch_rows=2)
+    assert [row.get("u") for row in rows] == [[b"a"], [b"\xff"], None]
+    assert rows[0]["l"] == [b"x", b"y"]
+    assert numbers == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("log.parquet", b"PAR1 but not really", "cannot be read as Parquet"),
+        ("log.csv", b"", "has no header line"),
+        ("log.csv.gz", b"no gzip at all", "no gzip|cannot be read as CSV"),
+        ("log.jsonl.gz", b"no gzip at all", "cannot be read as JSON Lines"),
+        pytest.param(
+            "log.tfrecord",
+            b"no record at all, and long enough to have a length",
+            "cannot be read as TFRecord",
+            marks=pytest.mark.slow,
+        ),
+        ("log.txt", b"", "is no log file; expected a name that ends in"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        read(tmp_path / name)
+    assert name in str(caught.value)
