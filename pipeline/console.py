@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -32,7 +31,7 @@ def duration(seconds: float) -> str:
 
 
 @contextlib.contextmanager
-def quiet_libraries(log_file: Path) -> Iterator[TextIO]:
+def quiet_libraries(log_file: Path, console: Console) -> Iterator[Console]:
     """Sends standard output and error of this process to `log_file`.
 
     Redirected are the file descriptors, because TensorFlow's C++ code and Beam's
@@ -40,11 +39,14 @@ def quiet_libraries(log_file: Path) -> Iterator[TextIO]:
 
     Args:
         log_file: Appended to.
+        console: Where a person is looking.
 
     Yields:
-        The original standard output, for the console.
+        A console on the original standard output, of the same kind and width.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
+    # Asked before the redirection, which would make every terminal a file.
+    is_terminal, width = console.is_terminal, console.width
     sys.stdout.flush()
     sys.stderr.flush()
     saved_out, saved_err = os.dup(1), os.dup(2)
@@ -52,7 +54,7 @@ def quiet_libraries(log_file: Path) -> Iterator[TextIO]:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
-            yield terminal
+            yield Console(file=terminal, force_terminal=is_terminal, width=width)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -67,11 +69,14 @@ class RunDisplay:
 
     Where the output is no terminal, the live line is left out and every node of a graph
     gets a line of its own instead.
+
+    Attributes:
+        console: Where it shows.
     """
 
     def __init__(self, console: Console, num_steps: int) -> None:
         """Shows a run of `num_steps` steps on `console`."""
-        self._console = console
+        self.console = console
         self._num_steps = num_steps
         self._started = time.monotonic()
         self._step_started = self._started
@@ -90,16 +95,16 @@ class RunDisplay:
         self._node = self._detail = ""
         self._nodes = []
         self._step_started = time.monotonic()
-        if self._console.is_terminal:
+        if self.console.is_terminal:
             self._live = Live(
-                console=self._console,
+                console=self.console,
                 refresh_per_second=4,
                 transient=True,
                 get_renderable=self._line,
             )
             self._live.start()
         else:
-            self._console.print(f"{self._prefix()} {label} ...")
+            self.console.print(f"{self._prefix()} {label} ...", markup=False)
 
     def node_started(self, node: str) -> None:
         """Says which component of the step's graph is running."""
@@ -114,8 +119,12 @@ class RunDisplay:
     def detail(self, text: str) -> None:
         """Shows what the running component reports of itself."""
         self._detail = text
-        if not self._console.is_terminal:
-            self._console.print(f"          {self._node or 'start'}: {text}")
+        if not self.console.is_terminal:
+            self.console.print(
+                f"          {self._node or 'start'}: {text}",
+                markup=False,
+                soft_wrap=True,
+            )
 
     def finish(self, rows: int | None, verdict: str = "done") -> None:
         """Prints the step's line: rows, rows per second, seconds by component."""
@@ -128,7 +137,7 @@ class RunDisplay:
         line.append(f"  {speed}", style="bold")
         if slow:
             line.append(f"  ({', '.join(slow)})", style="dim")
-        self._console.print(line, soft_wrap=True)
+        self.console.print(line, soft_wrap=True)
 
     def spend(self, what: str) -> None:
         """Books the time since the step began, or since the run began, on `what`."""
@@ -143,7 +152,9 @@ class RunDisplay:
     def reused(self, index: int, label: str) -> None:
         """Prints the line of a step whose result is stored already."""
         self._index = index
-        self._console.print(f"{self._prefix()} {label:<40} reused", style="dim")
+        self.console.print(
+            f"{self._prefix()} {label:<40} reused", style="dim", markup=False
+        )
 
     def stop(self) -> None:
         """Ends the live line."""

@@ -72,12 +72,7 @@ def run_steps(config: Config, steps: Sequence[Step], console: Console) -> None:
     (log_file.parent / "config.json").write_text(
         config.model_dump_json(indent=1), encoding="utf-8"
     )
-    with quiet_libraries(log_file) as terminal:
-        shown = Console(
-            file=terminal,
-            force_terminal=console.is_terminal,
-            width=console.width if console.is_terminal else 200,
-        )
+    with quiet_libraries(log_file, console) as shown:
         display = RunDisplay(shown, len(steps))
         try:
             _run_due(config, steps, display, shown)
