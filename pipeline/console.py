@@ -7,7 +7,9 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -96,12 +98,7 @@ class RunDisplay:
         self._nodes = []
         self._step_started = time.monotonic()
         if self.console.is_terminal:
-            self._live = Live(
-                console=self.console,
-                refresh_per_second=4,
-                transient=True,
-                get_renderable=self._line,
-            )
+            self._live = _live(self.console, self._line)
             self._live.start()
         else:
             self.console.print(f"{self._prefix()} {label} ...", markup=False)
@@ -180,6 +177,26 @@ class RunDisplay:
             f"run {duration(self.elapsed)}",
         ]
         return Spinner("dots", Text(" · ".join(part for part in parts if part)))
+
+
+def _live(console: Console, line: Callable[[], Spinner]) -> Live:
+    return Live(
+        console=console,
+        refresh_per_second=4,
+        transient=True,
+        get_renderable=line,
+        # Else it would show what the libraries print, which belongs in the log file.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+@contextlib.contextmanager
+def waiting(console: Console, text: str) -> Iterator[None]:
+    """Shows `text` with a spinner; on what is no terminal, nothing."""
+    spinner = Spinner("dots", Text(text))
+    with _live(console, lambda: spinner) if console.is_terminal else nullcontext():
+        yield
 
 
 class _Forward(logging.Handler):

@@ -19,6 +19,7 @@ from pipeline.config import Config
 from pipeline.console import RunDisplay
 from pipeline.console import duration
 from pipeline.console import quiet_libraries
+from pipeline.console import waiting
 from pipeline.fingerprint import LogFingerprints
 from pipeline.fingerprint import code_fingerprint
 from pipeline.plan import Planner
@@ -84,7 +85,7 @@ def run_steps(config: Config, steps: Sequence[Step], console: Console) -> None:
 def _run_due(
     config: Config, steps: Sequence[Step], display: RunDisplay, console: Console
 ) -> None:
-    with console.status("importing TFX and Beam (about 20 s, once)"):
+    with waiting(console, "importing TFX and Beam (about 20 s, once)"):
         # Only here, because the import takes that long.
         from pipeline.graphs import graph_for
         from pipeline.runner import run_graph

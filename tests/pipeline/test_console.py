@@ -274,23 +274,39 @@ def test_forwarding_ends_with_an_exception():
     assert logger.handlers == handlers
 
 
+# Noise as libraries make it, while a live line and a spinner are on the screen.
 PTY_PROGRAM = """
-import pathlib, sys
+import logging, pathlib, sys, warnings
 from rich.console import Console
-from pipeline.console import quiet_libraries
+from pipeline.console import RunDisplay, quiet_libraries, waiting
 with quiet_libraries(pathlib.Path(sys.argv[1]), Console()) as shown:
-    shown.print("terminal" if shown.is_terminal else "file", markup=False)
+    with waiting(shown, "importing"):
+        print("noise")
+        warnings.warn("noise")
+    display = RunDisplay(shown, 1)
+    display.start(1, "ingest")
+    print("noise")
+    logging.getLogger("library").warning("noise")
+    display.finish(7)
 """
 
 
-def test_a_terminal_stays_one_while_the_libraries_are_quiet(tmp_path):
+def test_a_terminal_shows_the_live_line_and_nothing_of_the_libraries(tmp_path):
     master, slave = os.openpty()
+    log_file = tmp_path / "libraries.log"
     subprocess.run(
-        [sys.executable, "-c", PTY_PROGRAM, str(tmp_path / "libraries.log")],
+        [sys.executable, "-c", PTY_PROGRAM, str(log_file)],
         stdout=slave,
+        stderr=slave,
         env={**os.environ, "TERM": "xterm"},
         check=True,
     )
     os.close(slave)
-    assert os.read(master, 4096).decode().split() == ["terminal"]
+    shown = os.read(master, 1 << 16).decode()
     os.close(master)
+    assert "importing" in shown
+    assert "1/1 ingest" in shown
+    assert "7 rows" in shown
+    assert "\x1b[" in shown
+    assert "noise" not in shown
+    assert log_file.read_text().count("noise") >= 4
