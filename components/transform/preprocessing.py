@@ -85,9 +85,13 @@ def _encode_ids(
 ) -> tf.Tensor:
     space: IdSpace = features.vocabularies[feature.table]
     path = ids_path(custom_config["vocabulary_uri"], feature.table)
-    position = tft.apply_vocabulary(
-        ids, tf.constant(str(path)), default_value=-1, name=f"{feature.name}_rows"
-    )
+    if path.stat().st_size == 0:
+        # TensorFlow cannot make a table of an empty file.
+        position = tf.fill(tf.shape(ids), tf.constant(-1, tf.int64))
+    else:
+        position = tft.apply_vocabulary(
+            ids, tf.constant(str(path)), default_value=-1, name=f"{feature.name}_rows"
+        )
     bucket = tf.strings.to_hash_bucket_fast(ids, space.oov_buckets)
     rows = tf.where(
         position >= 0, position + space.first_id_row, bucket + FIRST_OOV_ROW
@@ -97,18 +101,18 @@ def _encode_ids(
 
 def encode_counts(counts: tf.Tensor, buckets: int) -> tf.Tensor:
     """Returns row `2 + floor(log2(1 + count))`, at most `buckets` values; (B,)."""
-    # The offset keeps powers of two in their own bucket whatever log() rounds to.
-    powers = tf.math.log(tf.cast(counts, tf.float64) + 1.0) / tf.math.log(
-        tf.constant(2.0, tf.float64)
-    )
-    bucket = tf.cast(tf.floor(powers + 1e-9), tf.int64)
-    rows = tf.minimum(bucket, buckets - 1) + FIRST_OOV_ROW
+    # Compared as integers: log() is off by a bucket just below large powers of two.
+    firsts = tf.constant([2**k - 1 for k in range(1, min(buckets, 64))], tf.int64)
+    reached = tf.cast(tf.expand_dims(counts, -1) >= firsts, tf.int64)  # (B, buckets-1)
+    rows = tf.reduce_sum(reached, axis=-1) + FIRST_OOV_ROW
     return tf.where(counts < 0, tf.constant(MISSING_ROW, tf.int64), rows)
 
 
 def encode_rates(rates: tf.Tensor, buckets: int) -> tf.Tensor:
     """Returns row `2 + floor(rate * buckets)`, at most `buckets` values; (B,)."""
     known = rates >= 0  # false for NaN too
-    bucket = tf.cast(tf.where(known, rates, 0.0) * buckets, tf.int64)
-    rows = tf.clip_by_value(bucket, 0, buckets - 1) + FIRST_OOV_ROW
+    # Capped before the cast, which makes a large float a negative integer.
+    capped = tf.where(known, tf.minimum(rates, 1.0), 0.0)
+    bucket = tf.cast(capped * buckets, tf.int64)
+    rows = tf.minimum(bucket, buckets - 1) + FIRST_OOV_ROW
     return tf.where(known, rows, tf.constant(MISSING_ROW, tf.int64))
