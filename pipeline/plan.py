@@ -30,12 +30,14 @@ class Known:
     Attributes:
         blocks: Fingerprint of every ingested block, with its days.
         results: Fingerprints of finished snapshots, models and gate decisions.
+        published: Fingerprints of target steps whose model was published or refused.
         live: Per published target model its run day and fingerprint, in the order in
             which they were published.
     """
 
     blocks: Mapping[str, DayRange] = field(default_factory=dict)
     results: frozenset[str] = frozenset()
+    published: frozenset[str] = frozenset()
     live: Sequence[tuple[int, str]] = ()
 
 
@@ -142,26 +144,19 @@ class Planner:
         history = [block for block in blocks if block.days.last < day]
         judged = tuple(block for block in blocks if block.days.overlaps(evaluation))
 
-        steps: dict[str, Step] = {step.fingerprint: step for step in chain}
+        periods = self._tpm_steps(day, strategies, history)
+        steps = {step.fingerprint: step for step in [*chain, *periods]}
         targets = []
         for strategy in strategies:
             count = config.snapshots_of(strategy)
-            snapshots = self._tpm_steps(day, day, count, history)
-            parents = list(snapshots)
-            warm_start = None
+            snapshots = _newest(periods, day, count)
+            cpm = None
             if self._wants_cpm(strategy):
-                cpm = self._cpm_step(day, strategy, history)
-                # CPM may be older than the newest period and read earlier ones.
-                parents = [*cpm.parents, *parents]
-                warm_start = cpm.step.fingerprint
-                steps.update({s.fingerprint: s for s in cpm.parents})
-                steps[cpm.step.fingerprint] = cpm.step
-            steps.update({step.fingerprint: step for step in snapshots})
-            newest = [step.fingerprint for step in reversed(snapshots)]
-            wanted = newest[:count]
+                cpm = self._cpm_step(day, count, periods, history)
+                steps[cpm.fingerprint] = cpm
             targets.append(
                 self._target_step(
-                    day, strategy, history, wanted, warm_start, evaluation, judged
+                    day, strategy, history, snapshots, cpm, evaluation, judged
                 )
             )
         order = {"ingest": 0, "tpm": 1, "cpm": 2}
@@ -245,30 +240,46 @@ class Planner:
             config.training_of(level).model_dump(),
         ]
 
-    def _tpm_steps(
-        self, run_day: int, until: int, count: int, history: list[Block]
-    ) -> list[Step]:
-        """Plans the newest `count` TPM periods that end by `until`, oldest first.
+    def _cpm_tick(self, day: int) -> int:
+        return self._config.levels.cpm.clock(self._config.anchor).tick(day)
 
-        Periods chain, each starting from the one before. Where an earlier period is
-        stored the chain continues from it, else it starts with the oldest one wanted.
+    def _tpm_steps(
+        self, run_day: int, strategies: Sequence[str], history: list[Block]
+    ) -> list[Step]:
+        """Plans every TPM period that the run reads, oldest first.
+
+        Periods chain, each starting from the one before, so that all snapshots share
+        one coordinate system. CPM may be older than the newest period and read earlier
+        ones than the target does: both take theirs from one chain. A chain that is
+        stored whole is taken as it is, one whose earliest period is stored is
+        continued; else the chain starts with the earliest period wanted.
         """
         level = self._config.levels.tpm
         clock = level.clock(self._config.anchor)
-        wanted = [p for p in clock.ticks(until, count) if self._window(clock, p)]
+        wanted = {
+            period
+            for strategy in strategies
+            for until in (
+                run_day,
+                *([self._cpm_tick(run_day)] if self._wants_cpm(strategy) else ()),
+            )
+            for period in clock.ticks(until, self._config.snapshots_of(strategy))
+            if self._window(clock, period)
+        }
         if not wanted:
             return []
         earliest = min(wanted)
         starts = [earliest]
         while self._window(clock, starts[0] - level.every_days):
             starts.insert(0, starts[0] - level.every_days)
+        chains = []
         for start in starts:
             periods = range(start, max(wanted) + 1, level.every_days)
             chain = self._tpm_chain(run_day, clock, list(periods), history)
-            chain = [step for step in chain if step.day >= earliest]
-            if chain[0].done or start == earliest:
-                return chain
-        raise AssertionError("the last start is always taken")
+            chains.append([step for step in chain if step.day >= earliest])
+        whole = [chain for chain in chains if all(step.done for step in chain)]
+        begun = [chain for chain in chains if chain[0].done]
+        return [*whole, *begun, chains[-1]][0]
 
     def _tpm_chain(
         self, run_day: int, clock: Clock, periods: list[int], history: list[Block]
@@ -304,10 +315,12 @@ class Planner:
             and config.strategies[strategy].warm_start
         )
 
-    def _cpm_step(self, day: int, strategy: str, history: list[Block]) -> _Cpm:
+    def _cpm_step(
+        self, day: int, count: int, periods: Sequence[Step], history: list[Block]
+    ) -> Step:
         config = self._config
         clock = config.levels.cpm.clock(config.anchor)
-        tick = clock.tick(day)
+        tick = self._cpm_tick(day)
         found = self._window(clock, tick)
         if found is None:
             raise ConfigError(
@@ -316,14 +329,12 @@ class Planner:
                 "levels.cpm.every_days"
             )
         window, note = found
-        count = config.snapshots_of(strategy)
-        periods = self._tpm_steps(day, tick, count, history)
-        snapshots = tuple(step.fingerprint for step in reversed(periods))[:count]
+        snapshots = _newest(periods, tick, count)
         blocks = _overlapping(history, window)
         fingerprint = digest(
             *self._settings("cpm"), _prints(blocks), str(window), snapshots
         )
-        step = Step(
+        return Step(
             kind="cpm",
             label=f"CPM of {to_date(tick)}, {len(snapshots)} snapshots",
             day=tick,
@@ -335,21 +346,25 @@ class Planner:
             snapshots=snapshots,
             note=note,
         )
-        return _Cpm(step, periods)
 
     def _target_step(
         self,
         day: int,
         strategy: str,
         history: list[Block],
-        snapshots: list[str],
-        warm_start: str | None,
+        snapshots: tuple[str, ...],
+        cpm: Step | None,
         evaluation: DayRange,
         judged: tuple[Block, ...],
     ) -> Step:
         config = self._config
-        clock = config.levels.target.clock(config.anchor)
+        clock = Clock(every=1, window=config.levels.target.window_days)
         window, note = self._window(clock, day) or (DayRange(0, 0), "")
+        if cpm is not None and snapshots and not cpm.snapshots:
+            # The interaction's width depends on whether there are snapshots.
+            snapshots = ()
+            note = f"{note}; " * bool(note) + "no snapshots, as CPM had none yet"
+        warm_start = cpm.fingerprint if cpm is not None else None
         blocks = _overlapping(history, window)
         training = digest(
             *self._settings("target"),
@@ -377,10 +392,12 @@ class Planner:
             run_day=day,
             days=window,
             fingerprint=fingerprint,
-            done=fingerprint in self._known.results,
+            # A publishing step that was killed after the Gate is not done.
+            done=fingerprint in self._known.results
+            and (not publishes or fingerprint in self._known.published),
             blocks=blocks,
             warm_start=warm_start,
-            snapshots=tuple(snapshots),
+            snapshots=snapshots,
             strategy=strategy,
             training=training,
             evaluation=evaluation,
@@ -390,10 +407,11 @@ class Planner:
         )
 
 
-@dataclass(frozen=True)
-class _Cpm:
-    step: Step
-    parents: list[Step]
+def _newest(periods: Sequence[Step], until: int, count: int) -> tuple[str, ...]:
+    """Returns the newest `count` of `periods` that end by `until`, newest first."""
+    ended = [step for step in periods if step.day <= until]
+    newest = sorted(ended, key=lambda step: -step.day)[:count]
+    return tuple(step.fingerprint for step in newest)
 
 
 def _live_before(published: Sequence[tuple[int, str]], day: int) -> str | None:

@@ -53,7 +53,8 @@ def known_state(store: Store) -> Known:
         for stored in store.artifacts("PublishedModel")
         if stored.properties.get("pushed")
     ]
-    return Known(blocks, frozenset(results), tuple(live))
+    published = {s.fingerprint for s in store.artifacts("PublishedModel")}
+    return Known(blocks, frozenset(results), frozenset(published), tuple(live))
 
 
 def rows_of(store: Store, step: Step) -> int | None:

@@ -28,16 +28,17 @@ def make_config(**changes):
         "first_day": datetime.date(1970, 1, 2),
         "target": "ads",
         "sources": ["feeds"],
-        "columns": {"user_id": "u"},
+        "columns": {"user_id": "u", "item_id": "i"},
         "label": "label == 1",
-        "vocabularies": {"user": {"capacity": 9}},
+        "vocabularies": {"user": {"capacity": 9}, "item": {"capacity": 9}},
         "features": [
-            {"name": "user_id", "kind": "id", "vocabulary": "user", "tpm": True}
+            {"name": "user_id", "kind": "id", "vocabulary": "user", "tpm": True},
+            {"name": "item_id", "kind": "id", "vocabulary": "item", "tpm": True},
         ],
         "levels": {
             "tpm": {"every_days": 10, "window_days": 20, "snapshots": 3},
             "cpm": {"every_days": 5, "window_days": 10},
-            "target": {"every_days": 1, "window_days": 7},
+            "target": {"window_days": 7},
         },
         "strategies": {
             "ecdctr": {},
@@ -54,11 +55,22 @@ def planner(config, known=None, logs=str, code="code"):
     return Planner(config, known or Known(), logs, code)
 
 
-def completed(steps, published=()):
+def completed(steps, live=()):
     """Returns what is known once `steps` have run."""
     blocks = {s.fingerprint: s.days for s in steps if s.kind == "ingest"}
     results = frozenset(s.fingerprint for s in steps if s.kind != "ingest")
-    return Known(blocks, results, published)
+    published = frozenset(s.fingerprint for s in steps if s.kind == "target")
+    return Known(blocks, results, published, live)
+
+
+def merged(known, more):
+    """Returns what is known after both."""
+    return Known(
+        {**known.blocks, **more.blocks},
+        known.results | more.results,
+        known.published | more.published,
+        (*known.live, *more.live),
+    )
 
 
 def test_a_first_run_ingests_history_and_evaluation_days_as_two_blocks():
@@ -129,6 +141,41 @@ def test_periods_before_the_first_day_of_logs_do_not_exist():
     (period,) = [s for s in steps if s.kind == "tpm"]
     assert period.days == DayRange(1, 9)
     assert "11 days short" in period.note
+
+
+def test_the_default_clocks_keep_one_chain_between_two_cpm_ticks():
+    # TPM ticks on day 240, CPM two days earlier: it reads a period more in the past.
+    config = make_config(levels={})
+    steps = planner(config).run(240, ["ecdctr"])
+    tpm = [step for step in steps if step.kind == "tpm"]
+    assert [step.day for step in tpm] == [150, 180, 210, 240]
+    prints = [step.fingerprint for step in tpm]
+    assert [step.warm_start for step in tpm] == [None, *prints[:-1]]
+    (cpm,) = [step for step in steps if step.kind == "cpm"]
+    assert (cpm.day, cpm.snapshots) == (238, tuple(reversed(prints[:3])))
+    assert steps[-1].snapshots == tuple(reversed(prints[1:]))
+    again = planner(config, completed(steps)).run(240, ["ecdctr"])
+    assert all(step.done for step in again)
+
+
+def test_the_target_takes_no_snapshot_that_cpm_could_not_have():
+    steps = planner(make_config(levels={})).run(30, ["ecdctr", "ecdctr_no_cpm"])
+    whole, no_cpm = steps[-2:]
+    (cpm,) = [step for step in steps if step.kind == "cpm"]
+    assert (cpm.day, cpm.snapshots) == (28, ())
+    assert whole.snapshots == ()
+    assert "CPM had none yet" in whole.note
+    assert len(no_cpm.snapshots) == 1
+
+
+def test_a_model_that_was_approved_and_not_yet_published_is_due():
+    config = make_config()
+    known = completed(planner(config).run(38, STRATEGIES))
+    killed = Known(known.blocks, known.results)
+    due = [
+        s.strategy for s in planner(config, killed).run(38, STRATEGIES) if not s.done
+    ]
+    assert due == ["ecdctr"]
 
 
 def test_a_changed_log_makes_its_block_and_all_later_ones_due():
@@ -213,28 +260,28 @@ def test_nothing_of_the_day_or_later_is_read(
             ("tpm", "cpm", "target"), clocks, windows, strict=True
         )
     }
-    levels["target"]["every_days"] = 1
+    del levels["target"]["every_days"]
     anchor_day = datetime.date(1970, 1, 1) + datetime.timedelta(days=anchor)
     config = make_config(
         levels=levels, evaluation_days=evaluation, anchor_day=anchor_day
     )
-    blocks, results, live, by_print = {}, frozenset(), (), {}
+    known, by_print = Known(), {}
     for past in earlier:
         try:
-            planned = planner(config, Known(blocks, results, live)).run(
-                past, STRATEGIES
-            )
+            planned = planner(config, known).run(past, STRATEGIES)
         except ConfigError:
             continue
-        done = completed(planned)
         by_print.update({step.fingerprint: step for step in planned})
-        blocks = {**blocks, **done.blocks}
-        results |= done.results
-        live = (*live, (past, f"model of {past}"))
+        known = merged(known, completed(planned, ((past, f"model of {past}"),)))
     try:
-        steps = planner(config, Known(blocks, results, live)).run(day, STRATEGIES)
+        steps = planner(config, known).run(day, STRATEGIES)
     except ConfigError:
         return
+    again = planner(config, merged(known, completed(steps))).run(day, STRATEGIES)
+    assert [step.label for step in again if not step.done] == []
+    # One chain of periods: the same day has one snapshot, whoever reads it.
+    periods = [step.day for step in steps if step.kind == "tpm"]
+    assert len(periods) == len(set(periods))
     # A stored period's own parent need not be planned again.
     by_print.update({step.fingerprint: step for step in steps})
     for step in steps:
