@@ -6,6 +6,7 @@ artifacts in one context and a graph resolves what an earlier one has made.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -189,7 +190,13 @@ def _pipeline(config: Config, nodes: Sequence[BaseNode]) -> tfx_pipeline.Pipelin
 
 
 def _schema(config: Config) -> BaseNode:
-    return tfx.components.ImportSchemaGen(schema_file=str(config.schema_path))
+    # TFX's cache knows an imported file by its path alone, so each content has its own.
+    content = config.schema_path.read_bytes()
+    name = f"{hashlib.sha256(content).hexdigest()[:16]}.pbtxt"
+    path = config.root / "schemas" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return tfx.components.ImportSchemaGen(schema_file=str(path))
 
 
 def _wanted(

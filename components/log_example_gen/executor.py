@@ -25,6 +25,7 @@ from components.log_example_gen.logic import Shard
 from components.log_example_gen.logic import list_log_files
 from components.log_example_gen.logic import plan_shards
 from models.days import DayRange
+from models.days import to_date
 from models.days import to_day
 from models.errors import DataError
 
@@ -116,11 +117,16 @@ def _shards(logs: list[DomainLog], first_day: int, last_day: int) -> list[Shard]
     shards: list[Shard] = []
     for log in logs:
         files = list_log_files(Path(log.folder), first_day, last_day)
-        if not files and log.missing_days == "fail":
+        present = {file.day for file in files}
+        missing = [d for d in range(first_day, last_day + 1) if d not in present]
+        if missing and log.missing_days == "fail":
+            listed = ", ".join(str(to_date(day)) for day in missing[:5])
+            more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
             raise DataError(
-                f"domain {log.domain!r} has no log file in {log.folder!r} for "
-                f"{DayRange(first_day, last_day)}; expected files in date=YYYY-MM-DD/; "
-                "add the missing days, choose other days, or let the domain skip days: "
+                f"domain {log.domain!r} has no log file in {log.folder!r} for {listed}"
+                f"{more}; expected files in date=YYYY-MM-DD/ for every day of "
+                f"{DayRange(first_day, last_day)}; add the missing days, choose other "
+                "days, or let the domain skip days: "
                 f"`missing_days: {{{log.domain}: skip}}`"
             )
         if not files:

@@ -224,7 +224,13 @@ def list_log_files(folder: Path, first_day: int, last_day: int) -> list[LogFile]
         if match is None:
             continue
         dated = True
-        day = to_day(datetime.date.fromisoformat(match.group(1)))
+        try:
+            day = to_day(datetime.date.fromisoformat(match.group(1)))
+        except ValueError as error:
+            raise DataError(
+                f"{str(partition)!r} is named after no day ({error}); expected "
+                "date=YYYY-MM-DD; rename the folder or move it away"
+            ) from error
         if first_day <= day <= last_day:
             files += [
                 LogFile(str(path), day)

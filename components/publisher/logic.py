@@ -70,15 +70,16 @@ def publish(source: Path, folder: Path, day: int, lineage: dict[str, Any]) -> Pa
         source: The SavedModel.
         folder: The model's folder, `<directory>/<name>`.
         day: The model's day.
-        lineage: What the model is made from, written beside it; `fingerprint` tells
-            whether a version holds this very model.
+        lineage: What the model is made from, written beside it; `model_fingerprint`
+            tells whether a version holds this very model, which is not copied again.
 
     Returns:
         The version's folder.
     """
     versions = versions_in(folder)
     for version in versions:
-        if _lineage(folder / str(version)).get("fingerprint") == lineage["fingerprint"]:
+        known = _lineage(folder / str(version))
+        if known.get("model_fingerprint") == lineage["model_fingerprint"]:
             return folder / str(version)
     version = next_version(day, versions)
     # The leading dot keeps it from being a version until it is whole.

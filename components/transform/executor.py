@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
+import pyarrow.parquet as pq
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform import impl_helper
 from tfx import types
@@ -19,6 +21,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs
 
 from components.artifacts import stamp
+from models.errors import DataError
 
 
 def _to_table(batch: pa.RecordBatch, names: list[str]) -> pa.Table:
@@ -62,6 +65,26 @@ def _arrow_processor() -> Iterator[None]:
         tfx_executor.TransformProcessor = original
 
 
+def _check_rows(raw: types.Artifact, transformed: types.Artifact) -> None:
+    """Raises `DataError` unless every split has as many rows as before."""
+    for split in artifact_utils.decode_split_names(raw.split_names):
+        before, after = (
+            sum(
+                pq.read_metadata(path).num_rows
+                for path in glob.glob(
+                    f"{artifact_utils.get_split_uri([artifact], split)}/*.parquet"
+                )
+            )
+            for artifact in (raw, transformed)
+        )
+        if before != after:
+            raise DataError(
+                f"domain {split!r}: {before:,} rows went into Transform and {after:,} "
+                "came out; the Beam runner lost or doubled rows: use "
+                "direct_running_mode=in_memory"
+            )
+
+
 class Executor(tfx_executor.Executor):
     """Executor of `Transform`."""
 
@@ -87,6 +110,7 @@ class Executor(tfx_executor.Executor):
         examples = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.TRANSFORMED_EXAMPLES_KEY]
         )
+        _check_rows(raw, examples)
         graph = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
         )

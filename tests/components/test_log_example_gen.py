@@ -173,6 +173,12 @@ def test_a_folder_without_days_is_an_error(tmp_path):
         list_log_files(tmp_path / "nothing", 0, 99_999)
 
 
+def test_a_folder_named_after_no_day_is_an_error(tmp_path):
+    (tmp_path / "date=2019-02-30").mkdir()
+    with pytest.raises(DataError, match="date=2019-02-30' is named after no day"):
+        list_log_files(tmp_path, 0, 99_999)
+
+
 def test_shards_keep_every_file_once_and_in_order():
     files = [LogFile(f"f{i}", i) for i in range(7)]
     shards = list(plan_shards("de", files, [4, 4, 4, 20, 1, 1, 1], shard_bytes=8))

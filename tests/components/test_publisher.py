@@ -51,19 +51,19 @@ def test_a_day_with_all_attempts_used_says_so():
 
 def test_publishing_copies_the_model_and_its_lineage(saved_model, tmp_path):
     folder = tmp_path / "serving" / "ads"
-    version = publish(saved_model, folder, DAY, {"fingerprint": "a", "day": "x"})
+    version = publish(saved_model, folder, DAY, {"model_fingerprint": "a", "day": "x"})
     assert version == folder / "2019010100"
     assert (version / "saved_model.pb").read_bytes() == b"graph"
     assert (version / "variables" / "variables.index").read_bytes() == b"weights"
     lineage = json.loads((version / LINEAGE_FILE).read_text())
-    assert lineage == {"version": 2019010100, "fingerprint": "a", "day": "x"}
+    assert lineage == {"version": 2019010100, "model_fingerprint": "a", "day": "x"}
     assert versions_in(folder) == [2019010100]
 
 
 def test_the_same_model_is_published_once(saved_model, tmp_path):
-    first = publish(saved_model, tmp_path / "ads", DAY, {"fingerprint": "a"})
-    again = publish(saved_model, tmp_path / "ads", DAY, {"fingerprint": "a"})
-    other = publish(saved_model, tmp_path / "ads", DAY, {"fingerprint": "b"})
+    first = publish(saved_model, tmp_path / "ads", DAY, {"model_fingerprint": "a"})
+    again = publish(saved_model, tmp_path / "ads", DAY, {"model_fingerprint": "a"})
+    other = publish(saved_model, tmp_path / "ads", DAY, {"model_fingerprint": "b"})
     assert first == again
     assert versions_in(tmp_path / "ads") == [2019010100, 2019010101]
     assert other.name == "2019010101"
@@ -81,9 +81,9 @@ def test_a_killed_attempt_leaves_no_version_and_is_taken_up(
 
     monkeypatch.setattr(shutil, "copytree", killed)
     with pytest.raises(KeyboardInterrupt):
-        publish(saved_model, folder, DAY, {"fingerprint": "a"})
+        publish(saved_model, folder, DAY, {"model_fingerprint": "a"})
     assert versions_in(folder) == []
     monkeypatch.undo()
-    version = publish(saved_model, folder, DAY, {"fingerprint": "a"})
+    version = publish(saved_model, folder, DAY, {"model_fingerprint": "a"})
     assert (version / "variables" / "variables.index").read_bytes() == b"weights"
     assert [path.name for path in folder.iterdir()] == ["2019010100"]

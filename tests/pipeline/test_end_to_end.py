@@ -64,12 +64,12 @@ class World:
             "first_day": str(FIRST_DAY),
             "sources": ["fr", "mx"],
             # mx has rows on one day a month, so a week of it can be empty.
-            "missing_days": {"mx": "skip"},
+            "missing_days": dict.fromkeys(("fr", "mx", "de"), "skip"),
             "anchor_day": "2018-07-02",
             "levels": {
                 "tpm": {"every_days": 90, "window_days": 180, "snapshots": 2},
                 "cpm": {"every_days": 90, "window_days": 180},
-                "target": {"every_days": 7, "window_days": 300},
+                "target": {"window_days": 300},
             },
             "evaluation_days": 90,
             "network": {"width": 4, "hidden_units": [8]},
@@ -330,6 +330,11 @@ def test_rows_of_the_vocabulary_never_move(second):
 def test_a_day_that_breaks_the_schema_stops_before_training(second, tmp_path):
     world, *_ = second
     broken = World(tmp_path)
+    schema = tmp_path / "schema.pbtxt"
+    text = (ROOT / "schema" / "xmarket.pbtxt").read_text()
+    schema.write_text(text)
+    broken.settings["schema"] = str(schema)
+    broken.config.write_text(yaml.safe_dump(broken.settings, sort_keys=False))
     shutil.copytree(world.settings["logs"], broken.settings["logs"])
     day = Path(broken.settings["logs"], "fr", "date=2018-01-02", "part-0.parquet")
     table = pq.ParquetFile(day).read()
@@ -344,3 +349,8 @@ def test_a_day_that_breaks_the_schema_stops_before_training(second, tmp_path):
     assert "Nothing was trained" in line
     assert Store(broken.root).artifacts("Model") == []
     assert not broken.serving.exists()
+    # The Guard's advice must work: the same file, mended, is read anew.
+    at = text.index('name: "item_click_rate"')
+    schema.write_text(text[:at] + text[at:].replace("max: 1.0", "max: 9.0", 1))
+    again = broken.run("ingest", "--to", "2018-07-01")
+    assert again.returncode == 0, again.stdout + again.stderr
