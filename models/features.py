@@ -28,6 +28,11 @@ PADDING_ROW = 0
 MISSING_ROW = 1
 FIRST_OOV_ROW = 2
 
+# The id spaces whose tables TPM hands on (E-CDCTR).
+SNAPSHOT_SPACES = ("user", "item")
+# The feature by which metrics tell users apart.
+USER_FEATURE = "user_id"
+
 # Columns that every Examples artifact carries beside the features.
 LABEL = "label"
 DAY = "day"

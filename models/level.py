@@ -25,6 +25,7 @@ from models.days import DayRange
 from models.errors import DataError
 from models.errors import TrainingError
 from models.export import export_saved_model
+from models.features import SNAPSHOT_SPACES
 from models.features import FeatureTable
 from models.features import StrictModel
 from models.id_lists import describe_ids
@@ -42,9 +43,6 @@ WEIGHTS_FILE = "weights"
 COUNTS_FILE = "impressions.npz"
 LAYOUT_FILE = "layout.json"
 REPORT_FILE = "report.json"
-
-# The id spaces whose tables TPM hands on (E-CDCTR).
-SNAPSHOT_SPACES = ("user", "item")
 
 _PROGRESS = logging.getLogger("crossctr.progress")
 

@@ -36,6 +36,10 @@ _CONFIG = click.argument(
 )
 
 
+# Far enough from the ends of the calendar for windows of any length.
+_YEARS = (1970, 2999)
+
+
 class _Day(click.ParamType):  # type: ignore[type-arg]
     """A date, given as YYYY-MM-DD, converted to days since 1970-01-01."""
 
@@ -48,9 +52,16 @@ class _Day(click.ParamType):  # type: ignore[type-arg]
         if isinstance(value, int):
             return value
         try:
-            return to_day(datetime.date.fromisoformat(str(value)))
+            date = datetime.date.fromisoformat(str(value))
         except ValueError:
             self.fail(f"{value!r} is no date; expected YYYY-MM-DD", param, ctx)
+        if not _YEARS[0] <= date.year <= _YEARS[1]:
+            self.fail(
+                f"{value!r} lies outside the years {_YEARS[0]} to {_YEARS[1]}",
+                param,
+                ctx,
+            )
+        return to_day(date)
 
 
 class _Group(click.Group):

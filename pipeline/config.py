@@ -25,6 +25,8 @@ from components.log_example_gen.logic import TimeColumn
 from components.log_example_gen.logic import parse_label_rule
 from models.days import to_day
 from models.errors import ConfigError
+from models.features import SNAPSHOT_SPACES
+from models.features import USER_FEATURE
 from models.features import Feature
 from models.features import FeatureTable
 from models.features import IdSpace
@@ -52,53 +54,70 @@ class ImportConfig(StrictModel):
     last_day: datetime.date
 
 
+# A thousand years: what is longer is a slip of the keyboard.
+_MAX_DAYS = 365_000
+
+
 class LevelConfig(StrictModel):
-    """Clock of one level.
+    """What one level trains on.
 
     Attributes:
-        every_days: Days between two trainings.
         window_days: Days of rows one training reads, ending the day before it.
         training: Training settings of this level where they differ from the general
             ones.
     """
 
-    every_days: int = Field(gt=0)
-    window_days: int = Field(gt=0)
+    window_days: int = Field(gt=0, le=_MAX_DAYS)
     training: TrainingConfig | None = None
+
+
+class PretrainingConfig(LevelConfig):
+    """A level with a clock of its own.
+
+    Attributes:
+        every_days: Days between two trainings.
+    """
+
+    every_days: int = Field(gt=0, le=_MAX_DAYS)
 
     def clock(self, anchor: int) -> Clock:
         """Returns the level's clock, ticking on day `anchor`."""
         return Clock(every=self.every_days, window=self.window_days, anchor=anchor)
 
 
-class TpmConfig(LevelConfig):
+class TpmConfig(PretrainingConfig):
     """Tiny pretraining model; E-CDCTR: monthly, on half a year of source rows.
 
     Attributes:
         snapshots: Newest periods whose embeddings stay in use; E-CDCTR: M = 3.
     """
 
-    every_days: int = Field(default=30, gt=0)
-    window_days: int = Field(default=180, gt=0)
+    every_days: int = Field(default=30, gt=0, le=_MAX_DAYS)
+    window_days: int = Field(default=180, gt=0, le=_MAX_DAYS)
     snapshots: int = Field(default=3, ge=0)
 
 
-class CpmConfig(LevelConfig):
+class CpmConfig(PretrainingConfig):
     """Complete pretraining model; E-CDCTR: weekly, on a month of source rows."""
 
-    every_days: int = Field(default=7, gt=0)
-    window_days: int = Field(default=30, gt=0)
+    every_days: int = Field(default=7, gt=0, le=_MAX_DAYS)
+    window_days: int = Field(default=30, gt=0, le=_MAX_DAYS)
 
 
 class TargetConfig(LevelConfig):
-    """The target's CTR model; E-CDCTR: daily, on dozens of days of target rows."""
+    """The target's CTR model: trained in every run, on dozens of days."""
 
-    every_days: int = Field(default=1, gt=0)
-    window_days: int = Field(default=45, gt=0)
+    window_days: int = Field(default=45, gt=0, le=_MAX_DAYS)
 
 
 class LevelsConfig(StrictModel):
-    """The three levels, each with its own clock."""
+    """The three levels; TPM and CPM have clocks, the target trains in every run.
+
+    Attributes:
+        tpm: Tiny pretraining on the sources' user and item ids.
+        cpm: Complete pretraining on the sources' rows.
+        target: The target's CTR model, which starts from both.
+    """
 
     tpm: TpmConfig = TpmConfig()
     cpm: CpmConfig = CpmConfig()
@@ -138,6 +157,8 @@ class Config(StrictModel):
         root: Folder for everything a run writes (artifacts, metadata, log files).
         logs: Dated logs, `<domain>/date=YYYY-MM-DD/*`.
         schema: TFMD schema of the raw features (text format).
+        import: Shipped data that `crossctr import` turns into dated logs; none by
+            default, since most users have logs already.
         first_day: First day of logs the pipeline knows; windows that reach further back
             start here. Blocks of days follow each other from this day on.
         target: The domain whose CTR model is served.
@@ -157,10 +178,14 @@ class Config(StrictModel):
             one percent is far above what healthy logs show and far below a broken day.
         anchor_day: A day on which every clock ticks; the epoch unless the data's own
             calendar suggests another.
+        levels: Clocks and windows of the three levels; E-CDCTR's by default.
         evaluation_days: Days after the run's day on whose target rows a model is
             judged; one, so that every row is judged first and trained on later.
+        network: Shape of the backbone, see `NetworkConfig`.
+        training: Training settings of every level, see `TrainingConfig`.
         strategy: The strategy whose model is published.
         strategies: Strategies and variants to choose from and to compare.
+        gate: What a candidate must reach before it is published, see `GateThresholds`.
         beam_args: Further flags for Beam pipelines.
     """
 
@@ -183,7 +208,7 @@ class Config(StrictModel):
     features: tuple[Feature, ...] = Field(min_length=1)
     anchor_day: datetime.date = datetime.date(1970, 1, 1)
     levels: LevelsConfig = LevelsConfig()
-    evaluation_days: int = Field(default=1, gt=0)
+    evaluation_days: int = Field(default=1, gt=0, le=_MAX_DAYS)
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
     strategy: str = "ecdctr"
@@ -218,6 +243,10 @@ class Config(StrictModel):
                 f"target {self.target!r} is also listed in sources; a domain is one "
                 "or the other"
             )
+        if len(set(self.sources)) < len(self.sources):
+            raise ValueError(
+                f"sources {list(self.sources)} names a domain twice; keep one"
+            )
         if self.imports is not None and self.imports.last_day < self.first_day:
             raise ValueError(
                 f"import.last_day {self.imports.last_day} is before first_day "
@@ -243,15 +272,33 @@ class Config(StrictModel):
         _one_of("strategy", self.strategy, list(self.strategies))
         for name, strategy in self.strategies.items():
             _one_of(f"strategies.{name}.kind", strategy.kind or name, STRATEGIES)
-        needs_tpm = self.levels.tpm.snapshots > 0 and any(
-            self.kind_of(name) == "ecdctr" for name in self.strategies
-        )
-        if needs_tpm and not any(feature.tpm for feature in table.features):
+        if USER_FEATURE not in names or table[USER_FEATURE].kind != "id":
             raise ValueError(
-                "no feature is marked `tpm: true`, so TPM would have no input; mark "
-                "the user and item ids, or set levels.tpm.snapshots to 0"
+                f"features need {USER_FEATURE!r} of kind 'id', by which GAUC tells "
+                f"users apart; map your column: `columns: {{{USER_FEATURE}: <yours>}}`"
             )
+        if any(self.snapshots_of(name) for name in self.strategies):
+            self._check_snapshot_spaces(table)
         return self
+
+    def _check_snapshot_spaces(self, table: FeatureTable) -> None:
+        """Raises unless TPM trains one table of each space it hands on."""
+        widths = {}
+        for space in SNAPSHOT_SPACES:
+            read = [f for f in table.features if f.vocabulary == space and f.tpm]
+            if not any(feature.kind == "id" for feature in read):
+                raise ValueError(
+                    f"TPM hands on embeddings of the vocabularies "
+                    f"{' and '.join(SNAPSHOT_SPACES)}, but no feature of kind 'id' "
+                    f"with `vocabulary: {space}` is marked `tpm: true`; mark one, or "
+                    "set levels.tpm.snapshots to 0"
+                )
+            widths[space] = read[0].width or self.network.width
+        if len(set(widths.values())) > 1:
+            raise ValueError(
+                f"the vocabularies that TPM hands on need one width; received {widths};"
+                " give their features the same `width`"
+            )
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -287,7 +334,11 @@ class Config(StrictModel):
     def training_of(self, level: str) -> TrainingConfig:
         """Returns the training settings of `level` (`tpm`, `cpm` or `target`)."""
         own: TrainingConfig | None = getattr(self.levels, level).training
-        return own if own is not None else self.training
+        if own is None:
+            return self.training
+        return self.training.model_copy(
+            update={name: getattr(own, name) for name in own.model_fields_set}
+        )
 
     def domain_log(self, domain: str) -> DomainLog:
         """Returns how the rows of `domain` are read from its log."""
@@ -335,7 +386,7 @@ def load_config(path: Path) -> Config:
         )
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         detail = re.sub(r"\s+", " ", str(error))
         raise ConfigError(f"{path} is not valid YAML: {detail}") from error
     if not isinstance(data, dict):

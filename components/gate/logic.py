@@ -10,6 +10,7 @@ from typing import Any
 from typing import Literal
 
 from pydantic import Field
+from pydantic import model_validator
 
 from models.features import StrictModel
 
@@ -35,6 +36,15 @@ class GateThresholds(StrictModel):
     max_auc_drop: float = Field(default=0.01, ge=0, le=1)
     min_calibration: float = Field(default=0.5, ge=0)
     max_calibration: float = Field(default=2.0, gt=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> GateThresholds:
+        if self.max_calibration < self.min_calibration:
+            raise ValueError(
+                f"max_calibration {self.max_calibration} is below min_calibration "
+                f"{self.min_calibration}, so nothing could be approved; swap them"
+            )
+        return self
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ import json
 import tensorflow_model_analysis as tfma
 
 from models.features import LABEL
+from models.features import USER_FEATURE
 
 CANDIDATE = "candidate"
 BASELINE = "baseline"
 
 
 def evaluation_config(
-    *, with_baseline: bool, user_key: str = "user_id"
+    *, with_baseline: bool, user_key: str = USER_FEATURE
 ) -> tfma.EvalConfig:
     """Returns the configuration of TFX's Evaluator.
 

@@ -75,9 +75,20 @@ def test_the_shipped_configuration_is_valid(crossctr):
         (("evaluation_days",), -1, ["evaluation_days", "received -1"]),
         (("missing_days",), {"frr": "skip"}, ["'frr'", "did you mean 'fr'?"]),
         (("missing_days",), {"fr": "wait"}, ["missing_days.fr", "'wait'"]),
+        (("sources",), ["fr", "fr"], ["sources ['fr', 'fr'] names a domain twice"]),
+        (("evaluation_days",), 10**8, ["evaluation_days", "365000"]),
+        (
+            ("gate",),
+            {"min_calibration": 3, "max_calibration": 1},
+            ["max_calibration 1.0 is below min_calibration 3.0"],
+        ),
+        (("features", 1, "tpm"), False, ["`vocabulary: item` is marked `tpm: true`"]),
+        (("features", 1, "width"), 4, ["need one width", "{'user': 8, 'item': 4}"]),
+        (("features", 0, "kind"), "ids", ["'user_id' of kind 'id'"]),
+        (("levels", "target", "every_days"), 7, ["'levels.target.every_days'"]),
         (("training", "epochs"), "three", ["training.epochs", "'three'"]),
     ],
-    ids=lambda value: ".".join(value) if isinstance(value, tuple) else None,
+    ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else None,
 )
 def test_a_bad_key_is_named_with_its_value_and_the_fix(
     crossctr, settings, tmp_path, path, value, texts
@@ -103,6 +114,13 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_file_that_is_no_yaml_is_named(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text("a: [1,\nb: 2")
+    result = CliRunner().invoke(main, ["validate", str(path)])
+    _assert_refused(result, tmp_path, "config.yaml is not valid YAML")
+
+
+def test_a_file_that_is_no_utf8_is_named(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_bytes("name: größe".encode("latin-1"))
     result = CliRunner().invoke(main, ["validate", str(path)])
     _assert_refused(result, tmp_path, "config.yaml is not valid YAML")
 
@@ -180,10 +198,17 @@ def test_an_impossible_run_is_refused(crossctr, tmp_path, arguments, texts):
     _assert_refused(crossctr("run", *arguments), tmp_path, *texts)
 
 
-def test_a_day_that_is_no_date_is_refused(crossctr):
-    result = crossctr("plan", "--day", "yesterday")
+@pytest.mark.parametrize(
+    ("day", "text"),
+    [
+        ("yesterday", "'yesterday' is no date; expected YYYY-MM-DD"),
+        ("9999-12-01", "outside the years 1970 to 2999"),
+    ],
+)
+def test_a_day_that_is_no_date_is_refused(crossctr, day, text):
+    result = crossctr("plan", "--day", day)
     assert result.exit_code == 2
-    assert "'yesterday' is no date; expected YYYY-MM-DD" in result.output
+    assert text in result.output
 
 
 def test_ingest_before_the_first_day_is_refused(crossctr, tmp_path):

@@ -1,0 +1,263 @@
+"""What a configuration means: paths, overrides by level, strategy and domain."""
+
+import copy
+import re
+import typing
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from models.errors import ConfigError
+from pipeline.config import Config
+from pipeline.config import load_config
+
+MINIMAL = {
+    "name": "ads",
+    "root": "../runs/ads",
+    "logs": "logs",
+    "schema": "ads.pbtxt",
+    "first_day": "2020-01-01",
+    "target": "de",
+    "sources": ["ca", "uk"],
+    "columns": {"user_id": "uid", "item_id": "ad", "shown": "n"},
+    "label": "clicked == 1",
+    "vocabularies": {"user": {"capacity": 5}, "item": {"capacity": 4}},
+    "features": [
+        {"name": "user_id", "kind": "id", "vocabulary": "user", "tpm": True},
+        {"name": "item_id", "kind": "id", "vocabulary": "item", "tpm": True},
+        {"name": "shown", "kind": "count"},
+    ],
+    "serving": {"directory": "/srv/models"},
+}
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Returns a function that loads `MINIMAL` with changes from `configs/`."""
+
+    def load_changed(**changes):
+        path = tmp_path / "configs" / "ads.yaml"
+        path.parent.mkdir(exist_ok=True)
+        settings = copy.deepcopy(MINIMAL) | changes
+        path.write_text(yaml.safe_dump(settings, sort_keys=False))
+        return load_config(path)
+
+    return load_changed
+
+
+def refusal(load, **changes):
+    """Returns why a configuration is refused: always a single line."""
+    with pytest.raises(ConfigError) as raised:
+        load(**changes)
+    message = str(raised.value)
+    assert "\n" not in message
+    return message
+
+
+def test_paths_are_relative_to_the_file(load, tmp_path):
+    config = load(**{"import": {"data": "../data", "last_day": "2020-02-01"}})
+    assert config.root == tmp_path / "runs" / "ads"
+    assert config.logs == tmp_path / "configs" / "logs"
+    assert config.schema_path == tmp_path / "configs" / "ads.pbtxt"
+    assert config.imports.data == tmp_path / "data"
+    assert config.serving.directory == Path("/srv/models")
+    folder = config.domain_log("ca").folder
+    assert folder == str(tmp_path / "configs" / "logs" / "ca")
+
+
+def test_where_the_command_runs_does_not_matter(load, tmp_path, monkeypatch):
+    before = load()
+    monkeypatch.chdir(tmp_path / "configs")
+    assert load_config(Path("ads.yaml")) == before
+
+
+def test_an_import_is_optional(load):
+    assert load().imports is None
+
+
+def test_every_level_trains_alike_unless_it_says_otherwise(load):
+    levels = {"cpm": {"training": {"epochs": 2, "batch_size": 32}}}
+    config = load(training={"epochs": 3, "batch_size": 64}, levels=levels)
+    training = {level: config.training_of(level) for level in ("tpm", "cpm", "target")}
+    sizes = {level: (own.epochs, own.batch_size) for level, own in training.items()}
+    assert sizes == {"tpm": (3, 64), "cpm": (2, 32), "target": (3, 64)}
+
+
+def test_a_level_keeps_the_general_settings_it_does_not_name(load):
+    levels = {"target": {"training": {"epochs": 2}}}
+    config = load(training={"epochs": 3, "batch_size": 64, "seed": 5}, levels=levels)
+    target = config.training_of("target")
+    assert (target.epochs, target.batch_size, target.seed) == (2, 64, 5)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "kind", "snapshots"),
+    [
+        ("ecdctr", "ecdctr", 2),
+        ("no_tpm", "ecdctr", 0),
+        ("more", "ecdctr", 5),
+        ("target_only", "target_only", 0),
+        ("plain", "target_only", 0),
+    ],
+)
+def test_a_strategy_is_a_kind_and_its_snapshots(load, strategy, kind, snapshots):
+    config = load(
+        levels={"tpm": {"snapshots": 2}},
+        strategies={
+            "ecdctr": {},
+            "no_tpm": {"kind": "ecdctr", "snapshots": 0},
+            "more": {"kind": "ecdctr", "snapshots": 5},
+            "target_only": {},
+            "plain": {"kind": "target_only", "snapshots": 4},
+        },
+    )
+    assert config.kind_of(strategy) == kind
+    assert config.snapshots_of(strategy) == snapshots
+
+
+def test_a_variant_of_no_known_kind_is_refused(load):
+    strategies = {"ecdctr": {}, "mine": {"kind": "ecdtcr"}}
+    message = refusal(load, strategies=strategies)
+    assert "strategies.mine.kind: 'ecdtcr'" in message
+    assert "did you mean 'ecdctr'?" in message
+
+
+def test_a_domain_reads_its_own_columns(load):
+    config = load(
+        columns={"user_id": "uid", "item_id": "ad", "shown": None},
+        domain_columns={"ca": {"user_id": "visitor"}, "de": {"shown": "views"}},
+        domain_labels={"de": "bought == 1"},
+        missing_days={"uk": "skip"},
+    )
+    read = {domain: config.domain_log(domain) for domain in config.domains}
+    columns = {
+        domain: {name: source and source.column for name, source in log.columns.items()}
+        for domain, log in read.items()
+    }
+    assert columns == {
+        "ca": {"user_id": "visitor", "item_id": "ad", "shown": None},
+        "uk": {"user_id": "uid", "item_id": "ad", "shown": None},
+        "de": {"user_id": "uid", "item_id": "ad", "shown": "views"},
+    }
+    labels = {domain: log.label for domain, log in read.items()}
+    assert labels == {"ca": "clicked == 1", "uk": "clicked == 1", "de": "bought == 1"}
+    gaps = {domain: log.missing_days for domain, log in read.items()}
+    assert gaps == {"ca": "fail", "uk": "skip", "de": "fail"}
+
+
+def test_the_feature_domain_needs_no_column(load):
+    domain = {"name": "domain", "kind": "id", "vocabulary": "domain"}
+    features = [*MINIMAL["features"], domain]
+    vocabularies = {**MINIMAL["vocabularies"], "domain": {"capacity": 3}}
+    config = load(features=features, vocabularies=vocabularies)
+    assert config.table["domain"].table == "domain"
+
+
+_USER, _ITEM, _SHOWN = MINIMAL["features"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "texts"),
+    [
+        (
+            {"columns": {"user_id": "uid", "item_id": "ad"}},
+            ["feature 'shown' has no entry in columns", "`shown: <the log's column>`"],
+        ),
+        (
+            {"columns": {**MINIMAL["columns"], "shwon": "m"}},
+            ["columns.shwon: 'shwon'", "did you mean 'shown'?"],
+        ),
+        (
+            {"domain_columns": {"dee": {"shown": "m"}}},
+            ["domain_columns.dee: 'dee' is not one of ca, uk, de", "mean 'de'?"],
+        ),
+        (
+            {"domain_columns": {"de": {"shwon": "m"}}},
+            ["domain_columns.de.shwon: 'shwon'", "did you mean 'shown'?"],
+        ),
+        (
+            {"domain_labels": {"dee": "clicked == 1"}},
+            ["domain_labels: 'dee'", "mean 'de'?"],
+        ),
+        ({"domain_labels": {"de": "clicked"}}, ["'clicked'", "<comparison>"]),
+        (
+            {"vocabularies": {"item": {"capacity": 5}}},
+            ["'user_id' names vocabulary 'user'", "not declared", "one of item"],
+        ),
+        ({"vocabularies": {}}, ["vocabulary 'user'", "(none declared)"]),
+        (
+            {"features": [_USER, _ITEM, _SHOWN, _USER]},
+            ["feature 'user_id' is declared twice; keep one"],
+        ),
+        (
+            {"features": [{"name": "label", "kind": "count"}]},
+            ["feature name 'label' is reserved; rename it"],
+        ),
+        (
+            {"features": [{**_USER, "vocabulary": None}, _ITEM, _SHOWN]},
+            ["feature 'user_id' is of kind 'id' and names no vocabulary"],
+        ),
+        (
+            {"features": [{**_USER, "tpm": False}, {**_ITEM, "tpm": False}, _SHOWN]},
+            ["marked `tpm: true`", "set levels.tpm.snapshots to 0"],
+        ),
+    ],
+    ids=[
+        "feature without column",
+        "column of no feature",
+        "columns of no domain",
+        "domain's column of no feature",
+        "label of no domain",
+        "domain's label",
+        "vocabulary not declared",
+        "no vocabulary declared",
+        "two features of one name",
+        "reserved name",
+        "id without vocabulary",
+        "nothing for TPM",
+    ],
+)
+def test_what_does_not_fit_together_is_named(load, changes, texts):
+    message = refusal(load, **changes)
+    for text in texts:
+        assert text in message
+
+
+def test_every_problem_is_named_at_once(load):
+    message = refusal(load, max_bad_share=2, evaluation_days=0, nmae="x")
+    for key in ("max_bad_share", "evaluation_days", "nmae"):
+        assert key in message
+
+
+def models_in(annotation):
+    """Yields the model classes in an annotation, and those in their fields."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        for field in annotation.model_fields.values():
+            yield from models_in(field.annotation)
+    for argument in typing.get_args(annotation):
+        yield from models_in(argument)
+
+
+def documented(model):
+    """Returns the names under `Attributes:` of a class and its bases."""
+    names = set()
+    for base in model.__mro__:
+        _, _, attributes = (base.__dict__.get("__doc__") or "").partition("Attributes:")
+        names |= set(re.findall(r"^ {8}(\w+):", attributes, re.MULTILINE))
+    return names
+
+
+@pytest.mark.parametrize(
+    "model", dict.fromkeys(models_in(Config)), ids=lambda model: model.__name__
+)
+def test_every_default_is_documented(model):
+    defaults = {
+        field.alias or name
+        for name, field in model.model_fields.items()
+        if not field.is_required()
+    }
+    missing = sorted(defaults - documented(model))
+    assert not missing, f"{model.__name__} says nothing about {', '.join(missing)}"
