@@ -61,8 +61,8 @@ def point_in_time_aggregates(
     lengths = (len(user_ids), len(item_ids), len(days), len(clicked))
     if len(set(lengths)) > 1:
         raise ValueError(f"the four arrays must be equally long; received {lengths}")
-    users, _ = _encode(user_ids)
-    items, item_names = _encode(item_ids)
+    users, _ = encode_ids(user_ids)
+    items, item_names = encode_ids(item_ids)
     impressions, clicks, _ = _history(np.zeros_like(days), days, clicked)
     base = np.divide(
         clicks,
@@ -89,7 +89,7 @@ def point_in_time_aggregates(
     return pa.table(columns)
 
 
-def _encode(ids: pa.Array) -> tuple[Ints, pa.Array]:
+def encode_ids(ids: pa.Array) -> tuple[Ints, pa.Array]:
     """Returns each id's rank among the distinct ids, and these in ascending order."""
     encoded = ids.dictionary_encode()
     order = pc.array_sort_indices(encoded.dictionary)

@@ -202,14 +202,22 @@ def _import_logs(config: Config, console: Console) -> None:
             config.first_day,
             config.imports.last_day,
             click_at_least=config.imports.click_at_least,
+            negatives=config.imports.negatives,
             recent_items=max(lists, default=1),
             on_progress=lambda domain, rows: status.update(f"{domain}: {rows:,} rows"),
         )
     for domain in report.domains:
+        kept = domain.read_rows - domain.outside_rows
+        sampled = (
+            f"; {domain.negative_rows:,} negatives sampled, "
+            f"{domain.missing_negatives:,} could not be"
+            if config.imports.negatives
+            else ""
+        )
         console.print(
-            f"{domain.domain}: {domain.written_rows:,} of {domain.read_rows:,} rows in "
+            f"{domain.domain}: {kept:,} of {domain.read_rows:,} rows in "
             f"{domain.num_files:,} daily files, {domain.outside_rows:,} outside the "
-            f"days{' (reused)' if domain.reused else ''}"
+            f"days{sampled}{' (reused)' if domain.reused else ''}"
         )
     console.print(
         f"Logs are in {config.logs} ({duration(report.seconds)})", soft_wrap=True

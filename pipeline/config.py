@@ -34,6 +34,7 @@ from models.features import StrictModel
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 from pipeline.calendar import Clock
+from pipeline.negatives import NegativeSampling
 
 STRATEGIES = ("ecdctr", "target_only")
 
@@ -44,14 +45,36 @@ class ImportConfig(StrictModel):
     Attributes:
         data: Folder of `<domain>.parquet`.
         click_at_least: Rating from which on a review counts as a click in the
-            aggregates.
+            aggregates; 4 unless `negatives` is set.
+        negatives: Set it if the files have no ratings and every row is a positive: how
+            negatives are sampled. The logs then have a column `click`.
         last_day: Last day written to the logs. The first is the pipeline's `first_day`;
             earlier rows still count in the point-in-time aggregates.
     """
 
     data: Path
-    click_at_least: int = 4
+    click_at_least: int | None = None
+    negatives: NegativeSampling | None = None
     last_day: datetime.date
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rated_by_default(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("negatives") is not None:
+            return data
+        if data.get("click_at_least") is not None:
+            return data
+        return {**data, "click_at_least": 4}
+
+    @model_validator(mode="after")
+    def _check_one_way(self) -> ImportConfig:
+        if self.negatives is not None and self.click_at_least is not None:
+            raise ValueError(
+                f"import.click_at_least ({self.click_at_least}) is for files with "
+                "ratings, import.negatives for files in which every row is a positive; "
+                "remove one of them"
+            )
+        return self
 
 
 # A thousand years: what is longer is a slip of the keyboard.
@@ -251,6 +274,12 @@ class Config(StrictModel):
             raise ValueError(
                 f"import.last_day {self.imports.last_day} is before first_day "
                 f"{self.first_day}; swap them"
+            )
+        label = parse_label_rule(self.label).column
+        if self.imports is not None and self.imports.negatives and label != "click":
+            raise ValueError(
+                f"label {self.label!r} reads the column {label!r}, but with "
+                "import.negatives the logs have `click`; write `label: click == 1`"
             )
         names = [feature.name for feature in table.features]
         for domain, columns in {"": self.columns, **self.domain_columns}.items():

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from pipeline.cli import main
 
 ROOT = Path(__file__).parents[2]
+_IMPORT = {"data": "data", "last_day": "2020-10-31"}
 
 
 @pytest.fixture
@@ -47,10 +48,56 @@ def _assert_refused(result, tmp_path, *texts):
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_shipped_configuration_is_valid(crossctr):
-    result = crossctr("validate")
+@pytest.mark.parametrize(
+    ("name", "domains"),
+    [("xmarket", "ca, uk, fr, mx -> de"), ("amazon", "kitchen -> food")],
+)
+def test_the_shipped_configurations_are_valid(name, domains):
+    path = ROOT / "configs" / f"{name}.yaml"
+    result = CliRunner().invoke(main, ["validate", str(path)])
     assert result.exit_code == 0, result.output
-    assert "ca, uk, fr, mx -> de" in result.output
+    assert domains in result.output
+
+
+@pytest.fixture
+def shop(tmp_path, settings):
+    """Turns `settings` into those of amazon, with every path inside `tmp_path`."""
+    path = ROOT / "configs" / "amazon.yaml"
+    paths = {key: settings[key] for key in ("root", "logs", "serving")}
+    settings.clear()
+    settings.update(yaml.safe_load(path.read_text()) | paths)
+    settings["schema"] = str(ROOT / "schema" / "amazon.pbtxt")
+    settings["import"]["data"] = str(tmp_path / "data")
+    dates = [datetime.date(2013, 1, 1) + datetime.timedelta(i) for i in range(40)]
+    for domain in ("kitchen", "food"):
+        _write(
+            tmp_path / "data" / f"{domain}.parquet",
+            user_id=pa.array([f"u{i % 7}" for i in range(40)]),
+            item_id=pa.array([f"{domain}{i % 11}" for i in range(40)]),
+            date=pa.array(dates, pa.date32()),
+        )
+    return settings
+
+
+def test_positives_are_imported_and_planned(crossctr, shop):
+    result = crossctr("import")
+    assert result.exit_code == 0, result.output
+    # The first four days have 0, 1, 2 and 3 other items for 4 negatives.
+    assert "kitchen: 40 of 40 rows in 40 daily files" in result.output
+    assert "150 negatives sampled, 10 could not be" in result.output
+    assert "(reused)" in crossctr("import").output
+    shop["evaluation_days"] = 5
+    result = crossctr("plan", "--day", "2013-02-01", "--compare")
+    assert result.exit_code == 0, result.output
+    for text in ("ingest 2013-01-01..2013-01-31", "target_only for food", "CPM"):
+        assert text in result.output
+
+
+def test_show_tells_how_labels_are_made(crossctr, shop):
+    assert shop["import"]["negatives"]
+    output = crossctr("show").output
+    for text in ('"per_positive": 4', '"click_at_least": null'):
+        assert text in output
 
 
 @pytest.mark.parametrize(
@@ -87,6 +134,31 @@ def test_the_shipped_configuration_is_valid(crossctr):
         (("features", 0, "kind"), "ids", ["'user_id' of kind 'id'"]),
         (("levels", "target", "every_days"), 7, ["'levels.target.every_days'"]),
         (("training", "epochs"), "three", ["training.epochs", "'three'"]),
+        (
+            ("import", "negatives"),
+            {"per_positive": 4},
+            ["label 'rating >= 4'", "write `label: click == 1`"],
+        ),
+        (
+            ("import",),
+            {**_IMPORT, "click_at_least": 4, "negatives": {"per_positive": 4}},
+            ["import.click_at_least (4)", "import.negatives", "remove one of them"],
+        ),
+        (
+            ("import", "negatives"),
+            {"per_positive": 0},
+            ["import.negatives.per_positive", "greater than 0", "received 0"],
+        ),
+        (
+            ("import", "negatives"),
+            {"per_positive": 4, "weighting": "popular"},
+            ["import.negatives.weighting", "'uniform' or 'popularity'", "'popular'"],
+        ),
+        (
+            ("import", "negatives"),
+            {"per_postive": 4},
+            ["'import.negatives.per_postive'", "did you mean 'per_positive'?"],
+        ),
     ],
     ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else None,
 )

@@ -17,6 +17,7 @@ from pipeline import importer
 from pipeline.importer import MANIFEST_FILE
 from pipeline.importer import ImportReport
 from pipeline.importer import import_logs
+from pipeline.negatives import NegativeSampling
 
 DATE = datetime.date
 
@@ -266,7 +267,7 @@ def _with(column: str, values: pa.Array) -> pa.Table:
         (_table().slice(0, 0), r"ca.parquet has no rows"),
         (
             _table().slice(6),
-            r"no row from 2014-01-01 to 2014-01-05; its rows are of 2014-01-09 to",
+            r"its rows are of 2014-01-09 to 2014-01-09; choose `first_day` and `import",
         ),
     ],
     ids=[
@@ -338,3 +339,127 @@ def test_refuses_a_damaged_manifest(source: Path, logs: Path) -> None:
     (logs / "ca" / MANIFEST_FILE).write_text("", encoding="utf-8")
     with pytest.raises(DataError, match="is not valid JSON .*remove the folder"):
         _import(source, logs)
+
+
+SAMPLING = NegativeSampling(per_positive=2, weighting="popularity", seed=3)
+
+
+def _positives(rows: Sequence[tuple[Any, ...]] = ROWS) -> pa.Table:
+    return _table(rows).drop(["rating"])
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    pq.write_table(_positives(), folder / "ca.parquet")
+    pq.write_table(_positives(ROWS[:3]), folder / "de.parquet")
+    return folder
+
+
+def _import_positives(source: Path, logs: Path, **changes: Any) -> ImportReport:
+    return _import(
+        source, logs, **{"click_at_least": None, "negatives": SAMPLING, **changes}
+    )
+
+
+def test_positives_become_clicks_among_sampled_negatives(
+    shop: Path, logs: Path
+) -> None:
+    report = _import_positives(shop, logs).domains[0]
+    days = _read(logs)
+    rows = {
+        day: [(row["user_id"], row["item_id"], row["click"]) for row in rows]
+        for day, rows in days.items()
+    }
+    # By hand: 01-01 knows nothing but the lamp. On 01-02 bob buys all there is. On
+    # 01-04 two items are left for ann, who wants two.
+    assert rows == {
+        "date=2014-01-01": [("ann", "lamp", 1)],
+        "date=2014-01-02": [("bob", "desk", 1), ("bob", "desk", 1), ("bob", "lamp", 1)],
+        "date=2014-01-04": [("ann", "desk", 0), ("ann", "lamp", 0), ("ann", "sofa", 1)],
+    }
+    assert (report.read_rows, report.outside_rows) == (7, 2)
+    assert (report.written_rows, report.negative_rows) == (7, 2)
+    assert report.missing_negatives == 2 + 6
+    assert report.num_files == 3
+
+
+def test_aggregates_take_negatives_for_impressions(shop: Path, logs: Path) -> None:
+    late = (*ROWS[:6], ("bob", "lamp", 5, DATE(2014, 1, 5)))
+    pq.write_table(_positives(late), shop / "ca.parquet")
+    _import_positives(shop, logs)
+    row = next(r for r in _read(logs)["date=2014-01-05"] if r["item_id"] == "lamp")
+    # The lamp was bought three times before and passed over once, on 2014-01-04.
+    # The domain has 6 clicks in 8 impressions to date.
+    assert row["item_impressions"] == 4
+    assert row["item_click_rate"] == pytest.approx((3 + 20 * 6 / 8) / (4 + 20))
+    assert row["item_age_days"] == 6
+    assert row["recent_items"] == ["desk", "lamp"]
+
+
+def test_rows_of_positives_are_accounted_for(shop: Path, logs: Path) -> None:
+    report = _import_positives(shop, logs, domains=("ca", "de"))
+    for domain in report.domains:
+        kept = domain.read_rows - domain.outside_rows
+        assert domain.written_rows == kept + domain.negative_rows
+        assert domain.negative_rows + domain.missing_negatives == 2 * kept
+        clicks = [
+            r["click"] for rows in _read(logs, domain.domain).values() for r in rows
+        ]
+        assert (sum(clicks), len(clicks)) == (kept, domain.written_rows)
+
+
+def test_the_log_depends_neither_on_row_order_nor_on_what_else_is_imported(
+    shop: Path, logs: Path
+) -> None:
+    _import_positives(shop, logs, domains=("de", "ca"))
+    expected = _read(logs)
+    pq.write_table(_positives(ROWS[::-1]), shop / "ca.parquet")
+    fewer = logs.with_name("fewer")
+    _import_positives(
+        shop, fewer, first_day=DATE(2014, 1, 4), last_day=DATE(2014, 1, 9)
+    )
+    assert _read(fewer)["date=2014-01-04"] == expected["date=2014-01-04"]
+    _import_positives(shop, fewer)
+    assert _read(fewer) == expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 4}, {"per_positive": 1}, {"weighting": "uniform"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_other_sampling_replaces_the_logs(
+    shop: Path, logs: Path, change: dict[str, Any]
+) -> None:
+    _import_positives(shop, logs)
+    assert _import_positives(shop, logs).reused
+    other = NegativeSampling(**{**SAMPLING.model_dump(), **change})
+    assert not _import_positives(shop, logs, negatives=other).reused
+    assert _import_positives(shop, logs, negatives=other).reused
+
+
+def test_refuses_ratings_where_positives_are_expected(source: Path, logs: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"has a column 'rating', but .*`import.click_at_least`"
+    ):
+        _import_positives(source, logs)
+    assert not logs.exists()
+
+
+def test_refuses_positives_where_ratings_are_expected(shop: Path, logs: Path) -> None:
+    with pytest.raises(DataError, match=r"no column 'rating'.*set `import.negatives`"):
+        _import(shop, logs)
+    assert not logs.exists()
+
+
+@pytest.mark.parametrize("both", [True, False], ids=["both", "neither"])
+def test_labels_come_from_exactly_one_place(shop: Path, logs: Path, both: bool) -> None:
+    with pytest.raises(ValueError, match="exactly one of click_at_least and negatives"):
+        _import(
+            shop,
+            logs,
+            click_at_least=4 if both else None,
+            negatives=SAMPLING if both else None,
+        )
