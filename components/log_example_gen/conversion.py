@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from models.features import FeatureTable
 
 # Rows converted and written at once: enough for Arrow's kernels to matter and for row
 # groups to read well, few enough (some 20 MB) not to show in the memory.
-_CHUNK_ROWS = 65_536
+CHUNK_ROWS = 65_536
 
 
 class WriteShard(beam.DoFn):
@@ -53,25 +54,29 @@ class WriteShard(beam.DoFn):
         schema = raw_schema(self._features)
         log = self._logs[shard.domain]
         with pq.ParquetWriter(temporary, schema, compression="snappy") as writer:
-            for table, files, lengths in _chunks(shard):
-                days = np.repeat([file.day for file in files], lengths)
+            for pieces in _chunks(shard):
+                table = pa.concat_tables([piece.rows for piece in pieces])
+                lengths = [len(piece.rows) for piece in pieces]
+                days = np.repeat([piece.file.day for piece in pieces], lengths)
                 present, counts = np.unique(days, return_counts=True)
                 read.update(dict(zip(present, counts, strict=True)))
-                where = files[0].path if len(files) == 1 else f"{log.folder}/*"
+                paths = {piece.file.path for piece in pieces}
+                where = paths.pop() if len(paths) == 1 else f"{log.folder}/*"
                 converted = convert(
                     table, log, self._features, pa.array(days, pa.int64()), where
                 )
-                writer.write_table(converted.rows, row_group_size=_CHUNK_ROWS)
+                writer.write_table(converted.rows, row_group_size=CHUNK_ROWS)
                 starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
                 for row, reason in zip(
                     converted.bad_rows, converted.reasons, strict=True
                 ):
                     at = int(np.searchsorted(starts, row, side="right")) - 1
+                    piece = pieces[at]
                     rejected.append(
                         {
-                            "file": files[at].path,
-                            "row": row - int(starts[at]),
-                            "day": files[at].day,
+                            "file": piece.file.path,
+                            "row": piece.first_row + row - int(starts[at]),
+                            "day": piece.file.day,
                             "reason": reason,
                             "values": table.slice(row, 1).to_pylist()[0],
                         }
@@ -100,29 +105,42 @@ class WriteShard(beam.DoFn):
             (folder / f"{shard.index:05d}.jsonl").write_text(text, encoding="utf-8")
 
 
-def _chunks(shard: Shard) -> Iterator[tuple[pa.Table, list[LogFile], list[int]]]:
-    """Yields the shard's rows in chunks, small files joined, with their origin."""
-    tables: list[pa.Table] = []
-    files: list[LogFile] = []
+@dataclass(frozen=True)
+class _Piece:
+    """Consecutive rows of one log file, from `first_row` (counted from 0) on."""
+
+    file: LogFile
+    first_row: int
+    rows: pa.Table
+
+
+def _chunks(shard: Shard) -> Iterator[list[_Piece]]:
+    """Yields the shard's rows in chunks: small files joined, long files cut."""
+    chunk: list[_Piece] = []
+    held = 0
     for file in shard.files:
-        table = _read(file)
-        differs = tables and not table.schema.equals(tables[0].schema)
-        if tables and (differs or sum(map(len, tables)) + len(table) > _CHUNK_ROWS):
-            yield pa.concat_tables(tables), files, [len(t) for t in tables]
-            tables, files = [], []
-        tables.append(table)
-        files.append(file)
-    if tables:
-        yield pa.concat_tables(tables), files, [len(table) for table in tables]
+        for piece in _read(file):
+            differs = chunk and not piece.rows.schema.equals(chunk[0].rows.schema)
+            if chunk and (differs or held + len(piece.rows) > CHUNK_ROWS):
+                yield chunk
+                chunk, held = [], 0
+            chunk.append(piece)
+            held += len(piece.rows)
+    if chunk:
+        yield chunk
 
 
-def _read(file: LogFile) -> pa.Table:
+def _read(file: LogFile) -> Iterator[_Piece]:
+    first_row = 0
     try:
+        parquet = pq.ParquetFile(file.path)
         # Daily files are small: starting threads costs more than they save.
-        table = pq.ParquetFile(file.path).read(use_threads=False)
+        for batch in parquet.iter_batches(CHUNK_ROWS, use_threads=False):
+            rows = pa.Table.from_batches([batch]).replace_schema_metadata(None)
+            yield _Piece(file, first_row, rows)
+            first_row += len(rows)
     except pa.ArrowInvalid as error:
         raise DataError(
             f"{file.path} cannot be read as Parquet ({error}); replace the file, or "
             "move it away and run the day again"
         ) from error
-    return table.replace_schema_metadata(None)
