@@ -8,7 +8,7 @@ CONFIG ?= configs/xmarket.yaml
 DAY ?= 2019-01-01
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check lock clean
+.PHONY: help setup run test test-fast check lock clean bench-ingest kill-ingest
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +37,12 @@ test: check ## Everything: lint, types, unit tests, TFX runs on small real rows
 
 test-fast: check ## The part that takes under two minutes
 	$(BIN)/python -m pytest -m "not slow"
+
+bench-ingest: $(READY) ## Measure the ingest against stock TFX: speed, native share, memory (10 min)
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_ingest $(BENCH_FLAGS)
+
+kill-ingest: $(READY) ## Kill an ingest 20 times, repeat it, compare what is left (25 min)
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.kill_ingest $(BENCH_FLAGS)
 
 # 3.11.2 is the Python of Debian 12: some releases want a later patch of 3.11.
 lock: $(READY) ## Resolve requirements/tfx-1.16.in anew

@@ -30,7 +30,7 @@ from models.features import FeatureTable
 
 # Rows converted and written at once: enough for Arrow's kernels to matter and for row
 # groups to read well, few enough (some 20 MB) not to show in the memory.
-_CHUNK_ROWS = 65_536
+CHUNK_ROWS = 65_536
 # Formats in which a column without any value may be absent from a file.
 _SPARSE_FORMATS = (".jsonl", ".tfrecord")
 
@@ -78,7 +78,7 @@ class WriteShard(beam.DoFn):
                     pa.array(days, pa.int64()),
                     chunk.name(log),
                 )
-                writer.write_table(converted.rows, row_group_size=_CHUNK_ROWS)
+                writer.write_table(converted.rows, row_group_size=CHUNK_ROWS)
                 cut.update(dict(zip(*_count(days[converted.cut_rows]), strict=True)))
                 for row, reason in zip(
                     converted.bad_rows, converted.reasons, strict=True
@@ -174,12 +174,12 @@ def _chunks(shard: Shard, log: DomainLog, features: FeatureTable) -> Iterator[_C
     """Yields the shard's rows in chunks, those of small files joined."""
     chunk, size = _Chunk(), 0
     for file in shard.files:
-        for piece in read_pieces(file.path, _CHUNK_ROWS):
+        for piece in read_pieces(file.path, CHUNK_ROWS):
             table = piece.table
             if format_of(file.path) in _SPARSE_FORMATS and len(table):
                 table = fit_sparse(table, log, features)
             differs = chunk.tables and not table.schema.equals(chunk.tables[0].schema)
-            if size and len(table) and (differs or size + len(table) > _CHUNK_ROWS):
+            if size and len(table) and (differs or size + len(table) > CHUNK_ROWS):
                 yield chunk
                 chunk, size = _Chunk(), 0
             chunk.unparsed += [(file, row) for row in piece.rejected]

@@ -30,7 +30,11 @@ from components.vocabulary.logic import merge_counts
 from models.features import DAY
 from models.features import FeatureTable
 
-_BATCH_ROWS = 262_144
+_BATCH_ROWS = 65_536
+
+# Counts of a batch are added to the shard's when there are so many: often enough that
+# they never pile up, seldom enough that the adding does not show.
+_MERGE_ROWS = 1 << 20
 
 _progress = logging.getLogger("crossctr.progress")
 
@@ -45,10 +49,15 @@ class CountIds(beam.DoFn):
         """Yields (space, counts) for the Parquet shard at `path`."""
         names = sorted({DAY, *(n for names in self._columns.values() for n in names)})
         counts: dict[str, list[pa.Table]] = {space: [] for space in self._columns}
+        waiting = dict.fromkeys(self._columns, 0)
         for batch in pq.ParquetFile(path).iter_batches(_BATCH_ROWS, columns=names):
             table = pa.Table.from_batches([batch])
             for space, columns in self._columns.items():
                 counts[space].append(count_ids(table, columns))
+                waiting[space] += len(counts[space][-1])
+                if waiting[space] > _MERGE_ROWS:
+                    counts[space] = [merge_counts(counts[space])]
+                    waiting[space] = 0
         for space, parts in counts.items():
             yield space, merge_counts(parts)
 

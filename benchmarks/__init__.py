@@ -1,0 +1,1 @@
+"""Commands that measure; no part of the tests, no part of the package."""

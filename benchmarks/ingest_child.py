@@ -1,0 +1,116 @@
+"""One measured ingest in a process of its own; prints one line of JSON.
+
+    python -m benchmarks.ingest_child ours CONFIG LAST_DAY LOG [PROFILE]
+    python -m benchmarks.ingest_child stock CSV_FOLDER SCHEMA ROOT LOG
+
+A process of its own, because peak memory is that of a process and imports are paid once
+in it. Imports end before the clock starts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def _measure(
+    run: Callable[[], dict[str, Any]],
+    log_file: Path,
+    profile: str = "",
+    finish: Callable[[], dict[str, Any]] = dict,
+) -> None:
+    from rich.console import Console
+
+    from benchmarks.native_share import sampled
+    from pipeline.console import quiet_libraries
+
+    imported = _peak_bytes()
+    profiler = sampled(Path(profile)) if profile else contextlib.nullcontext()
+    with quiet_libraries(log_file, Console()), profiler:
+        started, busy = time.perf_counter(), time.process_time()
+        result = run()
+        seconds = time.perf_counter() - started
+        busy = time.process_time() - busy
+    result |= {
+        "seconds": seconds,
+        "cpu_seconds": busy,
+        "peak_bytes": _peak_bytes(),
+        "imported_bytes": imported,
+    }
+    result |= finish()
+    print(json.dumps(result))
+
+
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def ours(config_path: str, last_day: str, log_file: str, profile: str = "") -> None:
+    """Runs the ingest graph of a configuration as `crossctr ingest` does."""
+    import datetime
+
+    from rich.console import Console
+
+    from models.days import to_day
+    from pipeline.config import load_config
+    from pipeline.console import RunDisplay
+    from pipeline.graphs import graph_for
+    from pipeline.job import planner_for
+    from pipeline.results import rows_of
+    from pipeline.runner import run_graph
+    from pipeline.store import Store
+
+    class Stopwatch(RunDisplay):
+        """Keeps the seconds of every node."""
+
+        def __init__(self) -> None:
+            super().__init__(Console(file=io.StringIO()), 1)
+            self.seconds: dict[str, float] = {}
+            self.peaks: dict[str, int] = {}
+
+        def node_finished(self) -> None:
+            seconds = time.monotonic() - self._node_started
+            self.seconds[self._node] = seconds
+            self.peaks[self._node] = _peak_bytes()
+            super().node_finished()
+
+    def run() -> dict[str, Any]:
+        config = load_config(Path(config_path))
+        day = to_day(datetime.date.fromisoformat(last_day))
+        (step,) = planner_for(config).ingest(day)
+        display = Stopwatch()
+        run_graph(graph_for(config, step), display)
+        rows = rows_of(Store(config.root), step)
+        return {"rows": rows, "nodes": display.seconds, "peaks": display.peaks}
+
+    _measure(run, Path(log_file), profile)
+
+
+def stock(csv: str, schema: str, root: str, log_file: str) -> None:
+    """Runs TFX's own components on the same rows as CSV."""
+    from benchmarks.stock_ingest import count_rows
+    from benchmarks.stock_ingest import run_stock
+
+    def run() -> dict[str, Any]:
+        return {"nodes": run_stock(Path(csv), Path(schema), Path(root))}
+
+    _measure(run, Path(log_file), finish=lambda: {"rows": count_rows(Path(root))})
+
+
+def main() -> None:
+    """Runs what the command line names."""
+    runs: dict[str, Callable[..., None]] = {"ours": ours, "stock": stock}
+    runs[sys.argv[1]](*sys.argv[2:])
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    main()

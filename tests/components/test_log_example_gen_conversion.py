@@ -1,0 +1,71 @@
+"""Writing a shard: long files are cut, short ones joined, and no row changes place."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from components.log_example_gen.logic import DomainLog
+from components.log_example_gen.logic import LogFile
+from components.log_example_gen.logic import Shard
+from models.features import Feature
+from models.features import FeatureTable
+from models.features import IdSpace
+
+pytestmark = pytest.mark.slow
+
+FEATURES = FeatureTable(
+    features=(Feature(name="user_id", kind="id", vocabulary="user"),),
+    vocabularies={"user": IdSpace(capacity=5)},
+)
+# Positions of bad rows, by file: in its first, a middle and its last chunk.
+BAD_ROWS = {"long": [1, 9, 21], "short": [0], "shorter": [2]}
+SIZES = {"long": 22, "short": 2, "shorter": 3}
+
+
+@pytest.mark.parametrize("chunk_rows", [4, 7, 100])
+def test_rows_keep_order_and_bad_ones_their_file_and_number(
+    tmp_path, monkeypatch, chunk_rows
+):
+    from components.log_example_gen import conversion
+
+    monkeypatch.setattr(conversion, "CHUNK_ROWS", chunk_rows)
+    files = []
+    for day, (name, size) in enumerate(SIZES.items()):
+        ratings = [None if i in BAD_ROWS[name] else 5 for i in range(size)]
+        ids = [f"{name}-{i}" for i in range(size)]
+        path = tmp_path / f"{name}.parquet"
+        pq.write_table(pa.table({"uid": ids, "rating": ratings}), path)
+        files.append(LogFile(str(path), day))
+    log = DomainLog(
+        domain="de", folder="logs", columns={"user_id": "uid"}, label="rating >= 4"
+    )
+    step = conversion.WriteShard(
+        str(tmp_path / "out"), str(tmp_path / "bad"), {"de": log}, FEATURES.to_json()
+    )
+    counts = list(step.process(Shard("de", 0, tuple(files))))
+
+    written = pq.ParquetFile(tmp_path / "out" / "Split-de" / "data-00000.parquet")
+    groups = [written.metadata.row_group(i) for i in range(written.num_row_groups)]
+    assert max(group.num_rows for group in groups) <= chunk_rows
+    assert [row["user_id"] for row in written.read().to_pylist()] == [
+        [f"{name}-{i}".encode()]
+        for name, size in SIZES.items()
+        for i in range(size)
+        if i not in BAD_ROWS[name]
+    ]
+    rejected = [
+        json.loads(line)
+        for path in sorted((tmp_path / "bad").rglob("*.jsonl"))
+        for line in path.read_text().splitlines()
+    ]
+    found = [(row["file"], row["row"], row["values"]["uid"]) for row in rejected]
+    assert found == [
+        (str(tmp_path / f"{name}.parquet"), i, f"{name}-{i}")
+        for name, rows in BAD_ROWS.items()
+        for i in rows
+    ]
+    assert [(count["read"], count["quarantined"]) for count in counts] == [
+        (SIZES[name], len(rows)) for name, rows in BAD_ROWS.items()
+    ]
