@@ -85,8 +85,14 @@ def main(kills: int, seed: int) -> None:
             table.add_column(column)
         completed = identical = 0
         for index in range(kills):
-            moment = moments.uniform(0.0, seconds)
-            outcome = _kill_once(folder, f"killed-{index:02d}", moment, expected)
+            outcome = None
+            while outcome is None:
+                # One moment in each of as many equal parts: all of it is covered.
+                moment = (index + moments.random()) / kills * seconds
+                outcome = _kill_once(folder, f"killed-{index:02d}", moment, expected)
+                if outcome is None:
+                    # It had ended: the machine is less busy than it was at first.
+                    seconds *= 0.9
             completed += outcome.completed
             identical += outcome.identical
             row = [f"{moment:.1f} s", outcome.node, outcome.repeated, outcome.verdict]
@@ -105,9 +111,15 @@ class _Outcome:
     identical: bool
 
 
-def _kill_once(folder: Path, name: str, moment: float, expected: Result) -> _Outcome:
+def _kill_once(
+    folder: Path, name: str, moment: float, expected: Result
+) -> _Outcome | None:
+    """Kills one ingest and repeats it; None if it ended before the kill."""
     config = _write_config(folder, name)
     node = _start_and_kill(_ingest(config), folder / name, moment)
+    if node is None:
+        shutil.rmtree(folder / name)
+        return None
     started = time.perf_counter()
     again = _run(_ingest(config), folder, check=False)
     repeated = f"{time.perf_counter() - started:.1f} s"
@@ -184,8 +196,8 @@ def _run(
     return ran
 
 
-def _start_and_kill(arguments: list[str], root: Path, moment: float) -> str:
-    """Starts a command, kills its process group and says what it was doing."""
+def _start_and_kill(arguments: list[str], root: Path, moment: float) -> str | None:
+    """Kills a command's process group; returns what it was doing, None if it ended."""
     output = root.with_suffix(".txt")
     with output.open("wb") as stream:
         process = subprocess.Popen(
@@ -202,7 +214,7 @@ def _start_and_kill(arguments: list[str], root: Path, moment: float) -> str:
             os.killpg(process.pid, signal.SIGKILL)
         code = process.wait()
     if code == 0:
-        return "(had ended)"
+        return None
     return _last_node(root)
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import tensorflow_data_validation as tfdv
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import pipeline as tfx_pipeline
@@ -62,7 +63,11 @@ def ingest_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
     )
     schema = _schema(config)
     statistics = tfx.components.StatisticsGen(
-        examples=example_gen.outputs["examples"], schema=schema.outputs["schema"]
+        examples=example_gen.outputs["examples"],
+        schema=schema.outputs["schema"],
+        # TFDV's exact counts of values go through Beam one Python tuple a value; its
+        # sketches are C++, and exact for as few values as a schema can list.
+        stats_options=tfdv.StatsOptions(use_sketch_based_topk_uniques=True),
     )
     validator = tfx.components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
