@@ -66,7 +66,7 @@ def ingest_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
         examples=example_gen.outputs["examples"],
         schema=schema.outputs["schema"],
         # TFDV's exact counts of values go through Beam one Python tuple a value; its
-        # sketches are C++, and exact for as few values as a schema can list.
+        # sketches are C++ and find a stray value among up to some 1,000, as those do.
         stats_options=tfdv.StatsOptions(use_sketch_based_topk_uniques=True),
     )
     validator = tfx.components.ExampleValidator(
