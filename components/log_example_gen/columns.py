@@ -151,8 +151,6 @@ def fit_sparse(table: pa.Table, log: DomainLog, features: FeatureTable) -> pa.Ta
 
 
 def _unwrap(values: pa.Array) -> pa.Array:
-    if isinstance(values, pa.ChunkedArray):
-        values = pa.concat_arrays(values.chunks)
     if not (pa.types.is_list(values.type) or pa.types.is_large_list(values.type)):
         return values
     lengths = pc.fill_null(pc.list_value_length(values), 0).to_numpy()
