@@ -63,7 +63,7 @@ def ours(config_path: str, last_day: str, log_file: str, profile: str = "") -> N
     from pipeline.config import load_config
     from pipeline.console import RunDisplay
     from pipeline.graphs import graph_for
-    from pipeline.job import planner_for
+    from pipeline.job import plan_run
     from pipeline.results import rows_of
     from pipeline.runner import run_graph
     from pipeline.store import Store
@@ -85,7 +85,7 @@ def ours(config_path: str, last_day: str, log_file: str, profile: str = "") -> N
     def run() -> dict[str, Any]:
         config = load_config(Path(config_path))
         day = to_day(datetime.date.fromisoformat(last_day))
-        (step,) = planner_for(config).ingest(day)
+        (step,) = plan_run(config, lambda planner: planner.ingest(day)).steps
         display = Stopwatch()
         run_graph(graph_for(config, step), display)
         rows = rows_of(Store(config.root), step)

@@ -7,10 +7,12 @@ class CrossctrError(Exception):
     """Base of every error that the command line prints without a traceback.
 
     The message says what happened (with the value), what was expected and how to fix
-    it. `headline` names the kind of trouble in two or three words.
+    it. `headline` names the kind of trouble in two or three words; the command ends
+    with `exit_code`.
     """
 
     headline = "Error"
+    exit_code = 2
 
 
 class ConfigError(CrossctrError):

@@ -21,8 +21,9 @@ from models.features import describe
 from pipeline.config import Config
 from pipeline.config import load_config
 from pipeline.console import duration
-from pipeline.job import UnexpectedError
-from pipeline.job import planner_for
+from pipeline.job import Plan
+from pipeline.job import plan_run
+from pipeline.job import plan_when_ready
 from pipeline.job import run_steps
 from pipeline.results import target_result
 from pipeline.store import Store
@@ -65,7 +66,7 @@ class _Day(click.ParamType):  # type: ignore[type-arg]
 
 
 class _Group(click.Group):
-    """Prints this project's errors as one line and exits with 2."""
+    """Prints this project's errors as one line and exits with their code."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the command."""
@@ -74,7 +75,7 @@ class _Group(click.Group):
         except CrossctrError as error:
             text = " ".join(str(error).split())
             click.echo(f"{error.headline}: {text}", err=True)
-            sys.exit(1 if isinstance(error, UnexpectedError) else 2)
+            sys.exit(error.exit_code)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -129,8 +130,10 @@ def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) ->
     """Print what `run` would do, on which rows and artifacts; nothing runs."""
     config = load_config(config_path)
     strategies = _strategies(config, strategy, compare)
-    steps = planner_for(config).run(day, strategies)
-    _console().print(plan_table(steps))
+    planned = plan_run(config, lambda planner: planner.run(day, strategies))
+    console = _console()
+    console.print(plan_table(planned.steps))
+    _print_offer(config_path, planned, console)
 
 
 @main.command()
@@ -144,7 +147,10 @@ def ingest(config_path: Path, last_day: int) -> None:
             f"--to {to_date(last_day)} is before first_day {config.first_day}; "
             "choose a later day"
         )
-    run_steps(config, planner_for(config).ingest(last_day), _console())
+    console = _console()
+    planned = plan_when_ready(config, lambda planner: planner.ingest(last_day), console)
+    run_steps(config, planned.steps, console)
+    _print_offer(config_path, planned, console)
 
 
 @main.command()
@@ -161,7 +167,10 @@ def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> 
     config = load_config(config_path)
     console = _console()
     strategies = _strategies(config, strategy, compare)
-    steps = planner_for(config).run(day, strategies)
+    planned = plan_when_ready(
+        config, lambda planner: planner.run(day, strategies), console
+    )
+    steps = planned.steps
     console.print(
         f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
         f"day {to_date(day)}, {', '.join(strategies)}; {len(steps)} steps"
@@ -183,6 +192,23 @@ def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> 
         elif result.strategy == config.strategy:
             reasons = "; ".join(result.decision["reasons"])
             console.print(f"Not published: {escape(reasons)}", soft_wrap=True)
+    _print_offer(config_path, planned, console)
+
+
+def _print_offer(config_path: Path, planned: Plan, console: Console) -> None:
+    """Says which earlier runs used logs that have changed since."""
+    if not planned.to_repeat:
+        return
+    console.print(
+        f"These runs used logs that came late ({', '.join(map(str, planned.late[:5]))}"
+        f"{', ...' if len(planned.late) > 5 else ''}); repeat them, oldest first, if "
+        "their models matter:"
+    )
+    for day, strategy in planned.to_repeat:
+        console.print(
+            f"  crossctr run {config_path} --day {to_date(day)} -s {strategy}",
+            soft_wrap=True,
+        )
 
 
 def _import_logs(config: Config, console: Console) -> None:

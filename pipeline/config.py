@@ -9,7 +9,6 @@ import types
 import typing
 from pathlib import Path
 from typing import Any
-from typing import Literal
 
 import yaml
 from pydantic import BaseModel
@@ -20,6 +19,7 @@ from pydantic import model_validator
 
 from components.gate.logic import GateThresholds
 from components.log_example_gen.logic import DomainLog
+from components.log_example_gen.logic import MissingDays
 from components.log_example_gen.logic import Source
 from components.log_example_gen.logic import TimeColumn
 from components.log_example_gen.logic import parse_label_rule
@@ -166,6 +166,24 @@ class StrategyConfig(StrictModel):
     load_batch_norm: bool = False
 
 
+class WaitConfig(StrictModel):
+    """How a run waits for the logs of domains with `missing_days: wait`.
+
+    Attributes:
+        minutes: Longest wait, from the start of the command; after it the command ends
+            with exit code 75, which schedulers take for "try again later". Six hours by
+            default: a daily run still ends within its day.
+        poll_seconds: Time between two looks.
+        marker: File in a day's folder that says the day is complete, such as
+            `_SUCCESS`. Without one, a day is there as soon as it has a log file, which
+            only holds where whole files are renamed into place.
+    """
+
+    minutes: float = Field(default=360, ge=0)
+    poll_seconds: float = Field(default=60, gt=0)
+    marker: str | None = None
+
+
 class ServingConfig(StrictModel):
     """Where published models go: `<directory>/<name>/<version>/`."""
 
@@ -196,7 +214,10 @@ class Config(StrictModel):
         label: Rule that makes the 0/1 label of a log row, such as `rating >= 4`.
         domain_labels: Overrides of `label` by domain.
         missing_days: What a domain's days without a log mean: `fail` (the default),
-            since in a busy domain that is an outage, or `skip`.
+            since in a busy domain that is an outage; `wait`, until the log is there or
+            `wait.minutes` are over; or `skip`. Logs that come after their day was
+            ingested make it due again.
+        wait: How long to wait for which sign of a log, see `WaitConfig`.
         max_bad_share: Share of rows that may be quarantined before a block fails;
             one percent is far above what healthy logs show and far below a broken day.
         anchor_day: A day on which every clock ticks; the epoch unless the data's own
@@ -225,7 +246,8 @@ class Config(StrictModel):
     timestamp: dict[str, TimeColumn] = Field(default_factory=dict)
     label: str
     domain_labels: dict[str, str] = Field(default_factory=dict)
-    missing_days: dict[str, Literal["fail", "skip"]] = Field(default_factory=dict)
+    missing_days: dict[str, MissingDays] = Field(default_factory=dict)
+    wait: WaitConfig = WaitConfig()
     max_bad_share: float = Field(default=0.01, ge=0, le=1)
     vocabularies: dict[str, IdSpace]
     features: tuple[Feature, ...] = Field(min_length=1)

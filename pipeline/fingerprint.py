@@ -10,11 +10,10 @@ import functools
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from components.log_example_gen.logic import list_log_files
+from components.log_example_gen.logic import log_days
 from models.days import DayRange
 from pipeline.config import Config
 
@@ -48,7 +47,7 @@ class LogFingerprints:
     def __init__(self, config: Config) -> None:
         """Remembers which domains to look at; nothing is read yet."""
         self._config = config
-        self._files: list[tuple[int, str]] | None = None
+        self._found: dict[str, dict[int, str]] | None = None
 
     def __call__(self, days: DayRange) -> str:
         """Returns a hash of names, sizes and times of the log files of `days`.
@@ -56,14 +55,24 @@ class LogFingerprints:
         Raises:
             DataError: A domain has no log folder, or it holds no dated partition.
         """
-        if self._files is None:
-            self._files = sorted(self._list())
-        return digest([entry for day, entry in self._files if day in days])
+        return digest(
+            [
+                [domain, day, found]
+                for domain, by_day in sorted(self.by_domain().items())
+                for day, found in sorted(by_day.items())
+                if day in days
+            ]
+        )
 
-    def _list(self) -> Iterable[tuple[int, str]]:
-        for domain in self._config.domains:
-            folder = self._config.logs / domain
-            for file in list_log_files(folder, *_ANY_DAY):
-                stat = Path(file.path).stat()
-                name = Path(file.path).relative_to(self._config.logs).as_posix()
-                yield file.day, f"{name} {stat.st_size} {stat.st_mtime_ns}"
+    def by_domain(self) -> dict[str, dict[int, str]]:
+        """Returns, by domain and day, the hash of that day's log files.
+
+        Raises:
+            DataError: A domain has no log folder, or it holds no dated partition.
+        """
+        if self._found is None:
+            self._found = {
+                domain: log_days(self._config.logs / domain, *_ANY_DAY)
+                for domain in self._config.domains
+            }
+        return self._found

@@ -7,14 +7,18 @@ import datetime
 import os
 import re
 import traceback
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from models.days import DayRange
 from models.errors import CrossctrError
 from models.errors import DataError
+from pipeline.arrivals import wait_for_logs
 from pipeline.config import Config
 from pipeline.console import RunDisplay
 from pipeline.console import duration
@@ -22,6 +26,11 @@ from pipeline.console import quiet_libraries
 from pipeline.console import waiting
 from pipeline.fingerprint import LogFingerprints
 from pipeline.fingerprint import code_fingerprint
+from pipeline.late import LateLog
+from pipeline.late import explain
+from pipeline.late import ingested
+from pipeline.late import late_logs
+from pipeline.late import runs_to_repeat
 from pipeline.plan import Planner
 from pipeline.plan import Step
 from pipeline.results import known_state
@@ -33,10 +42,10 @@ class UnexpectedError(CrossctrError):
     """Something failed that this project has no better word for."""
 
     headline = "Unexpected error"
+    exit_code = 1
 
 
-def planner_for(config: Config) -> Planner:
-    """Returns a planner that knows what is stored under the configuration's root."""
+def _planner(config: Config, logs: LogFingerprints) -> Planner:
     if not config.schema_path.is_file():
         raise DataError(
             f"there is no schema file {str(config.schema_path)!r}; expected a TFMD "
@@ -45,9 +54,65 @@ def planner_for(config: Config) -> Planner:
     return Planner(
         config,
         known_state(Store(config.root)),
-        LogFingerprints(config),
+        logs,
         code_fingerprint(),
     )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would run, and what an earlier run has used that has changed since.
+
+    Attributes:
+        steps: The steps in running order.
+        late: Logs that came or changed after their day was ingested.
+        to_repeat: (day, strategy) of finished runs that used the former version.
+    """
+
+    steps: list[Step]
+    late: list[LateLog]
+    to_repeat: list[tuple[int, str]]
+
+
+def plan_run(config: Config, make: Callable[[Planner], list[Step]]) -> Plan:
+    """Plans a command on what is stored and on the logs that are there now.
+
+    Args:
+        config: The configuration.
+        make: Asks the planner for the steps.
+
+    Raises:
+        DataError: There is no schema file, or a domain has no log folder.
+    """
+    logs = LogFingerprints(config)
+    planner = _planner(config, logs)
+    steps = make(planner)
+    store = Store(config.root)
+    before, now = ingested(store), logs.by_domain()
+    days = DayRange(
+        min(step.days.first for step in steps), max(step.days.last for step in steps)
+    )
+    late = late_logs(before, now, days)
+    run_day = max(step.run_day for step in steps)
+    return Plan(
+        explain(steps, before, now),
+        late,
+        runs_to_repeat(store, planner, late, run_day),
+    )
+
+
+def plan_when_ready(
+    config: Config, make: Callable[[Planner], list[Step]], console: Console
+) -> Plan:
+    """Plans a command once the logs that it may wait for are there.
+
+    Raises:
+        LogsNotThereError: They did not come in time.
+    """
+    steps = make(_planner(config, LogFingerprints(config)))
+    due = [step.days for step in steps if step.kind == "ingest" and not step.done]
+    wait_for_logs(config, due, console)
+    return plan_run(config, make)
 
 
 def run_steps(config: Config, steps: Sequence[Step], console: Console) -> None:

@@ -113,8 +113,12 @@ class Planner:
             code,
             config.schema_path.read_text(encoding="utf-8"),
             config.table.model_dump(),
-            [config.domain_log(domain).model_dump() for domain in config.domains],
-            config.max_bad_share,
+            # What a missing day means decides whether a block may be made, not what is
+            # in it; where the logs lie does not change them.
+            [
+                config.domain_log(domain).model_dump(exclude={"missing_days", "folder"})
+                for domain in config.domains
+            ],
         )
         self._code = code
 

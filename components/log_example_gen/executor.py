@@ -20,9 +20,11 @@ from tfx.types import artifact_utils
 
 from components.artifacts import stamp
 from components.log_example_gen.conversion import WriteShard
+from components.log_example_gen.logic import LOG_DAYS_FILE
 from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.logic import Shard
 from components.log_example_gen.logic import list_log_files
+from components.log_example_gen.logic import log_days
 from components.log_example_gen.logic import plan_shards
 from models.days import DayRange
 from models.days import to_date
@@ -61,6 +63,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             DomainLog.model_validate(log) for log in json.loads(exec_properties["logs"])
         ]
         shards = _shards(logs, first_day, last_day)
+        # Before the rows are read: files that change meanwhile show as changed later.
+        read_files = _read_files(logs, first_day, last_day)
         counts_path = Path(examples.uri) / ACCOUNTING_FILE
         counts_path.parent.mkdir(parents=True, exist_ok=True)
         _clear_quarantine(
@@ -87,6 +91,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         num_rows = check_accounts(
             counts, shards, Path(examples.uri), exec_properties["max_bad_share"]
         )
+        (Path(examples.uri) / LOG_DAYS_FILE).write_text(
+            json.dumps(read_files, indent=1, sort_keys=True), encoding="utf-8"
+        )
         examples.split_names = artifact_utils.encode_split_names(
             [log.domain for log in logs]
         )
@@ -105,6 +112,18 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
 
 
+def _read_files(
+    logs: list[DomainLog], first_day: int, last_day: int
+) -> dict[str, dict[str, str]]:
+    return {
+        log.domain: {
+            str(to_date(day)): found
+            for day, found in log_days(Path(log.folder), first_day, last_day).items()
+        }
+        for log in logs
+    }
+
+
 def _clear_quarantine(folder: Path, logs: list[DomainLog], days: DayRange) -> None:
     """Removes what an earlier attempt at these days had set aside."""
     for log in logs:
@@ -119,7 +138,7 @@ def _shards(logs: list[DomainLog], first_day: int, last_day: int) -> list[Shard]
         files = list_log_files(Path(log.folder), first_day, last_day)
         present = {file.day for file in files}
         missing = [d for d in range(first_day, last_day + 1) if d not in present]
-        if missing and log.missing_days == "fail":
+        if missing and log.missing_days != "skip":
             listed = ", ".join(str(to_date(day)) for day in missing[:5])
             more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
             raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import re
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -26,7 +27,14 @@ from models.features import StrictModel
 
 _DAY_FOLDER = re.compile(r"^date=(\d{4}-\d{2}-\d{2})$")
 _RULE = re.compile(r"^\s*(\w+)\s*(>=|<=|==|>|<)\s*(-?\d+(?:\.\d+)?)\s*$")
+# In the raw Examples: by domain and date, the hash of the log files that went in.
+LOG_DAYS_FILE = "log_days.json"
 COMPARISONS = (">=", "<=", "==", ">", "<")
+
+
+# What a day without a log means: an outage, a log that is still to come, or a domain
+# that has gaps. Files that arrive later make their block due again in each case.
+MissingDays = Literal["fail", "wait", "skip"]
 
 
 class TimeColumn(StrictModel):
@@ -153,9 +161,7 @@ class DomainLog(StrictModel):
         timestamp: Time of the impression, if the log has one: its date must be that of
             the folder.
         label: Label rule, see `parse_label_rule`.
-        missing_days: What days without a log mean: `fail`, since an outage is the
-            likelier cause in a busy domain, or `skip`. Files that arrive later make
-            their block due again.
+        missing_days: What days without a log mean, see `MissingDays`.
     """
 
     domain: str
@@ -163,7 +169,7 @@ class DomainLog(StrictModel):
     columns: dict[str, Source | None]
     timestamp: TimeColumn | None = None
     label: str
-    missing_days: Literal["fail", "skip"] = "fail"
+    missing_days: MissingDays = "fail"
 
 
 @dataclass(frozen=True)
@@ -243,6 +249,29 @@ def list_log_files(folder: Path, first_day: int, last_day: int) -> list[LogFile]
             f"day with files inside that end in {', '.join(FORMATS)}"
         )
     return files
+
+
+def log_days(folder: Path, first_day: int, last_day: int) -> dict[int, str]:
+    """Returns, by day, a hash of the names, sizes and times of the day's log files.
+
+    Args:
+        folder: A domain's folder of `date=YYYY-MM-DD/` partitions.
+        first_day: First day wanted, days since 1970-01-01.
+        last_day: Last day wanted.
+
+    Raises:
+        DataError: The folder is missing or holds no dated partition.
+    """
+    entries: dict[int, list[str]] = {}
+    for file in list_log_files(folder, first_day, last_day):
+        stat = Path(file.path).stat()
+        name = Path(file.path).relative_to(folder).as_posix()
+        entry = f"{name} {stat.st_size} {stat.st_mtime_ns}"
+        entries.setdefault(file.day, []).append(entry)
+    return {
+        day: hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
+        for day, lines in entries.items()
+    }
 
 
 @dataclass(frozen=True)

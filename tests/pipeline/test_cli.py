@@ -121,7 +121,7 @@ def test_show_tells_how_labels_are_made(crossctr, shop):
         (("first_day",), "2021-01-01", ["2020-10-31 is before first_day 2021-01-01"]),
         (("evaluation_days",), -1, ["evaluation_days", "received -1"]),
         (("missing_days",), {"frr": "skip"}, ["'frr'", "did you mean 'fr'?"]),
-        (("missing_days",), {"fr": "wait"}, ["missing_days.fr", "'wait'"]),
+        (("missing_days",), {"fr": "hope"}, ["missing_days.fr", "'hope'", "'wait'"]),
         (("sources",), ["fr", "fr"], ["sources ['fr', 'fr'] names a domain twice"]),
         (("evaluation_days",), 10**8, ["evaluation_days", "365000"]),
         (
@@ -308,3 +308,14 @@ def test_import_then_plan_lists_what_would_run(crossctr, settings, tmp_path):
     assert not (tmp_path / "runs" / "metadata.sqlite").exists()
     again = crossctr("import")
     assert "(reused)" in again.output
+
+
+def test_a_log_that_does_not_come_ends_with_the_code_for_later(crossctr, settings):
+    settings["sources"] = ["fr", "mx"]
+    settings["missing_days"] = {"fr": "wait", "mx": "skip", "de": "skip"}
+    settings["wait"] = {"minutes": 0}
+    assert crossctr("import").exit_code == 0
+    result = crossctr("run", "--day", "2020-11-24")
+    assert result.exit_code == 75, result.output
+    for text in ("Waiting for the logs of fr 201", "Logs not there yet", "`skip` days"):
+        assert text in result.output

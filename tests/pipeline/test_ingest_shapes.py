@@ -2,158 +2,26 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from models.days import to_date
 from pipeline.store import Store
+from tests.pipeline import feeds_ads
+from tests.pipeline.feeds_ads import FIRST_DAY
+from tests.pipeline.feeds_ads import NUM_DAYS
 
 pytestmark = pytest.mark.slow
-
-FIRST_DAY = 19145  # 2022-06-02
-NUM_DAYS, ROWS_A_DAY = 3, 40
-ADS_HEADER = "label,user_id,adv_id,slot_id,pt_d,u_newsCatInterestsST,u_refreshTimes"
-
-_FEATURE = """feature {{
-  name: "{name}"
-  type: {type}
-  value_count {{ min: 0 max: {most} }}
-}}
-"""
-
-
-def _schema():
-    names = {"item_id": "BYTES", "slot": "BYTES", "hour": "BYTES", "user_id": "BYTES"}
-    features = [
-        _FEATURE.format(name=name, type=kind, most=1)
-        for name, kind in {
-            **names,
-            "day": "INT",
-            "domain": "BYTES",
-            "label": "INT",
-            "refreshes": "INT",
-        }.items()
-    ]
-    features.append(_FEATURE.format(name="interests", type="BYTES", most=3))
-    return "".join(sorted(features, key=lambda text: text.split('"')[1]))
-
-
-def _config(folder):
-    vocabularies = ("user", "item", "domain", "slot", "hour", "topic")
-    features = {
-        "user_id": "user",
-        "item_id": "item",
-        "domain": "domain",
-        "slot": "slot",
-        "hour": "hour",
-    }
-    return {
-        "name": "feeds_ads",
-        "root": str(folder / "runs"),
-        "logs": str(folder / "logs"),
-        "schema": str(folder / "schema.pbtxt"),
-        "first_day": str(to_date(FIRST_DAY)),
-        "target": "ads",
-        "sources": ["feeds"],
-        "columns": {
-            "user_id": "user_id",
-            "item_id": "adv_id",
-            "slot": None,
-            "hour": {"column": "pt_d", "hour_of": "YYYYMMDDHHMM"},
-            "interests": {"column": "u_newsCatInterestsST", "separator": "^"},
-            "refreshes": "u_refreshTimes",
-        },
-        "domain_columns": {
-            "ads": {"slot": "slot_id"},
-            "feeds": {
-                "user_id": "u_userId",
-                "item_id": "i_docId",
-                "hour": {"column": "e_et", "hour_of": "YYYYMMDDHHMM"},
-                "interests": {"column": "u_newsCatInterests", "separator": "^"},
-                "refreshes": {"constant": "0"},
-            },
-        },
-        "timestamp": {"ads": {"column": "pt_d"}, "feeds": {"column": "e_et"}},
-        "label": "label == 1",
-        "max_bad_share": 0.1,
-        "vocabularies": {name: {"capacity": 200} for name in vocabularies},
-        "features": [
-            *(
-                {"name": name, "kind": "id", "vocabulary": space, "tpm": True}
-                for name, space in features.items()
-            ),
-            {
-                "name": "interests",
-                "kind": "ids",
-                "vocabulary": "topic",
-                "max_length": 3,
-            },
-            {"name": "refreshes", "kind": "count"},
-        ],
-        "serving": {"directory": str(folder / "serving")},
-    }
-
-
-def _write_logs(folder):
-    rng = random.Random(0)
-    for day in range(FIRST_DAY, FIRST_DAY + NUM_DAYS):
-        stamp = f"{to_date(day):%Y%m%d}"
-        ads = [
-            f"{rng.randint(0, 1)},u{rng.randint(0, 9)},a{rng.randint(0, 5)},"
-            f"{rng.choice(['', '16', '17'])},{stamp}{rng.randint(0, 23):02}30,"
-            f"{'^'.join(str(rng.randint(1, 9)) for _ in range(rng.randint(0, 5)))},"
-            f"{rng.choice(['', '3', '400'])}"
-            for _ in range(ROWS_A_DAY)
-        ]
-        # One line a day that is cut off, and one of the day before.
-        ads[3] = "1,u1,a1"
-        ads[7] = f"0,u1,a1,16,{to_date(day - 1):%Y%m%d}0101,,1"
-        feeds = [
-            {
-                "u_userId": f"u{rng.randint(0, 9)}",
-                "i_docId": f"dÜ木{rng.randint(0, 20)}",
-                "e_et": f"{stamp}{rng.randint(0, 23):02}05",
-                "u_newsCatInterests": rng.choice(["4^5", "", "1^2^3^4^5"]),
-                "label": rng.choice([-1, 1]),
-            }
-            for _ in range(ROWS_A_DAY)
-        ]
-        for domain, name, text in (
-            ("ads", "part-0.csv.gz", "\n".join([ADS_HEADER, *ads]) + "\n"),
-            ("feeds", "part-0.jsonl", "\n".join(map(json.dumps, feeds)) + "\n"),
-        ):
-            path = folder / "logs" / domain / f"date={to_date(day)}" / name
-            path.parent.mkdir(parents=True)
-            data = text.encode()
-            path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
-            (path.parent / "_SUCCESS").touch()
 
 
 @pytest.fixture(scope="module")
 def ingested(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shapes")
-    (folder / "schema.pbtxt").write_text(_schema())
-    (folder / "config.yaml").write_text(yaml.safe_dump(_config(folder)))
-    _write_logs(folder)
-    last = to_date(FIRST_DAY + NUM_DAYS - 1)
-    command = ["ingest", str(folder / "config.yaml"), "--to", str(last)]
-    ran = subprocess.run(
-        [sys.executable, "-m", "pipeline", *command],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return folder, ran.stdout
+    feeds_ads.prepare(folder)
+    return folder, feeds_ads.ingest(folder)
 
 
 def _transformed(folder, domain):
@@ -196,3 +64,27 @@ def test_what_a_domain_lacks_is_its_missing_row_and_not_a_guess(ingested):
 
 def _value(cell):
     return cell[0] if isinstance(cell, list) else cell
+
+
+def test_a_late_log_makes_a_new_version_as_if_it_had_been_there(
+    ingested, tmp_path_factory
+):
+    whole, _ = ingested
+    folder = tmp_path_factory.mktemp("late")
+    feeds_ads.prepare(folder, missing_days={"feeds": "skip"})
+    day = folder / "logs" / "feeds" / f"date={to_date(FIRST_DAY + 1)}"
+    day.rename(folder / "held back")
+    assert "feeds: 80 rows read" in feeds_ads.ingest(folder)
+    (folder / "held back").rename(day)
+    shown = feeds_ads.ingest(folder)
+    assert "again, as logs came late: feeds 2022-06-03 arrived" in shown
+    assert "feeds: 120 rows read" in shown
+    assert "Everything was done already" in feeds_ads.ingest(folder)
+    vocabularies = [_vocabulary(root) for root in (whole, folder)]
+    assert vocabularies[0] == vocabularies[1]
+
+
+def _vocabulary(folder):
+    """Returns the newest vocabulary's files with their bytes."""
+    uri = Store(folder / "runs").artifacts("Vocabulary")[-1].uri
+    return {path.name: path.read_bytes() for path in sorted(Path(uri).iterdir())}

@@ -207,7 +207,10 @@ def test_the_live_model_is_the_latest_days_latest_attempt():
     [
         ({"gate": {"min_auc": 0.6}}, {"target"}),
         ({"network": {"width": 4}}, {"tpm", "cpm", "target"}),
-        ({"max_bad_share": 0.5}, {"ingest", "tpm", "cpm", "target"}),
+        ({"label": "label == 0"}, {"ingest", "tpm", "cpm", "target"}),
+        # These decide whether a block may be made, not what is in it.
+        ({"max_bad_share": 0.5}, set()),
+        ({"missing_days": {"feeds": "wait"}}, set()),
     ],
 )
 def test_a_changed_key_makes_due_what_depends_on_it(changes, kinds):
