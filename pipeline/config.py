@@ -127,14 +127,20 @@ class CpmConfig(PretrainingConfig):
     window_days: int = Field(default=30, gt=0, le=_MAX_DAYS)
 
 
-class TargetConfig(LevelConfig):
-    """The target's CTR model: trained in every run, on dozens of days."""
+class TargetConfig(PretrainingConfig):
+    """The target's CTR model; E-CDCTR: daily, on dozens of days of target rows.
 
+    Each new CPM restarts it from there with a replay of its window; on its ticks
+    between, it continues from its own newest model on the days since. A run on a day
+    between its ticks judges the newest model and trains nothing.
+    """
+
+    every_days: int = Field(default=1, gt=0, le=_MAX_DAYS)
     window_days: int = Field(default=45, gt=0, le=_MAX_DAYS)
 
 
 class LevelsConfig(StrictModel):
-    """The three levels; TPM and CPM have clocks, the target trains in every run.
+    """The three levels, each with a clock of its own.
 
     Attributes:
         tpm: Tiny pretraining on the sources' user and item ids.

@@ -267,6 +267,7 @@ def _trainer(
     }
     if step.kind == "target":
         settings["load_batch_norm"] = config.strategies[step.strategy].load_batch_norm
+        settings["continues"] = step.continues
     return LevelTrainer(
         examples=resolver.outputs["examples"],
         transform_graph=resolver.outputs["transform_graph"],

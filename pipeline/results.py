@@ -43,10 +43,12 @@ def known_state(store: Store) -> Known:
         for kind in ("EmbeddingSnapshot", "GateDecision")
         for stored in store.artifacts(kind)
     }
-    results |= {
-        stored.fingerprint
-        for stored in store.artifacts("Model")
-        if stored.properties.get("level") == "cpm"
+    trained = store.artifacts("Model")
+    results |= {m.fingerprint for m in trained if m.properties.get("level") == "cpm"}
+    models = {
+        m.fingerprint: m.last_day + 1
+        for m in trained
+        if m.properties.get("level") == "target"
     }
     live = [
         (int(stored.properties["day"]), str(stored.properties["model_fingerprint"]))
@@ -54,7 +56,7 @@ def known_state(store: Store) -> Known:
         if stored.properties.get("pushed")
     ]
     published = {s.fingerprint for s in store.artifacts("PublishedModel")}
-    return Known(blocks, frozenset(results), frozenset(published), tuple(live))
+    return Known(blocks, frozenset(results), frozenset(published), tuple(live), models)
 
 
 def rows_of(store: Store, step: Step) -> int | None:
