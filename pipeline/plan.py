@@ -389,9 +389,7 @@ class Planner:
             note=note,
         )
 
-    def _training(
-        self, day: int, strategy: str, strategies: Sequence[str]
-    ) -> Training:
+    def _training(self, day: int, strategy: str, strategies: Sequence[str]) -> Training:
         """Plans how the target model of `day`, a tick of the target's clock, is made.
 
         When CPM's clock ticks it restarts and replays its window; between two of CPM's
