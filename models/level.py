@@ -236,6 +236,7 @@ def export_snapshot(
             "features of these vocabularies the same width"
         )
     out_dir.mkdir(parents=True, exist_ok=True)
+    vocabularies = {space: describe_ids(vocabulary_dir, space) for space in spaces}
     written = {}
     with np.load(train_dir / COUNTS_FILE) as counts:
         for space in spaces:
@@ -251,12 +252,16 @@ def export_snapshot(
                 counts[space][first : first + len(ids)],
                 ((start - first, chunk.numpy()) for start, chunk in chunks),
                 widths[space],
+                {
+                    "period_day": period_day,
+                    "vocabulary_hash": vocabularies[space]["hash"],
+                },
             )
     snapshots.write_summary(
         out_dir,
         period_day=period_day,
         width=widths[spaces[0]],
-        vocabularies={space: describe_ids(vocabulary_dir, space) for space in spaces},
+        vocabularies=vocabularies,
         rows=written,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import sys
 from collections.abc import Sequence
@@ -14,13 +13,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.days import to_date
-from models.days import to_day
 from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.features import describe
+from pipeline.ablate_commands import ablate
+from pipeline.arguments import CONFIG
+from pipeline.arguments import Day
 from pipeline.config import Config
 from pipeline.config import load_config
 from pipeline.console import duration
+from pipeline.console import wide_console
+from pipeline.embedding_commands import embeddings
 from pipeline.job import Plan
 from pipeline.job import plan_run
 from pipeline.job import plan_when_ready
@@ -31,38 +34,6 @@ from pipeline.tables import comparison
 from pipeline.tables import plan_table
 from pipeline.tables import result_table
 from pipeline.tables import warm_start_table
-
-_CONFIG = click.argument(
-    "config_path", metavar="CONFIG", type=click.Path(path_type=Path)
-)
-
-
-# Far enough from the ends of the calendar for windows of any length.
-_YEARS = (1970, 2999)
-
-
-class _Day(click.ParamType):  # type: ignore[type-arg]
-    """A date, given as YYYY-MM-DD, converted to days since 1970-01-01."""
-
-    name = "YYYY-MM-DD"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Returns the day of `value`."""
-        if isinstance(value, int):
-            return value
-        try:
-            date = datetime.date.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no date; expected YYYY-MM-DD", param, ctx)
-        if not _YEARS[0] <= date.year <= _YEARS[1]:
-            self.fail(
-                f"{value!r} lies outside the years {_YEARS[0]} to {_YEARS[1]}",
-                param,
-                ctx,
-            )
-        return to_day(date)
 
 
 class _Group(click.Group):
@@ -89,7 +60,7 @@ def main() -> None:
 
 
 @main.command()
-@_CONFIG
+@CONFIG
 def validate(config_path: Path) -> None:
     """Check a configuration; nothing runs and nothing is written."""
     config = load_config(config_path)
@@ -98,11 +69,11 @@ def validate(config_path: Path) -> None:
 
 
 @main.command()
-@_CONFIG
+@CONFIG
 def show(config_path: Path) -> None:
     """Print every key of a configuration with its value, and the feature table."""
     config = load_config(config_path)
-    console = _console()
+    console = wide_console()
     console.print_json(config.model_dump_json(by_alias=True))
     table = Table(title="Features", title_justify="left")
     rows = describe(config.table)
@@ -114,16 +85,16 @@ def show(config_path: Path) -> None:
 
 
 @main.command(name="import")
-@_CONFIG
+@CONFIG
 def import_command(config_path: Path) -> None:
     """Turn shipped data into dated logs with point-in-time features."""
     config = load_config(config_path)
-    _import_logs(config, _console())
+    _import_logs(config, wide_console())
 
 
 @main.command()
-@_CONFIG
-@click.option("--day", type=_Day(), required=True, help="The run's day.")
+@CONFIG
+@click.option("--day", type=Day(), required=True, help="The run's day.")
 @click.option("--strategy", "-s", multiple=True, help="Default: the configuration's.")
 @click.option("--compare", is_flag=True, help="All entries of `strategies`.")
 def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
@@ -131,14 +102,14 @@ def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) ->
     config = load_config(config_path)
     strategies = _strategies(config, strategy, compare)
     planned = plan_run(config, lambda planner: planner.run(day, strategies))
-    console = _console()
+    console = wide_console()
     console.print(plan_table(planned.steps))
     _print_offer(config_path, planned, console)
 
 
 @main.command()
-@_CONFIG
-@click.option("--to", "last_day", type=_Day(), required=True, help="Last day ingested.")
+@CONFIG
+@click.option("--to", "last_day", type=Day(), required=True, help="Last day ingested.")
 def ingest(config_path: Path, last_day: int) -> None:
     """Ingest all days of logs up to a day that are not ingested yet."""
     config = load_config(config_path)
@@ -147,15 +118,15 @@ def ingest(config_path: Path, last_day: int) -> None:
             f"--to {to_date(last_day)} is before first_day {config.first_day}; "
             "choose a later day"
         )
-    console = _console()
+    console = wide_console()
     planned = plan_when_ready(config, lambda planner: planner.ingest(last_day), console)
     run_steps(config, planned.steps, console)
     _print_offer(config_path, planned, console)
 
 
 @main.command()
-@_CONFIG
-@click.option("--day", type=_Day(), required=True, help="The run's day D.")
+@CONFIG
+@click.option("--day", type=Day(), required=True, help="The run's day D.")
 @click.option("--strategy", "-s", multiple=True, help="Default: the configuration's.")
 @click.option("--compare", is_flag=True, help="All entries of `strategies`.")
 def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
@@ -165,7 +136,7 @@ def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> 
     `evaluation_days` from it on. What is done already is reused.
     """
     config = load_config(config_path)
-    console = _console()
+    console = wide_console()
     strategies = _strategies(config, strategy, compare)
     planned = plan_when_ready(
         config, lambda planner: planner.run(day, strategies), console
@@ -209,6 +180,10 @@ def _print_offer(config_path: Path, planned: Plan, console: Console) -> None:
             f"  crossctr run {config_path} --day {to_date(day)} -s {strategy}",
             soft_wrap=True,
         )
+
+
+main.add_command(ablate)
+main.add_command(embeddings)
 
 
 def _import_logs(config: Config, console: Console) -> None:
@@ -260,9 +235,3 @@ def _strategies(config: Config, chosen: Sequence[str], compare: bool) -> list[st
                 f"{', '.join(config.strategies)}"
             )
     return list(chosen) or [config.strategy]
-
-
-def _console() -> Console:
-    console = Console()
-    # A pipe or a log file has no width of its own; tables need one.
-    return console if console.is_terminal else Console(width=160)

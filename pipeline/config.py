@@ -9,6 +9,7 @@ import types
 import typing
 from pathlib import Path
 from typing import Any
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel
@@ -164,12 +165,15 @@ class StrategyConfig(StrictModel):
             CPM.
         load_batch_norm: Whether CPM's BatchNorm is loaded too. False, as E-CDCTR
             re-initialises it: the target's activations are distributed differently.
+        pooling: How M snapshots become one vector in this strategy, `attention` or
+            `mean`; defaults to `network.snapshot_pooling`.
     """
 
     kind: str = ""
     snapshots: int | None = Field(default=None, ge=0)
     warm_start: bool = True
     load_batch_norm: bool = False
+    pooling: Literal["attention", "mean"] | None = None
 
 
 class WaitConfig(StrictModel):
@@ -387,6 +391,13 @@ class Config(StrictModel):
             return 0
         chosen = self.strategies[strategy].snapshots
         return self.levels.tpm.snapshots if chosen is None else chosen
+
+    def network_of(self, strategy: str) -> NetworkConfig:
+        """Returns the shape of the network of the strategy entry `strategy`."""
+        pooling = self.strategies[strategy].pooling
+        if pooling is None or not self.snapshots_of(strategy):
+            return self.network
+        return self.network.model_copy(update={"snapshot_pooling": pooling})
 
     def training_of(self, level: str) -> TrainingConfig:
         """Returns the training settings of `level` (`tpm`, `cpm` or `target`)."""

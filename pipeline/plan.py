@@ -16,6 +16,7 @@ from dataclasses import field
 from models.days import DayRange
 from models.days import to_date
 from models.errors import ConfigError
+from models.settings import NetworkConfig
 from pipeline.calendar import Clock
 from pipeline.config import Config
 from pipeline.fingerprint import digest
@@ -67,7 +68,7 @@ class Step:
         blocks: Blocks it reads, oldest first; for `ingest` the parent, if any.
         warm_start: Fingerprint of the model it starts from.
         snapshots: Fingerprints of the TPM periods it reads, newest first.
-        strategy: Entry of `strategies` (`target` only).
+        strategy: Entry of `strategies` that wants it (`target` and `cpm`).
         training: Fingerprint of the trained model, without evaluation and gate
             (`target` only).
         continues: Whether it goes on from the strategy's own model of an earlier day,
@@ -157,12 +158,15 @@ class Planner:
         for stored in sorted(set(known.blocks.values()), key=lambda d: -d.last):
             self._stored.setdefault(stored.first, []).append(stored)
 
-    def run(self, day: int, strategies: Sequence[str]) -> list[Step]:
+    def run(
+        self, day: int, strategies: Sequence[str], *, against_live: bool = True
+    ) -> list[Step]:
         """Plans the run of `day`: what it ingests, trains, judges and publishes.
 
         Args:
             day: The run's day D, days since 1970-01-01.
             strategies: Entries of the configuration's `strategies`, in order.
+            against_live: Whether the live model is scored on the same rows.
 
         Returns:
             The steps in running order; done ones are included.
@@ -195,12 +199,13 @@ class Planner:
         targets = []
         for strategy in strategies:
             if self._wants_cpm(strategy):
-                count = config.snapshots_of(strategy)
-                cpm = self._cpm_step(learned, count, periods, history)
+                cpm = self._cpm_step(learned, strategy, periods, history)
                 steps[cpm.fingerprint] = cpm
             training = self._training(learned, strategy, strategies)
             targets.append(
-                self._target_step(day, strategy, training, evaluation, judged)
+                self._target_step(
+                    day, strategy, training, evaluation, judged, against_live
+                )
             )
         order = {"ingest": 0, "tpm": 1, "cpm": 2}
         upstream = sorted(steps.values(), key=lambda step: order[step.kind])
@@ -273,12 +278,14 @@ class Planner:
         cut = DayRange(self._first_day, window.last)
         return cut, f"window starts with the logs, {len(window) - len(cut)} days short"
 
-    def _settings(self, level: str) -> list[object]:
+    def _settings(
+        self, level: str, network: NetworkConfig | None = None
+    ) -> list[object]:
         config = self._config
         return [
             self._code,
             level,
-            config.network.model_dump(),
+            (network or config.network).model_dump(),
             config.training_of(level).model_dump(),
         ]
 
@@ -358,9 +365,10 @@ class Planner:
         )
 
     def _cpm_step(
-        self, day: int, count: int, periods: Sequence[Step], history: list[Block]
+        self, day: int, strategy: str, periods: Sequence[Step], history: list[Block]
     ) -> Step:
         config = self._config
+        count, network = config.snapshots_of(strategy), config.network_of(strategy)
         clock = config.levels.cpm.clock(config.anchor)
         tick = self._cpm_tick(day)
         found = self._window(clock, tick)
@@ -374,11 +382,12 @@ class Planner:
         snapshots = _newest(periods, tick, count)
         blocks = _overlapping(history, window)
         fingerprint = digest(
-            *self._settings("cpm"), _prints(blocks), str(window), snapshots
+            *self._settings("cpm", network), _prints(blocks), str(window), snapshots
         )
+        pooled = ", mean" if network.snapshot_pooling == "mean" and snapshots else ""
         return Step(
             kind="cpm",
-            label=f"CPM of {to_date(tick)}, {len(snapshots)} snapshots",
+            label=f"CPM of {to_date(tick)}, {len(snapshots)} snapshots{pooled}",
             day=tick,
             run_day=day,
             days=window,
@@ -386,6 +395,7 @@ class Planner:
             done=fingerprint in self._known.results,
             blocks=blocks,
             snapshots=snapshots,
+            strategy=strategy,
             note=note,
         )
 
@@ -443,8 +453,7 @@ class Planner:
         tick = self._cpm_tick(day)
         notes = [f"starts anew on {len(window)} days"]
         if self._wants_cpm(strategy):
-            count = self._config.snapshots_of(strategy)
-            cpm = self._cpm_step(day, count, periods, history)
+            cpm = self._cpm_step(day, strategy, periods, history)
             notes = [
                 f"restarts from CPM of {to_date(tick)}, replays {len(window)} days"
             ]
@@ -494,7 +503,7 @@ class Planner:
     ) -> Training:
         blocks = _overlapping(history, days)
         fingerprint = digest(
-            *self._settings("target"),
+            *self._settings("target", self._config.network_of(strategy)),
             self._config.strategies[strategy].load_batch_norm,
             _prints(blocks),
             str(days),
@@ -527,9 +536,10 @@ class Planner:
         training: Training,
         evaluation: DayRange,
         judged: tuple[Block, ...],
+        against_live: bool,
     ) -> Step:
         config = self._config
-        live = _live_before(self._known.live, day)
+        live = _live_before(self._known.live, day) if against_live else None
         publishes = strategy == config.strategy
         fingerprint = digest(
             training.fingerprint,

@@ -23,12 +23,14 @@ class TargetResult:
         decision: The gate's decision with the metrics it saw.
         report: The trainer's report.
         published: Version folder, or None.
+        continues: Whether the model goes on from its own of an earlier day.
     """
 
     strategy: str
     decision: Mapping[str, Any]
     report: Mapping[str, Any]
     published: str | None
+    continues: bool = False
 
 
 def known_state(store: Store) -> Known:
@@ -81,6 +83,7 @@ def target_result(store: Store, step: Step) -> TargetResult:
         decision=_read_json(Path(decision.uri) / "decision.json"),
         report=_read_json(Path(model.uri) / "Format-Train" / "report.json"),
         published=path,
+        continues=step.continues,
     )
 
 

@@ -75,7 +75,7 @@ def test_counting_stops_once_there_are_rows_enough(
 
 
 def test_a_network_without_batch_norm_reads_nothing(
-    features: FeatureTable, monkeypatch: pytest.MonkeyPatch
+    features: FeatureTable,
 ) -> None:
     from models.tpm import TinyModel
 

@@ -25,7 +25,9 @@ def run_days(days, strategies=("ecdctr",), known=None, config=None, logs=str):
     known, targets = known or Known(), {}
     for day in days:
         steps = planner(config, known, logs=logs).run(day, list(strategies))
-        targets.update({(s.run_day, s.strategy): s for s in steps if s.strategy})
+        targets.update(
+            {(s.run_day, s.strategy): s for s in steps if s.kind == "target"}
+        )
         known = merged(known, completed(steps))
     return known, targets
 
