@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.days import to_date
-from models.days import to_day
 from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.features import describe
@@ -25,44 +23,16 @@ from pipeline.job import Plan
 from pipeline.job import plan_run
 from pipeline.job import plan_when_ready
 from pipeline.job import run_steps
+from pipeline.options import CONFIG
+from pipeline.options import Day
+from pipeline.options import wide_console
 from pipeline.results import target_result
 from pipeline.store import Store
 from pipeline.tables import comparison
 from pipeline.tables import plan_table
 from pipeline.tables import result_table
 from pipeline.tables import warm_start_table
-
-_CONFIG = click.argument(
-    "config_path", metavar="CONFIG", type=click.Path(path_type=Path)
-)
-
-
-# Far enough from the ends of the calendar for windows of any length.
-_YEARS = (1970, 2999)
-
-
-class _Day(click.ParamType):  # type: ignore[type-arg]
-    """A date, given as YYYY-MM-DD, converted to days since 1970-01-01."""
-
-    name = "YYYY-MM-DD"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Returns the day of `value`."""
-        if isinstance(value, int):
-            return value
-        try:
-            date = datetime.date.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no date; expected YYYY-MM-DD", param, ctx)
-        if not _YEARS[0] <= date.year <= _YEARS[1]:
-            self.fail(
-                f"{value!r} lies outside the years {_YEARS[0]} to {_YEARS[1]}",
-                param,
-                ctx,
-            )
-        return to_day(date)
+from pipeline.vocabulary_commands import vocabularies_command
 
 
 class _Group(click.Group):
@@ -89,7 +59,7 @@ def main() -> None:
 
 
 @main.command()
-@_CONFIG
+@CONFIG
 def validate(config_path: Path) -> None:
     """Check a configuration; nothing runs and nothing is written."""
     config = load_config(config_path)
@@ -98,11 +68,11 @@ def validate(config_path: Path) -> None:
 
 
 @main.command()
-@_CONFIG
+@CONFIG
 def show(config_path: Path) -> None:
     """Print every key of a configuration with its value, and the feature table."""
     config = load_config(config_path)
-    console = _console()
+    console = wide_console()
     console.print_json(config.model_dump_json(by_alias=True))
     table = Table(title="Features", title_justify="left")
     rows = describe(config.table)
@@ -114,16 +84,16 @@ def show(config_path: Path) -> None:
 
 
 @main.command(name="import")
-@_CONFIG
+@CONFIG
 def import_command(config_path: Path) -> None:
     """Turn shipped data into dated logs with point-in-time features."""
     config = load_config(config_path)
-    _import_logs(config, _console())
+    _import_logs(config, wide_console())
 
 
 @main.command()
-@_CONFIG
-@click.option("--day", type=_Day(), required=True, help="The run's day.")
+@CONFIG
+@click.option("--day", type=Day(), required=True, help="The run's day.")
 @click.option("--strategy", "-s", multiple=True, help="Default: the configuration's.")
 @click.option("--compare", is_flag=True, help="All entries of `strategies`.")
 def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
@@ -131,14 +101,14 @@ def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) ->
     config = load_config(config_path)
     strategies = _strategies(config, strategy, compare)
     planned = plan_run(config, lambda planner: planner.run(day, strategies))
-    console = _console()
+    console = wide_console()
     console.print(plan_table(planned.steps))
     _print_offer(config_path, planned, console)
 
 
 @main.command()
-@_CONFIG
-@click.option("--to", "last_day", type=_Day(), required=True, help="Last day ingested.")
+@CONFIG
+@click.option("--to", "last_day", type=Day(), required=True, help="Last day ingested.")
 def ingest(config_path: Path, last_day: int) -> None:
     """Ingest all days of logs up to a day that are not ingested yet."""
     config = load_config(config_path)
@@ -147,15 +117,15 @@ def ingest(config_path: Path, last_day: int) -> None:
             f"--to {to_date(last_day)} is before first_day {config.first_day}; "
             "choose a later day"
         )
-    console = _console()
+    console = wide_console()
     planned = plan_when_ready(config, lambda planner: planner.ingest(last_day), console)
     run_steps(config, planned.steps, console)
     _print_offer(config_path, planned, console)
 
 
 @main.command()
-@_CONFIG
-@click.option("--day", type=_Day(), required=True, help="The run's day D.")
+@CONFIG
+@click.option("--day", type=Day(), required=True, help="The run's day D.")
 @click.option("--strategy", "-s", multiple=True, help="Default: the configuration's.")
 @click.option("--compare", is_flag=True, help="All entries of `strategies`.")
 def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
@@ -165,7 +135,7 @@ def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> 
     `evaluation_days` from it on. What is done already is reused.
     """
     config = load_config(config_path)
-    console = _console()
+    console = wide_console()
     strategies = _strategies(config, strategy, compare)
     planned = plan_when_ready(
         config, lambda planner: planner.run(day, strategies), console
@@ -262,7 +232,4 @@ def _strategies(config: Config, chosen: Sequence[str], compare: bool) -> list[st
     return list(chosen) or [config.strategy]
 
 
-def _console() -> Console:
-    console = Console()
-    # A pipe or a log file has no width of its own; tables need one.
-    return console if console.is_terminal else Console(width=160)
+main.add_command(vocabularies_command)

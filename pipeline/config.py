@@ -336,6 +336,12 @@ class Config(StrictModel):
         """Raises unless TPM trains one table of each space it hands on."""
         widths = {}
         for space in SNAPSHOT_SPACES:
+            if space in table.vocabularies and table.vocabularies[space].hashed:
+                raise ValueError(
+                    f"vocabularies.{space}.encoding: 'hash' keeps no ids, and TPM "
+                    "hands its embeddings on by raw id; use 'append_only', or set "
+                    "levels.tpm.snapshots to 0"
+                )
             read = [f for f in table.features if f.vocabulary == space and f.tpm]
             if not any(feature.kind == "id" for feature in read):
                 raise ValueError(
