@@ -17,6 +17,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.types import standard_artifacts
 
+from components import arrow_coders
 from components import artifacts
 from components.evaluation_set.component import EvaluationSet
 from components.evaluation_set.executor import EVAL_SPLIT
@@ -33,6 +34,8 @@ from components.vocabulary.component import Vocabulary
 from pipeline.config import Config
 from pipeline.plan import Step
 from pipeline.store import METADATA_FILE
+
+arrow_coders.register()
 
 # The in-memory runner: the multi-threaded one loses elements at GroupByKey.
 _BEAM_ARGS = ("--direct_running_mode=in_memory", "--direct_num_workers=1")

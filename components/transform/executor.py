@@ -63,7 +63,9 @@ class ArrowTransformProcessor(tfx_executor.TransformProcessor):
         return (
             pcoll
             | "ExtractRecordBatches" >> beam.Keys()
-            | "ToTable" >> beam.Map(_to_table, arrow_schema.names)
+            # Beam does not read the annotation, and takes its own coder without a type.
+            | "ToTable"
+            >> beam.Map(_to_table, arrow_schema.names).with_output_types(pa.Table)
             | "WriteToParquet"
             >> beam.io.WriteToParquetBatched(
                 output_path,
