@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.days import to_date
-from models.days import to_day
 from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.features import describe
@@ -24,44 +22,16 @@ from pipeline.console import duration
 from pipeline.job import UnexpectedError
 from pipeline.job import planner_for
 from pipeline.job import run_steps
+from pipeline.options import CONFIG as _CONFIG
+from pipeline.options import Day as _Day
+from pipeline.options import wide_console as _console
 from pipeline.results import target_result
+from pipeline.schema_commands import schema
 from pipeline.store import Store
 from pipeline.tables import comparison
 from pipeline.tables import plan_table
 from pipeline.tables import result_table
 from pipeline.tables import warm_start_table
-
-_CONFIG = click.argument(
-    "config_path", metavar="CONFIG", type=click.Path(path_type=Path)
-)
-
-
-# Far enough from the ends of the calendar for windows of any length.
-_YEARS = (1970, 2999)
-
-
-class _Day(click.ParamType):  # type: ignore[type-arg]
-    """A date, given as YYYY-MM-DD, converted to days since 1970-01-01."""
-
-    name = "YYYY-MM-DD"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Returns the day of `value`."""
-        if isinstance(value, int):
-            return value
-        try:
-            date = datetime.date.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no date; expected YYYY-MM-DD", param, ctx)
-        if not _YEARS[0] <= date.year <= _YEARS[1]:
-            self.fail(
-                f"{value!r} lies outside the years {_YEARS[0]} to {_YEARS[1]}",
-                param,
-                ctx,
-            )
-        return to_day(date)
 
 
 class _Group(click.Group):
@@ -85,6 +55,9 @@ def main() -> None:
     """
     # tensorflow_transform sets it too, but only if it is imported first.
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+
+main.add_command(schema)
 
 
 @main.command()
@@ -234,9 +207,3 @@ def _strategies(config: Config, chosen: Sequence[str], compare: bool) -> list[st
                 f"{', '.join(config.strategies)}"
             )
     return list(chosen) or [config.strategy]
-
-
-def _console() -> Console:
-    console = Console()
-    # A pipe or a log file has no width of its own; tables need one.
-    return console if console.is_terminal else Console(width=160)

@@ -15,7 +15,8 @@ from models.features import StrictModel
 REPORT_ONLY = 2.0
 # They differ by nature: every block has days of its own, every domain its name.
 NOT_COMPARED = (DAY, "domain")
-_COMPARATORS = ("drift_comparator", "skew_comparator")
+# Share of its declared range within which a feature counts as constant.
+_SAME_SHARE = 0.01
 
 
 class ValidationThresholds(StrictModel):
@@ -77,8 +78,9 @@ def with_comparators(
 ) -> schema_pb2.Schema:
     """Returns a copy of `schema` in which every comparable feature is compared.
 
-    Comparable are features with values on both sides. Where either side has fewer than
-    `min_rows` rows, distances are measured and no threshold holds.
+    Comparable are features with values on both sides that are not one constant. Where
+    either side has fewer than `min_rows` rows, distances are measured and no threshold
+    holds.
 
     Args:
         schema: The curated schema.
@@ -99,7 +101,12 @@ def with_comparators(
         for feature in result.feature:
             name = feature.name
             kind = kinds.get(name)
-            if name in NOT_COMPARED or kind is None or others.get(name) != kind:
+            if (
+                name in NOT_COMPARED
+                or kind is None
+                or others.get(name) != kind
+                or _same_value(feature, statistics, control)
+            ):
                 feature.ClearField(key)
                 continue
             _set_comparator(
@@ -126,6 +133,28 @@ def _set_comparator(
     if not enough:
         for _, norm in comparator.ListFields():
             norm.threshold = REPORT_ONLY
+
+
+def _same_value(
+    feature: schema_pb2.Feature, *sides: statistics_pb2.DatasetFeatureStatisticsList
+) -> bool:
+    """Whether a feature is one and the same value on both sides, up to its range.
+
+    The histograms of 0.2000001 and 0.2000002 have no bucket in common, so their
+    divergence is 1 and says nothing.
+    """
+    if not feature.float_domain.HasField("max"):
+        return False
+    span = feature.float_domain.max - feature.float_domain.min
+    described = [
+        entry.num_stats
+        for side in sides
+        for entry in side.datasets[0].features
+        if path_name(entry.path) == feature.name
+    ]
+    means = [stats.mean for stats in described]
+    spread = max(stats.std_dev for stats in described)
+    return max(means) - min(means) + spread < _SAME_SHARE * span
 
 
 def _kinds(

@@ -1,0 +1,49 @@
+"""What the commands of the command line share: arguments, days and the console."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from models.days import to_day
+
+CONFIG = click.argument(
+    "config_path", metavar="CONFIG", type=click.Path(path_type=Path)
+)
+
+# Far enough from the ends of the calendar for windows of any length.
+_YEARS = (1970, 2999)
+
+
+class Day(click.ParamType):  # type: ignore[type-arg]
+    """A date, given as YYYY-MM-DD, converted to days since 1970-01-01."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Returns the day of `value`."""
+        if isinstance(value, int):
+            return value
+        try:
+            date = datetime.date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no date; expected YYYY-MM-DD", param, ctx)
+        if not _YEARS[0] <= date.year <= _YEARS[1]:
+            self.fail(
+                f"{value!r} lies outside the years {_YEARS[0]} to {_YEARS[1]}",
+                param,
+                ctx,
+            )
+        return to_day(date)
+
+
+def wide_console() -> Console:
+    """Returns a console that tables fit on."""
+    console = Console()
+    # A pipe or a log file has no width of its own; tables need one.
+    return console if console.is_terminal else Console(width=160)
