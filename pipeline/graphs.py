@@ -86,6 +86,8 @@ def ingest_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
         may_be_empty=json.dumps(
             [name for name, policy in config.missing_days.items() if policy == "skip"]
         ),
+        target=config.target,
+        min_rows=config.validation.min_rows,
     )
     nodes += [example_gen, schema, statistics, validator, guard]
     vocabulary = Vocabulary(

@@ -16,6 +16,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx_bsl.tfxio import parquet_tfxio
 
+from components.example_validator.logic import empty_as_missing
 from components.log_example_gen.conversion import WriteShard
 from components.log_example_gen.logic import list_log_files
 from components.log_example_gen.logic import plan_shards
@@ -35,7 +36,7 @@ class LogStatistics:
     Attributes:
         rows: Rows that could be converted.
         bad_rows: Rows that an ingest would send to the quarantine.
-        statistics: TFDV's statistics of the converted rows.
+        statistics: TFDV's statistics of the converted rows, see `empty_as_missing`.
     """
 
     rows: int
@@ -105,4 +106,5 @@ def _describe(config: Config, domain: str, days: DayRange) -> LogStatistics | No
                 | "Describe" >> tfdv.GenerateStatistics(options)
                 | "Write" >> tfdv.WriteStatisticsToBinaryFile(path)
             )
-        return LogStatistics(rows, bad_rows, tfdv.load_stats_binary(path))
+        found = empty_as_missing(tfdv.load_stats_binary(path))
+        return LogStatistics(rows, bad_rows, found)

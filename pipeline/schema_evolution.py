@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
+from typing import TypeAlias
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2
@@ -23,7 +24,7 @@ from models.features import SNAPSHOT_SPACES
 from models.features import Feature
 from pipeline.config import Config
 
-Statistics = statistics_pb2.DatasetFeatureStatisticsList
+Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 SERVING = "SERVING"
 # A serving request has neither.
 _NOT_SERVED = (DAY, LABEL)
@@ -33,8 +34,8 @@ def infer(config: Config, statistics: Mapping[str, Statistics]) -> schema_pb2.Sc
     """Returns a first schema of all domains' rows, to be curated by hand.
 
     TFDV infers each feature from every domain that has it, by the configuration's
-    `columns`. What the configuration says anyway is not left to chance: lists may be
-    empty and hold up to `max_length` ids, rates lie in [0, 1], counts and days are not
+    `columns`. What the configuration says anyway is not left to chance: lists hold
+    up to `max_length` ids, rates lie in [0, 1], counts and days are not
     negative, labels are 0 or 1, and ids of users and items are no closed list.
 
     Args:
@@ -82,7 +83,6 @@ def _curate(
     elif declared.kind == "ids" or declared.vocabulary in SNAPSHOT_SPACES:
         feature.ClearField("domain")
     if declared is not None and declared.kind == "ids":
-        feature.ClearField("presence")
         feature.value_count.min, feature.value_count.max = 0, declared.max_length
 
 

@@ -17,6 +17,7 @@ from tfx.types import standard_component_specs
 from tfx.utils import writer_utils
 
 from components.example_validator.logic import ValidationThresholds
+from components.example_validator.logic import empty_as_missing
 from components.example_validator.logic import environment_of
 from components.example_validator.logic import num_rows
 from components.example_validator.logic import with_comparators
@@ -25,12 +26,12 @@ from components.example_validator.logic import with_comparators
 def statistics_by_domain(
     artifacts: list[types.Artifact],
 ) -> dict[str, statistics_pb2.DatasetFeatureStatisticsList]:
-    """Returns the statistics of every split; empty if there is no artifact."""
+    """Returns the statistics of every split, see `empty_as_missing`."""
     found = {}
     for artifact in artifacts:
         for split in artifact_utils.decode_split_names(artifact.split_names):
             view = stats_artifact_utils.load_statistics(artifact, split)
-            found[split] = view.proto()
+            found[split] = empty_as_missing(view.proto())
     return found
 
 

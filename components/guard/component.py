@@ -20,6 +20,8 @@ class GuardSpec(types.ComponentSpec):
         "first_day": ExecutionParameter(type=int),
         "last_day": ExecutionParameter(type=int),
         "may_be_empty": ExecutionParameter(type=str),
+        "target": ExecutionParameter(type=str),
+        "min_rows": ExecutionParameter(type=int),
     }
     INPUTS = {
         "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
@@ -46,6 +48,8 @@ class Guard(base_component.BaseComponent):
         first_day: int,
         last_day: int,
         may_be_empty: str,
+        target: str,
+        min_rows: int,
     ) -> None:
         """Declares the component.
 
@@ -56,6 +60,8 @@ class Guard(base_component.BaseComponent):
             first_day: First day of the block.
             last_day: Last day of the block.
             may_be_empty: JSON list of the domains that may have no row on some days.
+            target: The domain that the others are compared with.
+            min_rows: Rows that both sides of a comparison need to be judged.
         """
         super().__init__(
             GuardSpec(
@@ -65,6 +71,8 @@ class Guard(base_component.BaseComponent):
                 first_day=first_day,
                 last_day=last_day,
                 may_be_empty=may_be_empty,
+                target=target,
+                min_rows=min_rows,
                 report=types.Channel(type=artifacts.GuardReport),
             )
         )

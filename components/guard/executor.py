@@ -55,8 +55,9 @@ class Executor(base_executor.BaseExecutor):
             anomalies,
             input_dict["statistics"],
             input_dict.get("previous_statistics", []),
+            exec_properties["target"],
         )
-        measured = summary(content)
+        measured = summary(content, exec_properties["min_rows"])
         if measured:
             _progress.info(measured)
         sentences = describe_anomalies(
@@ -80,6 +81,7 @@ def _report(
     anomalies: dict[str, anomalies_pb2.Anomalies],
     statistics: list[types.Artifact],
     previous: list[types.Artifact],
+    target: str,
 ) -> dict[str, Any]:
     """Returns what `report.json` holds; docs/ingest.md describes it."""
     rows = statistics_by_domain(statistics)
@@ -94,6 +96,7 @@ def _report(
     return {
         "days": str(days),
         "previous_days": str(days_before[0]) if days_before else None,
+        "target": target,
         "domains": {
             domain: {
                 "rows": num_rows(rows.get(domain)),

@@ -104,30 +104,43 @@ def distances(found: anomalies_pb2.Anomalies) -> dict[str, dict[str, Any]]:
     return measured
 
 
-def largest(report: Mapping[str, Any], key: str) -> tuple[str, str, float] | None:
-    """Returns domain, feature and value of the largest distance in a report.
+def largest(
+    report: Mapping[str, Any], key: str, min_rows: int
+) -> tuple[str, str, float] | None:
+    """Returns domain, feature and value of the largest distance that can be judged.
 
     Args:
         report: The Guard's report.
         key: `drift` or `domain_distance`.
+        min_rows: Rows that both sides need.
     """
+    domains = report["domains"]
+    others = {
+        domain: entry["previous_rows"]
+        if key == "drift"
+        else domains.get(report["target"], {}).get("rows")
+        for domain, entry in domains.items()
+    }
     found = [
         (domain, feature, float(distance["value"]))
-        for domain, entry in report["domains"].items()
+        for domain, entry in domains.items()
         for feature, distance in entry[key].items()
+        if min(entry["rows"], others[domain] or 0) >= min_rows
     ]
     return max(found, key=lambda entry: entry[2], default=None)
 
 
-def summary(report: Mapping[str, Any]) -> str:
+def summary(report: Mapping[str, Any], min_rows: int) -> str:
     """Returns the report's largest distances in one line; empty if there is none."""
     parts = []
     for key, words in (
         ("drift", "largest drift from the block before"),
         ("domain_distance", "largest distance from the target"),
     ):
-        found = largest(report, key)
+        found = largest(report, key, min_rows)
         if found is not None:
             domain, feature, value = found
             parts.append(f"{words}: {domain} {feature} {value:.2f}")
+        elif any(entry[key] for entry in report["domains"].values()):
+            parts.append(f"{words}: not judged, fewer than {min_rows:,} rows")
     return "; ".join(parts)
