@@ -27,6 +27,7 @@ from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import wide_console
 from pipeline.results import target_result
+from pipeline.schema_commands import schema
 from pipeline.store import Store
 from pipeline.tables import comparison
 from pipeline.tables import plan_table
@@ -232,4 +233,5 @@ def _strategies(config: Config, chosen: Sequence[str], compare: bool) -> list[st
     return list(chosen) or [config.strategy]
 
 
+main.add_command(schema)
 main.add_command(vocabularies_command)

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from pydantic import field_validator
 from pydantic import model_validator
 
+from components.example_validator.logic import ValidationThresholds
 from components.gate.logic import GateThresholds
 from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.logic import MissingDays
@@ -220,6 +221,8 @@ class Config(StrictModel):
         wait: How long to wait for which sign of a log, see `WaitConfig`.
         max_bad_share: Share of rows that may be quarantined before a block fails;
             one percent is far above what healthy logs show and far below a broken day.
+        validation: Distances from the previous block and from the target that stop a
+            block, see `ValidationThresholds`.
         anchor_day: A day on which every clock ticks; the epoch unless the data's own
             calendar suggests another.
         levels: Clocks and windows of the three levels; E-CDCTR's by default.
@@ -249,6 +252,7 @@ class Config(StrictModel):
     missing_days: dict[str, MissingDays] = Field(default_factory=dict)
     wait: WaitConfig = WaitConfig()
     max_bad_share: float = Field(default=0.01, ge=0, le=1)
+    validation: ValidationThresholds = ValidationThresholds()
     vocabularies: dict[str, IdSpace]
     features: tuple[Feature, ...] = Field(min_length=1)
     anchor_day: datetime.date = datetime.date(1970, 1, 1)

@@ -19,6 +19,7 @@ from models.errors import ConfigError
 from pipeline.calendar import Clock
 from pipeline.config import Config
 from pipeline.fingerprint import digest
+from pipeline.schema_files import transform_part
 
 LogFingerprint = Callable[[DayRange], str]
 
@@ -111,7 +112,7 @@ class Planner:
         self._logs = logs
         self._data = digest(
             code,
-            config.schema_path.read_text(encoding="utf-8"),
+            transform_part(config.schema_path.read_text(encoding="utf-8")),
             config.table.model_dump(),
             # What a missing day means decides whether a block may be made, not what is
             # in it; where the logs lie does not change them.
