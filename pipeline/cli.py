@@ -25,6 +25,7 @@ from pipeline.job import UnexpectedError
 from pipeline.job import planner_for
 from pipeline.job import run_steps
 from pipeline.results import target_result
+from pipeline.simulate_commands import simulate
 from pipeline.store import Store
 from pipeline.tables import comparison
 from pipeline.tables import plan_table
@@ -118,6 +119,9 @@ def import_command(config_path: Path) -> None:
     """Turn shipped data into dated logs with point-in-time features."""
     config = load_config(config_path)
     _import_logs(config, _console())
+
+
+main.add_command(simulate)
 
 
 @main.command()
