@@ -1,6 +1,6 @@
 """`make bench-simulator`: is the simulator fast, and can its optimum be learned?
 
-    python -m benchmarks.bench_simulator [--rows 4000000]
+    python -m benchmarks.bench_simulator [--rows 10000000]
 
 How fast `crossctr simulate` writes on one core; how much of the oracle's lift over 0.5
 the backbone reaches with `--rows` rows of the target, and with those of the preset
@@ -55,8 +55,8 @@ _SCORED_ROWS = 65_536
 
 
 @click.command()
-@click.option("--rows", default=4_000_000, show_default=True, help="Target rows.")
-@click.option("--epochs", default=2, show_default=True, help="Passes over them.")
+@click.option("--rows", default=10_000_000, show_default=True, help="Target rows.")
+@click.option("--epochs", default=1, show_default=True, help="Passes over them.")
 @click.option("--seed", default=17, show_default=True, help="Seed of the world.")
 def main(rows: int, epochs: int, seed: int) -> None:
     """Measure the simulator's speed and how much of its optimum can be learned."""
@@ -170,7 +170,7 @@ def _reach(
     scores = [p]
     trainings = [
         (busy, config.training.model_copy(update={"epochs": epochs})),
-        (quiet, config.training),
+        (quiet, config.training_of("target")),
     ]
     trained = [0]
     for number, (world, training) in enumerate(trainings):

@@ -40,9 +40,9 @@ PRESETS = {
     # For tests: an ingest of it takes seconds.
     "small": Preset(12, 2_000, 600, 200, 200, 40),
     # Two months of a small company: 2 million feed rows, 60,000 ad rows.
-    "daily": Preset(60, 33_500, 12_000, 4_000, 5_000, 400),
+    "daily": Preset(60, 33_500, 12_000, 4_000, 2_500, 400),
     # 10^7 feed rows; `rows_per_day` and `days` make more of it.
-    "scale": Preset(60, 170_000, 100_000, 20_000, 40_000, 2_000),
+    "scale": Preset(60, 170_000, 100_000, 20_000, 20_000, 2_000),
 }
 PresetName = Literal["small", "daily", "scale"]
 

@@ -32,7 +32,7 @@ EAGERNESS = 0.5
 APPEAL = 0.7
 SLOT, HOUR, DEVICE = 0.3, 0.25, 0.2
 # Click rates of about 20 and 10 percent.
-SOURCE_BIAS, TARGET_BIAS = -2.0, -2.9
+SOURCE_BIAS, TARGET_BIAS = -2.0, -2.6
 # Click probability of an accident, whoever sees whatever.
 ACCIDENT = 0.5
 # Share of accidents in a poisoned cell of slot and segment.
