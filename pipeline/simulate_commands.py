@@ -121,9 +121,7 @@ def oracle_table(scores: list[OracleScore]) -> Table:
     return table
 
 
-def _chosen(
-    config: Config, preset: str | None, seed: int | None
-) -> SimulationConfig:
+def _chosen(config: Config, preset: str | None, seed: int | None) -> SimulationConfig:
     """Returns the configuration's simulation with what the command line changed."""
     if config.simulate is None:
         raise ConfigError(

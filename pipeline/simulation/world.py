@@ -106,9 +106,7 @@ class DomainWorld:
         plan = self.plan
         users = sampling_table(self.users.weight[: present(plan.users, day)])
         items = sampling_table(self.items.weight[: present(plan.items, day)])
-        appeal = np.float32(truth.APPEAL) * truth.appeal_on(
-            self.items, plan.drift, day
-        )
+        appeal = np.float32(truth.APPEAL) * truth.appeal_on(self.items, plan.drift, day)
         draws = {
             name: stream(self._seed, plan.name, f"day {day}", name)
             for name in ("users", "items", "context", "accidents", "clicks")

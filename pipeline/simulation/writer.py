@@ -166,9 +166,7 @@ def _prepare(folders: tuple[Path, Path], manifest: dict[str, Any]) -> None:
             temporary.replace(path)
 
 
-def _complete(
-    folders: tuple[Path, Path], first_day: datetime.date, day: int
-) -> bool:
+def _complete(folders: tuple[Path, Path], first_day: datetime.date, day: int) -> bool:
     return all(
         (day_folder(folder, first_day, day) / DAY_FILE).is_file() for folder in folders
     )

@@ -101,9 +101,14 @@ def test_the_probability_is_the_published_formula():
     radians = math.radians(50)
     turn = np.kron(
         np.eye(TASTE_WIDTH // 2),
-        [[math.cos(radians), -math.sin(radians)], [math.sin(radians), math.cos(radians)]],
+        [
+            [math.cos(radians), -math.sin(radians)],
+            [math.sin(radians), math.cos(radians)],
+        ],
     )
-    taste = np.sum(users.taste[drawn["user"]] * (items.taste[drawn["item"]] @ turn.T), 1)
+    taste = np.sum(
+        users.taste[drawn["user"]] * (items.taste[drawn["item"]] @ turn.T), 1
+    )
     known = 1.1 * taste / math.sqrt(TASTE_WIDTH)
     known += 0.5 * users.eagerness[drawn["user"]]
     known += 0.7 * appeal_on(items, 0.4, 7)[drawn["item"]]
@@ -312,7 +317,11 @@ def test_an_entity_has_places_by_its_weight():
 def test_knobs_of_one_domain_override_those_of_the_world():
     knobs = {"partner": {"theta": 90, "poison": 0.4, "rows_per_day": 7}}
     made = plans(("feeds", "partner"), theta=20, domains=knobs)
-    assert (made["feeds"].theta, made["partner"].theta, made["ads"].theta) == (20, 90, 0)
+    assert (made["feeds"].theta, made["partner"].theta, made["ads"].theta) == (
+        20,
+        90,
+        0,
+    )
     assert (made["feeds"].poison, made["partner"].poison) == (0, 0.4)
     assert made["partner"].rows_per_day == 7
     assert made["partner"].user_overlap == made["ads"].user_overlap == 0.8
