@@ -245,7 +245,7 @@ class _Encoder:
     def encode(self, rows: Impressions, day: int) -> dict[str, Any]:
         """Returns int64 table rows by feature: (N,), or (N, L) for lists."""
         users, items = self._world.users, self._world.items
-        ids = {
+        ids: dict[str, tuple[str, Any]] = {
             "user_id": ("user", rows.user),
             "item_id": ("item", rows.item),
             "segment": ("segment", users.segment[rows.user]),

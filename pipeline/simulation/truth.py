@@ -15,6 +15,7 @@ cosine of the angle between them. Everything here is arrays in, arrays out.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.simulation.population import DEVICES
 from pipeline.simulation.population import SEGMENTS
@@ -130,7 +131,7 @@ def probabilities(logits: Floats) -> Floats:
     return p
 
 
-def shares(groups: Ints, weight: np.ndarray, number: int) -> Floats:
+def shares(groups: Ints, weight: npt.NDArray[np.float64], number: int) -> Floats:
     """Returns the share of the rows by group, (number,); sums to 1."""
     total = np.bincount(groups, weights=weight, minlength=number)
     return (total / total.sum()).astype(np.float32)
