@@ -68,11 +68,19 @@ def simulate(config_path: Path, preset: str | None, seed: int | None) -> None:
             on_progress=lambda name, rows: status.update(f"{name}: {rows:,} rows"),
         )
         status.update("scoring the oracle")
-        scores = []
-        for plan in plans:
-            scored = newest_days(plan.rows_per_day, num_days)
-            first = last_day - datetime.timedelta(days=scored - 1)
-            scores.append(score_oracle(simulation.truth, plan.name, first, scored))
+        spans = [(p.name, newest_days(p.rows_per_day, num_days)) for p in plans]
+        # The days on which `crossctr run` judges if it is given the first of them.
+        if config.evaluation_days < num_days:
+            spans.append((config.target, config.evaluation_days))
+        scores = [
+            score_oracle(
+                simulation.truth,
+                name,
+                last_day - datetime.timedelta(days=days - 1),
+                days,
+            )
+            for name, days in spans
+        ]
     for report in reports:
         rate = report.rows_per_second
         speed = f" ({rate:,.0f} rows/s)" if rate else ""
