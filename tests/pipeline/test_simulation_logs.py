@@ -368,5 +368,5 @@ def test_a_real_ingest_loses_no_row_and_finds_no_anomaly(crossctr, settings, tmp
     rows = pq.read_table(f"{done.uri}/Split-ads")
     truth = read_truth(tmp_path / "truth", "ads", FIRST_DAY, 12)
     assert len(rows) == len(truth) == 732
-    labels = pc.sum(rows.column("label")).as_py()
+    labels = pc.sum(pc.list_flatten(rows.column("label"))).as_py()
     assert labels == pc.sum(truth.column("click")).as_py()
