@@ -28,6 +28,7 @@ from pipeline.options import Day
 from pipeline.options import wide_console
 from pipeline.results import target_result
 from pipeline.schema_commands import schema
+from pipeline.simulate_commands import simulate
 from pipeline.store import Store
 from pipeline.tables import comparison
 from pipeline.tables import plan_table
@@ -234,4 +235,5 @@ def _strategies(config: Config, chosen: Sequence[str], compare: bool) -> list[st
 
 
 main.add_command(schema)
+main.add_command(simulate)
 main.add_command(vocabularies_command)

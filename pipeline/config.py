@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import os
 import re
 import types
 import typing
@@ -36,6 +37,7 @@ from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 from pipeline.calendar import Clock
 from pipeline.negatives import NegativeSampling
+from pipeline.simulation.settings import SimulationConfig
 
 STRATEGIES = ("ecdctr", "target_only")
 
@@ -201,6 +203,8 @@ class Config(StrictModel):
         schema: TFMD schema of the raw features (text format).
         import: Shipped data that `crossctr import` turns into dated logs; none by
             default, since most users have logs already.
+        simulate: Simulated world whose logs `crossctr simulate` writes; none by
+            default. See `SimulationConfig`.
         first_day: First day of logs the pipeline knows; windows that reach further back
             start here. Blocks of days follow each other from this day on.
         target: The domain whose CTR model is served.
@@ -241,6 +245,7 @@ class Config(StrictModel):
     logs: Path
     schema_path: Path = Field(alias="schema")
     imports: ImportConfig | None = Field(default=None, alias="import")
+    simulate: SimulationConfig | None = None
     first_day: datetime.date
     target: str
     sources: tuple[str, ...] = Field(min_length=1)
@@ -324,6 +329,7 @@ class Config(StrictModel):
                     f"`{name}: <the log's column>`, or `{name}: null` and the domains "
                     "that have it in domain_columns"
                 )
+        self._check_simulation()
         _one_of("strategy", self.strategy, list(self.strategies))
         for name, strategy in self.strategies.items():
             _one_of(f"strategies.{name}.kind", strategy.kind or name, STRATEGIES)
@@ -335,6 +341,24 @@ class Config(StrictModel):
         if any(self.snapshots_of(name) for name in self.strategies):
             self._check_snapshot_spaces(table)
         return self
+
+    def _check_simulation(self) -> None:
+        if self.simulate is None:
+            return
+        if self.imports is not None:
+            raise ValueError(
+                "`import` and `simulate` would both write the logs; remove one of them"
+            )
+        for domain in self.simulate.domains:
+            _one_of("simulate.domains", domain, self.domains)
+        logs, truth = (
+            Path(os.path.normpath(path)) for path in (self.logs, self.simulate.truth)
+        )
+        if logs == truth or logs in truth.parents:
+            raise ValueError(
+                f"simulate.truth {str(truth)!r} lies in logs {str(logs)!r}, where a "
+                "model could read it; choose a folder outside"
+            )
 
     def _check_snapshot_spaces(self, table: FeatureTable) -> None:
         """Raises unless TPM trains one table of each space it hands on."""
@@ -469,12 +493,16 @@ def _absolute(config: Config, base: Path) -> Config:
     imports = config.imports
     if imports is not None:
         imports = imports.model_copy(update={"data": resolve(imports.data)})
+    simulate = config.simulate
+    if simulate is not None:
+        simulate = simulate.model_copy(update={"truth": resolve(simulate.truth)})
     return config.model_copy(
         update={
             "root": resolve(config.root),
             "logs": resolve(config.logs),
             "schema_path": resolve(config.schema_path),
             "imports": imports,
+            "simulate": simulate,
             "serving": ServingConfig(directory=resolve(config.serving.directory)),
         }
     )
