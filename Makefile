@@ -8,7 +8,7 @@ CONFIG ?= configs/xmarket.yaml
 DAY ?= 2019-01-01
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator kill-ingest
+.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator kill-ingest prove-ecdctr
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -50,6 +50,13 @@ bench-simulator: $(READY) ## Measure the simulator's speed and how much of its o
 
 kill-ingest: $(READY) ## Kill an ingest 20 times, repeat it, compare what is left (25 min)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.kill_ingest $(BENCH_FLAGS)
+
+prove-ecdctr: PROOF_CONFIG ?= configs/amazon.yaml
+prove-ecdctr: PROOF_DAY ?= 2014-06-01
+prove-ecdctr: SEEDS ?= 3
+prove-ecdctr: $(READY) ## Prove E-CDCTR: folding, point in time, every part left out once (30 min)
+	$(BIN)/crossctr import $(PROOF_CONFIG)
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_ecdctr $(PROOF_CONFIG) --day $(PROOF_DAY) --seeds $(SEEDS)
 
 # 3.11.2 is the Python of Debian 12: some releases want a later patch of 3.11.
 lock: $(READY) ## Resolve requirements/tfx-1.16.in anew

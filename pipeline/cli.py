@@ -16,9 +16,11 @@ from models.days import to_date
 from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.features import describe
+from pipeline.ablate_commands import ablate
 from pipeline.config import Config
 from pipeline.config import load_config
 from pipeline.console import duration
+from pipeline.embedding_commands import embeddings
 from pipeline.job import Plan
 from pipeline.job import plan_run
 from pipeline.job import plan_when_ready
@@ -234,6 +236,8 @@ def _strategies(config: Config, chosen: Sequence[str], compare: bool) -> list[st
     return list(chosen) or [config.strategy]
 
 
+main.add_command(ablate)
+main.add_command(embeddings)
 main.add_command(schema)
 main.add_command(simulate)
 main.add_command(vocabularies_command)

@@ -10,6 +10,7 @@ import types
 import typing
 from pathlib import Path
 from typing import Any
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel
@@ -130,14 +131,20 @@ class CpmConfig(PretrainingConfig):
     window_days: int = Field(default=30, gt=0, le=_MAX_DAYS)
 
 
-class TargetConfig(LevelConfig):
-    """The target's CTR model: trained in every run, on dozens of days."""
+class TargetConfig(PretrainingConfig):
+    """The target's CTR model; E-CDCTR: daily, on dozens of days of target rows.
 
+    Each new CPM restarts it from there with a replay of its window; on its ticks
+    between, it continues from its own newest model on the days since. A run on a day
+    between its ticks judges the newest model and trains nothing.
+    """
+
+    every_days: int = Field(default=1, gt=0, le=_MAX_DAYS)
     window_days: int = Field(default=45, gt=0, le=_MAX_DAYS)
 
 
 class LevelsConfig(StrictModel):
-    """The three levels; TPM and CPM have clocks, the target trains in every run.
+    """The three levels, each with a clock of its own.
 
     Attributes:
         tpm: Tiny pretraining on the sources' user and item ids.
@@ -161,12 +168,15 @@ class StrategyConfig(StrictModel):
             CPM.
         load_batch_norm: Whether CPM's BatchNorm is loaded too. False, as E-CDCTR
             re-initialises it: the target's activations are distributed differently.
+        pooling: How M snapshots become one vector in this strategy, `attention` or
+            `mean`; defaults to `network.snapshot_pooling`.
     """
 
     kind: str = ""
     snapshots: int | None = Field(default=None, ge=0)
     warm_start: bool = True
     load_batch_norm: bool = False
+    pooling: Literal["attention", "mean"] | None = None
 
 
 class WaitConfig(StrictModel):
@@ -415,6 +425,13 @@ class Config(StrictModel):
             return 0
         chosen = self.strategies[strategy].snapshots
         return self.levels.tpm.snapshots if chosen is None else chosen
+
+    def network_of(self, strategy: str) -> NetworkConfig:
+        """Returns the shape of the network of the strategy entry `strategy`."""
+        pooling = self.strategies[strategy].pooling
+        if pooling is None or not self.snapshots_of(strategy):
+            return self.network
+        return self.network.model_copy(update={"snapshot_pooling": pooling})
 
     def training_of(self, level: str) -> TrainingConfig:
         """Returns the training settings of `level` (`tpm`, `cpm` or `target`)."""

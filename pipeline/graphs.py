@@ -282,11 +282,14 @@ def _trainer(
         "first_day": step.days.first,
         "last_day": step.days.last,
         "features": config.table.model_dump(),
-        "network": config.network.model_dump(),
+        "network": (
+            config.network_of(step.strategy) if step.strategy else config.network
+        ).model_dump(),
         "training": config.training_of(step.kind).model_dump(),
     }
     if step.kind == "target":
         settings["load_batch_norm"] = config.strategies[step.strategy].load_batch_norm
+        settings["continues"] = step.continues
     return LevelTrainer(
         examples=resolver.outputs["examples"],
         transform_graph=resolver.outputs["transform_graph"],
