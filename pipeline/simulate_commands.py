@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from models.errors import ConfigError
 from pipeline.config import Config
 from pipeline.config import load_config
 from pipeline.console import duration
+from pipeline.options import CONFIG
+from pipeline.options import wide_console
 from pipeline.simulation.settings import PRESETS
 from pipeline.simulation.settings import SimulationConfig
 from pipeline.simulation.settings import plan_domains
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("config_path", metavar="CONFIG", type=click.Path(path_type=Path))
+@CONFIG
 @click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
@@ -47,9 +48,7 @@ def simulate(config_path: Path, preset: str | None, seed: int | None) -> None:
     from pipeline.simulation.oracle import score_oracle
     from pipeline.simulation.writer import write_domains
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)  # a pipe has no width of its own
+    console = wide_console()
     plans = plan_domains(simulation, config.sources, config.target)
     num_days = simulation.num_days
     last_day = config.first_day + datetime.timedelta(days=num_days - 1)
