@@ -98,7 +98,8 @@ def distances(found: anomalies_pb2.Anomalies) -> dict[str, dict[str, Any]]:
             for one in measurements:
                 measured[key][path_name(info.path)] = {
                     "measure": _MEASURES.get(one.type, "unknown"),
-                    "value": one.value,
+                    # Rounding may leave -1e-17.
+                    "value": max(one.value, 0.0),
                     "threshold": one.threshold if one.threshold < REPORT_ONLY else None,
                 }
     return measured

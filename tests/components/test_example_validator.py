@@ -152,3 +152,156 @@ def test_no_statistics_are_no_rows():
     assert num_rows(None) == 0
     assert num_rows(statistics_pb2.DatasetFeatureStatisticsList()) == 0
     assert num_rows(statistics_of(5)) == 5
+
+
+@pytest.fixture(scope="module")
+def validate(tmp_path_factory):
+    """Returns a function that runs the component on columns by domain.
+
+    It returns the anomalies by domain.
+    """
+    import pyarrow as pa
+    import tensorflow_data_validation as tfdv
+    from tensorflow_data_validation.statistics import stats_impl
+    from tensorflow_metadata.proto.v0 import anomalies_pb2
+    from tfx.types import artifact_utils
+    from tfx.types import standard_artifacts
+
+    from components.example_validator.executor import Executor
+
+    options = tfdv.StatsOptions(use_sketch_based_topk_uniques=True)
+
+    def written(domains, folder):
+        artifact = standard_artifacts.ExampleStatistics()
+        artifact.uri = str(folder)
+        artifact.split_names = artifact_utils.encode_split_names(list(domains))
+        for domain, columns in domains.items():
+            arrays = [pa.array(column, pa.large_list(kind)) for column, kind in columns]
+            batch = pa.RecordBatch.from_arrays(arrays, ["slot", "clicks"])
+            found = stats_impl.generate_statistics_in_memory(batch, options)
+            split = folder / f"Split-{domain}"
+            split.mkdir(parents=True)
+            (split / "FeatureStats.pb").write_bytes(found.SerializeToString())
+        return artifact
+
+    def run(text, domains, previous=None, **thresholds):
+        folder = tmp_path_factory.mktemp("validated")
+        schema = standard_artifacts.Schema()
+        schema.uri = str(folder / "schema")
+        (folder / "schema").mkdir()
+        (folder / "schema" / "schema.pbtxt").write_text(text)
+        inputs = {
+            "statistics": [written(domains, folder / "now")],
+            "schema": [schema],
+        }
+        if previous:
+            inputs["previous_statistics"] = [written(previous, folder / "before")]
+        anomalies = standard_artifacts.ExampleAnomalies()
+        anomalies.uri = str(folder / "anomalies")
+        properties = {
+            "target": "ads",
+            "thresholds": ValidationThresholds(**thresholds).model_dump_json(),
+            "exclude_splits": "[]",
+        }
+        Executor().Do(inputs, {"anomalies": [anomalies]}, properties)
+        return {
+            domain: anomalies_pb2.Anomalies.FromString(
+                (
+                    folder / "anomalies" / f"Split-{domain}" / "SchemaDiff.pb"
+                ).read_bytes()
+            )
+            for domain in domains
+        }
+
+    def columns(slots, clicks):
+        return (slots, pa.large_binary()), (clicks, pa.int64())
+
+    run.columns = columns
+    return run
+
+
+STRICT = """
+default_environment: "feeds"
+default_environment: "ads"
+feature {
+  name: "clicks"
+  type: INT
+}
+feature {
+  name: "slot"
+  type: BYTES
+  value_count { min: 1 max: 1 }
+  presence { min_fraction: 1.0 min_count: 1 }
+  not_in_environment: "feeds"
+}
+"""
+NO_SLOT, SLOTS = [[]] * 8, [[b"top"], [b"side"]] * 4
+FEW, MANY = [[0], [1]] * 4, [[900], [901]] * 4
+
+
+@pytest.mark.slow
+def test_only_the_domain_that_should_have_a_feature_is_told_that_it_is_gone(validate):
+    lacks = validate.columns(NO_SLOT, FEW)
+    found = validate(STRICT, {"feeds": lacks, "ads": lacks})
+    assert list(found["ads"].anomaly_info) == ["slot"]
+    assert not found["feeds"].anomaly_info
+
+
+@pytest.mark.slow
+def test_a_feature_in_a_domain_declared_as_lacking_it_is_an_anomaly(validate):
+    has = validate.columns(SLOTS, FEW)
+    found = validate(STRICT, {"feeds": has, "ads": has})
+    assert list(found["feeds"].anomaly_info) == ["slot"]
+    assert not found["ads"].anomaly_info
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limit", "stopped"), [(None, []), (0.5, ["clicks"])], ids=["reported", "stopped"]
+)
+def test_a_source_is_compared_with_the_target(validate, limit, stopped):
+    found = validate(
+        STRICT,
+        {
+            "feeds": validate.columns(NO_SLOT, MANY),
+            "ads": validate.columns(SLOTS, FEW),
+        },
+        min_rows=8,
+        max_domain_distance=limit,
+    )
+    assert list(found["feeds"].anomaly_info) == stopped
+    (info,) = found["feeds"].drift_skew_info
+    assert info.skew_measurements[0].value == pytest.approx(1.0)
+    assert not found["ads"].drift_skew_info
+
+
+@pytest.mark.slow
+def test_a_domain_is_compared_with_its_own_rows_of_the_block_before(validate):
+    found = validate(
+        STRICT,
+        {
+            "feeds": validate.columns(NO_SLOT, FEW),
+            "ads": validate.columns([[b"top"]] * 8, FEW),
+        },
+        previous={
+            "feeds": validate.columns(NO_SLOT, MANY),
+            "ads": validate.columns(SLOTS, FEW),
+        },
+        min_rows=8,
+    )
+    assert list(found["feeds"].anomaly_info) == ["clicks"]
+    assert not found["ads"].anomaly_info
+    drift = {
+        info.path.step[0]: info.drift_measurements[0].value
+        for info in found["ads"].drift_skew_info
+    }
+    # `top` was half of the rows and is all of them.
+    assert drift == pytest.approx({"slot": 0.5, "clicks": 0.0}, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_a_domain_new_to_the_pipeline_has_no_yesterday(validate):
+    now = validate.columns(SLOTS, FEW)
+    found = validate(STRICT, {"ads": now}, previous={"feeds": now}, min_rows=8)
+    assert not found["ads"].anomaly_info
+    assert not found["ads"].drift_skew_info
