@@ -41,8 +41,8 @@ from pipeline.ablation import verdict
 from pipeline.ablation import with_variants
 from pipeline.config import Config
 from pipeline.config import load_config
-from pipeline.console import wide_console
 from pipeline.job import plan_run
+from pipeline.options import wide_console
 from pipeline.plan import Step
 from pipeline.store import METADATA_FILE
 from pipeline.store import Store

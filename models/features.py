@@ -12,6 +12,8 @@ every table has the same row ranges:
 | `1`                                     | missing                                   |
 | `[2, 2 + oov_buckets)`                  | hashed ids outside the vocabulary         |
 | `[2 + oov_buckets, 2 + oov + capacity)` | ids in arrival order, or value buckets    |
+
+A space with `encoding: hash` has no vocabulary: its rows from 2 on are hash buckets.
 """
 
 from __future__ import annotations
@@ -45,23 +47,50 @@ class StrictModel(BaseModel):
 
 
 class IdSpace(StrictModel):
-    """One append-only vocabulary: a map from raw id to embedding row.
+    """One map from raw id to embedding row.
 
     Attributes:
         capacity: Ids the table has room for. Fixed, so that a table keeps one shape
             for months and warm starts stay row-exact.
+        encoding: `append_only`: an id gets a row of its own, for good. `hash`: an id's
+            row is its hash modulo `capacity`; nothing is kept and nothing is ever out
+            of vocabulary, at the price of ids that share a row (measured per block).
         oov_buckets: Rows shared by ids outside the vocabulary, chosen by hash.
         min_count: Impressions an id needs before it gets a row of its own.
     """
 
     capacity: int = Field(gt=0)
+    encoding: Literal["append_only", "hash"] = "append_only"
     oov_buckets: int = Field(default=16, gt=0)
     min_count: int = Field(default=1, gt=0)
 
+    @model_validator(mode="after")
+    def _check_encoding(self) -> IdSpace:
+        fields = type(self).model_fields
+        for name in ("oov_buckets", "min_count"):
+            if self.hashed and getattr(self, name) != fields[name].default:
+                raise ValueError(
+                    f"{name}: {getattr(self, name)} means nothing with `encoding: "
+                    "hash`, which gives every id a bucket at once; remove it"
+                )
+        return self
+
+    @property
+    def hashed(self) -> bool:
+        """Whether rows are hash buckets instead of a vocabulary's."""
+        return self.encoding == "hash"
+
     @property
     def first_id_row(self) -> int:
-        """Row of the first id that entered the vocabulary."""
-        return FIRST_OOV_ROW + self.oov_buckets
+        """Row of the first id that entered the vocabulary, or of the first bucket."""
+        return FIRST_OOV_ROW + (0 if self.hashed else self.oov_buckets)
+
+    @property
+    def row_rule(self) -> str:
+        """What decides which row an id has; weights only fit under the same rule."""
+        if self.hashed:
+            return f"hash into {self.capacity} rows"
+        return f"in arrival order from row {self.first_id_row}"
 
     @property
     def num_rows(self) -> int:

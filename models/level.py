@@ -325,7 +325,7 @@ def _layout(inputs: LevelInputs, features: FeatureTable) -> dict[str, Any]:
         "level": inputs.level,
         "spaces": {
             space: {
-                "first_id_row": features.vocabularies[space].first_id_row,
+                "rows": features.vocabularies[space].row_rule,
                 **describe_ids(inputs.vocabulary, space),
             }
             for space in spaces
@@ -339,12 +339,13 @@ def _check_layout(
     for space, known in layout["spaces"].items():
         if space not in {feature.table for feature in features.features}:
             continue
-        first_id_row = features.vocabularies[space].first_id_row
-        if known["first_id_row"] != first_id_row:
+        rule = features.vocabularies[space].row_rule
+        if known["rows"] != rule:
             raise TrainingError(
-                f"ids of {space!r} start at row {known['first_id_row']} in the model "
-                f"to start from, but at row {first_id_row} now; oov_buckets of a "
-                "vocabulary must not change. Set it back or train every level again"
+                f"ids of {space!r} have their rows {known['rows']} in the model to "
+                f"start from, but {rule} now; encoding and oov_buckets of a "
+                "vocabulary, and capacity of a hashed one, must not change. Set them "
+                "back or train every level again"
             )
         if not is_prefix(known, inputs.vocabulary, space):
             raise TrainingError(

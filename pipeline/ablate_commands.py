@@ -16,13 +16,13 @@ from pipeline.ablation import compare
 from pipeline.ablation import ecdctr_variants
 from pipeline.ablation import verdict
 from pipeline.ablation import with_variants
-from pipeline.arguments import CONFIG
-from pipeline.arguments import Day
 from pipeline.config import Config
 from pipeline.config import load_config
-from pipeline.console import wide_console
 from pipeline.job import plan_when_ready
 from pipeline.job import run_steps
+from pipeline.options import CONFIG
+from pipeline.options import Day
+from pipeline.options import wide_console
 from pipeline.plan import Planner
 from pipeline.plan import Step
 from pipeline.scoring import Scored

@@ -17,23 +17,26 @@ from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.features import describe
 from pipeline.ablate_commands import ablate
-from pipeline.arguments import CONFIG
-from pipeline.arguments import Day
 from pipeline.config import Config
 from pipeline.config import load_config
 from pipeline.console import duration
-from pipeline.console import wide_console
 from pipeline.embedding_commands import embeddings
 from pipeline.job import Plan
 from pipeline.job import plan_run
 from pipeline.job import plan_when_ready
 from pipeline.job import run_steps
+from pipeline.options import CONFIG
+from pipeline.options import Day
+from pipeline.options import wide_console
 from pipeline.results import target_result
+from pipeline.schema_commands import schema
+from pipeline.simulate_commands import simulate
 from pipeline.store import Store
 from pipeline.tables import comparison
 from pipeline.tables import plan_table
 from pipeline.tables import result_table
 from pipeline.tables import warm_start_table
+from pipeline.vocabulary_commands import vocabularies_command
 
 
 class _Group(click.Group):
@@ -182,10 +185,6 @@ def _print_offer(config_path: Path, planned: Plan, console: Console) -> None:
         )
 
 
-main.add_command(ablate)
-main.add_command(embeddings)
-
-
 def _import_logs(config: Config, console: Console) -> None:
     from pipeline.importer import import_logs
 
@@ -235,3 +234,10 @@ def _strategies(config: Config, chosen: Sequence[str], compare: bool) -> list[st
                 f"{', '.join(config.strategies)}"
             )
     return list(chosen) or [config.strategy]
+
+
+main.add_command(ablate)
+main.add_command(embeddings)
+main.add_command(schema)
+main.add_command(simulate)
+main.add_command(vocabularies_command)

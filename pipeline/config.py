@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import os
 import re
 import types
 import typing
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 from pydantic import field_validator
 from pydantic import model_validator
 
+from components.example_validator.logic import ValidationThresholds
 from components.gate.logic import GateThresholds
 from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.logic import MissingDays
@@ -36,6 +38,7 @@ from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 from pipeline.calendar import Clock
 from pipeline.negatives import NegativeSampling
+from pipeline.simulation.settings import SimulationConfig
 
 STRATEGIES = ("ecdctr", "target_only")
 
@@ -210,6 +213,8 @@ class Config(StrictModel):
         schema: TFMD schema of the raw features (text format).
         import: Shipped data that `crossctr import` turns into dated logs; none by
             default, since most users have logs already.
+        simulate: Simulated world whose logs `crossctr simulate` writes; none by
+            default. See `SimulationConfig`.
         first_day: First day of logs the pipeline knows; windows that reach further back
             start here. Blocks of days follow each other from this day on.
         target: The domain whose CTR model is served.
@@ -230,6 +235,8 @@ class Config(StrictModel):
         wait: How long to wait for which sign of a log, see `WaitConfig`.
         max_bad_share: Share of rows that may be quarantined before a block fails;
             one percent is far above what healthy logs show and far below a broken day.
+        validation: Distances from the previous block and from the target that stop a
+            block, see `ValidationThresholds`.
         anchor_day: A day on which every clock ticks; the epoch unless the data's own
             calendar suggests another.
         levels: Clocks and windows of the three levels; E-CDCTR's by default.
@@ -248,6 +255,7 @@ class Config(StrictModel):
     logs: Path
     schema_path: Path = Field(alias="schema")
     imports: ImportConfig | None = Field(default=None, alias="import")
+    simulate: SimulationConfig | None = None
     first_day: datetime.date
     target: str
     sources: tuple[str, ...] = Field(min_length=1)
@@ -259,6 +267,7 @@ class Config(StrictModel):
     missing_days: dict[str, MissingDays] = Field(default_factory=dict)
     wait: WaitConfig = WaitConfig()
     max_bad_share: float = Field(default=0.01, ge=0, le=1)
+    validation: ValidationThresholds = ValidationThresholds()
     vocabularies: dict[str, IdSpace]
     features: tuple[Feature, ...] = Field(min_length=1)
     anchor_day: datetime.date = datetime.date(1970, 1, 1)
@@ -330,6 +339,7 @@ class Config(StrictModel):
                     f"`{name}: <the log's column>`, or `{name}: null` and the domains "
                     "that have it in domain_columns"
                 )
+        self._check_simulation()
         _one_of("strategy", self.strategy, list(self.strategies))
         for name, strategy in self.strategies.items():
             _one_of(f"strategies.{name}.kind", strategy.kind or name, STRATEGIES)
@@ -342,10 +352,34 @@ class Config(StrictModel):
             self._check_snapshot_spaces(table)
         return self
 
+    def _check_simulation(self) -> None:
+        if self.simulate is None:
+            return
+        if self.imports is not None:
+            raise ValueError(
+                "`import` and `simulate` would both write the logs; remove one of them"
+            )
+        for domain in self.simulate.domains:
+            _one_of("simulate.domains", domain, self.domains)
+        logs, truth = (
+            Path(os.path.normpath(path)) for path in (self.logs, self.simulate.truth)
+        )
+        if logs == truth or logs in truth.parents:
+            raise ValueError(
+                f"simulate.truth {str(truth)!r} lies in logs {str(logs)!r}, where a "
+                "model could read it; choose a folder outside"
+            )
+
     def _check_snapshot_spaces(self, table: FeatureTable) -> None:
         """Raises unless TPM trains one table of each space it hands on."""
         widths = {}
         for space in SNAPSHOT_SPACES:
+            if space in table.vocabularies and table.vocabularies[space].hashed:
+                raise ValueError(
+                    f"vocabularies.{space}.encoding: 'hash' keeps no ids, and TPM "
+                    "hands its embeddings on by raw id; use 'append_only', or set "
+                    "levels.tpm.snapshots to 0"
+                )
             read = [f for f in table.features if f.vocabulary == space and f.tpm]
             if not any(feature.kind == "id" for feature in read):
                 raise ValueError(
@@ -476,12 +510,16 @@ def _absolute(config: Config, base: Path) -> Config:
     imports = config.imports
     if imports is not None:
         imports = imports.model_copy(update={"data": resolve(imports.data)})
+    simulate = config.simulate
+    if simulate is not None:
+        simulate = simulate.model_copy(update={"truth": resolve(simulate.truth)})
     return config.model_copy(
         update={
             "root": resolve(config.root),
             "logs": resolve(config.logs),
             "schema_path": resolve(config.schema_path),
             "imports": imports,
+            "simulate": simulate,
             "serving": ServingConfig(directory=resolve(config.serving.directory)),
         }
     )

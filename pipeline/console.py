@@ -20,13 +20,6 @@ from rich.text import Text
 PROGRESS_LOGGER = "crossctr.progress"
 
 
-def wide_console() -> Console:
-    """Returns a console on standard output that is wide enough for tables."""
-    console = Console()
-    # A pipe or a log file has no width of its own.
-    return console if console.is_terminal else Console(width=160)
-
-
 def duration(seconds: float) -> str:
     """Returns seconds as people say them.
 

@@ -11,11 +11,11 @@ from rich.table import Table
 
 from models.days import to_date
 from models.errors import ConfigError
-from pipeline.arguments import CONFIG
-from pipeline.arguments import Day
 from pipeline.config import load_config
-from pipeline.console import wide_console
 from pipeline.neighbours import nearest
+from pipeline.options import CONFIG
+from pipeline.options import Day
+from pipeline.options import wide_console
 from pipeline.store import Store
 from pipeline.store import Stored
 

@@ -17,6 +17,7 @@ from models.settings import NetworkConfig
 from pipeline.calendar import Clock
 from pipeline.config import Config
 from pipeline.fingerprint import digest
+from pipeline.schema_files import transform_part
 from pipeline.steps import Block as Block
 from pipeline.steps import Known as Known
 from pipeline.steps import Step as Step
@@ -49,7 +50,7 @@ class Planner:
         self._logs = logs
         self._data = digest(
             code,
-            config.schema_path.read_text(encoding="utf-8"),
+            transform_part(config.schema_path.read_text(encoding="utf-8")),
             config.table.model_dump(),
             # What a missing day means decides whether a block may be made, not what is
             # in it; where the logs lie does not change them.

@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import glob
 import json
+import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -21,7 +25,23 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs
 
 from components.artifacts import stamp
+from components.transform.encoding import ENCODING_FILE
+from components.transform.encoding import Counts
+from components.transform.encoding import add_counts
+from components.transform.encoding import count_encoded
+from components.transform.encoding import describe_encoding
+from components.transform.encoding import sizes_before
+from components.transform.encoding import to_json
+from components.vocabulary.files import read_summary
+from models.days import DayRange
 from models.errors import DataError
+from models.features import DAY
+from models.features import FeatureTable
+
+# As many rows as the Examples' row groups have: one batch is one group.
+_COUNT_ROWS = 65_536
+
+_progress = logging.getLogger("crossctr.progress")
 
 
 def _to_table(batch: pa.RecordBatch, names: list[str]) -> pa.Table:
@@ -43,7 +63,9 @@ class ArrowTransformProcessor(tfx_executor.TransformProcessor):
         return (
             pcoll
             | "ExtractRecordBatches" >> beam.Keys()
-            | "ToTable" >> beam.Map(_to_table, arrow_schema.names)
+            # Beam does not read the annotation, and takes its own coder without a type.
+            | "ToTable"
+            >> beam.Map(_to_table, arrow_schema.names).with_output_types(pa.Table)
             | "WriteToParquet"
             >> beam.io.WriteToParquetBatched(
                 output_path,
@@ -83,6 +105,39 @@ def _check_rows(raw: types.Artifact, transformed: types.Artifact) -> None:
                 "came out; the Beam runner lost or doubled rows: use "
                 "direct_running_mode=in_memory"
             )
+
+
+class CountEncoded(beam.DoFn):
+    """Counts what one transformed file's ids became."""
+
+    def __init__(
+        self, features: str, days: DayRange, before: dict[str, npt.NDArray[np.int64]]
+    ) -> None:
+        self._features = FeatureTable.from_json(features)
+        self._days = days
+        self._before = before
+
+    def process(self, item: tuple[str, str]) -> Iterator[tuple[str, Counts]]:
+        """Yields (domain, counts) for the (domain, path) of a Parquet file."""
+        domain, path = item
+        ids = [f.name for f in self._features.features if f.is_id]
+        for batch in pq.ParquetFile(path).iter_batches(
+            _COUNT_ROWS, columns=[DAY, *ids]
+        ):
+            table = pa.Table.from_batches([batch])
+            yield (
+                domain,
+                count_encoded(table, self._features, self._days, self._before),
+            )
+
+
+def _write_encoding(
+    by_domain: list[tuple[str, Counts]], path: str, days: DayRange, features: str
+) -> None:
+    counts = dict(sorted(by_domain))
+    Path(path).write_text(json.dumps(to_json(counts, days)), encoding="utf-8")
+    for line in describe_encoding(counts, FeatureTable.from_json(features)):
+        _progress.info(line)
 
 
 class Executor(tfx_executor.Executor):
@@ -128,3 +183,45 @@ class Executor(tfx_executor.Executor):
                 fingerprint=fingerprint,
             )
         stamp(examples, role="transformed")
+        days = DayRange(
+            raw.get_int_custom_property("first_day"),
+            raw.get_int_custom_property("last_day"),
+        )
+        self._report_encoding(
+            examples, days, custom_config["vocabulary_uri"], custom_config["features"]
+        )
+
+    def _report_encoding(
+        self, examples: types.Artifact, days: DayRange, vocabulary: str, features: str
+    ) -> None:
+        """Writes `encoding.json`: known, new and unknown ids by feature and day."""
+        files = [
+            (domain, path)
+            for domain in artifact_utils.decode_split_names(examples.split_names)
+            for path in sorted(
+                glob.glob(
+                    f"{artifact_utils.get_split_uri([examples], domain)}/*.parquet"
+                )
+            )
+        ]
+        before = {
+            space: sizes_before(summary, days)
+            for space, summary in read_summary(vocabulary).items()
+            if summary["encoding"] == "append_only"
+        }
+        with self._make_beam_pipeline() as pipeline:
+            _ = (
+                pipeline
+                | "Files" >> beam.Create(files)
+                | "SpreadFiles" >> beam.Reshuffle()
+                | "CountEncoded" >> beam.ParDo(CountEncoded(features, days, before))
+                | "AddCounts" >> beam.CombinePerKey(add_counts)
+                | "CollectDomains" >> beam.combiners.ToList()
+                | "WriteEncoding"
+                >> beam.Map(
+                    _write_encoding,
+                    f"{examples.uri}/{ENCODING_FILE}",
+                    days,
+                    features,
+                )
+            )

@@ -84,6 +84,17 @@ def _encode_ids(
     empty_row: int,
 ) -> tf.Tensor:
     space: IdSpace = features.vocabularies[feature.table]
+    rows = (
+        tf.strings.to_hash_bucket_fast(ids, space.capacity) + FIRST_OOV_ROW
+        if space.hashed
+        else _vocabulary_rows(ids, feature, space, custom_config)
+    )
+    return tf.where(tf.equal(ids, ""), tf.constant(empty_row, tf.int64), rows)
+
+
+def _vocabulary_rows(
+    ids: tf.Tensor, feature: Feature, space: IdSpace, custom_config: dict[str, Any]
+) -> tf.Tensor:
     path = ids_path(custom_config["vocabulary_uri"], feature.table)
     if path.stat().st_size == 0:
         # TensorFlow cannot make a table of an empty file.
@@ -93,10 +104,9 @@ def _encode_ids(
             ids, tf.constant(str(path)), default_value=-1, name=f"{feature.name}_rows"
         )
     bucket = tf.strings.to_hash_bucket_fast(ids, space.oov_buckets)
-    rows = tf.where(
+    return tf.where(
         position >= 0, position + space.first_id_row, bucket + FIRST_OOV_ROW
     )
-    return tf.where(tf.equal(ids, ""), tf.constant(empty_row, tf.int64), rows)
 
 
 def encode_counts(counts: tf.Tensor, buckets: int) -> tf.Tensor:

@@ -6,29 +6,36 @@ import json
 import logging
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components.artifacts import stamp
+from components.vocabulary.collisions import measure_collisions
 from components.vocabulary.files import SUMMARY_FILE
 from components.vocabulary.files import read_summary
 from components.vocabulary.files import read_vocabulary
 from components.vocabulary.files import summarise
+from components.vocabulary.files import summarise_hashed
 from components.vocabulary.files import write_vocabulary
 from components.vocabulary.logic import COUNTS_SCHEMA
+from components.vocabulary.logic import Vocabulary as VocabularyContent
 from components.vocabulary.logic import count_ids
 from components.vocabulary.logic import counted_features
 from components.vocabulary.logic import grow
 from components.vocabulary.logic import merge_counts
+from models.errors import DataError
 from models.features import DAY
 from models.features import FeatureTable
+from models.features import IdSpace
 
 _BATCH_ROWS = 65_536
 
@@ -87,6 +94,70 @@ def _write_counts(item: tuple[str, pa.Table], folder: str) -> None:
     pq.write_table(counts, Path(folder) / f"{space}.counts.parquet")
 
 
+def logged_ids(shards: Iterable[str], names: Sequence[str]) -> int:
+    """Returns how many ids the columns `names` hold, as the Parquet footers say."""
+    total = 0
+    for path in shards:
+        footer = pq.read_metadata(path)
+        for group in map(footer.row_group, range(footer.num_row_groups)):
+            for column in map(group.column, range(group.num_columns)):
+                if column.path_in_schema.split(".")[0] in names:
+                    total += column.num_values - column.statistics.null_count
+    return total
+
+
+def check_counts(space: str, counts: pa.Table, logged: int) -> None:
+    """Raises `DataError` unless every logged id was counted.
+
+    The counts come through the Beam pipeline; the number of ids in the files does not,
+    so a runner that loses elements is found out.
+    """
+    counted = pc.sum(counts.column("impressions")).as_py() or 0
+    if counted != logged:
+        raise DataError(
+            f"vocabulary {space!r}: {counted:,} ids were counted and {logged:,} are in "
+            "the Examples; the Beam runner lost or doubled some: use "
+            "direct_running_mode=in_memory"
+        )
+
+
+def _hashed(
+    folder: Path, space: str, counts: pa.Table, settings: IdSpace, last_day: int
+) -> dict[str, Any]:
+    """Measures a hashed space's collisions and returns its summary."""
+    found = measure_collisions(counts, settings.capacity)
+    # Readers find the files of every space; this one has no ids to list.
+    write_vocabulary(folder, space, VocabularyContent.empty())
+    _progress.info(
+        f"{space}: {found.ids:,} ids hashed into {settings.capacity:,} rows, "
+        f"{found.rate:.1%} of them share a row"
+    )
+    return summarise_hashed(found, settings, last_day)
+
+
+def _grown(
+    folder: Path,
+    parent: str | None,
+    space: str,
+    counts: pa.Table,
+    settings: IdSpace,
+    last_day: int,
+) -> dict[str, Any]:
+    """Grows an append-only space, writes it and returns its summary."""
+    before = read_vocabulary(parent or folder / "none", space)
+    growth = grow(before, counts, settings)
+    content_hash = write_vocabulary(folder, space, growth.vocabulary)
+    parents = read_summary(parent) if parent else {}
+    parent_hash = parents.get(space, {}).get("hash")
+    summary = summarise(growth, settings, last_day, content_hash, parent_hash)
+    full = f", {growth.refused:,} refused, raise its capacity"
+    _progress.info(
+        f"{space}: {summary['ids']:,} ids (+{summary['new']:,}), "
+        f"{summary['fill']:.0%} full{full if growth.refused else ''}"
+    )
+    return summary
+
+
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Executor of `Vocabulary`."""
 
@@ -96,7 +167,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the vocabulary as of the block's last day."""
+        """Writes the vocabulary as of the block's last day.
+
+        Raises:
+            DataError: The Beam runner lost or doubled ids.
+        """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         output = artifact_utils.get_single_instance(output_dict["vocabulary"])
@@ -119,26 +194,18 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | "WriteCounts" >> beam.Map(_write_counts, str(folder))
             )
         parent = previous[0].uri if previous else None
-        parents = read_summary(parent) if parent else {}
         summary = {}
         for space in spaces:
             counts_path = folder / f"{space}.counts.parquet"
-            before = read_vocabulary(parent or folder / "none", space)
-            growth = grow(
-                before, pq.read_table(counts_path), features.vocabularies[space]
-            )
+            counts = pq.read_table(counts_path)
             counts_path.unlink()
-            content_hash = write_vocabulary(folder, space, growth.vocabulary)
-            summary[space] = summarise(
-                growth,
-                features.vocabularies[space],
-                content_hash,
-                parents.get(space, {}).get("hash"),
-            )
-            full = f", {growth.refused:,} refused, raise its capacity"
-            _progress.info(
-                f"{space}: {summary[space]['ids']:,} ids (+{growth.new:,}), "
-                f"{summary[space]['fill']:.0%} full{full if growth.refused else ''}"
+            check_counts(space, counts, logged_ids(shards, columns[space]))
+            settings = features.vocabularies[space]
+            last_day = examples.get_int_custom_property("last_day")
+            summary[space] = (
+                _hashed(folder, space, counts, settings, last_day)
+                if settings.hashed
+                else _grown(folder, parent, space, counts, settings, last_day)
             )
         text = json.dumps(summary, indent=1, sort_keys=True)
         (folder / SUMMARY_FILE).write_text(text, encoding="utf-8")

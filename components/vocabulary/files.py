@@ -2,22 +2,28 @@
 
 `<space>.txt` holds one raw id a line, in row order: line i (from 0) is row
 `first_id_row + i`. `<space>.pending.parquet` holds the ids still below `min_count`.
-`vocabulary.json` says, per space, how full it is, its hash and its parent's hash.
+`vocabulary.json` says, per space, as of which day it is, how full, its hash and its
+parent's hash. A hashed space keeps no ids: its files are empty, and `vocabulary.json`
+says how many of the block's ids share a row.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.vocabulary.collisions import Collisions
 from components.vocabulary.logic import PENDING_SCHEMA
 from components.vocabulary.logic import Growth
 from components.vocabulary.logic import Vocabulary
+from models.days import to_date
 from models.features import IdSpace
 
 SUMMARY_FILE = "vocabulary.json"
@@ -47,13 +53,36 @@ def write_vocabulary(folder: str | Path, space: str, vocabulary: Vocabulary) -> 
 
 
 def summarise(
-    growth: Growth, space: IdSpace, content_hash: str, parent_hash: str | None
+    growth: Growth,
+    space: IdSpace,
+    last_day: int,
+    content_hash: str,
+    parent_hash: str | None,
 ) -> dict[str, Any]:
-    """Returns what `vocabulary.json` says of one space."""
+    """Returns what `vocabulary.json` says of one append-only space.
+
+    Args:
+        growth: What the block added.
+        space: The space's settings.
+        last_day: The block's last day, days since 1970-01-01.
+        content_hash: Hash of the ids.
+        parent_hash: Hash of the ids before the block; None for the first block.
+
+    Returns:
+        JSON-able; `grown` holds, for each day that added ids, its date and the number
+        of ids after it.
+    """
     size = len(growth.vocabulary.ids)
+    before = size - sum(growth.new.values())
+    sizes = before + np.cumsum(list(growth.new.values()), dtype=np.int64)
+    dates = [str(to_date(day)) for day in growth.new]
     return {
+        "encoding": space.encoding,
+        "day": str(to_date(last_day)),
         "ids": size,
-        "new": growth.new,
+        "ids_before": before,
+        "new": size - before,
+        "grown": [list(pair) for pair in zip(dates, sizes.tolist(), strict=True)],
         "refused": growth.refused,
         "unusable": growth.unusable,
         "pending": len(growth.vocabulary.pending),
@@ -61,6 +90,19 @@ def summarise(
         "fill": size / space.capacity,
         "hash": content_hash,
         "parent_hash": parent_hash,
+    }
+
+
+def summarise_hashed(
+    found: Collisions, space: IdSpace, last_day: int
+) -> dict[str, Any]:
+    """Returns what `vocabulary.json` says of one hashed space."""
+    return {
+        "encoding": space.encoding,
+        "day": str(to_date(last_day)),
+        "capacity": space.capacity,
+        "collision_rate": found.rate,
+        **dataclasses.asdict(found),
     }
 
 

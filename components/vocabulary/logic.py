@@ -49,13 +49,13 @@ class Growth:
 
     Attributes:
         vocabulary: The grown vocabulary.
-        new: Ids that got a row.
+        new: Ids that got a row, by the day on which they got it.
         refused: Ids that reached `min_count` and found the table full.
         unusable: Ids with a line break, which a vocabulary file cannot hold.
     """
 
     vocabulary: Vocabulary
-    new: int
+    new: dict[int, int]
     refused: int
     unusable: int
 
@@ -144,7 +144,7 @@ def grow(previous: Vocabulary, counts: pa.Table, space: IdSpace) -> Growth:
     ).combine_chunks()
     if len(table) == 0:
         kept = Vocabulary(previous.ids, PENDING_SCHEMA.empty_table())
-        return Growth(kept, 0, 0, unusable)
+        return Growth(kept, {}, 0, unusable)
 
     ids = table.column("id")
     changes = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))
@@ -186,4 +186,8 @@ def grow(previous: Vocabulary, counts: pa.Table, space: IdSpace) -> Growth:
         # file depend on how the days were cut into blocks.
         waiting = PENDING_SCHEMA.empty_table()
     grown = Vocabulary(all_ids, waiting)
-    return Growth(grown, len(new), len(admission) - len(new), unusable)
+    days, of_day = np.unique(
+        admission.column("day").slice(0, room).to_numpy(), return_counts=True
+    )
+    by_day = dict(zip(days.tolist(), of_day.tolist(), strict=True))
+    return Growth(grown, by_day, len(admission) - len(new), unusable)

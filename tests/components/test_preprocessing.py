@@ -2,6 +2,7 @@
 
 import math
 
+import farmhash
 import numpy as np
 import pytest
 
@@ -20,12 +21,15 @@ FEATURES = FeatureTable(
         Feature(name="user_id", kind="id", vocabulary="user"),
         Feature(name="item_id", kind="id", vocabulary="item"),
         Feature(name="recent", kind="ids", vocabulary="item", max_length=3),
+        Feature(name="topic", kind="id", vocabulary="topic"),
+        Feature(name="topics", kind="ids", vocabulary="topic", max_length=2),
         Feature(name="shown", kind="count", buckets=4),
         Feature(name="rate", kind="rate", buckets=4),
     ),
     vocabularies={
         "user": IdSpace(capacity=8, oov_buckets=3),
         "item": IdSpace(capacity=8, oov_buckets=2),
+        "topic": IdSpace(capacity=5, encoding="hash"),
     },
 )
 # Rows 2, 3 and 4 of `user` are for ids it does not hold, then come its own in order.
@@ -173,6 +177,8 @@ def test_a_missing_value_is_missing_and_an_empty_list_is_padding(encode):
         "user_id": [MISSING, MISSING],
         "item_id": [MISSING, MISSING],
         "recent": [[PADDING] * 3] * 2,
+        "topic": [MISSING, MISSING],
+        "topics": [[PADDING] * 2] * 2,
         "shown": [MISSING, MISSING],
         "rate": [MISSING, MISSING],
     }
@@ -188,6 +194,8 @@ def test_no_row_at_all_stays_no_row(encode):
         "user_id": [],
         "item_id": [],
         "recent": [],
+        "topic": [],
+        "topics": [],
         "shown": [],
         "rate": [],
     }
@@ -222,6 +230,8 @@ def test_transform_in_beam_gives_the_same_rows(encode, vocabulary, tmp_path):
         "user_id": [[b"u0"], [], [NOT_TEXT], [b"unknown"]],
         "item_id": [[b"i1"], [b"new"], [], [b"i0"]],
         "recent": [[b"i0", b"new", b"i1", b"i0"], [], [b"i1"], [b""]],
+        "topic": [[b"t0"], [], [b"t1"], [NOT_TEXT]],
+        "topics": [[], [b"t0", b"t1", b"t2"], [b"t1"], [b""]],
         "shown": [[0], [7], [], [3]],
         "rate": [[0.25], [math.nan], [1.0], []],
         "label": [[1], [0], [1], [0]],
@@ -242,3 +252,21 @@ def test_transform_in_beam_gives_the_same_rows(encode, vocabulary, tmp_path):
         )
     direct = encode(**columns)
     assert {n: [np.asarray(r[n]).tolist() for r in rows] for n in direct} == direct
+
+
+def test_a_hashed_space_needs_no_vocabulary(encode):
+    topics = [[b"a"], [b"b"], [], ["é".encode()]]
+    lists = [[b"a", b"b"], [], [b"b"], []]
+    encoded = encode(topic=topics, topics=lists)
+
+    def row(identifier):
+        return farmhash.fingerprint64(identifier.decode()) % 5 + 2
+
+    expected = [row(ids[0]) if ids else MISSING for ids in topics]
+    assert encoded["topic"] == expected
+    assert encoded["topics"] == [
+        [row(b"a"), row(b"b")],
+        [PADDING, PADDING],
+        [row(b"b"), PADDING],
+        [PADDING, PADDING],
+    ]

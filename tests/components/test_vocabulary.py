@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from components.vocabulary.files import read_vocabulary
+from components.vocabulary.files import summarise
 from components.vocabulary.files import write_vocabulary
 from components.vocabulary.logic import COUNTS_SCHEMA
 from components.vocabulary.logic import Vocabulary
@@ -105,7 +106,18 @@ def test_a_full_table_refuses_and_counts():
         Vocabulary.empty(), counts_of((b"a", 1, 1), (b"b", 1, 1), (b"c", 1, 9)), space
     )
     assert growth.vocabulary.ids.to_pylist() == [b"a", b"b"]
-    assert (growth.new, growth.refused) == (2, 1)
+    assert (growth.new, growth.refused) == ({1: 2}, 1)
+
+
+def test_growth_says_which_day_added_how_many():
+    space = IdSpace(capacity=3, min_count=2)
+    rows = [(b"a", 1, 1), (b"b", 1, 2), (b"a", 4, 1), (b"c", 4, 2), (b"d", 5, 2)]
+    growth = grow(Vocabulary.empty(), counts_of(*rows), space)
+    assert growth.vocabulary.ids.to_pylist() == [b"b", b"a", b"c"]
+    assert growth.new == {1: 1, 4: 2}
+    summary = summarise(growth, space, 6, "own", None)
+    assert summary["grown"] == [["1970-01-02", 1], ["1970-01-05", 3]]
+    assert (summary["ids_before"], summary["day"]) == (0, "1970-01-07")
 
 
 def test_an_id_with_a_line_break_gets_no_row_and_is_counted():

@@ -1,10 +1,12 @@
-"""Counting a shard's ids: the same counts however it is cut into batches."""
+"""Counting a shard's ids: however it is cut into batches, and none is lost."""
 
 from collections import Counter
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from models.errors import DataError
 
 pytestmark = pytest.mark.slow
 
@@ -31,3 +33,22 @@ def test_counts_do_not_depend_on_batches(tmp_path, monkeypatch, batch_rows, merg
     }
     assert found == Counter(zip(USERS, DAYS, strict=True))
     assert len(counted["user"]) == len(found)
+
+
+IDS = pa.array([[b"x"], [], None, [b"y", b"z"]], pa.large_list(pa.large_binary()))
+
+
+def test_ids_that_the_runner_loses_are_found(tmp_path):
+    from components.vocabulary import executor
+
+    days = pa.array([[1], [1], [1], [2]], pa.large_list(pa.int64()))
+    paths = [str(tmp_path / f"{shard}.parquet") for shard in range(2)]
+    for path in paths:
+        pq.write_table(pa.table({"day": days, "item_id": IDS}), path, row_group_size=3)
+    count = executor.CountIds({"item": ["item_id"]})
+    whole = [dict(count.process(path))["item"] for path in paths]
+    logged = executor.logged_ids(paths, ["item_id"])
+    assert logged == 6
+    executor.check_counts("item", executor.merge_counts(whole), logged)
+    with pytest.raises(DataError, match="3 ids were counted and 6 are in"):
+        executor.check_counts("item", whole[0], logged)

@@ -80,7 +80,10 @@ def settings(folder):
         "timestamp": {"ads": {"column": "pt_d"}, "feeds": {"column": "e_et"}},
         "label": "label == 1",
         "max_bad_share": 0.1,
-        "vocabularies": {name: {"capacity": 200} for name in vocabularies},
+        "vocabularies": {
+            **{name: {"capacity": 200} for name in vocabularies},
+            "topic": {"capacity": 8, "encoding": "hash"},
+        },
         "features": [
             *(
                 {"name": name, "kind": "id", "vocabulary": space, "tpm": True}

@@ -50,7 +50,11 @@ def _assert_refused(result, tmp_path, *texts):
 
 @pytest.mark.parametrize(
     ("name", "domains"),
-    [("xmarket", "ca, uk, fr, mx -> de"), ("amazon", "kitchen -> food")],
+    [
+        ("xmarket", "ca, uk, fr, mx -> de"),
+        ("amazon", "kitchen -> food"),
+        ("feeds_ads", "feeds -> ads"),
+    ],
 )
 def test_the_shipped_configurations_are_valid(name, domains):
     path = ROOT / "configs" / f"{name}.yaml"

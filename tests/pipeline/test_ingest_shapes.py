@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from components.transform.encoding import ENCODING_FILE
 from models.days import to_date
+from pipeline.cli import main
 from pipeline.store import Store
 from tests.pipeline import feeds_ads
 from tests.pipeline.feeds_ads import FIRST_DAY
@@ -24,13 +27,17 @@ def ingested(tmp_path_factory):
     return folder, feeds_ads.ingest(folder)
 
 
-def _transformed(folder, domain):
+def _block(folder):
     (block,) = [
         stored
         for stored in Store(folder / "runs").artifacts("Examples")
         if stored.properties.get("role") == "transformed"
     ]
-    paths = sorted(Path(block.uri, f"Split-{domain}").glob("*.parquet"))
+    return Path(block.uri)
+
+
+def _transformed(folder, domain):
+    paths = sorted((_block(folder) / f"Split-{domain}").glob("*.parquet"))
     return [row for path in paths for row in pq.read_table(path).to_pylist()]
 
 
@@ -60,6 +67,57 @@ def test_what_a_domain_lacks_is_its_missing_row_and_not_a_guess(ingested):
     users = [{_value(row["user_id"]) for row in rows} for rows in (feeds, ads)]
     assert users[0] & users[1]
     assert {_value(row["label"]) for row in feeds} == {0, 1}
+
+
+def test_what_became_of_the_ids_is_kept_by_domain_feature_and_day(ingested):
+    folder, shown = ingested
+    content = json.loads((_block(folder) / ENCODING_FILE).read_text())
+    assert content["days"] == [str(to_date(FIRST_DAY + i)) for i in range(NUM_DAYS)]
+    ads, feeds = content["domains"]["ads"], content["domains"]["feeds"]
+    assert ads["user_id"]["rows"] == [38] * 3
+    assert feeds["user_id"]["ids"] == [40] * 3
+    # Everything has a row of its own, and most ids had it after the first day.
+    assert ads["item_id"]["oov"] == [0] * 3
+    assert ads["item_id"]["new"][0] == 38
+    assert ads["item_id"]["new"][1] < 10
+    for domain, features in content["domains"].items():
+        for name, kinds in features.items():
+            rows = [_rows(row[name]) for row in _transformed(folder, domain)]
+            assert sum(kinds["ids"]) == sum(r >= 2 for row in rows for r in row)
+            missing = sum(all(r < 2 for r in row) for row in rows)
+            assert sum(kinds["missing"]) == missing
+    assert "item_id: 0.0% of 234 ids out of vocabulary" in shown
+
+
+def test_a_hashed_space_reports_its_collisions(ingested):
+    folder, shown = ingested
+    assert "topic: 9 ids hashed into 8 rows" in shown
+    summary = json.loads(_vocabulary(folder)["vocabulary.json"])["topic"]
+    # Nine ids in eight rows: at least two share one.
+    assert summary["shared_ids"] >= 2
+    assert summary["collision_rate"] == summary["shared_ids"] / 9
+    rows = {
+        row
+        for domain in ("ads", "feeds")
+        for impression in _transformed(folder, domain)
+        for row in impression["interests"]
+    }
+    assert len(rows - {0}) <= summary["rows_used"]
+    assert max(rows) < 2 + 8
+
+
+def test_the_ids_of_each_day_can_be_looked_at(ingested):
+    folder, _ = ingested
+    result = CliRunner().invoke(main, ["vocabularies", str(folder / "config.yaml")])
+    assert result.exit_code == 0, result.output
+    lines = [line for line in result.output.splitlines() if "item_id" in line]
+    assert len(lines) == NUM_DAYS
+    assert all(str(to_date(FIRST_DAY + i)) in lines[i] for i in range(NUM_DAYS))
+    assert " 100.0% " in lines[0]  # all ids are new on the first day
+
+
+def _rows(cell):
+    return cell if isinstance(cell, list) else [cell]
 
 
 def _value(cell):

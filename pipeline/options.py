@@ -1,4 +1,4 @@
-"""What the commands' arguments have in common."""
+"""What the commands of the command line share: arguments, days and the console."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import datetime
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from models.days import to_day
 
 CONFIG = click.argument(
     "config_path", metavar="CONFIG", type=click.Path(path_type=Path)
 )
-
 
 # Far enough from the ends of the calendar for windows of any length.
 _YEARS = (1970, 2999)
@@ -40,3 +40,10 @@ class Day(click.ParamType):  # type: ignore[type-arg]
                 ctx,
             )
         return to_day(date)
+
+
+def wide_console() -> Console:
+    """Returns a console that tables fit on."""
+    console = Console()
+    # A pipe or a log file has no width of its own; tables need one.
+    return console if console.is_terminal else Console(width=160)

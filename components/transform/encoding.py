@@ -1,0 +1,169 @@
+"""What encoding made of the ids: known, new or out of vocabulary, by feature and day.
+
+Counted on the transformed rows, as the models read them. `encoding.json`, beside the
+splits of the transformed Examples, holds by domain and feature one list per count:
+
+| key       | meaning of entry i, for the block's i-th day                             |
+| --------- | ------------------------------------------------------------------------ |
+| `rows`    | impressions of the domain                                                |
+| `missing` | of these, rows without an id (for a list: with none)                     |
+| `ids`     | ids that are not missing; a row's list may hold several                  |
+| `oov`     | of these, ids in out-of-vocabulary buckets                               |
+| `new`     | of these, ids that got their row on this day: a model of the day before  |
+|           | saw them as out of vocabulary                                            |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models.days import DayRange
+from models.days import to_date
+from models.features import DAY
+from models.features import FIRST_OOV_ROW
+from models.features import Feature
+from models.features import FeatureTable
+
+ENCODING_FILE = "encoding.json"
+KEYS = ("rows", "missing", "ids", "oov", "new")
+
+Ints = npt.NDArray[np.int64]
+# By id feature: shape (len(KEYS), days).
+Counts = dict[str, Ints]
+
+
+def sizes_before(summary: Mapping[str, Any], days: DayRange) -> Ints:
+    """Returns the ids a space had before each day of a block.
+
+    Args:
+        summary: What `vocabulary.json` says of the space.
+        days: The block.
+
+    Returns:
+        Shape (days,).
+    """
+    grown = dict(summary["grown"])
+    size, sizes = int(summary["ids_before"]), []
+    for day in range(days.first, days.last + 1):
+        sizes.append(size)
+        size = grown.get(str(to_date(day)), size)
+    return np.array(sizes, np.int64)
+
+
+def count_encoded(
+    table: pa.Table,
+    features: FeatureTable,
+    days: DayRange,
+    before: Mapping[str, Ints],
+) -> Counts:
+    """Counts what the ids of some transformed rows became.
+
+    Args:
+        table: Transformed rows; one value or a list in each cell.
+        features: The feature table.
+        days: The block.
+        before: By append-only space, the ids it had before each day, (days,).
+
+    Returns:
+        By feature of kind `id` or `ids`, counts of shape (len(KEYS), days).
+    """
+    day_of_row = _flat(table.column(DAY).combine_chunks()) - days.first
+    counts = {}
+    for feature in features.features:
+        if not feature.is_id:
+            continue
+        cells = table.column(feature.name).combine_chunks()
+        rows = _flat(cells)
+        per_row = feature.max_length if feature.kind == "ids" else 1
+        day = np.repeat(day_of_row, per_row)
+        kinds = _kinds(rows, day, feature, features, before)
+        has_id = kinds["ids"].reshape(len(table), per_row).any(axis=1)
+        counts[feature.name] = np.stack(
+            [
+                np.bincount(where[mask], minlength=len(days))
+                for where, mask in (
+                    (day_of_row, np.ones(len(table), np.bool_)),
+                    (day_of_row, ~has_id),
+                    (day, kinds["ids"]),
+                    (day, kinds["oov"]),
+                    (day, kinds["new"]),
+                )
+            ]
+        )
+    return counts
+
+
+def _kinds(
+    rows: Ints,
+    day: Ints,
+    feature: Feature,
+    features: FeatureTable,
+    before: Mapping[str, Ints],
+) -> dict[str, npt.NDArray[np.bool_]]:
+    space = features.vocabularies[feature.table]
+    ids = rows >= FIRST_OOV_ROW
+    if space.hashed:
+        nothing = np.zeros(len(rows), np.bool_)
+        return {"ids": ids, "oov": nothing, "new": nothing}
+    return {
+        "ids": ids,
+        "oov": ids & (rows < space.first_id_row),
+        "new": rows >= space.first_id_row + before[feature.table][day],
+    }
+
+
+def add_counts(parts: Iterable[Counts]) -> Counts:
+    """Adds counts up, by feature; their order does not matter."""
+    total: Counts = {}
+    for part in parts:
+        for name, counts in part.items():
+            total[name] = total[name] + counts if name in total else counts
+    return total
+
+
+def to_json(by_domain: Mapping[str, Counts], days: DayRange) -> dict[str, Any]:
+    """Returns the content of `encoding.json`."""
+    return {
+        "days": [str(to_date(day)) for day in range(days.first, days.last + 1)],
+        "domains": {
+            domain: {
+                name: dict(zip(KEYS, values.tolist(), strict=True))
+                for name, values in sorted(counts.items())
+            }
+            for domain, counts in sorted(by_domain.items())
+        },
+    }
+
+
+def describe_encoding(
+    by_domain: Mapping[str, Counts], features: FeatureTable
+) -> list[str]:
+    """Returns a line per append-only id feature: its rates over block and domains."""
+    total = add_counts(by_domain.values())
+    lines = []
+    for name, counts in total.items():
+        sums = dict(zip(KEYS, counts.sum(axis=1).tolist(), strict=True))
+        if features.vocabularies[features[name].table].hashed or not sums["ids"]:
+            continue
+        lines.append(
+            f"{name}: {sums['oov'] / sums['ids']:.1%} of {sums['ids']:,} ids out of "
+            f"vocabulary, {sums['new'] / sums['ids']:.1%} new that day, "
+            f"{sums['missing'] / sums['rows']:.1%} of rows without"
+        )
+    return lines
+
+
+def _flat(cells: pa.Array) -> Ints:
+    """Returns the values of scalar or list cells; every list has the same length."""
+    is_list = pa.types.is_list(cells.type) or pa.types.is_large_list(cells.type)
+    flat: Ints = (pc.list_flatten(cells) if is_list else cells).to_numpy(
+        zero_copy_only=False
+    )
+    return flat

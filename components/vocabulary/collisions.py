@@ -1,0 +1,73 @@
+"""How many ids of a hashed space share a row: measured, not estimated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import tensorflow as tf
+
+from models.features import FIRST_OOV_ROW
+
+
+@dataclass(frozen=True)
+class Collisions:
+    """What sharing rows came to in one block of days.
+
+    Attributes:
+        ids: Distinct ids.
+        rows_used: Distinct rows they fall on.
+        shared_ids: Ids whose row is also another id's.
+        impressions: Impressions of all ids.
+        shared_impressions: Impressions of the ids that share a row.
+    """
+
+    ids: int
+    rows_used: int
+    shared_ids: int
+    impressions: int
+    shared_impressions: int
+
+    @property
+    def rate(self) -> float:
+        """Share of ids that share their row; 0 without ids."""
+        return self.shared_ids / self.ids if self.ids else 0.0
+
+
+def hash_rows(ids: pa.Array, capacity: int) -> npt.NDArray[np.int64]:
+    """Returns the row of each id, as the preprocessing function hashes it; (N,)."""
+    if len(ids) == 0:
+        return np.empty(0, np.int64)
+    values = tf.constant(ids.to_numpy(zero_copy_only=False))
+    buckets: npt.NDArray[np.int64] = tf.strings.to_hash_bucket_fast(
+        values, capacity
+    ).numpy()
+    return buckets + FIRST_OOV_ROW
+
+
+def measure_collisions(counts: pa.Table, capacity: int) -> Collisions:
+    """Counts the ids that share a row.
+
+    Args:
+        counts: Impressions by id and day, `COUNTS_SCHEMA`.
+        capacity: Rows of the hashed space.
+    """
+    of_id = counts.select(["id", "impressions"])
+    # Arrow 10 cannot group by large_binary.
+    of_id = of_id.set_column(0, "id", of_id.column("id").cast(pa.binary()))
+    summed = of_id.group_by("id").aggregate([("impressions", "sum")])
+    rows = hash_rows(summed.column("id").combine_chunks(), capacity)
+    used, position, ids_on_row = np.unique(
+        rows, return_inverse=True, return_counts=True
+    )
+    shares = ids_on_row[position] > 1
+    impressions = summed.column("impressions_sum").to_numpy()
+    return Collisions(
+        ids=len(rows),
+        rows_used=len(used),
+        shared_ids=int(shares.sum()),
+        impressions=int(impressions.sum()),
+        shared_impressions=int(impressions[shares].sum()),
+    )

@@ -1,0 +1,119 @@
+"""What became of the ids, by feature and day, against counting by hand."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from components.transform.encoding import KEYS
+from components.transform.encoding import add_counts
+from components.transform.encoding import count_encoded
+from components.transform.encoding import describe_encoding
+from components.transform.encoding import sizes_before
+from components.transform.encoding import to_json
+from models.days import DayRange
+from models.features import Feature
+from models.features import FeatureTable
+from models.features import IdSpace
+
+DAYS = DayRange(10, 12)
+FEATURES = FeatureTable(
+    features=(
+        Feature(name="item_id", kind="id", vocabulary="item"),
+        Feature(name="recent", kind="ids", vocabulary="item", max_length=2),
+        Feature(name="topic", kind="id", vocabulary="topic"),
+        Feature(name="shown", kind="count"),
+    ),
+    vocabularies={
+        "item": IdSpace(capacity=9, oov_buckets=2),  # ids from row 4 on
+        "topic": IdSpace(capacity=5, encoding="hash"),  # buckets from row 2 on
+    },
+)
+# Two ids before day 10 (rows 4, 5), one more on day 10 (row 6), one on day 12 (row 7).
+BEFORE = {"item": np.array([2, 3, 3])}
+ROWS = [
+    # day, item_id, recent, topic
+    (10, 4, [5, 0], 2),
+    (10, 6, [0, 0], 1),  # new item; empty list; topic missing
+    (10, 3, [2, 6], 6),  # unknown item; list of an unknown and a new one
+    (12, 1, [4, 5], 3),  # item missing
+    (12, 7, [6, 7], 4),  # new item; list of an older and the new one
+]
+
+
+def table_of(rows):
+    days, items, recent, topics = zip(*rows, strict=True)
+    one = pa.large_list(pa.int64())
+    return pa.table(
+        {
+            "day": pa.array([[day] for day in days], one),
+            "item_id": pa.array([[row] for row in items], one),
+            "recent": pa.array(recent, one),
+            "topic": pa.array([[row] for row in topics], one),
+        }
+    )
+
+
+def counted(rows):
+    return count_encoded(table_of(rows), FEATURES, DAYS, BEFORE)
+
+
+def test_counts_by_feature_and_day():
+    found = counted(ROWS)
+    assert set(found) == {"item_id", "recent", "topic"}
+    by_key = {
+        name: dict(zip(KEYS, c.tolist(), strict=True)) for name, c in found.items()
+    }
+    assert by_key["item_id"] == {
+        "rows": [3, 0, 2],
+        "missing": [0, 0, 1],
+        "ids": [3, 0, 1],
+        "oov": [1, 0, 0],
+        "new": [1, 0, 1],
+    }
+    assert by_key["recent"] == {
+        "rows": [3, 0, 2],
+        "missing": [1, 0, 0],
+        "ids": [3, 0, 4],
+        "oov": [1, 0, 0],
+        "new": [1, 0, 1],
+    }
+    assert by_key["topic"] == {
+        "rows": [3, 0, 2],
+        "missing": [1, 0, 0],
+        "ids": [2, 0, 2],
+        "oov": [0, 0, 0],
+        "new": [0, 0, 0],
+    }
+
+
+@pytest.mark.parametrize("cut", [1, 2, 4])
+def test_parts_add_up_to_the_whole(cut):
+    whole = counted(ROWS)
+    parts = [counted(ROWS[cut:]), counted(ROWS[:cut])]
+    summed = add_counts(parts)
+    assert {name: c.tolist() for name, c in summed.items()} == {
+        name: c.tolist() for name, c in whole.items()
+    }
+
+
+def test_sizes_follow_the_days_that_grew():
+    summary = {"ids_before": 2, "grown": [["1970-01-11", 3], ["1970-01-13", 4]]}
+    assert sizes_before(summary, DAYS).tolist() == [2, 3, 3]
+    assert sizes_before({"ids_before": 0, "grown": []}, DAYS).tolist() == [0, 0, 0]
+
+
+def test_the_lines_give_rates_over_all_domains():
+    counts = counted(ROWS)
+    item, recent = describe_encoding({"a": counts, "b": counts}, FEATURES)
+    assert item == (
+        "item_id: 25.0% of 8 ids out of vocabulary, 50.0% new that day, "
+        "20.0% of rows without"
+    )
+    assert recent.startswith("recent: 14.3% of 14 ids")
+
+
+def test_the_file_names_days_and_domains():
+    content = to_json({"b": counted(ROWS), "a": counted(ROWS[:1])}, DAYS)
+    assert content["days"] == ["1970-01-11", "1970-01-12", "1970-01-13"]
+    assert list(content["domains"]) == ["a", "b"]
+    assert content["domains"]["b"]["item_id"]["new"] == [1, 0, 1]
