@@ -75,14 +75,49 @@ def grouped_auc(
     Raises:
         DataError: If the columns do not fit together or hold other values.
     """
-    score, label, weight = _check_columns(scores, labels, weights)
-    code = _encode_users(users)
-    _check_length("users", len(code), len(score))
+    per_user = user_aucs(users, scores, labels, weights)
+    _, _, weight = _check_columns(scores, labels, weights)
     total = math.fsum(weight.tolist())
-    rows = np.flatnonzero((code >= 0) & (weight > 0))
     coverage = 0.0 if total > 0 else math.nan
+    num_users = len(per_user.users)
+    both = ~np.isnan(per_user.aucs)
+    num_qualifying = int(np.count_nonzero(both))
+    if num_qualifying == 0:
+        return GroupedAuc(math.nan, coverage, num_users, 0)
+    impressions = per_user.impressions[both]
+    qualifying = math.fsum(impressions.tolist())
+    gauc = math.fsum((impressions * per_user.aucs[both]).tolist()) / qualifying
+    return GroupedAuc(gauc, qualifying / total, num_users, num_qualifying)
+
+
+@dataclass(frozen=True)
+class UserAucs:
+    """AUC by user, for users with an impression.
+
+    Attributes:
+        users: Codes, ascending: `user_codes` of the same users.
+        aucs: NaN for a user without both labels.
+        impressions: Sum of the user's weights.
+    """
+
+    users: Codes
+    aucs: Floats
+    impressions: Floats
+
+
+def user_aucs(
+    users: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+) -> UserAucs:
+    """Returns each user's AUC; see `grouped_auc` for the arguments and errors."""
+    score, label, weight = _check_columns(scores, labels, weights)
+    code = user_codes(users)
+    _check_length("users", len(code), len(score))
+    rows = np.flatnonzero((code >= 0) & (weight > 0))
     if len(rows) == 0:
-        return GroupedAuc(math.nan, coverage, 0, 0)
+        return UserAucs(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
 
     rows = rows[np.lexsort((score[rows], code[rows]))]
     code, score = code[rows], score[rows]
@@ -90,7 +125,8 @@ def grouped_auc(
     # Rows -> ties (same user and score) -> users, each as the run of its first index.
     new_user = code[1:] != code[:-1]
     tie_starts = _starts(new_user | (score[1:] != score[:-1]))
-    user_starts = np.searchsorted(tie_starts, _starts(new_user))
+    first_rows = _starts(new_user)
+    user_starts = np.searchsorted(tie_starts, first_rows)
     positive = np.add.reduceat(weight * label, tie_starts)
     negative = np.add.reduceat(weight * (1 - label), tie_starts)
     below = np.cumsum(negative) - negative  # negatives before the tie, all users
@@ -100,15 +136,10 @@ def grouped_auc(
     user_positive = np.add.reduceat(positive, user_starts)
     user_negative = np.add.reduceat(negative, user_starts)
 
+    aucs = np.full(len(won), math.nan)
     both = (user_positive > 0) & (user_negative > 0)
-    num_users, num_qualifying = len(both), int(np.count_nonzero(both))
-    if num_qualifying == 0:
-        return GroupedAuc(math.nan, coverage, num_users, 0)
-    auc = won[both] / (user_positive[both] * user_negative[both])
-    impressions = user_positive[both] + user_negative[both]
-    qualifying = math.fsum(impressions.tolist())
-    gauc = math.fsum((impressions * auc).tolist()) / qualifying
-    return GroupedAuc(gauc, qualifying / total, num_users, num_qualifying)
+    aucs[both] = won[both] / (user_positive[both] * user_negative[both])
+    return UserAucs(code[first_rows], aucs, user_positive + user_negative)
 
 
 def auc(
@@ -191,7 +222,7 @@ def _check_values(
         )
 
 
-def _encode_users(users: npt.ArrayLike) -> Codes:
+def user_codes(users: npt.ArrayLike) -> Codes:
     """Returns a number per user, -1 where there is none."""
     values = np.asarray(users)
     if values.dtype.kind in "iu":
