@@ -17,6 +17,8 @@ from pydantic import ValidationError
 from pydantic import field_validator
 from pydantic import model_validator
 
+from components.evaluation_set.slices import PREFIX
+from components.evaluation_set.slices import SliceRule
 from components.gate.logic import GateThresholds
 from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.logic import MissingDays
@@ -184,6 +186,29 @@ class WaitConfig(StrictModel):
     marker: str | None = None
 
 
+class IntervalConfig(StrictModel):
+    """How the metrics' intervals are made: a bootstrap over users.
+
+    Attributes:
+        draws: Bootstrap draws; 0 for no intervals. 200 put five draws outside each end,
+            enough to tell noise from change, and cost some seconds on 10^5 rows.
+        level: Share of the draws inside an interval.
+    """
+
+    draws: int = Field(default=200, ge=0)
+    level: float = Field(default=0.95, gt=0, lt=1)
+
+
+# Slices that are made when the features are there, with the ends of their buckets.
+_USUAL_SLICES = {
+    "user_history": SliceRule(feature="user_impressions", upto=(0, 5, 20)),
+    "item_age": SliceRule(feature="item_age_days", upto=(1, 7, 30)),
+    "hour": SliceRule(feature="hour"),
+}
+# More values than this are no slices that a person reads.
+_MAX_VALUES = 100
+
+
 class ServingConfig(StrictModel):
     """Where published models go: `<directory>/<name>/<version>/`."""
 
@@ -230,6 +255,11 @@ class Config(StrictModel):
         strategy: The strategy whose model is published.
         strategies: Strategies and variants to choose from and to compare.
         gate: What a candidate must reach before it is published, see `GateThresholds`.
+        slices: By what the evaluation rows are cut: a name and the feature that
+            decides, or a `SliceRule`. Null for the usual ones, as far as the features
+            are there: `user_history` by `user_impressions`, `item_age` by
+            `item_age_days`, `hour` by `hour`.
+        intervals: How the metrics' intervals are made, see `IntervalConfig`.
         beam_args: Further flags for Beam pipelines.
     """
 
@@ -264,6 +294,8 @@ class Config(StrictModel):
         }
     )
     gate: GateThresholds = GateThresholds()
+    slices: dict[str, SliceRule | str] | None = None
+    intervals: IntervalConfig = IntervalConfig()
     serving: ServingConfig
     beam_args: tuple[str, ...] = ()
 
@@ -330,7 +362,37 @@ class Config(StrictModel):
             )
         if any(self.snapshots_of(name) for name in self.strategies):
             self._check_snapshot_spaces(table)
+        self._check_slices(table)
         return self
+
+    def _check_slices(self, table: FeatureTable) -> None:
+        """Raises unless each slice's feature can make slices that a person reads."""
+        names = [feature.name for feature in table.features]
+        for name, rule in self.slice_rules.items():
+            where = f"slices.{name}"
+            if f"{PREFIX}{name}" in names:
+                raise ValueError(
+                    f"{where}: there is a feature {PREFIX}{name!r}; rename the slice"
+                )
+            _one_of(where, rule.feature, names)
+            problem = self._slice_problem(rule, table[rule.feature])
+            if problem:
+                raise ValueError(f"{where}: {rule.feature!r} {problem}")
+
+    def _slice_problem(self, rule: SliceRule, feature: Feature) -> str:
+        """Returns why `feature` cannot make slices by `rule`, or nothing."""
+        if feature.kind == "ids":
+            return "holds lists; choose a feature with one value a row"
+        if feature.kind == "id" and rule.upto:
+            return f"holds ids, which have no order for `upto` {list(rule.upto)}"
+        if not feature.is_id and not rule.upto:
+            return "holds numbers; say the ends of its buckets, `upto: [0, 5, 20]`"
+        if feature.is_id and self.vocabularies[feature.table].capacity > _MAX_VALUES:
+            return (
+                f"may have {self.vocabularies[feature.table].capacity:,} values, more "
+                f"than the {_MAX_VALUES} that a person reads; choose another feature"
+            )
+        return ""
 
     def _check_snapshot_spaces(self, table: FeatureTable) -> None:
         """Raises unless TPM trains one table of each space it hands on."""
@@ -366,6 +428,27 @@ class Config(StrictModel):
     def table(self) -> FeatureTable:
         """The feature table."""
         return FeatureTable(features=self.features, vocabularies=self.vocabularies)
+
+    @property
+    def slice_rules(self) -> dict[str, SliceRule]:
+        """By what the evaluation rows are cut, the usual slices filled in."""
+        if self.slices is None:
+            features = {feature.name: feature for feature in self.features}
+            return {
+                name: rule
+                for name, rule in _USUAL_SLICES.items()
+                if rule.feature in features
+                and not self._slice_problem(rule, features[rule.feature])
+            }
+        return {
+            name: _slice_rule(name, rule) if isinstance(rule, str) else rule
+            for name, rule in self.slices.items()
+        }
+
+    def judging(self) -> list[Any]:
+        """Returns everything that decides how a model is judged."""
+        rules = {name: rule.model_dump() for name, rule in self.slice_rules.items()}
+        return [self.gate.model_dump(), rules, self.intervals.model_dump()]
 
     @property
     def first(self) -> int:
@@ -408,6 +491,12 @@ class Config(StrictModel):
             label=self.domain_labels.get(domain, self.label),
             missing_days=self.missing_days.get(domain, "fail"),
         )
+
+
+def _slice_rule(name: str, feature: str) -> SliceRule:
+    """Returns the rule of a slice of which only the feature was said."""
+    usual = _USUAL_SLICES.get(name)
+    return SliceRule(feature=feature, upto=usual.upto if usual else ())
 
 
 def _one_of(key: str, value: str, allowed: typing.Sequence[str]) -> None:

@@ -102,7 +102,7 @@ def judge(
     tail = (1 - level) / 2
     intervals, changes = {}, {}
     for column, name in enumerate(METRICS):
-        own = math.nan if name not in candidate else candidate[name]
+        own = candidate.get(name, math.nan)
         draws = None
         if candidate_replicates is not None:
             draws = candidate_replicates[:, column]
