@@ -144,7 +144,8 @@ def _record(
         custom_properties=former.custom_properties,
     )
     _set(published, {"pushed": 1, "path": str(path)})
-    _set(published, {f"override_{k}": v for k, v in vars(override).items()})
+    names = {"who": "by", "when": "at", "why": "reason"}
+    _set(published, {f"override_{names[k]}": v for k, v in vars(override).items()})
     read = [
         (a, _event(metadata_store_pb2.Event.INPUT, a.id))
         for a in metadata.get_artifacts_by_id([s.id for s in [*inputs, refused]])
