@@ -19,6 +19,8 @@ from components.metrics.rows import Rows
 from components.metrics.rows import from_rows
 
 NAME = "replicates"
+# Redrawing fewer users shows less than the metric varies; of one, nothing at all.
+MIN_USERS = 10
 
 
 class Replicates(tfma.metrics.Metric):
@@ -83,15 +85,22 @@ def _values(rows: Rows, *, num_draws: int) -> tuple[Floats]:
 def replicates(rows: Rows, num_draws: int) -> Floats:
     """Returns `resampling.METRICS` on redrawn users, shape (num_draws, metrics).
 
-    NaN where a draw leaves a metric undefined, such as one without a click.
+    NaN where a draw leaves a metric undefined, such as one without a click, and
+    where fewer than `MIN_USERS` users count: with both labels for GAUC, any for the
+    others.
     """
     codes = rows.user_codes
     scores, labels, weights = rows.columns
     clusters = user_clusters(codes)
     resampled = Resampled(codes, clusters, labels, scores, weights)
+    if resampled.num_clusters < MIN_USERS:
+        return np.full((num_draws, len(METRICS)), np.nan)
     # Clusters are users by code, then rows without one. Bundles arrive in any order,
     # so that codes differ from run to run, and hashes do not.
     lone = [f"row {i}".encode() for i in range(int(np.count_nonzero(codes < 0)))]
     keys = user_keys([*rows.codes, *lone])
     drawn = [resampled(poisson_counts(keys, draw)) for draw in range(num_draws)]
-    return np.array(drawn).reshape(num_draws, len(METRICS))
+    values = np.array(drawn).reshape(num_draws, len(METRICS))
+    if resampled.num_qualifying < MIN_USERS:
+        values[:, METRICS.index("gauc")] = np.nan
+    return values

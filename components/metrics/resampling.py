@@ -45,6 +45,10 @@ class Resampled:
 
     A user's own AUC is the same in every draw, so only its weight changes. A user that
     is drawn twice is two users.
+
+    Attributes:
+        num_clusters: Users and rows without one.
+        num_qualifying: Users with both labels.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Resampled:
         users, first = np.unique(codes, return_index=True)
         at = np.searchsorted(users, by_user.users[both])
         self._users = clusters[first[at]]
+        self.num_qualifying = len(self._users)
         self._impressions = by_user.impressions[both]
         self._aucs = by_user.aucs[both]
 
@@ -80,9 +85,9 @@ class Resampled:
             weight * score,
             weight * log_losses(score, label),
         )
-        num_clusters = int(clusters.max(initial=-1)) + 1
+        self.num_clusters = int(clusters.max(initial=-1)) + 1
         self._sums = np.stack(
-            [np.bincount(clusters, column, num_clusters) for column in columns]
+            [np.bincount(clusters, column, self.num_clusters) for column in columns]
         )
         order = np.argsort(score, kind="stable")
         self._clusters = clusters[order]
