@@ -294,10 +294,25 @@ class Config(StrictModel):
         }
     )
     gate: GateThresholds = GateThresholds()
-    slices: dict[str, SliceRule | str] | None = None
+    slices: dict[str, SliceRule] | None = None
     intervals: IntervalConfig = IntervalConfig()
     serving: ServingConfig
     beam_args: tuple[str, ...] = ()
+
+    @field_validator("slices", mode="before")
+    @classmethod
+    def _read_slices(cls, slices: Any) -> Any:
+        """Makes rules of the slices of which only the feature is said."""
+        if not isinstance(slices, dict):
+            return slices
+        rules = {}
+        for name, rule in slices.items():
+            usual = _USUAL_SLICES.get(name)
+            upto = usual.upto if usual else ()
+            rules[name] = (
+                {"feature": rule, "upto": upto} if isinstance(rule, str) else rule
+            )
+        return rules
 
     @field_validator("label")
     @classmethod
@@ -440,10 +455,7 @@ class Config(StrictModel):
                 if rule.feature in features
                 and not self._slice_problem(rule, features[rule.feature])
             }
-        return {
-            name: _slice_rule(name, rule) if isinstance(rule, str) else rule
-            for name, rule in self.slices.items()
-        }
+        return self.slices
 
     def judging(self) -> list[Any]:
         """Returns everything that decides how a model is judged."""
@@ -491,12 +503,6 @@ class Config(StrictModel):
             label=self.domain_labels.get(domain, self.label),
             missing_days=self.missing_days.get(domain, "fail"),
         )
-
-
-def _slice_rule(name: str, feature: str) -> SliceRule:
-    """Returns the rule of a slice of which only the feature was said."""
-    usual = _USUAL_SLICES.get(name)
-    return SliceRule(feature=feature, upto=usual.upto if usual else ())
 
 
 def _one_of(key: str, value: str, allowed: typing.Sequence[str]) -> None:
