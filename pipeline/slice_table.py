@@ -18,7 +18,7 @@ _COLUMNS = (
 
 
 def slice_table(result: TargetResult, target: str) -> Table:
-    """Returns a strategy's metrics on all rows and by slice.
+    """Returns a strategy's metrics on all rows and by slice, 160 characters wide.
 
     Ends of intervals stand behind the value; what is undefined on a slice's rows says
     so, and a slice with too few rows to be judged is marked.
@@ -66,4 +66,4 @@ def _with_interval(
     if not interval or interval["low"] is None or interval["high"] is None:
         return format(value, form)
     low, high = (format(interval[end], form) for end in ("low", "high"))
-    return f"{value:{form}} ({low} to {high})"
+    return f"{value:{form}} ({low}, {high})"

@@ -202,7 +202,7 @@ def _change_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Ru
         yield _rule(
             worse * change.value <= allowed,
             f"{name} {_signed(change)} against the live model, allowed is "
-            f"{worse * allowed:+.4f}",
+            f"{worse * allowed + 0.0:+.4f}",  # no minus before a zero
         )
 
 

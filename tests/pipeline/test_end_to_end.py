@@ -309,7 +309,7 @@ def test_the_slices_of_a_dimension_are_all_rows(first):
         .to_pylist()
     ]
     history = rows["user_history"]
-    assert history["1-5"] == sum(1 <= value <= 5 for value in seen)
+    assert history["1-5"] == sum(value in range(1, 6) for value in seen)
     assert history["0"] == seen.count(0)
 
 
