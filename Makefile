@@ -8,10 +8,10 @@ CONFIG ?= configs/xmarket.yaml
 DAY ?= 2019-01-01
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check lock clean bench-ingest kill-ingest
+.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator kill-ingest prove-ecdctr
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Make .venv from the lock file
 
@@ -27,6 +27,10 @@ run: $(READY) ## Run the main job: E-CDCTR on the shipped logs, compared with it
 	$(BIN)/crossctr import $(CONFIG)
 	$(BIN)/crossctr run $(CONFIG) --day $(DAY) --compare
 
+run-simulated: $(READY) ## E-CDCTR from feeds to ads on simulated logs, compared with its parts (5 min)
+	$(BIN)/crossctr simulate configs/feeds_ads.yaml
+	$(BIN)/crossctr run configs/feeds_ads.yaml --day 2024-02-23 --compare
+
 check: $(READY) ## Lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,8 +45,18 @@ test-fast: check ## The part that takes under two minutes
 bench-ingest: $(READY) ## Measure the ingest against stock TFX: speed, native share, memory (10 min)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_ingest $(BENCH_FLAGS)
 
+bench-simulator: $(READY) ## Measure the simulator's speed and how much of its optimum is learned (4 min)
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_simulator $(BENCH_FLAGS)
+
 kill-ingest: $(READY) ## Kill an ingest 20 times, repeat it, compare what is left (25 min)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.kill_ingest $(BENCH_FLAGS)
+
+prove-ecdctr: PROOF_CONFIG ?= configs/amazon.yaml
+prove-ecdctr: PROOF_DAY ?= 2014-06-01
+prove-ecdctr: SEEDS ?= 3
+prove-ecdctr: $(READY) ## Prove E-CDCTR: folding, point in time, every part left out once (30 min)
+	$(BIN)/crossctr import $(PROOF_CONFIG)
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_ecdctr $(PROOF_CONFIG) --day $(PROOF_DAY) --seeds $(SEEDS)
 
 # 3.11.2 is the Python of Debian 12: some releases want a later patch of 3.11.
 lock: $(READY) ## Resolve requirements/tfx-1.16.in anew

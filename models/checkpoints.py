@@ -76,3 +76,11 @@ def read_rows(
             dtypes=[tf.float32],
         )
         yield start, chunk
+
+
+def read_whole(prefix: Path, name: str, dtype: Any) -> Any:
+    """Returns a variable that is not read in rows, such as a count of steps."""
+    (value,) = tf.raw_ops.RestoreV2(
+        prefix=str(prefix), tensor_names=[name], shape_and_slices=[""], dtypes=[dtype]
+    )
+    return value

@@ -17,6 +17,7 @@ from pydantic import model_validator
 from models import snapshots
 from models import warm_start
 from models.backbone import Backbone
+from models.batch_norm import count_statistics
 from models.batches import ExampleReader
 from models.checkpoints import read_rows
 from models.checkpoints import save_variables
@@ -32,9 +33,12 @@ from models.id_lists import describe_ids
 from models.id_lists import is_prefix
 from models.id_lists import read_ids
 from models.network import Network
+from models.optimizers import build_optimizer
+from models.optimizers import optimizer_state
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 from models.tpm import TinyModel
+from models.training import TrainingResult
 from models.training import fit
 
 # A model artifact's folder beside TFX's Format-Serving, and what lies in it.
@@ -60,7 +64,11 @@ class LevelInputs(StrictModel):
         training: How it is trained.
         load_batch_norm: Whether a warm start takes over BatchNorm from another level.
             False, as in E-CDCTR: the target's activations are distributed differently.
-            A level that continues its own model always takes it over (our choice).
+            A level that starts from its own model always takes it over (our choice).
+        continues: Whether the level goes on from its own model of an earlier day, on
+            the days since, instead of replaying its window. BatchNorm then normalises
+            by the statistics it has, as a quiet day's rows are too few for new ones,
+            and days without rows leave the model as it is (our choice).
         examples: Glob patterns of transformed Parquet shards.
         transform_graph: TransformGraph artifact, for serving.
         vocabulary: Vocabulary artifact that the Examples were transformed with.
@@ -79,6 +87,7 @@ class LevelInputs(StrictModel):
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
     load_batch_norm: bool = False
+    continues: bool = False
     examples: tuple[str, ...] = Field(min_length=1)
     transform_graph: Path
     vocabulary: Path
@@ -95,6 +104,8 @@ class LevelInputs(StrictModel):
                 f"the window ends on day {self.last_day}, before it starts on "
                 f"{self.first_day}"
             )
+        if self.continues and self.warm_start is None:
+            raise ValueError("a level that continues needs a model to start from")
         return self
 
 
@@ -145,23 +156,24 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     features = inputs.features.tpm_only() if inputs.level == "tpm" else inputs.features
     reader = ExampleReader(inputs.examples, features, inputs.first_day, inputs.last_day)
     window = reader.summarise()
-    if window.num_rows == 0:
+    if window.num_rows == 0 and not inputs.continues:
         raise DataError(_no_rows(inputs))
     network = _build_network(inputs)
-    network.set_base_rate(window.num_clicks / window.num_rows)
-    copied = None if inputs.warm_start is None else _warm_start(inputs, network)
+    if window.num_rows:
+        network.set_base_rate(window.num_clicks / window.num_rows)
+    optimizer = build_optimizer(network, inputs.training)
+    kept = network.named_variables()
+    if inputs.training.inherit_optimizer:
+        kept |= optimizer_state(optimizer)
+    copied = None if inputs.warm_start is None else _warm_start(inputs, network, kept)
     parameters = _count_parameters(network)
     _PROGRESS.info(
         f"{inputs.level} · {window.num_rows:,} rows of {', '.join(inputs.domains)} · "
         f"{sum(parameters.values()):,} parameters"
     )
-    result = fit(
-        network,
-        reader,
-        inputs.training,
-        num_rows=window.num_rows,
-        run_dir=inputs.run_dir,
-    )
+    result = TrainingResult(0, 0, 0.0, ())
+    if window.num_rows:
+        result = _fit(inputs, network, reader, window.num_rows, optimizer)
     report = LevelReport(
         level=inputs.level,
         domains=inputs.domains,
@@ -178,7 +190,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
             snapshots.read_summary(folder)["period_day"] for folder in inputs.snapshots
         ),
     )
-    save_variables(inputs.train_dir / WEIGHTS_FILE, network.named_variables())
+    save_variables(inputs.train_dir / WEIGHTS_FILE, kept)
     np.savez(inputs.train_dir / COUNTS_FILE, **window.impressions)
     _write_json(inputs.train_dir / LAYOUT_FILE, _layout(inputs, features))
     export_saved_model(network, inputs.transform_graph, inputs.serving_dir)
@@ -224,6 +236,7 @@ def export_snapshot(
             "features of these vocabularies the same width"
         )
     out_dir.mkdir(parents=True, exist_ok=True)
+    vocabularies = {space: describe_ids(vocabulary_dir, space) for space in spaces}
     written = {}
     with np.load(train_dir / COUNTS_FILE) as counts:
         for space in spaces:
@@ -239,12 +252,16 @@ def export_snapshot(
                 counts[space][first : first + len(ids)],
                 ((start - first, chunk.numpy()) for start, chunk in chunks),
                 widths[space],
+                {
+                    "period_day": period_day,
+                    "vocabulary_hash": vocabularies[space]["hash"],
+                },
             )
     snapshots.write_summary(
         out_dir,
         period_day=period_day,
         width=widths[spaces[0]],
-        vocabularies={space: describe_ids(vocabulary_dir, space) for space in spaces},
+        vocabularies=vocabularies,
         rows=written,
     )
 
@@ -261,19 +278,41 @@ def _build_network(inputs: LevelInputs) -> Network:
     return Backbone(inputs.features, inputs.network, aligned)
 
 
-def _warm_start(inputs: LevelInputs, network: Network) -> warm_start.CopyReport:
+def _fit(
+    inputs: LevelInputs,
+    network: Network,
+    reader: ExampleReader,
+    num_rows: int,
+    optimizer: Any,
+) -> TrainingResult:
+    for mlp in network.mlps:
+        mlp.keep_statistics = inputs.continues
+    result = fit(
+        network,
+        reader,
+        inputs.training,
+        num_rows=num_rows,
+        run_dir=inputs.run_dir,
+        optimizer=optimizer,
+    )
+    if not inputs.continues:
+        count_statistics(network, reader, seed=inputs.training.seed)
+    return result
+
+
+def _warm_start(
+    inputs: LevelInputs, network: Network, named: dict[str, Any]
+) -> warm_start.CopyReport:
     folder = Path(str(inputs.warm_start)) / TRAIN_FOLDER
     source = variable_shapes(folder / WEIGHTS_FILE)
     layout = json.loads((folder / LAYOUT_FILE).read_text(encoding="utf-8"))
     _check_layout(layout, inputs, network.features)
-    named = network.named_variables()
     target = {name: tuple(variable.shape) for name, variable in named.items()}
-    continues = layout["level"] == inputs.level
-    excluded = (
-        frozenset()
-        if inputs.load_batch_norm or continues
-        else warm_start.batch_norm_variables(source)
-    )
+    excluded: frozenset[str] = frozenset()
+    if layout["level"] != inputs.level:
+        excluded = warm_start.optimizer_variables(source)
+        if not inputs.load_batch_norm:
+            excluded |= warm_start.batch_norm_variables(source)
     plan = warm_start.plan_copy(source, target, excluded)
     warm_start.apply(plan, folder / WEIGHTS_FILE, named)
     return plan

@@ -14,6 +14,7 @@ import tf_keras as keras
 from models.features import PADDING_ROW
 from models.features import FeatureTable
 from models.layers.embedding_tables import EmbeddingTables
+from models.layers.mlp import Mlp
 
 
 class ServingForm(NamedTuple):
@@ -66,6 +67,11 @@ class Network(keras.Model):
         """Every trainable variable that is no embedding table."""
         tables = {variable.ref() for variable in self.embedding_variables}
         return [v for v in self.trainable_variables if v.ref() not in tables]
+
+    @property
+    def mlps(self) -> list[Mlp]:
+        """The network's stacks of hidden layers."""
+        return [part for part in self.submodules if isinstance(part, Mlp)]
 
     def named_variables(self) -> dict[str, Any]:
         """Returns every variable, trainable or not, by a name that never changes.

@@ -43,3 +43,18 @@ def build_optimizer(network: Network, training: TrainingConfig) -> CompositeOpti
         return network.dense_variables
 
     return CompositeOptimizer([(embeddings, tables), (dense, others)])
+
+
+def optimizer_state(optimizer: CompositeOptimizer) -> dict[str, Any]:
+    """Returns the optimizer's slots and step counts by a name that never changes.
+
+    `optimizer/<part>/<position>`: a network creates its variables in one order. The
+    learning rates are the configuration's and not among them.
+    """
+    state = {}
+    for part, inner in enumerate(optimizer.optimizers):
+        rate = id(inner._learning_rate)
+        for position, variable in enumerate(inner.variables):
+            if id(variable) != rate:
+                state[f"optimizer/{part}/{position}"] = variable
+    return state

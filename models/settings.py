@@ -51,6 +51,10 @@ class TrainingConfig(StrictModel):
         embedding_learning_rate: Adagrad's rate for embedding tables, which only
             touches the rows of a batch.
         shuffle_rows: Rows of the buffer in which the order is mixed; bounds memory.
+        inherit_optimizer: Whether a model that starts from another one of its own level
+            takes over the optimizer's slots too, which are then stored with the model.
+            False: accumulators that remember the former rows take small steps, and a
+            checkpoint is half as large without them.
     """
 
     batch_size: int = Field(default=1024, gt=1)
@@ -59,3 +63,4 @@ class TrainingConfig(StrictModel):
     dense_learning_rate: float = Field(default=0.001, gt=0)
     embedding_learning_rate: float = Field(default=0.05, gt=0)
     shuffle_rows: int = Field(default=200_000, gt=0)
+    inherit_optimizer: bool = False

@@ -8,7 +8,9 @@
 | `impressions` | int64                     | rows of the window that show the id   |
 | `embedding`   | fixed_size_list<float>[D] | the id's vector at the period's end   |
 
-`<folder>/snapshot.json`: `period_day`, `width`, `vocabulary_hash`, `rows` by space.
+`<folder>/snapshot.json`: `period_day`, `width`, `vocabulary_hash`, `rows` by space. The
+same stands in each Parquet file's schema metadata under `crossctr.*`, as text, with the
+hash of the file's own vocabulary, so that a file says alone what it is.
 """
 
 from __future__ import annotations
@@ -55,6 +57,7 @@ def write_space(
     impressions: npt.NDArray[np.int64],
     chunks: Iterable[tuple[int, npt.NDArray[np.float32]]],
     width: int,
+    metadata: Mapping[str, str | int] | None = None,
 ) -> int:
     """Writes the ids of one space that had an impression.
 
@@ -66,16 +69,20 @@ def write_space(
         chunks: `(position of the first id, vectors of shape (n, D))`, covering
             all N ids in order.
         width: Width `D` of the vectors.
+        metadata: What the file says of itself beside `space`, `width` and `rows`.
 
     Returns:
         The number of ids written.
     """
+    about = {**(metadata or {}), "space": space, "width": width}
+    about["rows"] = int(np.count_nonzero(np.asarray(impressions) > 0))
     schema = pa.schema(
         [
             pa.field("id", pa.string()),
             pa.field("impressions", pa.int64()),
             pa.field("embedding", pa.list_(pa.float32(), width)),
-        ]
+        ],
+        metadata={f"crossctr.{key}": str(value) for key, value in about.items()},
     )
     written = 0
     with pq.ParquetWriter(folder / f"{space}.parquet", schema) as writer:

@@ -75,6 +75,7 @@ def fit(
     *,
     num_rows: int,
     run_dir: Path,
+    optimizer: Any = None,
 ) -> TrainingResult:
     """Trains `network` on the reader's window.
 
@@ -84,11 +85,13 @@ def fit(
         training: Batch size, epochs, learning rates, seed.
         num_rows: Rows of the window, for the progress lines.
         run_dir: Folder for TensorBoard's scalars.
+        optimizer: The optimizer; a new one by default.
 
     Raises:
         TrainingError: If the loss is not finite.
     """
-    step_function = make_train_step(network, build_optimizer(network, training))
+    optimizer = optimizer or build_optimizer(network, training)
+    step_function = make_train_step(network, optimizer)
     writer = tf.summary.create_file_writer(str(run_dir))
     losses: list[float] = []
     started = time.monotonic()

@@ -1,7 +1,7 @@
 """Warm start: which weights of a trained model a new one takes over.
 
-Only named weights are copied. Optimizer slots and metric state are never in a
-checkpoint, so they always start anew.
+Only named variables are copied. There is no metric state among them; the optimizer's
+slots are only if `inherit_optimizer` is set, and then only within one level.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from models.checkpoints import read_rows
+from models.checkpoints import read_whole
 from models.errors import TrainingError
 
 Shape = tuple[int, ...]
@@ -79,11 +80,11 @@ def plan_copy(
     """
     report = CopyReport(copied={}, resized={}, new={}, left_out={})
     for name, shape in target.items():
-        rows = shape[0]
+        rows = _num_rows(shape)
         if name not in source:
             report.new[name] = rows
         elif name in excluded:
-            report.left_out[name] = source[name][0]
+            report.left_out[name] = _num_rows(source[name])
         elif source[name] == shape:
             report.copied[name] = rows
         elif name.startswith(_TABLE_PREFIX) and source[name][1:] == shape[1:]:
@@ -96,15 +97,28 @@ def plan_copy(
                 "configuration, or set the strategy's warm_start to false"
             )
     for name in source.keys() - target.keys():
-        report.left_out[name] = source[name][0]
+        report.left_out[name] = _num_rows(source[name])
     return report
 
 
 def apply(plan: CopyReport, prefix: Path, variables: Mapping[str, Any]) -> None:
     """Copies what `plan` says from the checkpoint at `prefix` into `variables`."""
     for name, num_rows in {**plan.copied, **plan.resized}.items():
+        if variables[name].shape.rank == 0:
+            variables[name].assign(read_whole(prefix, name, variables[name].dtype))
+            continue
         for start, chunk in read_rows(prefix, name, num_rows):
             variables[name][start : start + chunk.shape[0]].assign(chunk)
+
+
+def _num_rows(shape: Shape) -> int:
+    """Returns the rows of a variable; a number on its own is one."""
+    return shape[0] if shape else 1
+
+
+def optimizer_variables(names: Iterable[str]) -> frozenset[str]:
+    """Returns those of `names` that are an optimizer's slots or step counts."""
+    return frozenset(name for name in names if name.startswith("optimizer/"))
 
 
 def _is_norm(name: str) -> bool:

@@ -16,9 +16,11 @@ from models.days import to_date
 from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.features import describe
+from pipeline.ablate_commands import ablate
 from pipeline.config import Config
 from pipeline.config import load_config
 from pipeline.console import duration
+from pipeline.embedding_commands import embeddings
 from pipeline.job import Plan
 from pipeline.job import plan_run
 from pipeline.job import plan_when_ready
@@ -28,6 +30,8 @@ from pipeline.options import Day
 from pipeline.options import wide_console
 from pipeline.promote_commands import promote_command
 from pipeline.results import target_result
+from pipeline.schema_commands import schema
+from pipeline.simulate_commands import simulate
 from pipeline.slice_table import slice_table
 from pipeline.store import Store
 from pipeline.tables import comparison
@@ -238,4 +242,8 @@ def _strategies(config: Config, chosen: Sequence[str], compare: bool) -> list[st
 
 
 main.add_command(promote_command)
+main.add_command(ablate)
+main.add_command(embeddings)
+main.add_command(schema)
+main.add_command(simulate)
 main.add_command(vocabularies_command)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import os
 import re
 import types
 import typing
 from pathlib import Path
 from typing import Any
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel
@@ -17,8 +19,8 @@ from pydantic import ValidationError
 from pydantic import field_validator
 from pydantic import model_validator
 
-from components.evaluation_set.slices import PREFIX
 from components.evaluation_set.slices import SliceRule
+from components.example_validator.logic import ValidationThresholds
 from components.gate.logic import GateThresholds
 from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.logic import MissingDays
@@ -37,6 +39,10 @@ from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 from pipeline.calendar import Clock
 from pipeline.negatives import NegativeSampling
+from pipeline.simulation.settings import SimulationConfig
+from pipeline.slices import check_slices
+from pipeline.slices import read_slices
+from pipeline.slices import usual_slices
 
 STRATEGIES = ("ecdctr", "target_only")
 
@@ -129,14 +135,20 @@ class CpmConfig(PretrainingConfig):
     window_days: int = Field(default=30, gt=0, le=_MAX_DAYS)
 
 
-class TargetConfig(LevelConfig):
-    """The target's CTR model: trained in every run, on dozens of days."""
+class TargetConfig(PretrainingConfig):
+    """The target's CTR model; E-CDCTR: daily, on dozens of days of target rows.
 
+    Each new CPM restarts it from there with a replay of its window; on its ticks
+    between, it continues from its own newest model on the days since. A run on a day
+    between its ticks judges the newest model and trains nothing.
+    """
+
+    every_days: int = Field(default=1, gt=0, le=_MAX_DAYS)
     window_days: int = Field(default=45, gt=0, le=_MAX_DAYS)
 
 
 class LevelsConfig(StrictModel):
-    """The three levels; TPM and CPM have clocks, the target trains in every run.
+    """The three levels, each with a clock of its own.
 
     Attributes:
         tpm: Tiny pretraining on the sources' user and item ids.
@@ -160,12 +172,15 @@ class StrategyConfig(StrictModel):
             CPM.
         load_batch_norm: Whether CPM's BatchNorm is loaded too. False, as E-CDCTR
             re-initialises it: the target's activations are distributed differently.
+        pooling: How M snapshots become one vector in this strategy, `attention` or
+            `mean`; defaults to `network.snapshot_pooling`.
     """
 
     kind: str = ""
     snapshots: int | None = Field(default=None, ge=0)
     warm_start: bool = True
     load_batch_norm: bool = False
+    pooling: Literal["attention", "mean"] | None = None
 
 
 class WaitConfig(StrictModel):
@@ -199,16 +214,6 @@ class IntervalConfig(StrictModel):
     level: float = Field(default=0.95, gt=0, lt=1)
 
 
-# Slices that are made when the features are there, with the ends of their buckets.
-_USUAL_SLICES = {
-    "user_history": SliceRule(feature="user_impressions", upto=(0, 5, 20)),
-    "item_age": SliceRule(feature="item_age_days", upto=(1, 7, 30)),
-    "hour": SliceRule(feature="hour"),
-}
-# More values than this are no slices that a person reads.
-_MAX_VALUES = 100
-
-
 class ServingConfig(StrictModel):
     """Where published models go: `<directory>/<name>/<version>/`."""
 
@@ -225,6 +230,8 @@ class Config(StrictModel):
         schema: TFMD schema of the raw features (text format).
         import: Shipped data that `crossctr import` turns into dated logs; none by
             default, since most users have logs already.
+        simulate: Simulated world whose logs `crossctr simulate` writes; none by
+            default. See `SimulationConfig`.
         first_day: First day of logs the pipeline knows; windows that reach further back
             start here. Blocks of days follow each other from this day on.
         target: The domain whose CTR model is served.
@@ -245,6 +252,8 @@ class Config(StrictModel):
         wait: How long to wait for which sign of a log, see `WaitConfig`.
         max_bad_share: Share of rows that may be quarantined before a block fails;
             one percent is far above what healthy logs show and far below a broken day.
+        validation: Distances from the previous block and from the target that stop a
+            block, see `ValidationThresholds`.
         anchor_day: A day on which every clock ticks; the epoch unless the data's own
             calendar suggests another.
         levels: Clocks and windows of the three levels; E-CDCTR's by default.
@@ -268,6 +277,7 @@ class Config(StrictModel):
     logs: Path
     schema_path: Path = Field(alias="schema")
     imports: ImportConfig | None = Field(default=None, alias="import")
+    simulate: SimulationConfig | None = None
     first_day: datetime.date
     target: str
     sources: tuple[str, ...] = Field(min_length=1)
@@ -279,6 +289,7 @@ class Config(StrictModel):
     missing_days: dict[str, MissingDays] = Field(default_factory=dict)
     wait: WaitConfig = WaitConfig()
     max_bad_share: float = Field(default=0.01, ge=0, le=1)
+    validation: ValidationThresholds = ValidationThresholds()
     vocabularies: dict[str, IdSpace]
     features: tuple[Feature, ...] = Field(min_length=1)
     anchor_day: datetime.date = datetime.date(1970, 1, 1)
@@ -303,16 +314,7 @@ class Config(StrictModel):
     @classmethod
     def _read_slices(cls, slices: Any) -> Any:
         """Makes rules of the slices of which only the feature is said."""
-        if not isinstance(slices, dict):
-            return slices
-        rules = {}
-        for name, rule in slices.items():
-            usual = _USUAL_SLICES.get(name)
-            upto = usual.upto if usual else ()
-            rules[name] = (
-                {"feature": rule, "upto": upto} if isinstance(rule, str) else rule
-            )
-        return rules
+        return read_slices(slices)
 
     @field_validator("label")
     @classmethod
@@ -367,6 +369,7 @@ class Config(StrictModel):
                     f"`{name}: <the log's column>`, or `{name}: null` and the domains "
                     "that have it in domain_columns"
                 )
+        self._check_simulation()
         _one_of("strategy", self.strategy, list(self.strategies))
         for name, strategy in self.strategies.items():
             _one_of(f"strategies.{name}.kind", strategy.kind or name, STRATEGIES)
@@ -377,37 +380,26 @@ class Config(StrictModel):
             )
         if any(self.snapshots_of(name) for name in self.strategies):
             self._check_snapshot_spaces(table)
-        self._check_slices(table)
+        check_slices(self.slice_rules, table)
         return self
 
-    def _check_slices(self, table: FeatureTable) -> None:
-        """Raises unless each slice's feature can make slices that a person reads."""
-        names = [feature.name for feature in table.features]
-        for name, rule in self.slice_rules.items():
-            where = f"slices.{name}"
-            if f"{PREFIX}{name}" in names:
-                raise ValueError(
-                    f"{where}: there is a feature {PREFIX}{name!r}; rename the slice"
-                )
-            _one_of(where, rule.feature, names)
-            problem = self._slice_problem(rule, table[rule.feature])
-            if problem:
-                raise ValueError(f"{where}: {rule.feature!r} {problem}")
-
-    def _slice_problem(self, rule: SliceRule, feature: Feature) -> str:
-        """Returns why `feature` cannot make slices by `rule`, or nothing."""
-        if feature.kind == "ids":
-            return "holds lists; choose a feature with one value a row"
-        if feature.kind == "id" and rule.upto:
-            return f"holds ids, which have no order for `upto` {list(rule.upto)}"
-        if not feature.is_id and not rule.upto:
-            return "holds numbers; say the ends of its buckets, `upto: [0, 5, 20]`"
-        if feature.is_id and self.vocabularies[feature.table].capacity > _MAX_VALUES:
-            return (
-                f"may have {self.vocabularies[feature.table].capacity:,} values, more "
-                f"than the {_MAX_VALUES} that a person reads; choose another feature"
+    def _check_simulation(self) -> None:
+        if self.simulate is None:
+            return
+        if self.imports is not None:
+            raise ValueError(
+                "`import` and `simulate` would both write the logs; remove one of them"
             )
-        return ""
+        for domain in self.simulate.domains:
+            _one_of("simulate.domains", domain, self.domains)
+        logs, truth = (
+            Path(os.path.normpath(path)) for path in (self.logs, self.simulate.truth)
+        )
+        if logs == truth or logs in truth.parents:
+            raise ValueError(
+                f"simulate.truth {str(truth)!r} lies in logs {str(logs)!r}, where a "
+                "model could read it; choose a folder outside"
+            )
 
     def _check_snapshot_spaces(self, table: FeatureTable) -> None:
         """Raises unless TPM trains one table of each space it hands on."""
@@ -447,15 +439,7 @@ class Config(StrictModel):
     @property
     def slice_rules(self) -> dict[str, SliceRule]:
         """By what the evaluation rows are cut, the usual slices filled in."""
-        if self.slices is None:
-            features = {feature.name: feature for feature in self.features}
-            return {
-                name: rule
-                for name, rule in _USUAL_SLICES.items()
-                if rule.feature in features
-                and not self._slice_problem(rule, features[rule.feature])
-            }
-        return self.slices
+        return usual_slices(self.table) if self.slices is None else self.slices
 
     def judging(self) -> list[Any]:
         """Returns everything that decides how a model is judged."""
@@ -482,6 +466,13 @@ class Config(StrictModel):
             return 0
         chosen = self.strategies[strategy].snapshots
         return self.levels.tpm.snapshots if chosen is None else chosen
+
+    def network_of(self, strategy: str) -> NetworkConfig:
+        """Returns the shape of the network of the strategy entry `strategy`."""
+        pooling = self.strategies[strategy].pooling
+        if pooling is None or not self.snapshots_of(strategy):
+            return self.network
+        return self.network.model_copy(update={"snapshot_pooling": pooling})
 
     def training_of(self, level: str) -> TrainingConfig:
         """Returns the training settings of `level` (`tpm`, `cpm` or `target`)."""
@@ -560,12 +551,16 @@ def _absolute(config: Config, base: Path) -> Config:
     imports = config.imports
     if imports is not None:
         imports = imports.model_copy(update={"data": resolve(imports.data)})
+    simulate = config.simulate
+    if simulate is not None:
+        simulate = simulate.model_copy(update={"truth": resolve(simulate.truth)})
     return config.model_copy(
         update={
             "root": resolve(config.root),
             "logs": resolve(config.logs),
             "schema_path": resolve(config.schema_path),
             "imports": imports,
+            "simulate": simulate,
             "serving": ServingConfig(directory=resolve(config.serving.directory)),
         }
     )

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import tensorflow_data_validation as tfdv
+from tfx import types
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import pipeline as tfx_pipeline
@@ -23,6 +23,7 @@ from components.evaluation_set.component import EvaluationSet
 from components.evaluation_set.executor import EVAL_SPLIT
 from components.evaluation_set.slices import PREFIX
 from components.evaluation_set.slices import rules_to_json
+from components.example_validator.component import ExampleValidator
 from components.gate.component import Gate
 from components.guard.component import Guard
 from components.log_example_gen.component import LogExampleGen
@@ -30,6 +31,7 @@ from components.metrics.config import evaluation_config
 from components.publisher.component import Publisher
 from components.resolvers.strategy import ByFingerprint
 from components.snapshot_exporter.component import SnapshotExporter
+from components.statistics_gen.component import StatisticsGen
 from components.trainer.component import LevelTrainer
 from components.transform.component import Transform
 from components.vocabulary.component import Vocabulary
@@ -67,35 +69,36 @@ def ingest_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
         fingerprint=step.fingerprint,
     )
     schema = _schema(config)
-    statistics = tfx.components.StatisticsGen(
+    statistics = StatisticsGen(
         examples=example_gen.outputs["examples"],
         schema=schema.outputs["schema"],
-        # TFDV's exact counts of values go through Beam one Python tuple a value; its
-        # sketches are C++ and find a stray value among up to some 1,000, as those do.
-        stats_options=tfdv.StatsOptions(use_sketch_based_topk_uniques=True),
+        fingerprint=step.fingerprint,
     )
-    validator = tfx.components.ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    previous, nodes = _previous_block(step)
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        previous_statistics=previous.get("statistics"),
+        target=config.target,
+        thresholds=config.validation.model_dump_json(),
     )
     guard = Guard(
         anomalies=validator.outputs["anomalies"],
+        statistics=statistics.outputs["statistics"],
+        previous_statistics=previous.get("statistics"),
         first_day=step.days.first,
         last_day=step.days.last,
         may_be_empty=json.dumps(
             [name for name, policy in config.missing_days.items() if policy == "skip"]
         ),
+        target=config.target,
+        min_rows=config.validation.min_rows,
     )
-    nodes: list[BaseNode] = [example_gen, schema, statistics, validator, guard]
-    previous = None
-    if step.blocks:
-        wanted = _wanted([step.blocks[0].fingerprint], before_day=step.days.first)
-        resolver = _resolver(vocabulary=(artifacts.Vocabulary, wanted))
-        previous = resolver.outputs["vocabulary"]
-        nodes.append(resolver)
+    nodes += [example_gen, schema, statistics, validator, guard]
     vocabulary = Vocabulary(
         examples=example_gen.outputs["examples"],
         guard_report=guard.outputs["report"],
-        previous=previous,
+        previous=previous.get("vocabulary"),
         features=features,
         fingerprint=step.fingerprint,
     )
@@ -236,6 +239,20 @@ def _resolver(**inputs: tuple[type, dict[str, Any]]) -> BaseNode:
     ).with_id("PointInTimeResolver")
 
 
+def _previous_block(step: Step) -> tuple[dict[str, types.BaseChannel], list[BaseNode]]:
+    """Returns what an ingest reads of the block before, and the node that finds it."""
+    if not step.blocks:
+        return {}, []
+    wanted = _wanted([step.blocks[0].fingerprint], before_day=step.days.first)
+    resolver = _resolver(
+        vocabulary=(artifacts.Vocabulary, wanted),
+        statistics=(standard_artifacts.ExampleStatistics, wanted),
+    )
+    return {key: resolver.outputs[key] for key in ("vocabulary", "statistics")}, [
+        resolver
+    ]
+
+
 def _training_inputs(step: Step) -> dict[str, tuple[type, dict[str, Any]]]:
     blocks = [block.fingerprint for block in step.blocks]
     day = step.run_day
@@ -273,11 +290,14 @@ def _trainer(
         "first_day": step.days.first,
         "last_day": step.days.last,
         "features": config.table.model_dump(),
-        "network": config.network.model_dump(),
+        "network": (
+            config.network_of(step.strategy) if step.strategy else config.network
+        ).model_dump(),
         "training": config.training_of(step.kind).model_dump(),
     }
     if step.kind == "target":
         settings["load_batch_norm"] = config.strategies[step.strategy].load_batch_norm
+        settings["continues"] = step.continues
     return LevelTrainer(
         examples=resolver.outputs["examples"],
         transform_graph=resolver.outputs["transform_graph"],

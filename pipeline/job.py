@@ -133,7 +133,7 @@ def run_steps(config: Config, steps: Sequence[Step], console: Console) -> None:
             RunDisplay(console, len(steps)).reused(index, step.label)
         console.print("Everything was done already; nothing ran.")
         return
-    log_file = _log_file(config)
+    log_file = new_log_file(config)
     console.print(f"Full log of all libraries: {log_file}", soft_wrap=True)
     (log_file.parent / "config.json").write_text(
         config.model_dump_json(indent=1), encoding="utf-8"
@@ -195,7 +195,8 @@ def _without_beam(message: str) -> str:
     return re.sub(r" \[while running .*", "", message, flags=re.DOTALL).strip()
 
 
-def _log_file(config: Config) -> Path:
+def new_log_file(config: Config) -> Path:
+    """Returns where a command's libraries may write; its folder is made."""
     now = datetime.datetime.now(tz=datetime.timezone.utc)
     folder = config.root / "runs" / f"{now:%Y%m%dT%H%M%S}-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)

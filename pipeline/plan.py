@@ -16,9 +16,11 @@ from dataclasses import field
 from models.days import DayRange
 from models.days import to_date
 from models.errors import ConfigError
+from models.settings import NetworkConfig
 from pipeline.calendar import Clock
 from pipeline.config import Config
 from pipeline.fingerprint import digest
+from pipeline.schema_files import transform_part
 
 LogFingerprint = Callable[[DayRange], str]
 
@@ -30,6 +32,7 @@ class Known:
     Attributes:
         blocks: Fingerprint of every ingested block, with its days.
         results: Fingerprints of finished snapshots, models and gate decisions.
+        models: Trained target models, fingerprint by fingerprint, with their run day.
         published: Fingerprints of target steps whose model was published or refused.
         live: Per published target model its run day and fingerprint, in the order in
             which they were published.
@@ -39,6 +42,7 @@ class Known:
     results: frozenset[str] = frozenset()
     published: frozenset[str] = frozenset()
     live: Sequence[tuple[int, str]] = ()
+    models: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,11 @@ class Step:
         blocks: Blocks it reads, oldest first; for `ingest` the parent, if any.
         warm_start: Fingerprint of the model it starts from.
         snapshots: Fingerprints of the TPM periods it reads, newest first.
-        strategy: Entry of `strategies` (`target` only).
+        strategy: Entry of `strategies` that wants it (`target` and `cpm`).
         training: Fingerprint of the trained model, without evaluation and gate
             (`target` only).
+        continues: Whether it goes on from the strategy's own model of an earlier day,
+            on the days since (`target` only).
         evaluation: Days on whose target rows it is judged (`target` only).
         evaluation_blocks: Blocks that hold those days.
         live: Fingerprint of the live model it is compared with, if any.
@@ -86,10 +92,36 @@ class Step:
     snapshots: tuple[str, ...] = ()
     strategy: str = ""
     training: str = ""
+    continues: bool = False
     evaluation: DayRange | None = None
     evaluation_blocks: tuple[Block, ...] = ()
     live: str | None = None
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a strategy's target model of a day is made.
+
+    Attributes:
+        day: Its run day; it trains on rows that ended before.
+        days: Days of rows it trains on.
+        fingerprint: Hash of everything it is made from.
+        blocks: Blocks it reads, oldest first.
+        warm_start: Fingerprint of the model it starts from.
+        continues: Whether that is the strategy's own model of an earlier day.
+        snapshots: Fingerprints of the TPM periods it reads, newest first.
+        note: Where it starts, and what is unusual about it.
+    """
+
+    day: int
+    days: DayRange
+    fingerprint: str
+    blocks: tuple[Block, ...]
+    warm_start: str | None
+    continues: bool
+    snapshots: tuple[str, ...]
+    note: str
 
 
 class Planner:
@@ -111,7 +143,7 @@ class Planner:
         self._logs = logs
         self._data = digest(
             code,
-            config.schema_path.read_text(encoding="utf-8"),
+            transform_part(config.schema_path.read_text(encoding="utf-8")),
             config.table.model_dump(),
             # What a missing day means decides whether a block may be made, not what is
             # in it; where the logs lie does not change them.
@@ -121,13 +153,21 @@ class Planner:
             ],
         )
         self._code = code
+        # A run looks at the runs before it, which share nearly all of their blocks.
+        self._made: dict[tuple[DayRange, str | None], Block] = {}
+        self._stored: dict[int, list[DayRange]] = {}
+        for stored in sorted(set(known.blocks.values()), key=lambda d: -d.last):
+            self._stored.setdefault(stored.first, []).append(stored)
 
-    def run(self, day: int, strategies: Sequence[str]) -> list[Step]:
+    def run(
+        self, day: int, strategies: Sequence[str], *, against_live: bool = True
+    ) -> list[Step]:
         """Plans the run of `day`: what it ingests, trains, judges and publishes.
 
         Args:
             day: The run's day D, days since 1970-01-01.
             strategies: Entries of the configuration's `strategies`, in order.
+            against_live: Whether the live model is scored on the same rows.
 
         Returns:
             The steps in running order; done ones are included.
@@ -143,24 +183,29 @@ class Planner:
                 f"{to_date(first)} (`first_day`); choose a later day"
             )
         evaluation = DayRange(day, day + config.evaluation_days - 1)
-        chain = self.ingest(day, evaluation.last)
+        learned = self._target_clock.tick(day)
+        if learned <= first:
+            raise ConfigError(
+                f"the target's clock ticked last on {to_date(learned)}, when there was "
+                f"no day to train on: the logs start on {to_date(first)} "
+                "(`first_day`); choose a later day or a denser levels.target.every_days"
+            )
+        chain = self.ingest(*sorted({learned, day}), evaluation.last)
         blocks = [_block_of(step) for step in chain]
-        history = [block for block in blocks if block.days.last < day]
+        history = [block for block in blocks if block.days.last < learned]
         judged = tuple(block for block in blocks if block.days.overlaps(evaluation))
 
-        periods = self._tpm_steps(day, strategies, history)
+        periods = self._tpm_steps(learned, strategies, history)
         steps = {step.fingerprint: step for step in [*chain, *periods]}
         targets = []
         for strategy in strategies:
-            count = config.snapshots_of(strategy)
-            snapshots = _newest(periods, day, count)
-            cpm = None
             if self._wants_cpm(strategy):
-                cpm = self._cpm_step(day, count, periods, history)
+                cpm = self._cpm_step(learned, strategy, periods, history)
                 steps[cpm.fingerprint] = cpm
+            training = self._training(learned, strategy, strategies)
             targets.append(
                 self._target_step(
-                    day, strategy, history, snapshots, cpm, evaluation, judged
+                    day, strategy, training, evaluation, judged, against_live
                 )
             )
         order = {"ingest": 0, "tpm": 1, "cpm": 2}
@@ -207,11 +252,7 @@ class Planner:
     def _next_block(
         self, first: int, bound: int, parent: Block | None
     ) -> tuple[Block, bool]:
-        stored = sorted(
-            {d for d in self._known.blocks.values() if d.first == first},
-            key=lambda d: -d.last,
-        )
-        for days in stored:
+        for days in self._stored.get(first, []):
             if days.last <= bound:
                 block = self._block(days, parent)
                 if block.fingerprint in self._known.blocks:
@@ -222,8 +263,11 @@ class Planner:
         # Rows of a vocabulary follow from its parent's, so a changed block makes every
         # later one stale.
         above = parent.fingerprint if parent else None
-        content = [self._data, str(days), self._logs(days), above]
-        return Block(days, digest("block", *content), above)
+        if (days, above) not in self._made:
+            content = [self._data, str(days), self._logs(days), above]
+            block = Block(days, digest("block", *content), above)
+            self._made[days, above] = block
+        return self._made[days, above]
 
     def _window(self, clock: Clock, run_day: int) -> tuple[DayRange, str] | None:
         """Returns the window as far as logs go, and a note if that cuts it short."""
@@ -235,12 +279,14 @@ class Planner:
         cut = DayRange(self._first_day, window.last)
         return cut, f"window starts with the logs, {len(window) - len(cut)} days short"
 
-    def _settings(self, level: str) -> list[object]:
+    def _settings(
+        self, level: str, network: NetworkConfig | None = None
+    ) -> list[object]:
         config = self._config
         return [
             self._code,
             level,
-            config.network.model_dump(),
+            (network or config.network).model_dump(),
             config.training_of(level).model_dump(),
         ]
 
@@ -320,9 +366,10 @@ class Planner:
         )
 
     def _cpm_step(
-        self, day: int, count: int, periods: Sequence[Step], history: list[Block]
+        self, day: int, strategy: str, periods: Sequence[Step], history: list[Block]
     ) -> Step:
         config = self._config
+        count, network = config.snapshots_of(strategy), config.network_of(strategy)
         clock = config.levels.cpm.clock(config.anchor)
         tick = self._cpm_tick(day)
         found = self._window(clock, tick)
@@ -336,11 +383,12 @@ class Planner:
         snapshots = _newest(periods, tick, count)
         blocks = _overlapping(history, window)
         fingerprint = digest(
-            *self._settings("cpm"), _prints(blocks), str(window), snapshots
+            *self._settings("cpm", network), _prints(blocks), str(window), snapshots
         )
+        pooled = ", mean" if network.snapshot_pooling == "mean" and snapshots else ""
         return Step(
             kind="cpm",
-            label=f"CPM of {to_date(tick)}, {len(snapshots)} snapshots",
+            label=f"CPM of {to_date(tick)}, {len(snapshots)} snapshots{pooled}",
             day=tick,
             run_day=day,
             days=window,
@@ -348,40 +396,154 @@ class Planner:
             done=fingerprint in self._known.results,
             blocks=blocks,
             snapshots=snapshots,
+            strategy=strategy,
             note=note,
         )
+
+    def _training(self, day: int, strategy: str, strategies: Sequence[str]) -> Training:
+        """Plans how the target model of `day`, a tick of the target's clock, is made.
+
+        When CPM's clock ticks it restarts and replays its window; between two of CPM's
+        ticks it continues from its own newest model before the day, on the days since.
+        A day whose model is stored keeps it, though an earlier day was run only later.
+        Strategies that start from no CPM follow the same rule and restart from scratch.
+        """
+        start = max(self._cpm_tick(day), self._first_day + 1)
+        stored = set(self._known.models.values())
+        earlier = sorted(past for past in stored if start <= past < day)
+        # Oldest first: a day's model rests on those before it.
+        planned: list[Training] = []
+        for past in [*earlier, day]:
+            planned.append(self._train_on(past, strategy, strategies, planned))
+        return planned[-1]
+
+    def _train_on(
+        self,
+        day: int,
+        strategy: str,
+        strategies: Sequence[str],
+        earlier: Sequence[Training],
+    ) -> Training:
+        """Plans the training of `day`, given those of earlier days, oldest first."""
+        history = [_block_of(step) for step in self.ingest(day - 1)]
+        periods = self._tpm_steps(day, strategies, history)
+        snapshots = _newest(periods, day, self._config.snapshots_of(strategy))
+        models = self._known.models
+        ways = [
+            self._continue(day, strategy, past, history, snapshots)
+            for past in reversed(earlier)
+            if past.fingerprint in models
+        ]
+        restart = self._restart(day, strategy, periods, history, snapshots)
+        ways.append(restart)
+        if day != self._cpm_tick(day):
+            done = [way for way in ways if way.fingerprint in models]
+            return [*done, *ways][0]
+        return restart
+
+    def _restart(
+        self,
+        day: int,
+        strategy: str,
+        periods: Sequence[Step],
+        history: list[Block],
+        snapshots: tuple[str, ...],
+    ) -> Training:
+        window, short = self._window(self._target_clock, day) or (DayRange(0, 0), "")
+        cpm = None
+        tick = self._cpm_tick(day)
+        notes = [f"starts anew on {len(window)} days"]
+        if self._wants_cpm(strategy):
+            cpm = self._cpm_step(day, strategy, periods, history)
+            notes = [
+                f"restarts from CPM of {to_date(tick)}, replays {len(window)} days"
+            ]
+        if day != tick:
+            notes.append(f"no model of {to_date(tick)} or later to continue from")
+        if cpm is not None and snapshots and not cpm.snapshots:
+            # The interaction's width depends on whether there are snapshots.
+            snapshots = ()
+            notes.append("no snapshots, as CPM had none yet")
+        base = cpm.fingerprint if cpm is not None else None
+        notes.append(short)
+        return self._as_training(day, strategy, window, history, base, snapshots, notes)
+
+    def _continue(
+        self,
+        day: int,
+        strategy: str,
+        past: Training,
+        history: list[Block],
+        snapshots: tuple[str, ...],
+    ) -> Training:
+        window = self._target_clock.window_of(day)
+        days = DayRange(max(past.day, window.first), window.last)
+        notes = [
+            f"continues from {self._model_name(strategy)} of {to_date(past.day)}, "
+            f"trains on {len(days)} new {'day' if len(days) == 1 else 'days'}"
+        ]
+        if past.day < days.first:
+            notes.append(f"{days.first - past.day} older days lie before its window")
+        if snapshots and not past.snapshots:
+            snapshots = ()
+            notes.append("no snapshots until CPM's next tick, as it started without")
+        return self._as_training(
+            day, strategy, days, history, past.fingerprint, snapshots, notes, True
+        )
+
+    def _as_training(
+        self,
+        day: int,
+        strategy: str,
+        days: DayRange,
+        history: list[Block],
+        warm_start: str | None,
+        snapshots: tuple[str, ...],
+        notes: Sequence[str],
+        continues: bool = False,
+    ) -> Training:
+        blocks = _overlapping(history, days)
+        fingerprint = digest(
+            *self._settings("target", self._config.network_of(strategy)),
+            self._config.strategies[strategy].load_batch_norm,
+            _prints(blocks),
+            str(days),
+            snapshots,
+            warm_start,
+            continues,
+        )
+        return Training(
+            day=day,
+            days=days,
+            fingerprint=fingerprint,
+            blocks=blocks,
+            warm_start=warm_start,
+            continues=continues,
+            snapshots=snapshots,
+            note="; ".join(note for note in notes if note),
+        )
+
+    def _model_name(self, strategy: str) -> str:
+        return "A-CTR" if self._config.kind_of(strategy) == "ecdctr" else strategy
+
+    @property
+    def _target_clock(self) -> Clock:
+        return self._config.levels.target.clock(self._config.anchor)
 
     def _target_step(
         self,
         day: int,
         strategy: str,
-        history: list[Block],
-        snapshots: tuple[str, ...],
-        cpm: Step | None,
+        training: Training,
         evaluation: DayRange,
         judged: tuple[Block, ...],
+        against_live: bool,
     ) -> Step:
         config = self._config
-        clock = Clock(every=1, window=config.levels.target.window_days)
-        window, note = self._window(clock, day) or (DayRange(0, 0), "")
-        if cpm is not None and snapshots and not cpm.snapshots:
-            # The interaction's width depends on whether there are snapshots.
-            snapshots = ()
-            note = f"{note}; " * bool(note) + "no snapshots, as CPM had none yet"
-        warm_start = cpm.fingerprint if cpm is not None else None
-        blocks = _overlapping(history, window)
-        training = digest(
-            *self._settings("target"),
-            config.strategies[strategy].load_batch_norm,
-            _prints(blocks),
-            str(window),
-            snapshots,
-            warm_start,
-        )
-        live = _live_before(self._known.live, day)
+        live = _live_before(self._known.live, day) if against_live else None
         publishes = strategy == config.strategy
         fingerprint = digest(
-            training,
+            training.fingerprint,
             strategy,
             str(evaluation),
             _prints(judged),
@@ -392,22 +554,23 @@ class Planner:
         return Step(
             kind="target",
             label=f"{strategy} for {config.target} on {to_date(day)}",
-            day=day,
+            day=training.day,
             run_day=day,
-            days=window,
+            days=training.days,
             fingerprint=fingerprint,
             # A publishing step that was killed after the Gate is not done.
             done=fingerprint in self._known.results
             and (not publishes or fingerprint in self._known.published),
-            blocks=blocks,
-            warm_start=warm_start,
-            snapshots=snapshots,
+            blocks=training.blocks,
+            warm_start=training.warm_start,
+            snapshots=training.snapshots,
             strategy=strategy,
-            training=training,
+            training=training.fingerprint,
+            continues=training.continues,
             evaluation=evaluation,
             evaluation_blocks=judged,
             live=live,
-            note=note,
+            note=training.note,
         )
 
 

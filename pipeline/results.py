@@ -23,12 +23,14 @@ class TargetResult:
         decision: The gate's decision with the metrics it saw.
         report: The trainer's report.
         published: Version folder, or None.
+        continues: Whether the model goes on from its own of an earlier day.
     """
 
     strategy: str
     decision: Mapping[str, Any]
     report: Mapping[str, Any]
     published: str | None
+    continues: bool = False
 
 
 def known_state(store: Store) -> Known:
@@ -43,10 +45,12 @@ def known_state(store: Store) -> Known:
         for kind in ("EmbeddingSnapshot", "GateDecision")
         for stored in store.artifacts(kind)
     }
-    results |= {
-        stored.fingerprint
-        for stored in store.artifacts("Model")
-        if stored.properties.get("level") == "cpm"
+    trained = store.artifacts("Model")
+    results |= {m.fingerprint for m in trained if m.properties.get("level") == "cpm"}
+    models = {
+        m.fingerprint: m.last_day + 1
+        for m in trained
+        if m.properties.get("level") == "target"
     }
     live = [
         (int(stored.properties["day"]), str(stored.properties["model_fingerprint"]))
@@ -54,7 +58,7 @@ def known_state(store: Store) -> Known:
         if stored.properties.get("pushed")
     ]
     published = {s.fingerprint for s in store.artifacts("PublishedModel")}
-    return Known(blocks, frozenset(results), frozenset(published), tuple(live))
+    return Known(blocks, frozenset(results), frozenset(published), tuple(live), models)
 
 
 def rows_of(store: Store, step: Step) -> int | None:
@@ -78,6 +82,7 @@ def target_result(store: Store, step: Step) -> TargetResult:
         decision=decision_of(store, step.fingerprint),
         report=_read_json(Path(model.uri) / "Format-Train" / "report.json"),
         published=path,
+        continues=step.continues,
     )
 
 

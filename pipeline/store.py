@@ -47,6 +47,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         """Opens the store of `root`; a root that has run nothing is empty."""
+        self.root = root
         self._path = root / METADATA_FILE
 
     def connect(self) -> ml_metadata.MetadataStore:

@@ -70,8 +70,9 @@ def warm_start_table(result: TargetResult) -> Table | None:
     copied: dict[str, Any] | None = result.report.get("warm_start")
     if not copied:
         return None
+    source = "its own model of an earlier day" if result.continues else "CPM"
     table = Table(
-        title=f"Warm start of {result.strategy} from CPM", title_justify="left"
+        title=f"Warm start of {result.strategy} from {source}", title_justify="left"
     )
     table.add_column("what")
     table.add_column("variables", justify="right")

@@ -14,14 +14,22 @@ from components.guard import executor
 
 
 class GuardSpec(types.ComponentSpec):
-    """ExampleValidator's anomalies in, the word to go on out."""
+    """Statistics and ExampleValidator's anomalies in, the word to go on out."""
 
     PARAMETERS = {
         "first_day": ExecutionParameter(type=int),
         "last_day": ExecutionParameter(type=int),
         "may_be_empty": ExecutionParameter(type=str),
+        "target": ExecutionParameter(type=str),
+        "min_rows": ExecutionParameter(type=int),
     }
-    INPUTS = {"anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies)}
+    INPUTS = {
+        "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "previous_statistics": ChannelParameter(
+            type=standard_artifacts.ExampleStatistics, optional=True
+        ),
+    }
     OUTPUTS = {"report": ChannelParameter(type=artifacts.GuardReport)}
 
 
@@ -35,24 +43,36 @@ class Guard(base_component.BaseComponent):
         self,
         *,
         anomalies: types.BaseChannel,
+        statistics: types.BaseChannel,
+        previous_statistics: types.BaseChannel | None,
         first_day: int,
         last_day: int,
         may_be_empty: str,
+        target: str,
+        min_rows: int,
     ) -> None:
         """Declares the component.
 
         Args:
             anomalies: ExampleValidator's output.
+            statistics: StatisticsGen's output.
+            previous_statistics: Statistics of the block before; None for the first.
             first_day: First day of the block.
             last_day: Last day of the block.
             may_be_empty: JSON list of the domains that may have no row on some days.
+            target: The domain that the others are compared with.
+            min_rows: Rows that both sides of a comparison need to be judged.
         """
         super().__init__(
             GuardSpec(
                 anomalies=anomalies,
+                statistics=statistics,
+                previous_statistics=previous_statistics,
                 first_day=first_day,
                 last_day=last_day,
                 may_be_empty=may_be_empty,
+                target=target,
+                min_rows=min_rows,
                 report=types.Channel(type=artifacts.GuardReport),
             )
         )

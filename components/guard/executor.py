@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,17 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.artifacts import stamp
+from components.example_validator.executor import statistics_by_domain
+from components.example_validator.logic import num_rows
+from components.guard.logic import REPORT_FILE
 from components.guard.logic import describe_anomalies
+from components.guard.logic import distances
+from components.guard.logic import how_to_go_on
+from components.guard.logic import summary
 from models.days import DayRange
 from models.errors import DataError
+
+_progress = logging.getLogger("crossctr.progress")
 
 
 class Executor(base_executor.BaseExecutor):
@@ -40,19 +49,62 @@ class Executor(base_executor.BaseExecutor):
             folder = Path(artifact_utils.get_split_uri([found], split))
             content = (folder / DEFAULT_FILE_NAME).read_bytes()
             anomalies[split] = anomalies_pb2.Anomalies.FromString(content)
+        days = DayRange(exec_properties["first_day"], exec_properties["last_day"])
+        content = _report(
+            days,
+            anomalies,
+            input_dict["statistics"],
+            input_dict.get("previous_statistics", []),
+            exec_properties["target"],
+        )
+        measured = summary(content, exec_properties["min_rows"])
+        if measured:
+            _progress.info(measured)
         sentences = describe_anomalies(
             anomalies, json.loads(exec_properties["may_be_empty"])
         )
-        days = DayRange(exec_properties["first_day"], exec_properties["last_day"])
         if sentences:
             raise DataError(
                 f"the logs of {days} do not fit the schema: "
                 + " | ".join(sentences)
-                + " | Nothing was trained on them and the live model stays; mend the "
-                "logs, or change the schema if the new values are right"
+                + " | Nothing was trained on them and the live model stays; "
+                + how_to_go_on(anomalies.values())
             )
-        folder = Path(report.uri)
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"days": str(days), "domains": sorted(anomalies)})
-        (folder / "report.json").write_text(text, encoding="utf-8")
+        target = Path(report.uri) / REPORT_FILE
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps(content, indent=1), encoding="utf-8")
         stamp(report, first_day=days.first, last_day=days.last)
+
+
+def _report(
+    days: DayRange,
+    anomalies: dict[str, anomalies_pb2.Anomalies],
+    statistics: list[types.Artifact],
+    previous: list[types.Artifact],
+    target: str,
+) -> dict[str, Any]:
+    """Returns what `report.json` holds; docs/ingest.md describes it."""
+    rows = statistics_by_domain(statistics)
+    earlier = statistics_by_domain(previous)
+    days_before = [
+        DayRange(
+            artifact.get_int_custom_property("first_day"),
+            artifact.get_int_custom_property("last_day"),
+        )
+        for artifact in previous
+    ]
+    return {
+        "days": str(days),
+        "previous_days": str(days_before[0]) if days_before else None,
+        "target": target,
+        "domains": {
+            domain: {
+                "rows": num_rows(rows.get(domain)),
+                "previous_rows": num_rows(earlier[domain])
+                if domain in earlier
+                else None,
+                **distances(found),
+            }
+            for domain, found in sorted(anomalies.items())
+        },
+    }

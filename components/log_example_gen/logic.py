@@ -220,7 +220,7 @@ def list_log_files(folder: Path, first_day: int, last_day: int) -> list[LogFile]
         raise DataError(
             f"there is no log folder {str(folder)!r}; expected "
             "<logs>/<domain>/date=YYYY-MM-DD/ with Parquet, CSV, JSON Lines or "
-            "TFRecord files; run `crossctr import`, or set "
+            "TFRecord files; run `crossctr import` or `crossctr simulate`, or set "
             "`logs` in the configuration"
         )
     files = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,13 +50,16 @@ class Mlp(keras.layers.Layer):
             )
             for index, units in enumerate(self.hidden_units)
         ]
-        self._norms = [
+        self.norms = [
             keras.layers.BatchNormalization(
                 momentum=BATCH_NORM_MOMENTUM, name=f"hidden_{index}_norm"
             )
             for index in range(len(self.hidden_units) if batch_norm else 0)
         ]
         self._dropout = keras.layers.Dropout(dropout)
+        # Whether training normalises by the running statistics and leaves them alone.
+        self.keep_statistics = False
+        self._watched: list[Any] | None = None
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Maps (B, any width) to (B, hidden_units[-1])."""
@@ -62,9 +67,21 @@ class Mlp(keras.layers.Layer):
         for index, dense in enumerate(self._dense):
             hidden = dense(hidden)
             if self.batch_norm:
-                hidden = self._norms[index](hidden, training=training)
+                if self._watched is not None:
+                    self._watched.append(hidden)
+                moving = training and not self.keep_statistics
+                hidden = self.norms[index](hidden, training=moving)
             hidden = self._dropout(keras.activations.relu(hidden), training=training)
         return hidden
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[list[Any]]:
+        """Collects what each BatchNorm layer reads while the layer is called inside."""
+        self._watched = []
+        try:
+            yield self._watched
+        finally:
+            self._watched = None
 
     def named_variables(self) -> dict[str, Any]:
         """Returns the variables by name, e.g. `hidden_0_norm/gamma`."""
@@ -73,7 +90,7 @@ class Mlp(keras.layers.Layer):
             named[f"{dense.name}/kernel"] = dense.kernel
             if dense.use_bias:
                 named[f"{dense.name}/bias"] = dense.bias
-        for norm in self._norms:
+        for norm in self.norms:
             named[f"{norm.name}/gamma"] = norm.gamma
             named[f"{norm.name}/beta"] = norm.beta
             named[f"{norm.name}/moving_mean"] = norm.moving_mean

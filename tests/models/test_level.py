@@ -150,11 +150,72 @@ def test_a_seed_gives_the_same_model(train: Train) -> None:
 
 
 @pytest.mark.slow
-def test_target_continues_itself_with_batch_norm(train: Train) -> None:
+def test_target_continues_itself_and_keeps_its_statistics(train: Train) -> None:
     yesterday = train("target", "yesterday")
-    today = train("target", "today", warm_start=yesterday, first_day=9, last_day=9)
+    today = train(
+        "target",
+        "today",
+        warm_start=yesterday,
+        first_day=9,
+        last_day=9,
+        continues=True,
+    )
     assert not _report(today)["warm_start"]["left_out"]
     assert "hidden_0_norm/gamma" in _report(today)["warm_start"]["copied"]
+    assert _report(today)["rows"] == 4
+    for name in variable_shapes_of(today):
+        same = np.array_equal(_values(yesterday, name), _values(today, name))
+        statistics = name.endswith(("/moving_mean", "/moving_variance"))
+        assert same or not statistics, name
+    assert not np.array_equal(
+        _values(yesterday, "hidden_0/kernel"), _values(today, "hidden_0/kernel")
+    )
+
+
+@pytest.mark.slow
+def test_days_without_rows_leave_a_continued_model_as_it_is(train: Train) -> None:
+    yesterday = train("target", "yesterday")
+    quiet = {"warm_start": yesterday, "first_day": 31, "last_day": 32}
+    today = train("target", "today", continues=True, **quiet)
+    assert (_report(today)["rows"], _report(today)["steps"]) == (0, 0)
+    for name in variable_shapes_of(yesterday):
+        np.testing.assert_array_equal(_values(yesterday, name), _values(today, name))
+    assert (today / "Format-Serving" / "saved_model.pb").is_file()
+
+
+@pytest.mark.slow
+def test_optimizer_slots_are_inherited_only_if_the_configuration_says_so(
+    train: Train,
+) -> None:
+    def slots(model: Path) -> set[str]:
+        return {n for n in variable_shapes_of(model) if n.startswith("optimizer/")}
+
+    keep = TrainingConfig(batch_size=8, epochs=2, inherit_optimizer=True)
+    plain = train("target", "plain")
+    assert slots(plain) == set()
+    kept = train("target", "kept", training=keep)
+    assert slots(kept)
+    day = {"first_day": 9, "last_day": 9, "continues": True}
+    inherited = train("target", "inherited", warm_start=kept, training=keep, **day)
+    assert slots(kept) <= set(_report(inherited)["warm_start"]["copied"])
+    fresh = train("target", "fresh", warm_start=kept, **day)
+    assert slots(kept) <= set(_report(fresh)["warm_start"]["left_out"])
+    # Adagrad's accumulators only grow; inherited ones start where yesterday's ended.
+    (users,) = [n for n in slots(kept) if "/0/" in n and _is_users(kept, n)]
+    assert (_values(inherited, users) >= _values(kept, users)).all()
+    assert not np.array_equal(
+        _values(inherited, "embedding/user/table"),
+        _values(fresh, "embedding/user/table"),
+    )
+    # From another level they are left out all the same.
+    cpm = train("cpm", "cpm", training=keep)
+    target = train("target", "target", warm_start=cpm, training=keep)
+    assert slots(cpm) <= set(_report(target)["warm_start"]["left_out"])
+
+
+def _is_users(model: Path, name: str) -> bool:
+    shapes = variable_shapes_of(model)
+    return shapes[name] == shapes["embedding/user/table"]
 
 
 def test_empty_window_names_level_domains_and_days(train: Train) -> None:

@@ -50,7 +50,11 @@ def _assert_refused(result, tmp_path, *texts):
 
 @pytest.mark.parametrize(
     ("name", "domains"),
-    [("xmarket", "ca, uk, fr, mx -> de"), ("amazon", "kitchen -> food")],
+    [
+        ("xmarket", "ca, uk, fr, mx -> de"),
+        ("amazon", "kitchen -> food"),
+        ("feeds_ads", "feeds -> ads"),
+    ],
 )
 def test_the_shipped_configurations_are_valid(name, domains):
     path = ROOT / "configs" / f"{name}.yaml"
@@ -132,7 +136,12 @@ def test_show_tells_how_labels_are_made(crossctr, shop):
         (("features", 1, "tpm"), False, ["`vocabulary: item` is marked `tpm: true`"]),
         (("features", 1, "width"), 4, ["need one width", "{'user': 8, 'item': 4}"]),
         (("features", 0, "kind"), "ids", ["'user_id' of kind 'id'"]),
-        (("levels", "target", "every_days"), 7, ["'levels.target.every_days'"]),
+        (("levels", "target", "every_day"), 7, ["did you mean 'every_days'?"]),
+        (
+            ("strategies",),
+            {"ecdctr": {"pooling": "max"}},
+            ["strategies.ecdctr.pooling", "'attention' or 'mean'", "'max'"],
+        ),
         (("training", "epochs"), "three", ["training.epochs", "'three'"]),
         (
             ("import", "negatives"),

@@ -26,7 +26,7 @@ from pipeline.store import Store
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-DAY, NEXT_DAY = "2018-07-02", "2018-07-09"
+DAY, NEXT_DAY, DAY_AFTER = "2018-07-02", "2018-07-09", "2018-07-10"
 FIRST_DAY = datetime.date(2017, 7, 1)
 STRATEGIES = ["ecdctr", "target_only"]
 
@@ -125,6 +125,16 @@ def second(first):
     later = world.run("run", "--day", NEXT_DAY)
     assert later.returncode == 0, later.stdout + later.stderr
     return world, again.stdout, before == unchanged, later.stdout
+
+
+@pytest.fixture(scope="module")
+def third(second):
+    """The same world after one more day, with what was planned and printed."""
+    world, *_ = second
+    planned = world.run("plan", "--day", DAY_AFTER)
+    ran = world.run("run", "--day", DAY_AFTER)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return world, planned.stdout, ran.stdout
 
 
 def _artifacts(world, kind):
@@ -313,12 +323,12 @@ def test_the_slices_of_a_dimension_are_all_rows(first):
     assert history["0"] == seen.count(0)
 
 
-def _labels(world):
-    """The clicks of the evaluation days, from the logs, in the order of the logs."""
+def _labels(world, first=DAY, last="2018-09-29"):
+    """The clicks of some days of the target's logs, in the order of the logs."""
     paths = sorted(Path(world.settings["logs"], "de").glob("*/*.parquet"))
     labels: list[bool] = []
     for path in paths:
-        if DAY <= path.parent.name[5:] <= "2018-09-29":
+        if first <= path.parent.name[5:] <= last:
             rating = pq.ParquetFile(path).read(columns=["rating"]).column("rating")
             labels += pc.greater_equal(rating, 4).to_pylist()
     return np.array(labels, int)
@@ -350,6 +360,41 @@ def test_the_next_week_adds_its_days_and_is_held_against_the_live_model(second):
         decision["candidate"]["auc"] - decision["live"]["auc"]
     )
     assert change["low"] < change["high"]
+
+
+def _report_of(model):
+    path = Path(model.uri, "Format-Train", "report.json")
+    return json.loads(path.read_text())
+
+
+def test_between_two_ticks_of_cpm_the_model_continues_on_the_new_days(second):
+    world, _, _, shown = second
+    assert "continues from A-CTR of 2018-07-02, trains on 7 new days" in shown
+    assert "from its own model of an earlier day" in shown
+    before, after = (
+        _model_of(world, "target", DAY),
+        _model_of(world, "target", "2019-01-01"),
+    )
+    day, next_day = (to_day(datetime.date.fromisoformat(d)) for d in (DAY, NEXT_DAY))
+    assert (after.first_day, after.last_day) == (day, next_day - 1)
+    # Yesterday's model and nothing of CPM.
+    published = {
+        a.properties["model_fingerprint"] for a in _artifacts(world, "PublishedModel")
+    }
+    assert after.fingerprint in published
+    parents = _parents(world.metadata, after.id)["Model"]
+    (parent,) = parents
+    assert world.metadata.get_artifacts_by_id([parent])[0].custom_properties[
+        "fingerprint"
+    ].string_value in {
+        m.fingerprint
+        for m in _artifacts(world, "Model")
+        if m.last_day == before.last_day
+    }
+    report = _report_of(after)
+    assert report["rows"] == len(_labels(world, DAY, "2018-07-08"))
+    assert report["warm_start"]["left_out"] == {}
+    assert "hidden_0_norm/moving_mean" in report["warm_start"]["copied"]
 
 
 def test_rows_of_the_vocabulary_never_move(second):
@@ -393,3 +438,34 @@ def test_a_day_that_breaks_the_schema_stops_before_training(second, tmp_path):
     schema.write_text(text[:at] + text[at:].replace("max: 1.0", "max: 9.0", 1))
     again = broken.run("ingest", "--to", "2018-07-01")
     assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_the_third_day_continues_from_the_second(third):
+    world, planned, shown = third
+    note = "continues from A-CTR of 2018-07-09, trains on 1 new day"
+    assert note in " ".join(planned.replace("│", " ").split())
+    assert note in shown
+    newest = _model_of(world, "target", "2019-01-01")
+    assert _report_of(newest)["rows"] == len(_labels(world, NEXT_DAY, NEXT_DAY))
+    (parent,) = _parents(world.metadata, newest.id)["Model"]
+    assert parent in {
+        m.id for m in _artifacts(world, "Model") if m.last_day < newest.first_day
+    }
+    assert (world.serving / "2018071000").is_dir()
+
+
+def test_neighbours_of_an_item_are_shown(third):
+    world, *_ = third
+    (path, *_) = Path(_artifacts(world, "EmbeddingSnapshot")[-1].uri).glob(
+        "item.parquet"
+    )
+    item = pq.ParquetFile(path).read(columns=["id"])["id"][0].as_py()
+    command = [sys.executable, "-m", "pipeline", "embeddings", "nearest"]
+    found = subprocess.run(
+        [*command, str(world.config), "--item", item, "-k", "3"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"Nearest to item {item}, TPM of 2018-07-02" in found.stdout
+    assert len([line for line in found.stdout.splitlines() if "0." in line]) >= 3

@@ -1,0 +1,263 @@
+"""E-CDCTR's proofs on a shipped data set: `make prove-ecdctr`.
+
+| key                   | holds if                                                           |
+| --------------------- | ------------------------------------------------------------------ |
+| `fold`                | the served, folded network scores like the unfolded one, to 1e-6   |
+| `point_in_time`       | no stored model was made from a snapshot or model of its day or later, and plans of earlier days, made now, choose none either |
+| `later_is_refused`    | the resolver refuses a CPM dated on the run's day                  |
+| `beats_target_only`   | GAUC above `target_only`, with the paired 95 % interval above zero |
+| `no_ablation_is_better` | no ablation's GAUC interval lies above the whole's               |
+
+The last line is JSON: each key, the numbers behind it, `passed` and `failed`.
+"""  # noqa: E501 (a table)
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ml_metadata
+import numpy as np
+from ml_metadata.proto import metadata_store_pb2
+from rich.console import Console
+from rich.table import Table
+
+from components.resolvers.logic import Candidate
+from components.resolvers.logic import select
+from models.days import to_day
+from models.errors import ConfigError
+from models.errors import DataError
+from pipeline.ablate_commands import ablation_table
+from pipeline.ablate_commands import run_ablation
+from pipeline.ablation import WHOLE
+from pipeline.ablation import VariantResult
+from pipeline.ablation import ecdctr_variants
+from pipeline.ablation import verdict
+from pipeline.ablation import with_variants
+from pipeline.config import Config
+from pipeline.config import load_config
+from pipeline.job import plan_run
+from pipeline.options import wide_console
+from pipeline.plan import Step
+from pipeline.store import METADATA_FILE
+from pipeline.store import Store
+
+FOLD_TOLERANCE = 1e-6
+# Earlier days for which plans are made on what is stored now.
+_PAST_DAYS = (1, 3, 8, 31)
+
+
+def main() -> None:
+    """Runs the proofs and prints them."""
+    arguments = _arguments()
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    config = load_config(arguments.config)
+    day = to_day(datetime.date.fromisoformat(arguments.day))
+    console = wide_console()
+    results = run_ablation(config, day, arguments.seeds, console)
+    console.print(ablation_table(results, config, day, arguments.seeds))
+    console.print(verdict(results))
+
+    numbers: dict[str, Any] = {"seeds": arguments.seeds, "day": arguments.day}
+    numbers["fold_max_difference"] = fold_difference(config, day)
+    numbers["inputs_checked"], late = late_inputs(Store(config.root))
+    numbers["planned_checked"], planned_late = planned_late_inputs(config, day)
+    numbers.update(_ablation_numbers(results))
+    proofs = {
+        "fold": numbers["fold_max_difference"] <= FOLD_TOLERANCE,
+        "point_in_time": not late and not planned_late and numbers["inputs_checked"],
+        "later_is_refused": later_is_refused(day),
+        "beats_target_only": numbers["gauc_over_target_only"][1] > 0,
+        "no_ablation_is_better": not numbers["better_ablations"],
+    }
+    _report(proofs, numbers, console)
+
+
+def fold_difference(config: Config, day: int) -> float:
+    """Returns the largest difference of a score, folded against not, on real rows."""
+    # Late: both import TensorFlow.
+    import tensorflow as tf
+
+    from models import snapshots
+    from models import warm_start
+    from models.backbone import Backbone
+    from models.batches import ExampleReader
+    from models.checkpoints import variable_shapes
+    from models.features import SNAPSHOT_SPACES
+    from models.id_lists import read_ids
+    from models.level import TRAIN_FOLDER
+    from models.level import WEIGHTS_FILE
+
+    step = _whole(config, day)
+    store, table = Store(config.root), config.table
+    vocabulary = _uri(store, "Vocabulary", step.blocks[-1].fingerprint)
+    folders = [_uri(store, "EmbeddingSnapshot", print_) for print_ in step.snapshots]
+    aligned = {
+        space: snapshots.align(
+            folders, read_ids(vocabulary, space), space, table.vocabularies[space]
+        )
+        for space in SNAPSHOT_SPACES
+    }
+    network = Backbone(table, config.network, aligned)
+    weights = _uri(store, "Model", step.training) / TRAIN_FOLDER / WEIGHTS_FILE
+    named, shapes = network.named_variables(), variable_shapes(weights)
+    plan = warm_start.plan_copy(shapes, {name: shapes[name] for name in named})
+    warm_start.apply(plan, weights, named)
+
+    patterns = [
+        f"{stored.uri}/Split-{config.target}/*"
+        for stored in store.artifacts("Examples")
+        if stored.properties.get("role") == "transformed"
+        and stored.fingerprint in {block.fingerprint for block in step.blocks}
+    ]
+    reader = ExampleReader(patterns, table, step.days.first, step.days.last)
+    folded = network.serving_form().logits
+    worst = 0.0
+    for batch in reader.batches(batch_size=4_096, shuffle_rows=16_384, seed=0):
+        rows = {name: tf.constant(values) for name, values in batch.rows.items()}
+        ours, theirs = tf.sigmoid(folded(rows)), tf.sigmoid(network(rows))
+        worst = max(worst, float(np.abs(ours - theirs).max()))
+    return worst
+
+
+def late_inputs(store: Store) -> tuple[int, list[str]]:
+    """Looks in ML Metadata at what every stored model and snapshot was made from.
+
+    Returns:
+        The number of (result, model or snapshot it read) pairs, and those whose input
+        holds a row of the result's own day or later.
+    """
+    connection = metadata_store_pb2.ConnectionConfig()
+    connection.sqlite.filename_uri = str(store.root / METADATA_FILE)
+    metadata = ml_metadata.MetadataStore(connection)
+    by_id = {
+        stored.id: stored
+        for kind in ("Model", "EmbeddingSnapshot")
+        for stored in store.artifacts(kind)
+    }
+    output, given = metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.INPUT
+    makers = {
+        event.execution_id: event.artifact_id
+        for event in metadata.get_events_by_artifact_ids(list(by_id))
+        if event.type == output
+    }
+    pairs = [
+        (by_id[makers[event.execution_id]], by_id[event.artifact_id])
+        for event in metadata.get_events_by_execution_ids(list(makers))
+        if event.type == given and event.artifact_id in by_id
+    ]
+    # A result's own day is the one after its last row.
+    late = [
+        f"{read.uri} (to day {read.last_day}) in {made.uri} (to day {made.last_day})"
+        for made, read in pairs
+        if read.last_day > made.last_day
+    ]
+    return len(pairs), late
+
+
+def planned_late_inputs(config: Config, day: int) -> tuple[int, list[str]]:
+    """Plans earlier days on what is stored now, later models included.
+
+    Returns:
+        The number of stored models and snapshots that these plans read, and those of
+        the planned day or later.
+    """
+    stored = {
+        s.fingerprint: s
+        for kind in ("Model", "EmbeddingSnapshot")
+        for s in Store(config.root).artifacts(kind)
+    }
+    variants = ecdctr_variants(config)
+    seeded = with_variants(config, variants, config.training.seed)
+    checked, late = 0, []
+    for past in (day - back for back in (0, *_PAST_DAYS)):
+        try:
+            steps = plan_run(seeded, lambda p, d=past: p.run(d, list(variants))).steps  # type: ignore[misc]
+        except ConfigError:
+            continue
+        for step in steps:
+            if step.kind == "ingest":
+                continue
+            for read in (*step.snapshots, *filter(None, [step.warm_start])):
+                if read in stored:
+                    checked += 1
+                    if stored[read].last_day >= step.day:
+                        late.append(f"{stored[read].uri} for {step.label}")
+    return checked, late
+
+
+def later_is_refused(day: int) -> bool:
+    """Whether a CPM that ends on the run's day is refused, though it is asked for."""
+    candidates = [Candidate(id=1, fingerprint="cpm", last_day=day)]
+    try:
+        select(candidates, ["cpm"], before_day=day)
+    except DataError:
+        return True
+    return False
+
+
+def _whole(config: Config, day: int) -> Step:
+    variants = ecdctr_variants(config)
+    seeded = with_variants(config, variants, config.training.seed)
+    names = list(variants)
+    steps = plan_run(seeded, lambda p: p.run(day, names, against_live=False)).steps
+    return next(s for s in steps if s.kind == "target" and s.strategy == WHOLE)
+
+
+def _uri(store: Store, kind: str, fingerprint: str) -> Path:
+    found = store.newest(kind, fingerprint)
+    if found is None:
+        raise DataError(f"no {kind} {fingerprint} is stored; run the ablation first")
+    return Path(found.uri)
+
+
+def _ablation_numbers(results: Sequence[VariantResult]) -> dict[str, Any]:
+    plain = next(r for r in results if r.name == "target_only").differences["gauc"]
+    return {
+        "gauc_over_target_only": [-plain.value, -plain.high, -plain.low],
+        "better_ablations": [
+            result.name
+            for result in results
+            if result.name != "target_only"
+            and result.differences
+            and result.differences["gauc"].low > 0
+        ],
+        "variants": {
+            result.name: {
+                **result.metrics,
+                "gauc_minus_whole": (
+                    vars(result.differences["gauc"]) if result.differences else None
+                ),
+            }
+            for result in results
+        },
+    }
+
+
+def _report(proofs: dict[str, Any], numbers: dict[str, Any], console: Console) -> None:
+    table = Table(title="Proofs of E-CDCTR", title_justify="left")
+    table.add_column("proof")
+    table.add_column("holds")
+    for name, holds in proofs.items():
+        table.add_row(name, "yes" if holds else "NO")
+    console.print(table)
+    passed = [name for name, holds in proofs.items() if holds]
+    failed = [name for name, holds in proofs.items() if not holds]
+    print(json.dumps({**numbers, "passed": passed, "failed": failed}))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="The proofs of E-CDCTR.")
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--day", required=True, help="YYYY-MM-DD")
+    parser.add_argument("--seeds", type=int, default=3)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

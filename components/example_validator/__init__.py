@@ -1,0 +1,1 @@
+"""TFX's ExampleValidator, by domain, against yesterday and against the target."""

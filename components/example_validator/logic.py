@@ -1,0 +1,202 @@
+"""What a domain's statistics are held against: pure functions on TFMD's messages."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from tensorflow_metadata.proto.v0 import path_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from models.errors import DataError
+from models.features import DAY
+from models.features import StrictModel
+
+# Both measures lie in [0, 1], so with this threshold TFDV measures and never complains.
+REPORT_ONLY = 2.0
+# They differ by nature: every block has days of its own, every domain its name.
+NOT_COMPARED = (DAY, "domain")
+# Share of its declared range within which a feature counts as constant.
+_SAME_SHARE = 0.01
+
+
+class ValidationThresholds(StrictModel):
+    """How far a block may lie from the one before, and a source from the target.
+
+    Distances are TFDV's: the Jensen-Shannon divergence of a numeric feature's
+    histograms (base 2, in [0, 1]), and the largest change of one value's share (the
+    L-infinity norm, in [0, 1]) of text and ids. They are measured for every feature;
+    a `drift_comparator` (yesterday) or `skew_comparator` (target) in the schema
+    replaces the threshold for its feature.
+
+    Attributes:
+        max_drift: Distance from the previous block of the same domain above which the
+            block is stopped; null only reports it. Healthy blocks of the shipped data
+            lie up to 0.59 apart (a counter that grows, months against years), a feature
+            that lost its meaning near 1.
+        max_domain_distance: Distance of a source from the target above which the block
+            is stopped; null (the default) only reports it, since domains differ for
+            good reasons.
+        min_rows: Rows that both sides need before a distance can stop a block: with
+            fewer, chance alone is that far.
+    """
+
+    max_drift: float | None = Field(default=0.8, gt=0, le=1)
+    max_domain_distance: float | None = Field(default=None, gt=0, le=1)
+    min_rows: int = Field(default=1000, gt=0)
+
+
+def environment_of(schema: schema_pb2.Schema, domain: str) -> str | None:
+    """Returns the schema's environment of `domain`; None if it has no environments.
+
+    Raises:
+        DataError: The schema has environments, but none for this domain.
+    """
+    environments = list(schema.default_environment)
+    if not environments:
+        return None
+    if domain not in environments:
+        raise DataError(
+            f"the schema has no environment {domain!r}, only "
+            f"{', '.join(environments)}; add the line `default_environment: "
+            f'"{domain}"` to it'
+        )
+    return domain
+
+
+def num_rows(statistics: statistics_pb2.DatasetFeatureStatisticsList | None) -> int:
+    """Returns the rows that TFDV's statistics describe; 0 for none at all."""
+    if statistics is None or not statistics.datasets:
+        return 0
+    return int(statistics.datasets[0].num_examples)
+
+
+def empty_as_missing(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """Returns a copy in which a feature without any value is missing in every row.
+
+    A missing value is an empty list in raw Examples, which TFDV counts as present; a
+    domain that lacks a feature would seem to have it.
+    """
+    result = statistics_pb2.DatasetFeatureStatisticsList()
+    result.CopyFrom(statistics)
+    for dataset in result.datasets:
+        for feature in dataset.features:
+            kind = feature.WhichOneof("stats")
+            if kind is None:
+                continue
+            common = getattr(feature, kind).common_stats
+            if not common.tot_num_values:
+                common.Clear()
+                common.num_missing = dataset.num_examples
+    return result
+
+
+def with_comparators(
+    schema: schema_pb2.Schema,
+    thresholds: ValidationThresholds,
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+    *,
+    previous: statistics_pb2.DatasetFeatureStatisticsList | None = None,
+    target: statistics_pb2.DatasetFeatureStatisticsList | None = None,
+) -> schema_pb2.Schema:
+    """Returns a copy of `schema` in which every comparable feature is compared.
+
+    Comparable are features with values on both sides that are not one constant. Where
+    either side has fewer than `min_rows` rows, distances are measured and no threshold
+    holds.
+
+    Args:
+        schema: The curated schema.
+        thresholds: The general thresholds.
+        statistics: A domain's statistics.
+        previous: Those of the block before, if there is one.
+        target: Those of the target, if the domain is a source.
+    """
+    result = schema_pb2.Schema()
+    result.CopyFrom(schema)
+    kinds = _kinds(statistics)
+    for key, control, limit in (
+        ("drift_comparator", previous, thresholds.max_drift),
+        ("skew_comparator", target, thresholds.max_domain_distance),
+    ):
+        others = _kinds(control)
+        rows = min(num_rows(statistics), num_rows(control))
+        for feature in result.feature:
+            name = feature.name
+            kind = kinds.get(name)
+            if (
+                name in NOT_COMPARED
+                or kind is None
+                or others.get(name) != kind
+                or _same_value(feature, statistics, control)
+            ):
+                feature.ClearField(key)
+                continue
+            _set_comparator(
+                getattr(feature, key), kind, limit, enough=rows >= thresholds.min_rows
+            )
+    return result
+
+
+def _set_comparator(
+    comparator: schema_pb2.FeatureComparator,
+    kind: str,
+    limit: float | None,
+    *,
+    enough: bool,
+) -> None:
+    own = [norm for norm, _ in comparator.ListFields()]
+    if not own:
+        norm = (
+            comparator.jensen_shannon_divergence
+            if kind == "num_stats"
+            else comparator.infinity_norm
+        )
+        norm.threshold = REPORT_ONLY if limit is None else limit
+    if not enough:
+        for _, norm in comparator.ListFields():
+            norm.threshold = REPORT_ONLY
+
+
+def _same_value(
+    feature: schema_pb2.Feature, *sides: statistics_pb2.DatasetFeatureStatisticsList
+) -> bool:
+    """Whether a feature is one and the same value on both sides, up to its range.
+
+    The histograms of 0.2000001 and 0.2000002 have no bucket in common, so their
+    divergence is 1 and says nothing.
+    """
+    if not feature.float_domain.HasField("max"):
+        return False
+    span = feature.float_domain.max - feature.float_domain.min
+    described = [
+        entry.num_stats
+        for side in sides
+        for entry in side.datasets[0].features
+        if path_name(entry.path) == feature.name
+    ]
+    means = [stats.mean for stats in described]
+    spread = max(stats.std_dev for stats in described)
+    return max(means) - min(means) + spread < _SAME_SHARE * span
+
+
+def _kinds(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList | None,
+) -> dict[str, str]:
+    """Returns the kind of statistics of every feature that has a value."""
+    if not num_rows(statistics) or statistics is None:
+        return {}
+    kinds = {}
+    for feature in statistics.datasets[0].features:
+        kind = feature.WhichOneof("stats")
+        if kind in ("num_stats", "string_stats"):
+            common = getattr(feature, kind).common_stats
+            if common.tot_num_values:
+                kinds[path_name(feature.path)] = kind
+    return kinds
+
+
+def path_name(path: path_pb2.Path) -> str:
+    """Returns a TFMD path as people write it; ours have one step."""
+    return ".".join(path.step)

@@ -1,0 +1,1 @@
+"""TFX's StatisticsGen, whose statistics a later day can find."""

@@ -1,0 +1,105 @@
+"""Curated schemas as files, and what of them shapes the transformed rows."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from models.errors import ConfigError
+
+# What a feature's entry says only for validation. The rest (name, type, shape, sparse
+# and struct features, ...) is how Transform reads the rows.
+_ONLY_VALIDATES = (
+    "value_count",
+    "domain",
+    "int_domain",
+    "float_domain",
+    "string_domain",
+    "bool_domain",
+    "distribution_constraints",
+    "unique_constraints",
+    "annotation",
+    "drift_comparator",
+    "skew_comparator",
+    "in_environment",
+    "not_in_environment",
+)
+
+
+def parse_schema(text: str, where: str = "the schema") -> schema_pb2.Schema:
+    """Parses a TFMD schema in text format.
+
+    Args:
+        text: The schema.
+        where: What an error calls it.
+
+    Raises:
+        ConfigError: The text is no schema.
+    """
+    try:
+        return text_format.Parse(text, schema_pb2.Schema())
+    except text_format.ParseError as error:
+        raise ConfigError(
+            f"{where} is no TFMD schema in text format: {error}; mend that line, or "
+            "write a new one with `crossctr schema infer`"
+        ) from error
+
+
+def read_schema(path: Path) -> schema_pb2.Schema:
+    """Reads the schema at `path`.
+
+    Raises:
+        ConfigError: There is no such file, or it is no schema.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            f"there is no schema file {str(path)!r}; write one with `crossctr schema "
+            "infer`, or set `schema` in the configuration"
+        )
+    return parse_schema(path.read_text(encoding="utf-8"), str(path))
+
+
+def transform_part(text: str) -> str:
+    """Returns a hash of what of a schema shapes the transformed rows.
+
+    A schema that only validates otherwise gives the same rows, so it must not make
+    stored blocks stale. Features count in any order.
+    """
+    schema = parse_schema(text)
+    for feature in schema.feature:
+        for field in _ONLY_VALIDATES:
+            feature.ClearField(field)
+        # Whether a dense feature may be missing decides how it is parsed.
+        if not feature.HasField("shape"):
+            feature.ClearField("presence")
+    for field in ("default_environment", "string_domain", "annotation"):
+        schema.ClearField(field)
+    schema.ClearField("dataset_constraints")
+    ordered = sorted(schema.feature, key=lambda feature: feature.name)
+    del schema.feature[:]
+    schema.feature.extend(ordered)
+    return hashlib.sha256(schema.SerializeToString(deterministic=True)).hexdigest()
+
+
+def to_text(schema: schema_pb2.Schema) -> str:
+    """Returns a schema in text format."""
+    return text_format.MessageToString(schema, as_utf8=True)
+
+
+def leading_comments(text: str) -> str:
+    """Returns the comment lines that a schema file starts with."""
+    lines = []
+    for line in text.splitlines(keepends=True):
+        if line.strip() and not line.startswith("#"):
+            break
+        lines.append(line)
+    return "".join(lines)
+
+
+def has_inner_comments(text: str) -> bool:
+    """Whether there are comment lines that `leading_comments` would not keep."""
+    rest = text[len(leading_comments(text)) :]
+    return any(line.lstrip().startswith("#") for line in rest.splitlines())

@@ -1,0 +1,1 @@
+"""Feeds -> ads logs whose true click probabilities are known."""
