@@ -28,9 +28,11 @@ from pipeline.job import run_steps
 from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import wide_console
+from pipeline.promote_commands import promote_command
 from pipeline.results import target_result
 from pipeline.schema_commands import schema
 from pipeline.simulate_commands import simulate
+from pipeline.slice_table import slice_table
 from pipeline.store import Store
 from pipeline.tables import comparison
 from pipeline.tables import plan_table
@@ -153,6 +155,9 @@ def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> 
     store = Store(config.root)
     results = [target_result(store, step) for step in steps if step.kind == "target"]
     console.print(result_table(results, config.target))
+    for result in results:
+        if result.strategy == config.strategy:
+            console.print(slice_table(result, config.target))
     verdict = comparison(results, config.strategy)
     if verdict:
         console.print(verdict)
@@ -236,6 +241,7 @@ def _strategies(config: Config, chosen: Sequence[str], compare: bool) -> list[st
     return list(chosen) or [config.strategy]
 
 
+main.add_command(promote_command)
 main.add_command(ablate)
 main.add_command(embeddings)
 main.add_command(schema)

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from pydantic import field_validator
 from pydantic import model_validator
 
+from components.evaluation_set.slices import SliceRule
 from components.example_validator.logic import ValidationThresholds
 from components.gate.logic import GateThresholds
 from components.log_example_gen.logic import DomainLog
@@ -39,6 +40,9 @@ from models.settings import TrainingConfig
 from pipeline.calendar import Clock
 from pipeline.negatives import NegativeSampling
 from pipeline.simulation.settings import SimulationConfig
+from pipeline.slices import check_slices
+from pipeline.slices import read_slices
+from pipeline.slices import usual_slices
 
 STRATEGIES = ("ecdctr", "target_only")
 
@@ -197,6 +201,19 @@ class WaitConfig(StrictModel):
     marker: str | None = None
 
 
+class IntervalConfig(StrictModel):
+    """How the metrics' intervals are made: a bootstrap over users.
+
+    Attributes:
+        draws: Bootstrap draws; 0 for no intervals. 200 put five draws outside each end,
+            enough to tell noise from change, and cost some seconds on 10^5 rows.
+        level: Share of the draws inside an interval.
+    """
+
+    draws: int = Field(default=200, ge=0)
+    level: float = Field(default=0.95, gt=0, lt=1)
+
+
 class ServingConfig(StrictModel):
     """Where published models go: `<directory>/<name>/<version>/`."""
 
@@ -247,6 +264,11 @@ class Config(StrictModel):
         strategy: The strategy whose model is published.
         strategies: Strategies and variants to choose from and to compare.
         gate: What a candidate must reach before it is published, see `GateThresholds`.
+        slices: By what the evaluation rows are cut: a name and the feature that
+            decides, or a `SliceRule`. Null for the usual ones, as far as the features
+            are there: `user_history` by `user_impressions`, `item_age` by
+            `item_age_days`, `hour` by `hour`.
+        intervals: How the metrics' intervals are made, see `IntervalConfig`.
         beam_args: Further flags for Beam pipelines.
     """
 
@@ -283,8 +305,16 @@ class Config(StrictModel):
         }
     )
     gate: GateThresholds = GateThresholds()
+    slices: dict[str, SliceRule] | None = None
+    intervals: IntervalConfig = IntervalConfig()
     serving: ServingConfig
     beam_args: tuple[str, ...] = ()
+
+    @field_validator("slices", mode="before")
+    @classmethod
+    def _read_slices(cls, slices: Any) -> Any:
+        """Makes rules of the slices of which only the feature is said."""
+        return read_slices(slices)
 
     @field_validator("label")
     @classmethod
@@ -350,6 +380,7 @@ class Config(StrictModel):
             )
         if any(self.snapshots_of(name) for name in self.strategies):
             self._check_snapshot_spaces(table)
+        check_slices(self.slice_rules, table)
         return self
 
     def _check_simulation(self) -> None:
@@ -404,6 +435,16 @@ class Config(StrictModel):
     def table(self) -> FeatureTable:
         """The feature table."""
         return FeatureTable(features=self.features, vocabularies=self.vocabularies)
+
+    @property
+    def slice_rules(self) -> dict[str, SliceRule]:
+        """By what the evaluation rows are cut, the usual slices filled in."""
+        return usual_slices(self.table) if self.slices is None else self.slices
+
+    def judging(self) -> list[Any]:
+        """Returns everything that decides how a model is judged."""
+        rules = {name: rule.model_dump() for name, rule in self.slice_rules.items()}
+        return [self.gate.model_dump(), rules, self.intervals.model_dump()]
 
     @property
     def first(self) -> int:

@@ -21,6 +21,8 @@ from components import arrow_coders
 from components import artifacts
 from components.evaluation_set.component import EvaluationSet
 from components.evaluation_set.executor import EVAL_SPLIT
+from components.evaluation_set.slices import PREFIX
+from components.evaluation_set.slices import rules_to_json
 from components.example_validator.component import ExampleValidator
 from components.gate.component import Gate
 from components.guard.component import Guard
@@ -156,18 +158,24 @@ def target_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
         domain=config.target,
         first_day=step.evaluation.first,
         last_day=step.evaluation.last,
+        slices=rules_to_json(config.slice_rules),
     )
     evaluator = tfx.components.Evaluator(
         examples=evaluation_set.outputs["evaluation_examples"],
         model=trainer.outputs["model"],
         baseline_model=resolver.outputs["live_model"] if step.live else None,
-        eval_config=evaluation_config(with_baseline=step.live is not None),
+        eval_config=evaluation_config(
+            with_baseline=step.live is not None,
+            slices=[f"{PREFIX}{name}" for name in config.slice_rules],
+            num_draws=config.intervals.draws,
+        ),
         example_splits=[EVAL_SPLIT],
     )
     gate = Gate(
         model=trainer.outputs["model"],
         evaluation=evaluator.outputs["evaluation"],
         thresholds=config.gate.model_dump_json(),
+        level=config.intervals.level,
         strategy=step.strategy,
         fingerprint=step.fingerprint,
     )

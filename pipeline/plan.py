@@ -454,7 +454,7 @@ class Planner:
             strategy,
             str(evaluation),
             prints(judged),
-            config.gate.model_dump(),
+            config.judging(),
             [str(config.serving.directory), config.name] if publishes else None,
             live,
         )

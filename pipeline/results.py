@@ -70,9 +70,8 @@ def rows_of(store: Store, step: Step) -> int | None:
 
 def target_result(store: Store, step: Step) -> TargetResult:
     """Reads the result of a finished target step."""
-    decision = store.newest("GateDecision", step.fingerprint)
     model = store.newest("Model", step.training)
-    if decision is None or model is None:
+    if model is None:
         raise LookupError(f"step {step.label!r} has no stored result")
     published = store.newest("PublishedModel", step.fingerprint)
     path = None
@@ -80,11 +79,19 @@ def target_result(store: Store, step: Step) -> TargetResult:
         path = str(published.properties["path"])
     return TargetResult(
         strategy=step.strategy,
-        decision=_read_json(Path(decision.uri) / "decision.json"),
+        decision=decision_of(store, step.fingerprint),
         report=_read_json(Path(model.uri) / "Format-Train" / "report.json"),
         published=path,
         continues=step.continues,
     )
+
+
+def decision_of(store: Store, fingerprint: str) -> dict[str, Any]:
+    """Returns the gate's decision of a finished target step."""
+    decision = store.newest("GateDecision", fingerprint)
+    if decision is None:
+        raise LookupError(f"there is no stored decision of {fingerprint!r}")
+    return _read_json(Path(decision.uri) / "decision.json")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

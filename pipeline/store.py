@@ -50,13 +50,17 @@ class Store:
         self.root = root
         self._path = root / METADATA_FILE
 
+    def connect(self) -> ml_metadata.MetadataStore:
+        """Returns ML Metadata itself."""
+        connection = metadata_store_pb2.ConnectionConfig()
+        connection.sqlite.filename_uri = str(self._path)
+        return ml_metadata.MetadataStore(connection)
+
     def artifacts(self, type_name: str) -> list[Stored]:
         """Returns the finished artifacts of a type, oldest first."""
         if not self._path.exists():
             return []
-        connection = metadata_store_pb2.ConnectionConfig()
-        connection.sqlite.filename_uri = str(self._path)
-        store = ml_metadata.MetadataStore(connection)
+        store = self.connect()
         found = [
             Stored(
                 id=artifact.id,

@@ -19,6 +19,7 @@ class EvaluationSetSpec(types.ComponentSpec):
         "domain": ExecutionParameter(type=str),
         "first_day": ExecutionParameter(type=int),
         "last_day": ExecutionParameter(type=int),
+        "slices": ExecutionParameter(type=str),
     }
     INPUTS = {"examples": ChannelParameter(type=standard_artifacts.Examples)}
     OUTPUTS = {
@@ -43,6 +44,7 @@ class EvaluationSet(base_component.BaseComponent):
         domain: str,
         first_day: int,
         last_day: int,
+        slices: str = "{}",
     ) -> None:
         """Declares the component.
 
@@ -51,6 +53,7 @@ class EvaluationSet(base_component.BaseComponent):
             domain: The domain whose rows are kept.
             first_day: First day kept, days since 1970-01-01.
             last_day: Last day kept.
+            slices: JSON of `SliceRule` by name; each adds a column `slice_<name>`.
         """
         super().__init__(
             EvaluationSetSpec(
@@ -58,6 +61,7 @@ class EvaluationSet(base_component.BaseComponent):
                 domain=domain,
                 first_day=first_day,
                 last_day=last_day,
+                slices=slices,
                 evaluation_examples=types.Channel(type=standard_artifacts.Examples),
             )
         )

@@ -21,6 +21,8 @@ from tfx.types import artifact_utils
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from components.artifacts import stamp
+from components.evaluation_set.slices import add_slices
+from components.evaluation_set.slices import rules_from_json
 from models.days import DayRange
 from models.errors import DataError
 from models.features import DAY
@@ -39,7 +41,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the rows of `first_day` to `last_day` of `domain`.
+        """Writes the rows of `first_day` to `last_day` of `domain` with their slices.
 
         Raises:
             DataError: There is no such row.
@@ -52,8 +54,10 @@ class Executor(base_executor.BaseExecutor):
         output.split_names = artifact_utils.encode_split_names([EVAL_SPLIT])
         target = Path(artifact_utils.get_split_uri([output], EVAL_SPLIT))
         target.mkdir(parents=True, exist_ok=True)
+        rules = rules_from_json(exec_properties["slices"])
         num_rows = write_examples(
-            rows_of_days(uris, days), target / "data_tfrecord-00000-of-00001.gz"
+            (add_slices(batch, rules) for batch in rows_of_days(uris, days)),
+            target / "data_tfrecord-00000-of-00001.gz",
         )
         if num_rows == 0:
             raise DataError(

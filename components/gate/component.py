@@ -18,6 +18,7 @@ class GateSpec(types.ComponentSpec):
 
     PARAMETERS = {
         "thresholds": ExecutionParameter(type=str),
+        "level": ExecutionParameter(type=float),
         "strategy": ExecutionParameter(type=str),
         "fingerprint": ExecutionParameter(type=str),
     }
@@ -44,6 +45,7 @@ class Gate(base_component.BaseComponent):
         model: types.BaseChannel,
         evaluation: types.BaseChannel,
         thresholds: str,
+        level: float,
         strategy: str,
         fingerprint: str,
     ) -> None:
@@ -53,6 +55,7 @@ class Gate(base_component.BaseComponent):
             model: The candidate.
             evaluation: Evaluator's output, with the live model as baseline if any.
             thresholds: JSON of `GateThresholds`.
+            level: Share of the bootstrap draws inside an interval.
             strategy: Entry of the configuration's `strategies`, for the record.
             fingerprint: Hash of everything the decision is made from.
         """
@@ -61,6 +64,7 @@ class Gate(base_component.BaseComponent):
                 model=model,
                 evaluation=evaluation,
                 thresholds=thresholds,
+                level=level,
                 strategy=strategy,
                 fingerprint=fingerprint,
                 decision=types.Channel(type=artifacts.GateDecision),

@@ -14,7 +14,7 @@ from components.artifacts import DECISION_FILE
 from components.artifacts import stamp
 from components.gate.logic import GateThresholds
 from components.gate.logic import decide
-from components.metrics.reading import read_metrics
+from components.metrics.reading import read_judgements
 
 
 class Executor(base_executor.BaseExecutor):
@@ -30,9 +30,12 @@ class Executor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(input_dict["model"])
         output = artifact_utils.get_single_instance(output_dict["decision"])
-        metrics = read_metrics(artifact_utils.get_single_uri(input_dict["evaluation"]))
+        overall, *slices = read_judgements(
+            artifact_utils.get_single_uri(input_dict["evaluation"]),
+            level=exec_properties["level"],
+        )
         thresholds = GateThresholds.model_validate_json(exec_properties["thresholds"])
-        decision = decide(metrics["candidate"], metrics.get("baseline"), thresholds)
+        decision = decide(overall, thresholds, slices)
         content = {"strategy": exec_properties["strategy"], **decision.to_json()}
         folder = Path(output.uri)
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from typing import Literal
@@ -12,30 +12,52 @@ from typing import Literal
 from pydantic import Field
 from pydantic import model_validator
 
+from components.metrics.judgement import Interval
+from components.metrics.judgement import Judgement
+from components.metrics.judgement import without_nan
 from models.features import StrictModel
 
-Metrics = Mapping[str, float]
 State = Literal["cold_start", "compared"]
+
+_NAN = Interval(math.nan, math.nan, math.nan)
 
 
 class GateThresholds(StrictModel):
-    """What a candidate must reach before it is published.
+    """What a candidate must reach before it is published; null is no rule.
 
     Attributes:
         min_auc: Lowest AUC. 0.5 is what a coin reaches, so anything below is broken.
+        min_gauc: Lowest GAUC. No rule by default: where few users have both labels it
+            speaks for few rows.
         min_examples: Fewest evaluation rows; below some hundred, AUC is mostly noise.
-        max_auc_drop: Largest loss of AUC against the live model on the same rows. Two
-            trainings that differ by their seed alone are a few thousandths apart.
         min_calibration: Lowest ratio of predicted to actual clicks. Auctions multiply
             by the prediction, so a model that is off by half costs real money.
         max_calibration: Highest ratio of predicted to actual clicks.
+        max_normalized_entropy: Highest normalised entropy; 1 demands that the model
+            knows more than the click rate. No rule by default, as a model that only
+            ranks need not.
+        max_auc_drop: Largest loss of AUC against the live model on the same rows. Two
+            trainings that differ by their seed alone are a few thousandths apart.
+        max_gauc_drop: Largest loss of GAUC against the live model. No rule by default.
+        max_log_loss_rise: Largest rise of log loss, in nats. No rule by default.
+        max_slice_auc_drop: Largest loss of AUC in a slice. A slice refuses only if the
+            interval of its change lies below 0, too: among some dozen slices a few move
+            that far by chance. 0.05 is what a person would want to look at.
+        min_slice_examples: Fewest rows a slice needs to be judged; smaller ones are
+            shown and marked.
     """
 
     min_auc: float = Field(default=0.5, ge=0, le=1)
+    min_gauc: float | None = Field(default=None, ge=0, le=1)
     min_examples: int = Field(default=500, gt=0)
-    max_auc_drop: float = Field(default=0.01, ge=0, le=1)
     min_calibration: float = Field(default=0.5, ge=0)
     max_calibration: float = Field(default=2.0, gt=0)
+    max_normalized_entropy: float | None = Field(default=None, gt=0)
+    max_auc_drop: float = Field(default=0.01, ge=0, le=1)
+    max_gauc_drop: float | None = Field(default=None, ge=0, le=1)
+    max_log_loss_rise: float | None = Field(default=None, ge=0)
+    max_slice_auc_drop: float | None = Field(default=0.05, ge=0, le=1)
+    min_slice_examples: int = Field(default=500, gt=0)
 
     @model_validator(mode="after")
     def _check(self) -> GateThresholds:
@@ -48,6 +70,22 @@ class GateThresholds(StrictModel):
 
 
 @dataclass(frozen=True)
+class Rule:
+    """One rule's outcome.
+
+    Attributes:
+        outcome: Whether it held; `noted` is for the record and decides nothing.
+        text: What was found and what is allowed.
+    """
+
+    outcome: Literal["held", "refused", "noted"]
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.text}: {self.outcome}"
+
+
+@dataclass(frozen=True)
 class Decision:
     """The Gate's word.
 
@@ -55,75 +93,163 @@ class Decision:
         approved: Whether the candidate may be published.
         state: `cold_start` while nothing is live: only the value thresholds count.
         reasons: One sentence per rule, failed ones first.
-        candidate: The candidate's metrics.
-        live: The live model's metrics on the same rows; None on a cold start.
+        overall: Metrics of candidate and live model on all rows.
+        slices: The same by slice.
+        min_slice_examples: Rows below which a slice was not judged.
     """
 
     approved: bool
     state: State
     reasons: tuple[str, ...]
-    candidate: Metrics
-    live: Metrics | None
+    overall: Judgement
+    slices: tuple[Judgement, ...]
+    min_slice_examples: int
 
     def to_json(self) -> dict[str, Any]:
         """Returns the decision as plain values; NaN, which JSON lacks, as None."""
-        plain = asdict(self)
-        for key in ("candidate", "live"):
-            if plain[key] is not None:
-                plain[key] = {
-                    name: None if math.isnan(value) else value
-                    for name, value in plain[key].items()
-                }
-        return plain
+        overall = self.overall.to_json()
+        return {
+            "approved": self.approved,
+            "state": self.state,
+            "reasons": list(self.reasons),
+            "candidate": without_nan(self.overall.candidate),
+            "live": overall["live"],
+            "intervals": overall["intervals"],
+            "changes": overall["changes"],
+            "slices": [
+                {**part.to_json(), "few_rows": part.num_rows < self.min_slice_examples}
+                for part in self.slices
+            ],
+        }
 
 
 def decide(
-    candidate: Metrics, live: Metrics | None, thresholds: GateThresholds
+    overall: Judgement, thresholds: GateThresholds, slices: Sequence[Judgement] = ()
 ) -> Decision:
     """Judges a candidate.
 
-    A metric that is NaN or absent fails its rule: what cannot be measured is no reason
-    to publish.
+    A metric over all rows that is NaN or absent fails its rule: what cannot be measured
+    is no reason to publish. A slice without a defined AUC is not judged, as a small
+    part of the rows may well have no click.
 
     Args:
-        candidate: Metrics by name; `auc`, `calibration` and `example_count` count.
-        live: The live model's on the same rows, or None on a cold start.
+        overall: Metrics on all rows, without a live model on a cold start.
         thresholds: What must be reached.
+        slices: Metrics by slice.
     """
-    auc = candidate.get("auc", math.nan)
-    calibration = candidate.get("calibration", math.nan)
-    num_examples = candidate.get("example_count", 0.0)
-    rules = [
-        (
-            num_examples >= thresholds.min_examples,
-            f"{num_examples:,.0f} evaluation rows, needed are "
-            f"{thresholds.min_examples:,}",
-        ),
-        (
-            auc >= thresholds.min_auc,
-            f"AUC {auc:.4f}, needed is {thresholds.min_auc:.4f}",
-        ),
-        (
-            thresholds.min_calibration <= calibration <= thresholds.max_calibration,
-            f"predicted / actual clicks {calibration:.3f}, allowed are "
-            f"{thresholds.min_calibration:.2f} to {thresholds.max_calibration:.2f}",
-        ),
-    ]
-    if live is not None:
-        drop = live.get("auc", math.nan) - auc
-        rules.append(
-            (
-                drop <= thresholds.max_auc_drop,
-                f"AUC {-drop:+.4f} against the live model, allowed is "
-                f"{-thresholds.max_auc_drop:+.4f}",
-            )
-        )
-    failed = [f"{text}: refused" for passed, text in rules if not passed]
-    held = [f"{text}: held" for passed, text in rules if passed]
+    rules = [*_value_rules(overall, thresholds)]
+    if overall.live is None:
+        text = "no model is live yet (cold start), so only the value thresholds count"
+        rules.append(Rule("noted", text))
+    else:
+        rules += _change_rules(overall, thresholds)
+        if thresholds.max_slice_auc_drop is not None and slices:
+            rules += _slice_rules(slices, thresholds, thresholds.max_slice_auc_drop)
+    order = ("refused", "held", "noted")
+    rules.sort(key=lambda rule: order.index(rule.outcome))
     return Decision(
-        approved=not failed,
-        state="cold_start" if live is None else "compared",
-        reasons=(*failed, *held),
-        candidate=candidate,
-        live=live,
+        approved=all(rule.outcome != "refused" for rule in rules),
+        state="cold_start" if overall.live is None else "compared",
+        reasons=tuple(str(rule) for rule in rules),
+        overall=overall,
+        slices=tuple(slices),
+        min_slice_examples=thresholds.min_slice_examples,
     )
+
+
+def _value_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rule]:
+    def value(name: str) -> float:
+        return overall.candidate.get(name, math.nan)
+
+    yield _rule(
+        overall.num_rows >= thresholds.min_examples,
+        f"{overall.num_rows:,.0f} evaluation rows, needed are "
+        f"{thresholds.min_examples:,}",
+    )
+    yield _rule(
+        value("auc") >= thresholds.min_auc,
+        f"AUC {value('auc'):.4f}, needed is {thresholds.min_auc:.4f}",
+    )
+    if thresholds.min_gauc is not None:
+        yield _rule(
+            value("gauc") >= thresholds.min_gauc,
+            f"GAUC {value('gauc'):.4f}, needed is {thresholds.min_gauc:.4f}",
+        )
+    calibration = value("calibration")
+    yield _rule(
+        thresholds.min_calibration <= calibration <= thresholds.max_calibration,
+        f"predicted / actual clicks {calibration:.3f}, allowed are "
+        f"{thresholds.min_calibration:.2f} to {thresholds.max_calibration:.2f}",
+    )
+    if thresholds.max_normalized_entropy is not None:
+        found = value("normalized_entropy")
+        yield _rule(
+            found <= thresholds.max_normalized_entropy,
+            f"normalised entropy {found:.4f}, allowed is "
+            f"{thresholds.max_normalized_entropy:.4f}",
+        )
+
+
+def _change_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rule]:
+    for key, name, allowed, worse in (
+        ("auc", "AUC", thresholds.max_auc_drop, -1),
+        ("gauc", "GAUC", thresholds.max_gauc_drop, -1),
+        ("log_loss", "log loss", thresholds.max_log_loss_rise, 1),
+    ):
+        if allowed is None:
+            continue
+        change = overall.changes.get(key, _NAN)
+        yield _rule(
+            worse * change.value <= allowed,
+            f"{name} {_signed(change)} against the live model, allowed is "
+            f"{worse * allowed + 0.0:+.4f}",  # no minus before a zero
+        )
+
+
+def _slice_rules(
+    slices: Sequence[Judgement], thresholds: GateThresholds, allowed: float
+) -> Iterator[Rule]:
+    few = [part for part in slices if part.num_rows < thresholds.min_slice_examples]
+    judged = [
+        part
+        for part in slices
+        if part.num_rows >= thresholds.min_slice_examples
+        and not math.isnan(part.changes.get("auc", _NAN).value)
+    ]
+    bad = [part for part in judged if _regresses(part.changes["auc"], allowed)]
+    for part in bad:
+        yield Rule(
+            "refused",
+            f"slice {part.label} ({part.num_rows:,.0f} rows): AUC "
+            f"{_signed(part.changes['auc'])} against the live model, allowed is "
+            f"{-allowed:+.4f}",
+        )
+    if judged and not bad:
+        worst = min(judged, key=lambda part: part.changes["auc"].value)
+        yield Rule(
+            "held",
+            f"AUC in {len(judged)} slices, worst {worst.label} "
+            f"{_signed(worst.changes['auc'])} against the live model, allowed is "
+            f"{-allowed:+.4f} unless it is within chance",
+        )
+    if few:
+        yield Rule(
+            "noted",
+            f"{len(few)} of {len(slices)} slices have fewer than "
+            f"{thresholds.min_slice_examples:,} rows and were not judged",
+        )
+
+
+def _regresses(change: Interval, allowed: float) -> bool:
+    beyond_chance = math.isnan(change.high) or change.high < 0
+    return change.value < -allowed and beyond_chance
+
+
+def _rule(held: bool, text: str) -> Rule:
+    return Rule("held" if held else "refused", text)
+
+
+def _signed(change: Interval) -> str:
+    if math.isnan(change.low):
+        return f"{change.value:+.4f}"
+    return f"{change.value:+.4f} ({change.low:+.4f} to {change.high:+.4f})"

@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from components.metrics.logic import Floats
-from components.metrics.logic import log_losses
-from components.metrics.logic import user_aucs
 from components.metrics.logic import user_codes
+from components.metrics.resampling import Resampled
+from components.metrics.resampling import user_clusters
 from models.errors import DataError
 
+# The first of `resampling.METRICS`.
 METRICS = ("auc", "gauc", "log_loss")
 # The 2.5 % quantile of 1,000 draws rests on 25 of them.
 REPLICATES = 1_000
@@ -75,12 +76,9 @@ def paired_bootstrap(
             "the same seeds"
         )
     codes = user_codes(users)
-    lone = np.flatnonzero(codes < 0)
-    clusters = codes.copy()
-    clusters[lone] = codes.max(initial=-1) + 1 + np.arange(len(lone))
-    _, clusters = np.unique(clusters, return_inverse=True)
+    clusters = user_clusters(codes)
     pairs = [
-        tuple(_Counted(codes, clusters, labels, column) for column in pair)
+        tuple(Resampled(codes, clusters, labels, column) for column in pair)
         for pair in zip(scores, baseline, strict=True)
     ]
     num_clusters = int(clusters.max(initial=-1)) + 1
@@ -95,7 +93,7 @@ def paired_bootstrap(
                 num_clusters, np.full(num_clusters, 1 / num_clusters)
             ).astype(np.float64)
         by_seed = {i: pairs[i][0](counts) - pairs[i][1](counts) for i in {*chosen}}
-        draws[draw] = np.mean([by_seed[i] for i in chosen], axis=0)
+        draws[draw] = np.mean([by_seed[i] for i in chosen], axis=0)[: len(METRICS)]
     tail = (1 - level) / 2
     return {
         metric: _difference(draws[:, column], tail)
@@ -109,56 +107,3 @@ def _difference(draws: Floats, tail: float) -> Difference:
         return Difference(np.nan, np.nan, np.nan)
     low, high = np.quantile(defined, [tail, 1 - tail])
     return Difference(float(draws[0]), float(low), float(high))
-
-
-class _Counted:
-    """One model's metrics as a function of how often each cluster was drawn."""
-
-    def __init__(
-        self,
-        codes: npt.NDArray[np.int64],
-        clusters: npt.NDArray[np.int64],
-        labels: npt.ArrayLike,
-        scores: npt.ArrayLike,
-    ) -> None:
-        """Sorts the rows once; a draw then costs O(N)."""
-        by_user = user_aucs(codes, scores, labels)
-        both = ~np.isnan(by_user.aucs)
-        _, first = np.unique(codes, return_index=True)
-        cluster_of = dict(zip(codes[first].tolist(), clusters[first], strict=True))
-        self._users = np.array(
-            [cluster_of[code] for code in by_user.users[both].tolist()], np.int64
-        )
-        self._impressions = by_user.impressions[both]
-        self._aucs = by_user.aucs[both]
-
-        score = np.asarray(scores, np.float64)
-        label = np.asarray(labels, np.float64)
-        num_clusters = int(clusters.max(initial=-1)) + 1
-        self._rows = np.bincount(clusters, minlength=num_clusters)
-        losses = log_losses(score, label)
-        self._losses = np.bincount(clusters, losses, minlength=num_clusters)
-        order = np.argsort(score, kind="stable")
-        self._clusters, self._labels = clusters[order], label[order]
-        changes = score[order][1:] != score[order][:-1]
-        self._ties = np.concatenate([[0], np.flatnonzero(changes) + 1])
-
-    def __call__(self, counts: Floats) -> Floats:
-        """Returns `METRICS` where cluster c was drawn `counts[c]` times, or NaN."""
-        weight = counts[self._clusters]
-        positive = np.add.reduceat(weight * self._labels, self._ties)
-        negative = np.add.reduceat(weight * (1 - self._labels), self._ties)
-        below = np.cumsum(negative) - negative
-        won = (positive * (below + negative / 2)).sum()
-        weights = counts[self._users] * self._impressions
-        return np.array(
-            [
-                _ratio(won, positive.sum() * negative.sum()),
-                _ratio((weights * self._aucs).sum(), weights.sum()),
-                _ratio((counts * self._losses).sum(), (counts * self._rows).sum()),
-            ]
-        )
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else np.nan

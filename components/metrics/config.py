@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import tensorflow_model_analysis as tfma
 
@@ -14,25 +15,34 @@ BASELINE = "baseline"
 
 
 def evaluation_config(
-    *, with_baseline: bool, user_key: str = USER_FEATURE
+    *,
+    with_baseline: bool,
+    user_key: str = USER_FEATURE,
+    slices: Sequence[str] = (),
+    num_draws: int = 0,
 ) -> tfma.EvalConfig:
     """Returns the configuration of TFX's Evaluator.
 
-    | metric          | computed by                   |
-    | --------------- | ----------------------------- |
-    | `example_count` | TFMA                          |
-    | `calibration`   | TFMA: mean score / mean label |
-    | `log_loss`      | `components.metrics.log_loss` |
-    | `auc`           | `components.metrics.gauc`     |
-    | `gauc`          | `components.metrics.gauc`     |
-    | `gauc_coverage` | `components.metrics.gauc`     |
+    | metric               | computed by                            |
+    | -------------------- | -------------------------------------- |
+    | `example_count`      | TFMA                                   |
+    | `calibration`        | TFMA: mean score / mean label          |
+    | `log_loss`           | `components.metrics.log_loss`          |
+    | `normalized_entropy` | `components.metrics.log_loss`          |
+    | `auc`                | `components.metrics.gauc`              |
+    | `gauc`               | `components.metrics.gauc`              |
+    | `gauc_coverage`      | `components.metrics.gauc`              |
+    | `calibration_error`  | `components.metrics.calibration_error` |
+    | `replicates`         | `components.metrics.replicates`        |
 
     Args:
         with_baseline: Whether the live model is scored on the same rows.
         user_key: Raw feature that holds the user id.
+        slices: Features by whose value the rows are cut, one at a time.
+        num_draws: Bootstrap draws; 0 leaves the replicates out.
 
     Returns:
-        Configuration over all rows, without thresholds.
+        Configuration over all rows and each slice, without thresholds.
     """
     # With a single model TFMA ignores the name; with two, both need one.
     models = [_model_spec(name=CANDIDATE if with_baseline else "")]
@@ -48,10 +58,25 @@ def evaluation_config(
             module="components.metrics.gauc",
             config=json.dumps({"user_key": user_key}),
         ),
+        tfma.MetricConfig(
+            class_name="CalibrationError",
+            module="components.metrics.calibration_error",
+            config=json.dumps({"user_key": user_key}),
+        ),
     ]
+    if num_draws:
+        replicates = tfma.MetricConfig(
+            class_name="Replicates",
+            module="components.metrics.replicates",
+            config=json.dumps({"user_key": user_key, "num_draws": num_draws}),
+        )
+        metrics.append(replicates)
     return tfma.EvalConfig(
         model_specs=models,
-        slicing_specs=[tfma.SlicingSpec()],
+        slicing_specs=[
+            tfma.SlicingSpec(),
+            *(tfma.SlicingSpec(feature_keys=[name]) for name in slices),
+        ],
         metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
     )
 

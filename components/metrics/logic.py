@@ -76,7 +76,7 @@ def grouped_auc(
         DataError: If the columns do not fit together or hold other values.
     """
     per_user = user_aucs(users, scores, labels, weights)
-    _, _, weight = _check_columns(scores, labels, weights)
+    _, _, weight = check_columns(scores, labels, weights)
     total = math.fsum(weight.tolist())
     coverage = 0.0 if total > 0 else math.nan
     num_users = len(per_user.users)
@@ -112,7 +112,7 @@ def user_aucs(
     weights: npt.ArrayLike | None = None,
 ) -> UserAucs:
     """Returns each user's AUC; see `grouped_auc` for the arguments and errors."""
-    score, label, weight = _check_columns(scores, labels, weights)
+    score, label, weight = check_columns(scores, labels, weights)
     code = user_codes(users)
     _check_length("users", len(code), len(score))
     rows = np.flatnonzero((code >= 0) & (weight > 0))
@@ -170,9 +170,14 @@ def log_losses(scores: npt.ArrayLike, labels: npt.ArrayLike) -> Floats:
     return np.where(np.asarray(labels) > 0, -np.log(score), -np.log1p(-score))
 
 
-def _check_columns(
+def check_columns(
     scores: npt.ArrayLike, labels: npt.ArrayLike, weights: npt.ArrayLike | None
 ) -> tuple[Floats, Floats, Floats]:
+    """Returns scores, labels and weights (one each by default) as numbers.
+
+    Raises:
+        DataError: If they do not fit together or hold other values.
+    """
     score = np.asarray(scores, np.float64)
     label = np.asarray(labels, np.float64)
     weight = np.ones(len(score)) if weights is None else np.asarray(weights, np.float64)

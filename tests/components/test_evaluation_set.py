@@ -128,13 +128,18 @@ def evaluation_set(tmp_path):
         write_shard(tmp_path / name / "Split-ca", [row(9, b"canadian", 1)])
         return examples
 
-    def run(first_day, last_day):
+    def run(first_day, last_day, slices="{}"):
         output = standard_artifacts.Examples()
         output.uri = str(tmp_path / "output")
         Executor().Do(
             {"examples": [block("first", ROWS[:2]), block("second", ROWS[2:])]},
             {"evaluation_examples": [output]},
-            {"domain": "de", "first_day": first_day, "last_day": last_day},
+            {
+                "domain": "de",
+                "first_day": first_day,
+                "last_day": last_day,
+                "slices": slices,
+            },
         )
         return output
 

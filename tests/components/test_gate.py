@@ -3,10 +3,14 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 from components.gate.logic import GateThresholds
 from components.gate.logic import decide
+from components.metrics.judgement import Judgement
+from components.metrics.judgement import judge
+from components.metrics.resampling import METRICS
 
 THRESHOLDS = GateThresholds(
     min_auc=0.6,
@@ -14,15 +18,33 @@ THRESHOLDS = GateThresholds(
     max_auc_drop=0.02,
     min_calibration=0.8,
     max_calibration=1.25,
+    max_slice_auc_drop=0.05,
+    min_slice_examples=50,
 )
-GOOD = {"auc": 0.7, "calibration": 1.0, "example_count": 100.0, "gauc": 0.6}
+GOOD = {
+    "auc": 0.7,
+    "calibration": 1.0,
+    "example_count": 100.0,
+    "gauc": 0.6,
+    "log_loss": 0.3,
+    "normalized_entropy": 0.9,
+}
+
+
+def on_all_rows(candidate, live=None):
+    return judge(dimension="", value="", candidate=candidate, live=live)
+
+
+def refused(decision):
+    return [reason for reason in decision.reasons if reason.endswith(": refused")]
 
 
 def test_a_cold_start_needs_the_value_thresholds_alone():
-    decision = decide(GOOD, None, THRESHOLDS)
+    decision = decide(on_all_rows(GOOD), THRESHOLDS)
     assert (decision.approved, decision.state) == (True, "cold_start")
-    assert decision.live is None
-    assert all(reason.endswith(": held") for reason in decision.reasons)
+    *held, noted = decision.reasons
+    assert all(reason.endswith(": held") for reason in held)
+    assert "no model is live yet (cold start)" in noted
 
 
 @pytest.mark.parametrize(
@@ -38,16 +60,16 @@ def test_a_cold_start_needs_the_value_thresholds_alone():
     ids=lambda value: str(value)[:30],
 )
 def test_each_value_threshold_refuses_alone(changes, reason):
-    decision = decide({**GOOD, **changes}, None, THRESHOLDS)
+    decision = decide(on_all_rows({**GOOD, **changes}), THRESHOLDS)
     assert not decision.approved
     assert reason in decision.reasons[0]
-    assert sum(text.endswith(": refused") for text in decision.reasons) == 1
+    assert len(refused(decision)) == 1
 
 
 def test_metrics_that_are_absent_refuse():
-    decision = decide({}, None, THRESHOLDS)
+    decision = decide(on_all_rows({}), THRESHOLDS)
     assert not decision.approved
-    assert sum(text.endswith(": refused") for text in decision.reasons) == 3
+    assert len(refused(decision)) == 3
 
 
 @pytest.mark.parametrize(
@@ -55,13 +77,142 @@ def test_metrics_that_are_absent_refuse():
     [(0.65, True), (0.719, True), (0.721, False), (math.nan, False)],
 )
 def test_a_candidate_may_not_fall_far_behind_the_live_model(live_auc, approved):
-    decision = decide(GOOD, {**GOOD, "auc": live_auc}, THRESHOLDS)
+    decision = decide(on_all_rows(GOOD, {**GOOD, "auc": live_auc}), THRESHOLDS)
     assert (decision.approved, decision.state) == (approved, "compared")
 
 
-def test_json_has_no_nan():
-    decision = decide({**GOOD, "gauc": math.nan}, GOOD, THRESHOLDS)
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ({"min_gauc": 0.61}, "GAUC 0.6000, needed is 0.6100"),
+        ({"max_normalized_entropy": 0.8}, "normalised entropy 0.9000, allowed is 0.80"),
+        ({"max_gauc_drop": 0.01}, "GAUC -0.1000 against the live model, allowed is -0"),
+        ({"max_log_loss_rise": 0.05}, "log loss +0.1000 against the live model, allow"),
+        ({"max_log_loss_rise": 0.0}, "log loss +0.1000 against the live model, allowe"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_rules_that_are_off_by_default_refuse_once_they_are_set(rule, reason):
+    judgement = on_all_rows(GOOD, {**GOOD, "gauc": 0.7, "log_loss": 0.2})
+    assert decide(judgement, THRESHOLDS).approved
+    decision = decide(judgement, THRESHOLDS.model_copy(update=rule))
+    assert not decision.approved
+    assert reason in decision.reasons[0]
+
+
+def test_an_undefined_gauc_refuses_only_if_it_has_a_rule():
+    judgement = on_all_rows({**GOOD, "gauc": math.nan}, GOOD)
+    assert decide(judgement, THRESHOLDS).approved
+    strict = THRESHOLDS.model_copy(update={"max_gauc_drop": 0.5})
+    assert "GAUC +nan against" in decide(judgement, strict).reasons[0]
+
+
+# === Slices ===
+
+
+def part(value, auc, live_auc, rows=50.0, spread=None):
+    """Returns one slice; `spread` is how far the draws of the change scatter."""
+    candidate = {**GOOD, "auc": auc, "example_count": rows}
+    live = {**candidate, "auc": live_auc}
+    draws = [None, None]
+    if spread is not None:
+        draws = [np.full((3, len(METRICS)), x) for x in (auc, live_auc)]
+        draws[0][:, 0] += [-spread, 0, spread]
+    return judge(
+        dimension="slice_user_history",
+        value=value,
+        candidate=candidate,
+        live=live,
+        candidate_replicates=draws[0],
+        live_replicates=draws[1],
+    )
+
+
+OVERALL = on_all_rows(GOOD, GOOD)
+
+
+@pytest.mark.parametrize(
+    ("slices", "reason"),
+    [
+        pytest.param(
+            [part("0", 0.6, 0.66), part("1-5", 0.7, 0.7)],
+            "slice user history 0 (50 rows): AUC -0.0600 against the live model, "
+            "allowed is -0.0500: refused",
+            id="one falls",
+        ),
+        pytest.param(
+            [part("0", 0.6, 0.66, spread=0.01)],
+            "AUC -0.0600 (-0.0695 to -0.0505) against the live model",
+            id="beyond chance",
+        ),
+    ],
+)
+def test_a_slice_that_falls_refuses_alone(slices, reason):
+    decision = decide(OVERALL, THRESHOLDS, slices)
+    assert not decision.approved
+    (text,) = refused(decision)
+    assert reason in text
+
+
+@pytest.mark.parametrize(
+    ("slices", "reason"),
+    [
+        pytest.param([part("0", 0.62, 0.66)], "worst user history 0 -0.0400", id="few"),
+        pytest.param(
+            [part("0", 0.6, 0.66, spread=0.1)], "unless it is within", id="chance"
+        ),
+        pytest.param(
+            [part("0", 0.1, 0.9, rows=49.0)],
+            "1 of 1 slices have fewer than 50 rows and were not judged: noted",
+            id="few rows",
+        ),
+        pytest.param([part("0", math.nan, 0.9)], "AUC 0.7000, needed", id="undefined"),
+    ],
+)
+def test_slices_that_do_not_refuse(slices, reason):
+    decision = decide(OVERALL, THRESHOLDS, slices)
+    assert decision.approved
+    assert any(reason in text for text in decision.reasons)
+
+
+def test_slices_can_be_left_unjudged_and_do_not_count_on_a_cold_start():
+    bad = [part("0", 0.1, 0.9)]
+    off = THRESHOLDS.model_copy(update={"max_slice_auc_drop": None})
+    assert decide(OVERALL, off, bad).approved
+    assert decide(on_all_rows(GOOD), THRESHOLDS, bad).approved
+
+
+# === What is written ===
+
+
+def test_json_has_no_nan_and_marks_slices_with_few_rows():
+    slices = [part("0", math.nan, 0.9, rows=49.0), part("1-5", 0.7, 0.7, spread=0.1)]
+    decision = decide(on_all_rows({**GOOD, "gauc": math.nan}, GOOD), THRESHOLDS, slices)
     plain = json.loads(json.dumps(decision.to_json(), allow_nan=False))
     assert plain["candidate"]["gauc"] is None
     assert plain["live"] == GOOD
     assert plain["approved"] is True
+    assert plain["changes"]["auc"] == {"value": 0.0, "low": None, "high": None}
+    few, enough = plain["slices"]
+    assert (few["slice"], few["value"], few["few_rows"]) == ("user_history", "0", True)
+    assert few["candidate"]["auc"] is None
+    assert enough["few_rows"] is False
+    assert enough["intervals"]["auc"] == pytest.approx(
+        {"value": 0.7, "low": 0.605, "high": 0.795}
+    )
+
+
+def test_draws_that_leave_a_metric_undefined_are_left_out():
+    draws = np.full((4, len(METRICS)), np.nan)
+    draws[:2, 0] = [0.5, 0.7]
+    found = judge(
+        dimension="", value="", candidate=GOOD, live=None, candidate_replicates=draws
+    )
+    interval = found.intervals["auc"]
+    assert (interval.low, interval.high) == pytest.approx((0.505, 0.695))
+    assert math.isnan(found.intervals["gauc"].low)
+    assert found.changes == {}
+
+
+def test_nobody_counted_is_no_rows():
+    assert Judgement("", "", {}).num_rows == 0.0

@@ -1,4 +1,4 @@
-"""GAUC against scikit-learn, its laws, and a real TFMA run."""
+"""The metrics against scikit-learn and NumPy, their laws, and a real TFMA run."""
 
 import math
 import pickle
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from components.metrics.logic import auc
 from components.metrics.logic import grouped_auc
 from components.metrics.logic import log_losses
+from components.metrics.probability import calibration_error
 from models.errors import DataError
 
 # (user, score, label, place). User a: of the pairs .9 > .5 and .5 = .5 it wins 1.5 of
@@ -249,14 +250,44 @@ def tfma():
 
 @pytest.fixture(scope="module")
 def make_combiner():
-    """Returns a function that makes the metric's combiner."""
+    """Returns a function that makes a combiner of all metrics, as TFMA runs them."""
+    from components.metrics.calibration_error import CalibrationError
     from components.metrics.gauc import GAUC
+    from components.metrics.log_loss import LogLoss
+    from components.metrics.replicates import Replicates
 
-    def make(*, weighted=False):
-        (computation,) = GAUC().computations(example_weighted=weighted)
-        return computation.combiner
+    classes = {
+        "gauc": GAUC,
+        "log_loss": LogLoss,
+        "calibration_error": CalibrationError,
+        "replicates": lambda: Replicates(num_draws=20),
+    }
+
+    def make(metric="gauc", *, weighted=False):
+        return Combiner(classes[metric]().computations(example_weighted=weighted))
 
     return make
+
+
+class Combiner:
+    """A metric's combiner with the derived values behind it."""
+
+    def __init__(self, computations):
+        combined, *self._derived = computations
+        for name in (
+            "create_accumulator",
+            "add_input",
+            "merge_accumulators",
+            "compact",
+        ):
+            setattr(self, name, getattr(combined.combiner, name))
+        self._combiner = combined.combiner
+
+    def extract_output(self, accumulator):
+        output = self._combiner.extract_output(accumulator)
+        for derived in self._derived:
+            output = derived.result(output)
+        return output
 
 
 def inputs_of(user, score, label, weight=1.0):
@@ -269,6 +300,18 @@ def inputs_of(user, score, label, weight=1.0):
         example_weights=np.array([weight]),
         features={"user_id": None if user is None else np.array([user], object)},
     )
+
+
+@pytest.mark.slow
+def test_a_models_metrics_share_the_gathered_rows():
+    from components.metrics.calibration_error import CalibrationError
+    from components.metrics.gauc import GAUC
+    from components.metrics.replicates import Replicates
+
+    first, *others = [m().computations() for m in (GAUC, CalibrationError, Replicates)]
+    assert all(other[0] == first[0] for other in others)
+    (key,) = first[0].keys
+    assert key.name.startswith("_")  # private: TFMA writes no rows
 
 
 def gather(combiner, rows):
@@ -299,23 +342,42 @@ def test_combiner_is_the_function(make_combiner, weighted):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("metric", ["gauc", "log_loss", "calibration_error"])
+@settings(max_examples=30, deadline=None)
+@given(rows=_rows, bundle_size=st.integers(1, 9), seed=st.integers(0, 99))
+def test_bundles_and_merge_order_do_not_matter(
+    make_combiner, metric, rows, bundle_size, seed
+):
+    combiner = make_combiner(metric, weighted=True)
+    whole = combiner.extract_output(gather(combiner, rows))
+    parts = combiner.extract_output(in_bundles(combiner, rows, bundle_size, seed))
+    for key, value in whole.items():
+        assert parts[key] == close(value)
+
+
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(rows=_unweighted, bundle_size=st.integers(1, 9), seed=st.integers(0, 99))
-def test_bundles_and_merge_order_do_not_matter(make_combiner, rows, bundle_size, seed):
+def test_bundles_do_not_matter_to_the_last_bit(make_combiner, rows, bundle_size, seed):
     combiner = make_combiner()
     whole = combiner.extract_output(gather(combiner, rows))
+    parts = in_bundles(combiner, rows, bundle_size, seed)
+    np.testing.assert_equal(combiner.extract_output(parts), whole)
+
+
+def in_bundles(combiner, rows, bundle_size, seed):
+    """Returns rows merged in random bundles and order, through Beam's coder."""
     rng = random.Random(seed)
     shuffled = rng.sample(rows, len(rows))
     bundles = [
         gather(combiner, shuffled[i : i + bundle_size])
         for i in range(0, len(rows), bundle_size)
-    ]
-    while len(bundles) > 1:  # a random tree, through Beam's coder
+    ] or [combiner.create_accumulator()]
+    while len(bundles) > 1:  # a random tree
         some = [bundles.pop(rng.randrange(len(bundles))) for _ in range(2)]
         merged = combiner.compact(combiner.merge_accumulators(some))
         bundles.append(pickle.loads(pickle.dumps(merged)))
-    parts = combiner.merge_accumulators(bundles)
-    np.testing.assert_equal(combiner.extract_output(parts), whole)
+    return combiner.merge_accumulators(bundles)
 
 
 @pytest.mark.slow
@@ -324,14 +386,49 @@ def test_one_user_over_fifty_bundles(make_combiner):
     rows = [
         (b"u", round(score, 1), int(rng.random() < score)) for score in rng.random(500)
     ]
-    combiner = make_combiner()
-    bundles = [gather(combiner, rows[i::50]) for i in range(50)]
-    values = values_of(combiner, combiner.merge_accumulators(bundles))
     _, scores, labels = zip(*rows, strict=True)
+
+    def value(metric):
+        combiner = make_combiner(metric)
+        bundles = [gather(combiner, rows[i::50]) for i in range(50)]
+        return values_of(combiner, combiner.merge_accumulators(bundles))
+
     expected = sklearn.metrics.roc_auc_score(labels, scores)
-    assert values.gauc == close(expected)
-    assert values.gauc == values.auc
-    assert values.gauc_coverage == 1.0
+    gauc = value("gauc")
+    assert gauc.gauc == close(expected)
+    assert gauc.gauc == gauc.auc
+    assert gauc.gauc_coverage == 1.0
+    assert value("log_loss").log_loss == close(log_losses(scores, labels).mean())
+    error = calibration_error(scores, labels)
+    assert value("calibration_error").calibration_error == close(error)
+    # Redrawing one user says nothing of how far the metrics vary.
+    assert np.isnan(value("replicates").replicates).all()
+
+
+@pytest.mark.slow
+def test_replicates_do_not_depend_on_bundles_and_pair_models(make_combiner):
+    rows = [(f"u{i % 12}".encode(), (i % 7) / 10, int(i % 5 == 0)) for i in range(60)]
+    combiner = make_combiner("replicates")
+    whole = values_of(combiner, gather(combiner, rows)).replicates
+    parts = values_of(combiner, in_bundles(combiner, rows, 4, 5)).replicates
+    assert whole.shape == (20, 5)
+    np.testing.assert_allclose(parts, whole, rtol=1e-12)
+    # A model whose scores are all 0.1 higher is on the same draws: the predicted
+    # clicks differ by a tenth of the drawn rows.
+    higher = [(user, score + 0.1, label) for user, score, label in rows]
+    above = values_of(combiner, gather(combiner, higher)).replicates
+    np.testing.assert_allclose(above[:, :2], whole[:, :2], rtol=1e-12)
+    assert (above[:, 4] > whole[:, 4]).all()
+
+
+@pytest.mark.slow
+def test_gauc_of_few_users_has_no_interval(make_combiner):
+    rows = [(f"u{i}".encode(), i / 12, int(i % 2)) for i in range(12)]
+    rows += [(b"u0", 0.5, 1), (b"u1", 0.5, 0)]
+    combiner = make_combiner("replicates")
+    draws = values_of(combiner, gather(combiner, rows)).replicates
+    assert np.isnan(draws[:, 1]).all()  # two users have both labels
+    assert not np.isnan(draws[:, 0]).all()
 
 
 @pytest.mark.slow
@@ -360,6 +457,13 @@ def test_empty_slice_and_absent_feature(make_combiner):
     values = values_of(combiner, combiner.create_accumulator())
     assert math.isnan(values.gauc)
     assert math.isnan(values.gauc_coverage)
+    for metric in ("log_loss", "calibration_error"):
+        empty = make_combiner(metric)
+        output = empty.extract_output(empty.create_accumulator())
+        assert np.isnan(list(output.values())).all()
+    empty = make_combiner("replicates")
+    (draws,) = empty.extract_output(empty.create_accumulator()).values()
+    assert np.isnan(draws).all()
     element = inputs_of(b"u", 0.5, 1)
     element["features"] = {}
     rows = combiner.add_input(combiner.create_accumulator(), element)
@@ -418,11 +522,11 @@ def evaluate(tfma, saved_models, tmp_path):
     """Returns a function that evaluates as TFX's Evaluator does."""
     from components.metrics.config import evaluation_config
 
-    def run(rows, models, slice_by=()):
+    def run(rows, models, slice_by=(), num_draws=0):
         with_baseline = len(models) > 1
-        config = evaluation_config(with_baseline=with_baseline)
-        for key in slice_by:
-            config.slicing_specs.add(feature_keys=[key])
+        config = evaluation_config(
+            with_baseline=with_baseline, slices=slice_by, num_draws=num_draws
+        )
         config = tfma.utils.update_eval_config_with_defaults(
             config, has_baseline=with_baseline, rubber_stamp=True
         )
@@ -456,6 +560,12 @@ EXPECTED = {
     "gauc_coverage": 0.5,
     "log_loss": sklearn.metrics.log_loss(LABELS, SCORES),
     "calibration": 1.0,
+    "normalized_entropy": sklearn.metrics.log_loss(LABELS, SCORES) / math.log(2),
+    # Ten rows, ten bins: the two scores of 0.5 share one, in which they are right.
+    "calibration_error": sum(
+        abs(s - y) for s, y in zip(SCORES, LABELS, strict=True) if s != 0.5
+    )
+    / 10,
     "example_count": 10.0,
 }
 FLAT = {
@@ -463,34 +573,32 @@ FLAT = {
     "gauc": 0.5,
     "gauc_coverage": 0.5,
     "log_loss": math.log(2),
+    "normalized_entropy": 1.0,
     "calibration": 1.0,
+    "calibration_error": 0.0,
     "example_count": 10.0,
 }
 
 
 @pytest.mark.slow
-def test_evaluation_of_a_first_model_by_slice(tfma, evaluate):
-    from components.metrics.reading import read_metrics
+def test_evaluation_of_a_first_model_by_slice(evaluate):
+    from components.metrics.reading import read_judgements
 
     output = evaluate(ROWS, ["score"], slice_by=["place"])
-    metrics = read_metrics(output)
-    assert metrics.keys() == {"candidate"}
-    assert metrics["candidate"] == pytest.approx(EXPECTED, rel=1e-6)
-
-    sliced = {}
-    for of_slice in tfma.load_metrics(output):
-        values = {
-            item.key.name: item.value.double_value.value
-            for item in of_slice.metric_keys_and_values
-        }
-        for key in of_slice.slice_key.single_slice_keys:
-            place = key.bytes_value.decode()
-            sliced[place] = (values["gauc"], values["gauc_coverage"])
+    everything, *slices = read_judgements(output)
+    assert (everything.live, everything.label) == (None, "all rows")
+    assert everything.candidate == pytest.approx(EXPECTED, rel=1e-6)
+    sliced = {
+        part.value: (part.candidate["gauc"], part.candidate["gauc_coverage"])
+        for part in slices
+    }
+    assert {part.dimension for part in slices} == {"place"}
     assert sliced == {
         "top": (1.0, 0.5),  # user a; b and the row without user do not qualify
         "side": (0.0, 0.4),  # user c; a has only its click here
         "foot": (pytest.approx(math.nan, nan_ok=True), 0.0),  # nobody
     }
+    assert math.isnan(slices[0].candidate["normalized_entropy"])  # one click in `foot`
 
 
 @pytest.mark.slow
@@ -500,7 +608,30 @@ def test_evaluation_against_the_live_model(evaluate):
     metrics = read_metrics(evaluate(ROWS, ["score", "flat"]))
     assert metrics.keys() == {"candidate", "baseline"}
     assert metrics["candidate"] == pytest.approx(EXPECTED, rel=1e-6)
-    assert metrics["baseline"] == pytest.approx(FLAT, rel=1e-6)
+    assert metrics["baseline"] == pytest.approx(FLAT, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_intervals_of_candidate_and_change_come_back_by_slice(evaluate):
+    from components.metrics.reading import read_judgements
+
+    rows = [
+        (user and user + bytes([copy]), *rest)
+        for copy in range(9)
+        for user, *rest in ROWS
+    ]
+    output = evaluate(rows, ["score", "flat"], ["place"], num_draws=50)
+    everything, *slices = read_judgements(output)
+    assert [part.value for part in slices] == ["foot", "side", "top"]
+    for part in (everything, slices[1]):
+        auc_of = part.intervals["auc"]
+        assert auc_of.low < auc_of.value == part.candidate["auc"] < auc_of.high
+        # Flat scores are 0.5 in every draw, so the change moves as the candidate does.
+        change = part.changes["auc"]
+        assert change.value == pytest.approx(part.candidate["auc"] - 0.5)
+        assert change.low == pytest.approx(auc_of.low - 0.5)
+        assert change.high == pytest.approx(auc_of.high - 0.5)
+    assert math.isnan(slices[0].intervals["gauc"].low)  # nobody qualifies
 
 
 @pytest.mark.slow
@@ -512,6 +643,8 @@ def test_undefined_metrics_come_back_as_nan(evaluate):
     assert math.isnan(metrics["gauc"])
     assert math.isnan(metrics["auc"])
     assert metrics["gauc_coverage"] == 0.0
+    assert math.isnan(metrics["normalized_entropy"])
+    assert metrics["calibration_error"] == pytest.approx(0.25)
     assert metrics["calibration"] == pytest.approx(0.75)
     # A score of exactly 1 for a click; TFMA's own cross entropy is NaN here.
     assert metrics["log_loss"] == pytest.approx(math.log(2) / 2, rel=1e-6)

@@ -203,6 +203,29 @@ _USER, _ITEM, _SHOWN = MINIMAL["features"]
             {"features": [{**_USER, "tpm": False}, {**_ITEM, "tpm": False}, _SHOWN]},
             ["marked `tpm: true`", "set levels.tpm.snapshots to 0"],
         ),
+        (
+            {"slices": {"history": "shwon"}},
+            ["slices.history: 'shwon'", "did you mean 'shown'?"],
+        ),
+        (
+            {"slices": {"history": "shown"}},
+            ["slices.history: 'shown' holds numbers", "`upto: [0, 5, 20]`"],
+        ),
+        (
+            {"slices": {"who": {"feature": "user_id", "upto": [3]}}},
+            ["slices.who: 'user_id' holds ids, which have no order for `upto` [3]"],
+        ),
+        (
+            {
+                "slices": {"who": "user_id"},
+                "vocabularies": {"user": {"capacity": 101}, "item": {"capacity": 4}},
+            },
+            ["slices.who: 'user_id' may have 101 values, more than the 100"],
+        ),
+        (
+            {"slices": {"history": {"feature": "shown", "uptoo": [1]}}},
+            ["unknown key 'slices.history.uptoo'", "did you mean 'upto'?"],
+        ),
     ],
     ids=[
         "feature without column",
@@ -217,12 +240,48 @@ _USER, _ITEM, _SHOWN = MINIMAL["features"]
         "reserved name",
         "id without vocabulary",
         "nothing for TPM",
+        "slice of no feature",
+        "slice without buckets",
+        "slice of ids with buckets",
+        "slice with too many values",
+        "slice with a key unknown",
     ],
 )
 def test_what_does_not_fit_together_is_named(load, changes, texts):
     message = refusal(load, **changes)
     for text in texts:
         assert text in message
+
+
+def test_the_usual_slices_are_those_whose_features_are_there(load):
+    assert load().slice_rules == {}
+    features = [
+        *MINIMAL["features"],
+        {"name": "user_impressions", "kind": "count"},
+        # Of another kind, so no age in days.
+        {"name": "item_age_days", "kind": "id", "vocabulary": "item"},
+    ]
+    columns = {**MINIMAL["columns"], "user_impressions": "m", "item_age_days": "a"}
+    config = load(features=features, columns=columns)
+    (rule,) = config.slice_rules.values()
+    assert (rule.feature, rule.upto) == ("user_impressions", (0, 5, 20))
+    assert load(features=features, columns=columns, slices={}).slice_rules == {}
+
+
+def test_a_slice_is_a_feature_or_a_feature_and_its_buckets(load):
+    config = load(
+        slices={
+            "user_history": "shown",
+            "shown": {"feature": "shown", "upto": [9]},
+            "item": "item_id",
+        }
+    )
+    rules = {name: (r.feature, r.upto) for name, r in config.slice_rules.items()}
+    assert rules == {
+        "user_history": ("shown", (0, 5, 20)),
+        "shown": ("shown", (9,)),
+        "item": ("item_id", ()),
+    }
 
 
 def test_every_problem_is_named_at_once(load):

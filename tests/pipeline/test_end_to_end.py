@@ -168,6 +168,7 @@ def test_the_run_shows_steps_rows_and_metrics(first):
         "rows/s",
         "Full log of all libraries:",
         "Evaluation on de, same rows for all",
+        "ecdctr on de by slice",
         "hidden_0_norm/gamma",
         "Published SavedModel:",
     ):
@@ -295,6 +296,39 @@ def test_the_published_model_scores_like_the_table_without_this_project(first):
     assert metrics["auc"] == pytest.approx(roc_auc_score(labels, ctr), abs=1e-9)
     assert metrics["log_loss"] == pytest.approx(log_loss(labels, ctr), abs=1e-6)
     assert metrics["calibration"] == pytest.approx(sum(ctr) / sum(labels), rel=1e-4)
+    interval = lineage["decision"]["intervals"]["auc"]
+    assert interval["low"] < metrics["auc"] < interval["high"]
+
+
+def test_the_slices_of_a_dimension_are_all_rows(first):
+    world, _ = first
+    version = world.serving / "2018070200"
+    decision = json.loads((version / "assets.extra" / "crossctr.json").read_text())[
+        "decision"
+    ]
+    rows = {}
+    for part in decision["slices"]:
+        count = part["candidate"]["example_count"]
+        assert part["few_rows"] == (count < 500)
+        rows.setdefault(part["slice"], {})[part["value"]] = count
+    assert {sum(by.values()) for by in rows.values()} == {
+        decision["candidate"]["example_count"]
+    }
+    assert set(rows) == {"user_history", "item_age"}
+    # Straight from the logs.
+    paths = Path(world.settings["logs"], "de").glob("*/*.parquet")
+    seen = [
+        value
+        for path in paths
+        if DAY <= path.parent.name[5:] <= "2018-09-29"
+        for value in pq.ParquetFile(path)
+        .read(columns=["user_impressions"])
+        .column("user_impressions")
+        .to_pylist()
+    ]
+    history = rows["user_history"]
+    assert history["1-5"] == sum(value in range(1, 6) for value in seen)
+    assert history["0"] == seen.count(0)
 
 
 def _labels(world, first=DAY, last="2018-09-29"):
@@ -329,6 +363,11 @@ def test_the_next_week_adds_its_days_and_is_held_against_the_live_model(second):
     )["decision"]
     assert decision["state"] == "compared"
     assert decision["live"]["example_count"] == decision["candidate"]["example_count"]
+    change = decision["changes"]["auc"]
+    assert change["value"] == pytest.approx(
+        decision["candidate"]["auc"] - decision["live"]["auc"]
+    )
+    assert change["low"] < change["high"]
 
 
 def _report_of(model):

@@ -221,6 +221,13 @@ def test_a_changed_key_makes_due_what_depends_on_it(changes, kinds):
     assert {step.kind for step in steps if not step.done} == kinds
 
 
+def test_changed_intervals_do_not_retrain():
+    whole = planner(make_config()).run(38, ["ecdctr"])[-1]
+    drawn = planner(make_config(intervals={"draws": 10})).run(38, ["ecdctr"])[-1]
+    assert drawn.training == whole.training
+    assert drawn.fingerprint != whole.fingerprint
+
+
 def test_a_changed_gate_does_not_retrain():
     whole = planner(make_config()).run(38, ["ecdctr"])[-1]
     gated = planner(make_config(gate={"min_auc": 0.6})).run(38, ["ecdctr"])[-1]

@@ -1,0 +1,67 @@
+"""Expected calibration error as a TFMA metric."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.metrics import metric_util
+
+from components.metrics.probability import NUM_BINS
+from components.metrics.probability import calibration_error
+from components.metrics.rows import Rows
+from components.metrics.rows import from_rows
+
+
+class CalibrationError(tfma.metrics.Metric):
+    """Mean distance between average score and click rate over bins of equal mass.
+
+    See `components.metrics.probability.calibration_error`. Bins of equal mass need all
+    scores at once, which are here for AUC's sake anyway; TFMA's own calibration
+    buckets have equal width.
+    """
+
+    def __init__(
+        self,
+        user_key: str = "user_id",
+        num_bins: int = NUM_BINS,
+        name: str = "calibration_error",
+    ) -> None:
+        """Declares the metric.
+
+        Args:
+            user_key: That of `GAUC`, so that rows are gathered once for both.
+            num_bins: Bins of equal weight.
+            name: Key of the metric.
+        """
+        super().__init__(
+            metric_util.merge_per_key_computations(_computations),
+            name=name,
+            user_key=user_key,
+            num_bins=num_bins,
+        )
+
+
+def _computations(
+    name: str = "calibration_error",
+    user_key: str = "user_id",
+    num_bins: int = NUM_BINS,
+    eval_config: tfma.EvalConfig | None = None,
+    model_name: str = "",
+    output_name: str = "",
+    example_weighted: bool = False,
+) -> list[Any]:
+    return from_rows(
+        (name,),
+        functools.partial(_values, num_bins=num_bins),
+        user_key=user_key,
+        eval_config=eval_config,
+        model_name=model_name,
+        output_name=output_name,
+        example_weighted=example_weighted,
+    )
+
+
+def _values(rows: Rows, *, num_bins: int) -> tuple[float]:
+    return (calibration_error(*rows.columns, num_bins=num_bins),)

@@ -1,0 +1,167 @@
+"""Publishes a model that the Gate has refused, on a person's word, and records it."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml_metadata.proto import metadata_store_pb2
+
+from components.publisher.logic import publish
+from components.publisher.logic import versions_in
+from models.days import to_date
+from models.errors import DataError
+from pipeline.config import Config
+from pipeline.results import decision_of
+from pipeline.store import Store
+from pipeline.store import Stored
+
+# The execution type in ML Metadata.
+EXECUTION_TYPE = "Promotion"
+
+# Where TFX keeps the SavedModel in a Model artifact (`path_utils.serving_model_path`,
+# whose import takes 20 s).
+_SERVING_FOLDER = "Format-Serving"
+
+
+@dataclass(frozen=True)
+class Override:
+    """Who overrode the Gate.
+
+    Attributes:
+        who: The person, as they call themselves.
+        when: Time in UTC, ISO 8601.
+        why: Their reason.
+    """
+
+    who: str
+    when: str
+    why: str
+
+    @classmethod
+    def now(cls, who: str, why: str) -> Override:
+        """Returns an override of this moment."""
+        now = datetime.datetime.now(tz=datetime.timezone.utc)
+        return cls(who, now.isoformat(timespec="seconds"), why)
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What `promote` came to.
+
+    Attributes:
+        path: Version folder.
+        was_published: Whether it was published before; then nothing was done.
+        refusals: What the Gate had against it.
+        newer: Highest version if it is above this one, which servers then prefer.
+    """
+
+    path: Path
+    was_published: bool
+    refusals: tuple[str, ...]
+    newer: int | None
+
+
+def promote(config: Config, day: int, override: Override) -> Promotion:
+    """Publishes the newest model that was judged for `day`, whatever the Gate said.
+
+    The version folder is written as the Publisher writes it. A promotion that was
+    killed is finished by the same command.
+
+    Args:
+        config: The configuration; its `strategy` is the one that is published.
+        day: The run's day.
+        override: Who does it, and why.
+
+    Raises:
+        DataError: Nothing was judged for `day`, or its model is no longer stored.
+    """
+    store = Store(config.root)
+    judged = [s for s in store.artifacts("PublishedModel") if _day_of(s) == day]
+    if not judged:
+        raise DataError(
+            f"no model of {to_date(day)} was judged under {str(config.root)!r}; run "
+            f"`crossctr run` for this day first"
+        )
+    newest = judged[-1]
+    decision = decision_of(store, newest.fingerprint)
+    refusals = tuple(r for r in decision["reasons"] if r.endswith(": refused"))
+    folder = config.serving.directory / config.name
+    if newest.properties.get("pushed"):
+        path = Path(str(newest.properties["path"]))
+        return Promotion(path, True, refusals, _above(folder, path))
+    fingerprint = str(newest.properties["model_fingerprint"])
+    model = store.newest("Model", fingerprint)
+    if model is None or not Path(model.uri, _SERVING_FOLDER).is_dir():
+        raise DataError(
+            f"the model {fingerprint} of {to_date(day)} is not stored under "
+            f"{str(config.root)!r} any more; run the day again"
+        )
+    lineage = {
+        "day": str(to_date(day)),
+        "strategy": decision["strategy"],
+        "fingerprint": newest.fingerprint,
+        "model_fingerprint": fingerprint,
+        "decision": decision,
+        "override": vars(override),
+    }
+    path = publish(Path(model.uri, _SERVING_FOLDER), folder, day, lineage)
+    gate = store.newest("GateDecision", newest.fingerprint)
+    _record(store, newest, [model, *([gate] if gate else [])], path, override)
+    return Promotion(path, False, refusals, _above(folder, path))
+
+
+def _day_of(stored: Stored) -> int:
+    return int(stored.properties.get("day", -1))
+
+
+def _above(folder: Path, path: Path) -> int | None:
+    highest = max(versions_in(folder), default=0)
+    return highest if path.name.isdigit() and highest > int(path.name) else None
+
+
+def _record(
+    store: Store, refused: Stored, inputs: list[Stored], path: Path, override: Override
+) -> None:
+    """Adds an execution, with a PublishedModel as its output, to ML Metadata."""
+    metadata = store.connect()
+    kind = metadata_store_pb2.ExecutionType(name=EXECUTION_TYPE)
+    for name in ("who", "when", "why"):
+        kind.properties[name] = metadata_store_pb2.STRING
+    execution = metadata_store_pb2.Execution(
+        type_id=metadata.put_execution_type(kind),
+        last_known_state=metadata_store_pb2.Execution.COMPLETE,
+    )
+    for name, text in vars(override).items():
+        execution.properties[name].string_value = text
+    (former,) = metadata.get_artifacts_by_id([refused.id])
+    published = metadata_store_pb2.Artifact(
+        type_id=former.type_id,
+        uri=str(path),
+        state=metadata_store_pb2.Artifact.LIVE,
+        custom_properties=former.custom_properties,
+    )
+    _set(published, {"pushed": 1, "path": str(path)})
+    names = {"who": "by", "when": "at", "why": "reason"}
+    _set(published, {f"override_{names[k]}": v for k, v in vars(override).items()})
+    read = [
+        (a, _event(metadata_store_pb2.Event.INPUT, a.id))
+        for a in metadata.get_artifacts_by_id([s.id for s in [*inputs, refused]])
+    ]
+    written = (published, _event(metadata_store_pb2.Event.OUTPUT))
+    contexts = metadata.get_contexts_by_artifact(refused.id)
+    metadata.put_execution(execution, [*read, written], contexts)
+
+
+def _event(kind: Any, artifact_id: int | None = None) -> metadata_store_pb2.Event:
+    return metadata_store_pb2.Event(type=kind, artifact_id=artifact_id)
+
+
+def _set(artifact: metadata_store_pb2.Artifact, values: dict[str, int | str]) -> None:
+    for name, value in values.items():
+        if isinstance(value, int):
+            artifact.custom_properties[name].int_value = value
+        else:
+            artifact.custom_properties[name].string_value = value
