@@ -22,6 +22,7 @@ from models.checkpoints import read_rows
 from models.checkpoints import save_variables
 from models.checkpoints import variable_shapes
 from models.days import DayRange
+from models.distribution import Workers
 from models.errors import DataError
 from models.errors import TrainingError
 from models.export import export_saved_model
@@ -111,6 +112,8 @@ class LevelReport(StrictModel):
         steps: Optimizer steps.
         seconds: Time in the training loop, reading included.
         losses: Mean log loss of each epoch, while training.
+        held_out: Log loss of the newest day, held out to choose the number of epochs,
+            after each epoch of that search; empty without early stopping.
         parameters: Trainable numbers in `embedding` tables and in the `dense` rest.
         warm_start: What was copied, by variable; None without a warm start.
         snapshot_days: Period days of the snapshots, newest first.
@@ -125,6 +128,7 @@ class LevelReport(StrictModel):
     steps: int
     seconds: float
     losses: tuple[float, ...]
+    held_out: tuple[float, ...] = ()
     parameters: dict[str, int]
     warm_start: dict[str, dict[str, int]] | None
     snapshot_days: tuple[int, ...]
@@ -141,15 +145,17 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         DataError: If the window has no rows, or an input cannot be used.
         TrainingError: If the warm start does not fit or the loss is not finite.
     """
+    workers = Workers.from_environment()
     keras.utils.set_random_seed(inputs.training.seed)
     features = inputs.features.tpm_only() if inputs.level == "tpm" else inputs.features
     reader = ExampleReader(inputs.examples, features, inputs.first_day, inputs.last_day)
     window = reader.summarise()
     if window.num_rows == 0:
         raise DataError(_no_rows(inputs))
-    network = _build_network(inputs)
+    with workers.scope():
+        network = _build_network(inputs)
     network.set_base_rate(window.num_clicks / window.num_rows)
-    copied = None if inputs.warm_start is None else _warm_start(inputs, network)
+    copied = _warm_start(inputs, network, workers) if inputs.warm_start else None
     parameters = _count_parameters(network)
     _PROGRESS.info(
         f"{inputs.level} · {window.num_rows:,} rows of {', '.join(inputs.domains)} · "
@@ -159,9 +165,11 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         network,
         reader,
         inputs.training,
-        num_rows=window.num_rows,
+        rows_by_day=window.rows_by_day,
         run_dir=inputs.run_dir,
+        workers=workers,
     )
+    network = workers.gather(network, lambda: _build_network(inputs))
     report = LevelReport(
         level=inputs.level,
         domains=inputs.domains,
@@ -172,12 +180,15 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         steps=result.steps,
         seconds=result.seconds,
         losses=result.losses,
+        held_out=result.held_out,
         parameters=parameters,
         warm_start=None if copied is None else copied.to_json(),
         snapshot_days=tuple(
             snapshots.read_summary(folder)["period_day"] for folder in inputs.snapshots
         ),
     )
+    if not workers.is_chief:
+        return report
     save_variables(inputs.train_dir / WEIGHTS_FILE, network.named_variables())
     np.savez(inputs.train_dir / COUNTS_FILE, **window.impressions)
     _write_json(inputs.train_dir / LAYOUT_FILE, _layout(inputs, features))
@@ -261,12 +272,14 @@ def _build_network(inputs: LevelInputs) -> Network:
     return Backbone(inputs.features, inputs.network, aligned)
 
 
-def _warm_start(inputs: LevelInputs, network: Network) -> warm_start.CopyReport:
+def _warm_start(
+    inputs: LevelInputs, network: Network, workers: Workers
+) -> warm_start.CopyReport:
     folder = Path(str(inputs.warm_start)) / TRAIN_FOLDER
     source = variable_shapes(folder / WEIGHTS_FILE)
     layout = json.loads((folder / LAYOUT_FILE).read_text(encoding="utf-8"))
     _check_layout(layout, inputs, network.features)
-    named = network.named_variables()
+    named = workers.local(network.named_variables())
     target = {name: tuple(variable.shape) for name, variable in named.items()}
     continues = layout["level"] == inputs.level
     excluded = (

@@ -51,9 +51,7 @@ class Mlp(keras.layers.Layer):
             for index, units in enumerate(self.hidden_units)
         ]
         self._norms = [
-            BatchNorm(
-                momentum=BATCH_NORM_MOMENTUM, name=f"hidden_{index}_norm"
-            )
+            BatchNorm(momentum=BATCH_NORM_MOMENTUM, name=f"hidden_{index}_norm")
             for index in range(len(self.hidden_units) if batch_norm else 0)
         ]
         self._dropout = keras.layers.Dropout(dropout)

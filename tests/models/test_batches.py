@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from models.batches import ExampleReader
-from models.batches import split_sizes
 from models.errors import DataError
 from models.features import Feature
 from models.features import FeatureTable
 from models.features import IdSpace
+from models.shuffling import split_sizes
 
 NUM_ROWS = 5_000
 # The row number is the id, so that every row can be told from every other.

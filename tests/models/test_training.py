@@ -20,8 +20,8 @@ from models.network import Network
 from models.optimizers import build_optimizer
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
+from models.steps import make_train_step
 from models.training import fit
-from models.training import make_train_step
 
 NETWORK = NetworkConfig(width=3, hidden_units=(4,), dropout=0.0)
 TRAINING = TrainingConfig(batch_size=8, epochs=2)
@@ -95,7 +95,9 @@ def test_fit_reports_rows_and_losses(
 ) -> None:
     reader = _reader(write_shard, make_rows(20), features)
     with caplog.at_level(logging.INFO, "crossctr.progress"):
-        result = fit(network, reader, TRAINING, num_rows=20, run_dir=tmp_path / "logs")
+        result = fit(
+            network, reader, TRAINING, rows_by_day={9: 20}, run_dir=tmp_path / "logs"
+        )
     assert result.rows == 20
     assert result.steps == 2 * 3
     assert len(result.losses) == 2
@@ -125,7 +127,7 @@ def test_nan_names_step_and_days(
     with pytest.raises(
         TrainingError, match=r"became nan at step 0 of epoch 1.* 1970-01-10\.\."
     ):
-        fit(network, reader, TRAINING, num_rows=4, run_dir=tmp_path / "logs")
+        fit(network, reader, TRAINING, rows_by_day={9: 4}, run_dir=tmp_path / "logs")
 
 
 def test_a_window_of_one_row_trains(
@@ -136,6 +138,8 @@ def test_a_window_of_one_row_trains(
     tmp_path: Path,
 ) -> None:
     reader = _reader(write_shard, make_rows(1), features)
-    result = fit(network, reader, TRAINING, num_rows=1, run_dir=tmp_path / "logs")
+    result = fit(
+        network, reader, TRAINING, rows_by_day={9: 1}, run_dir=tmp_path / "logs"
+    )
     assert result.steps == 2
     assert np.isfinite(network(make_rows(3))).all()

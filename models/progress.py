@@ -1,0 +1,76 @@
+"""What a training says while it runs: console lines and TensorBoard's scalars."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import tensorflow as tf
+
+PROGRESS = logging.getLogger("crossctr.progress")
+# Between two progress lines inside an epoch.
+_LINE_SECONDS = 5.0
+
+
+class EpochProgress:
+    """Counts one epoch and says, now and then, how far it is.
+
+    Args:
+        name: What the lines begin with, e.g. `epoch 1/3`.
+        num_rows: Rows of the epoch.
+        num_batches: Batches of all epochs before it, for TensorBoard's axis.
+    """
+
+    def __init__(self, name: str, num_rows: int, num_batches: int) -> None:
+        self._name = name
+        self._num_rows = num_rows
+        self._rows = 0
+        self.steps = num_batches
+        self._epoch_steps = 0
+        self._loss_sum = 0.0
+        self._started = self._reported = time.monotonic()
+
+    def add(self, num_rows: int, losses: Any, learning_rate: float) -> None:
+        """Counts a span of batches with mean log losses of shape (batches,)."""
+        self._rows += num_rows
+        self.steps += len(losses)
+        self._epoch_steps += len(losses)
+        self._loss_sum += float(losses.mean()) * num_rows
+        tf.summary.scalar("batch_loss", float(losses[-1]), step=self.steps - 1)
+        tf.summary.scalar("learning_rate_factor", learning_rate, step=self.steps - 1)
+        now = time.monotonic()
+        if now - self._reported >= _LINE_SECONDS:
+            self._reported = now
+            self._say(f"{self._rows / self._num_rows:.0%} of {self._num_rows:,} rows")
+
+    def finish(self, epoch: int, held_out: float | None) -> None:
+        """Says and logs what the epoch came to."""
+        end = "" if held_out is None else f" · held-out day {held_out:.4f}"
+        self._say(f"{self._rows:,} rows", end)
+        tf.summary.scalar("epoch_loss", self.loss, step=epoch)
+        tf.summary.scalar("rows_per_second", self.rate, step=epoch)
+        tf.summary.scalar("step_milliseconds", self.step_milliseconds, step=epoch)
+        if held_out is not None:
+            tf.summary.scalar("held_out_loss", held_out, step=epoch)
+
+    @property
+    def loss(self) -> float:
+        """Mean log loss of the epoch, while training."""
+        return self._loss_sum / max(self._rows, 1)
+
+    @property
+    def rate(self) -> float:
+        """Rows per second, reading included."""
+        return self._rows / max(time.monotonic() - self._started, 1e-9)
+
+    @property
+    def step_milliseconds(self) -> float:
+        """Mean time of a step, reading included."""
+        return 1e3 * (time.monotonic() - self._started) / max(self._epoch_steps, 1)
+
+    def _say(self, done: str, end: str = "") -> None:
+        PROGRESS.info(
+            f"{self._name} · {done} · {self.rate:,.0f} rows/s · "
+            f"{self.step_milliseconds:.1f} ms/step · loss {self.loss:.4f}{end}"
+        )
