@@ -1,9 +1,10 @@
 """Several processes that train one network together, as TF_CONFIG says.
 
 Every worker reads the same batches in the same order and trains on its share of each,
-rows `rank, rank + n, rank + 2n, ...`; gradients are summed over the workers. So all take
-the same number of steps, whatever the files, and what comes out is what one process
-gives, but for BatchNorm's statistics, which are a worker's own (our choice).
+rows `rank, rank + n, rank + 2n, ...`; gradients are summed over the workers. So all
+take the same number of steps, whatever the files, and what comes out is what one
+process gives, but for dropout and BatchNorm's statistics, which are a worker's own (our
+choice).
 """
 
 from __future__ import annotations

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 PROGRESS = logging.getLogger("crossctr.progress")
@@ -31,14 +33,14 @@ class EpochProgress:
         self._loss_sum = 0.0
         self._started = self._reported = time.monotonic()
 
-    def add(self, num_rows: int, losses: Any, learning_rate: float) -> None:
-        """Counts a span of batches with mean log losses of shape (batches,)."""
-        self._rows += num_rows
+    def add(self, sizes: Sequence[int], losses: Any, rate_factor: float) -> None:
+        """Counts batches of `sizes` rows with mean log losses of the same length."""
+        self._rows += sum(sizes)
         self.steps += len(losses)
         self._epoch_steps += len(losses)
-        self._loss_sum += float(losses.mean()) * num_rows
+        self._loss_sum += float(np.dot(losses, sizes))
         tf.summary.scalar("batch_loss", float(losses[-1]), step=self.steps - 1)
-        tf.summary.scalar("learning_rate_factor", learning_rate, step=self.steps - 1)
+        tf.summary.scalar("learning_rate_factor", rate_factor, step=self.steps - 1)
         now = time.monotonic()
         if now - self._reported >= _LINE_SECONDS:
             self._reported = now

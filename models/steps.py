@@ -99,15 +99,11 @@ def _step_of(network: Network, optimizer: Any, strategy: Any) -> Callable[..., A
             labels = labels[rank::workers]
         with tf.GradientTape() as tape:
             logits = network(rows, training=True)
-            # Divided by the rows of all workers: the gradients are summed over them.
-            loss = (
-                tf.reduce_sum(
-                    tf.nn.sigmoid_cross_entropy_with_logits(
-                        labels=labels, logits=logits
-                    )
-                )
-                / size
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(
+                labels=labels, logits=logits
             )
+            # Divided by the rows of all workers: the gradients are summed over them.
+            loss = tf.reduce_sum(losses) / size
         gradients = tape.gradient(loss, variables)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss

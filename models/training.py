@@ -196,7 +196,7 @@ class _Loop:
                     days.numpy()[batch],
                     {name: values.numpy()[batch] for name, values in rows.items()},
                 )
-            progress.add(len(labels), losses, factor)
+            progress.add(split_sizes(len(labels), training.batch_size), losses, factor)
 
     def _log_loss(self, reader: ExampleReader) -> float:
         total, num_rows = 0.0, 0
@@ -246,8 +246,8 @@ def _stopped(
         for name, values in rows.items()
     )
     return TrainingError(
-        f"the loss became {loss:.4g} at step {step} of epoch {epoch + 1}, in a batch of "
-        f"{len(days)} rows from {describe_days(days)}; expected less than {EXPLODED:g}. "
-        f"The batch's encoded rows: {ranges}. Lower training.dense_learning_rate or "
+        f"the loss became {loss:.4g} at step {step} of epoch {epoch + 1}, in a batch "
+        f"of {len(days)} rows from {describe_days(days)}; expected less than "
+        f"{EXPLODED:g}. The batch's encoded rows: {ranges}. Lower training.dense_learning_rate or "
         "training.embedding_learning_rate, and look at the statistics of these days"
     )

@@ -112,7 +112,13 @@ def test_fit_reports_rows_and_losses(
         for event in tf.compat.v1.train.summary_iterator(str(events))
         for value in event.summary.value
     }
-    assert tags == {"batch_loss", "epoch_loss", "rows_per_second"}
+    assert tags == {
+        "batch_loss",
+        "learning_rate_factor",
+        "epoch_loss",
+        "rows_per_second",
+        "step_milliseconds",
+    }
 
 
 def test_nan_names_step_and_days(
