@@ -22,6 +22,13 @@ class EpochProgress:
         name: What the lines begin with, e.g. `epoch 1/3`.
         num_rows: Rows of the epoch.
         num_batches: Batches of all epochs before it, for TensorBoard's axis.
+
+    Attributes:
+        steps: Batches so far, those of earlier epochs included.
+        loss: Mean log loss of the epoch, while training.
+        rate: Rows per second, reading included.
+        cpu_rate: Rows per second of the process's CPU time.
+        step_milliseconds: Mean time of a step, reading included.
     """
 
     def __init__(self, name: str, num_rows: int, num_batches: int) -> None:
@@ -32,6 +39,8 @@ class EpochProgress:
         self._epoch_steps = 0
         self._loss_sum = 0.0
         self._started = self._reported = time.monotonic()
+        self._cpu_started = time.process_time()
+        self.loss = self.rate = self.cpu_rate = self.step_milliseconds = 0.0
 
     def add(self, sizes: Sequence[int], losses: Any, rate_factor: float) -> None:
         """Counts batches of `sizes` rows with mean log losses of the same length."""
@@ -42,6 +51,7 @@ class EpochProgress:
         tf.summary.scalar("batch_loss", float(losses[-1]), step=self.steps - 1)
         tf.summary.scalar("learning_rate_factor", rate_factor, step=self.steps - 1)
         now = time.monotonic()
+        self._measure(now)
         if now - self._reported >= _LINE_SECONDS:
             self._reported = now
             self._say(f"{self._rows / self._num_rows:.0%} of {self._num_rows:,} rows")
@@ -56,20 +66,12 @@ class EpochProgress:
         if held_out is not None:
             tf.summary.scalar("held_out_loss", held_out, step=epoch)
 
-    @property
-    def loss(self) -> float:
-        """Mean log loss of the epoch, while training."""
-        return self._loss_sum / max(self._rows, 1)
-
-    @property
-    def rate(self) -> float:
-        """Rows per second, reading included."""
-        return self._rows / max(time.monotonic() - self._started, 1e-9)
-
-    @property
-    def step_milliseconds(self) -> float:
-        """Mean time of a step, reading included."""
-        return 1e3 * (time.monotonic() - self._started) / max(self._epoch_steps, 1)
+    def _measure(self, now: float) -> None:
+        seconds = max(now - self._started, 1e-9)
+        self.loss = self._loss_sum / self._rows
+        self.rate = self._rows / seconds
+        self.cpu_rate = self._rows / max(time.process_time() - self._cpu_started, 1e-9)
+        self.step_milliseconds = 1e3 * seconds / self._epoch_steps
 
     def _say(self, done: str, end: str = "") -> None:
         PROGRESS.info(

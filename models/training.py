@@ -46,6 +46,8 @@ class TrainingResult(NamedTuple):
         losses: Mean log loss of each epoch, while training.
         held_out: Log loss of the held-out newest day after each epoch of the search;
             empty without early stopping.
+        rates: Rows per second of each epoch, reading included.
+        cpu_rates: Rows per second of the process's CPU time of each epoch.
     """
 
     rows: int
@@ -53,6 +55,8 @@ class TrainingResult(NamedTuple):
     seconds: float
     losses: tuple[float, ...]
     held_out: tuple[float, ...]
+    rates: tuple[float, ...]
+    cpu_rates: tuple[float, ...]
 
 
 def fit(
@@ -100,7 +104,15 @@ def fit(
     loop = _Loop(network, training, workers, run_dir)
     loop.run(reader, num_rows, plan)
     seconds = time.monotonic() - started
-    return TrainingResult(num_rows, loop.steps, seconds, tuple(loop.losses), held_out)
+    return TrainingResult(
+        num_rows,
+        loop.steps,
+        seconds,
+        tuple(epoch.loss for epoch in loop.epochs),
+        held_out,
+        tuple(epoch.rate for epoch in loop.epochs),
+        tuple(epoch.cpu_rate for epoch in loop.epochs),
+    )
 
 
 class _Plan(NamedTuple):
@@ -122,10 +134,12 @@ class _Loop:
         self._span = make_train_span(
             network, self._optimizer, training.batch_size, workers.strategy
         )
+        # Traced here, so that the first epoch's rate is one of training.
+        self._span.get_concrete_function()
         self._evaluate = make_evaluation_step(network)
         self._writer = workers.summary_writer(log)
         self.steps = 0
-        self.losses: list[float] = []
+        self.epochs: list[EpochProgress] = []
 
     def run(
         self,
@@ -149,7 +163,7 @@ class _Loop:
                     held_out.append(self._log_loss(search[0]))
                 progress.finish(epoch, held_out[-1] if search else None)
                 self.steps = progress.steps
-                self.losses.append(progress.loss)
+                self.epochs.append(progress)
                 if search and self._stalls(held_out, search[1], epoch, plan):
                     break
         self._writer.close()
@@ -248,6 +262,7 @@ def _stopped(
     return TrainingError(
         f"the loss became {loss:.4g} at step {step} of epoch {epoch + 1}, in a batch "
         f"of {len(days)} rows from {describe_days(days)}; expected less than "
-        f"{EXPLODED:g}. The batch's encoded rows: {ranges}. Lower training.dense_learning_rate or "
-        "training.embedding_learning_rate, and look at the statistics of these days"
+        f"{EXPLODED:g}. The batch's encoded rows: {ranges}. Lower "
+        "training.dense_learning_rate or training.embedding_learning_rate, and look "
+        "at the statistics of these days"
     )
