@@ -135,7 +135,7 @@ class _Loop:
             network, self._optimizer, training.batch_size, workers.strategy
         )
         # Traced here, so that the first epoch's rate is one of training.
-        self._span.get_concrete_function()
+        self._span.get_concrete_function()  # type: ignore[attr-defined]
         self._evaluate = make_evaluation_step(network)
         self._writer = workers.summary_writer(log)
         self.steps = 0

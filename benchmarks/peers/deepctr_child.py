@@ -22,8 +22,13 @@ from deepctr.layers.core import DNN
 from deepctr.layers.core import PredictionLayer
 from deepctr.layers.utils import combined_dnn_input
 
+# DeepCTR is built on this Keras, which does not mix with `tf.keras`.
+from tensorflow.python.keras.callbacks import Callback
+from tensorflow.python.keras.layers import Dense
+from tensorflow.python.keras.models import Model
 
-class _Ticks(tf.keras.callbacks.Callback):
+
+class _Ticks(Callback):
     """Tells the clock of every batch."""
 
     def __init__(self, clock: common.Clock, batch_size: int) -> None:
@@ -31,13 +36,14 @@ class _Ticks(tf.keras.callbacks.Callback):
         self._clock = clock
         self._batch_size = batch_size
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, *_: Any) -> None:
         self._clock.batch(self._batch_size)
 
 
 def main(folder: Path, batch_size: int) -> None:
     """Trains and prints the result."""
-    tf.keras.utils.set_random_seed(1)
+    np.random.seed(1)
+    tf.random.set_seed(1)
     columns = [
         SparseFeat(name, rows, common.WIDTH)
         for name, rows in common.sizes(folder).items()
@@ -47,9 +53,9 @@ def main(folder: Path, batch_size: int) -> None:
     hidden = DNN(common.HIDDEN_UNITS, use_bn=True, seed=1)(
         combined_dnn_input(embedded, dense)
     )
-    output = PredictionLayer("binary")(tf.keras.layers.Dense(1)(hidden))
-    model = tf.keras.Model(list(inputs.values()), output)
-    model.compile(tf.keras.optimizers.Adam(common.LEARNING_RATE), "binary_crossentropy")
+    output = PredictionLayer("binary")(Dense(1)(hidden))
+    model = Model(list(inputs.values()), output)
+    model.compile("adam", "binary_crossentropy")  # its rate is LEARNING_RATE
 
     rows, labels = common.load(folder, "train")
     order = np.random.default_rng(1).permutation(len(labels))
