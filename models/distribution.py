@@ -38,8 +38,11 @@ class Workers:
         self.is_chief = rank == 0
 
     @classmethod
-    def from_environment(cls) -> Workers:
+    def from_environment(cls, invite: Callable[[], None] = lambda: None) -> Workers:
         """Joins the workers that TF_CONFIG names; waits until all are there.
+
+        Args:
+            invite: What the chief does before it waits.
 
         Raises:
             ConfigError: If TF_CONFIG names roles other than workers.
@@ -57,6 +60,8 @@ class Workers:
         task = json.loads(text)["task"]
         has_chief = "chief" in cluster
         is_chief = task["type"] == "chief" or (not has_chief and task["index"] == 0)
+        if is_chief:
+            invite()
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
         return cls(strategy, rank=0 if is_chief else 1)
 

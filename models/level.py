@@ -44,6 +44,8 @@ WEIGHTS_FILE = "weights"
 COUNTS_FILE = "impressions.npz"
 LAYOUT_FILE = "layout.json"
 REPORT_FILE = "report.json"
+# What further workers of the same training are given.
+INPUTS_FILE = "inputs.json"
 
 _PROGRESS = logging.getLogger("crossctr.progress")
 
@@ -145,7 +147,9 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         DataError: If the window has no rows, or an input cannot be used.
         TrainingError: If the warm start does not fit or the loss is not finite.
     """
-    workers = Workers.from_environment()
+    workers = Workers.from_environment(
+        lambda: _write_text(inputs.train_dir / INPUTS_FILE, inputs.model_dump_json())
+    )
     keras.utils.set_random_seed(inputs.training.seed)
     features = inputs.features.tpm_only() if inputs.level == "tpm" else inputs.features
     reader = ExampleReader(inputs.examples, features, inputs.first_day, inputs.last_day)
@@ -350,5 +354,9 @@ def _no_rows(inputs: LevelInputs) -> str:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
+    _write_text(path, json.dumps(content, indent=2))
+
+
+def _write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    path.write_text(f"{text}\n", encoding="utf-8")
