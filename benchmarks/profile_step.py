@@ -14,7 +14,6 @@ import os
 import statistics
 import tempfile
 import time
-from collections import Counter
 from collections import defaultdict
 from unittest import mock
 
@@ -144,7 +143,7 @@ def _by_kind(folder: str) -> dict[str, float]:
                 name = plane.event_metadata[event.metadata_id].name
                 if ":" in name:  # node:Operation
                     durations[name].append(event.duration_ps / 1e9)
-    kinds: Counter[str] = Counter()
+    kinds: dict[str, float] = defaultdict(float)
     for name, spent in durations.items():
         kind = _kind_of(name.rsplit(":", 1)[1])
         if kind:

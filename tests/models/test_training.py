@@ -266,6 +266,7 @@ def _days(
     return reader, reader.summarise().rows_by_day
 
 
+@pytest.mark.slow
 def test_early_stopping_trains_the_best_number_of_epochs_on_the_whole_window(
     features: FeatureTable,
     make_rows: MakeRows,
@@ -323,6 +324,7 @@ def test_one_day_has_nothing_to_hold_out(
     assert len(result.losses) == 2
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_model(
     features: FeatureTable,
     make_rows: MakeRows,
