@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CONFIG ?= configs/xmarket.yaml
 DAY ?= 2019-01-01
+PEERS := benchmarks/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator kill-ingest prove-ecdctr
+.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training kill-ingest prove-ecdctr
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -57,6 +58,20 @@ prove-ecdctr: SEEDS ?= 3
 prove-ecdctr: $(READY) ## Prove E-CDCTR: folding, point in time, every part left out once (30 min)
 	$(BIN)/crossctr import $(PROOF_CONFIG)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_ecdctr $(PROOF_CONFIG) --day $(PROOF_DAY) --seeds $(SEEDS)
+
+bench-training: $(READY) $(PEERS)/.venv-deepctr/.ready $(PEERS)/.venv-rechub/.ready ## Measure the training: reading, table sizes, DeepCTR, torch-rechub, memory (30 min)
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_training $(BENCH_FLAGS)
+
+# Complete lists, so nothing is resolved: see the note in each.
+$(PEERS)/.venv-deepctr/.ready: $(PEERS)/deepctr.txt
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --no-deps -r $<
+	@touch $@
+
+$(PEERS)/.venv-rechub/.ready: $(PEERS)/rechub.txt
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet -r $<
+	@touch $@
 
 # 3.11.2 is the Python of Debian 12: some releases want a later patch of 3.11.
 lock: $(READY) ## Resolve requirements/tfx-1.16.in anew

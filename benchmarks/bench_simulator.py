@@ -188,7 +188,7 @@ def _reach(
             total += encoder.write(world, day, shards / f"{day:03}.parquet")
         console.print(f"Training the backbone on {total:,} rows of {target.name} ...")
         started = time.perf_counter()
-        network = _train(config, training, shards, folder / "board", total)
+        network = _train(config, training, shards, folder / "board")
         console.print(f"... took {time.perf_counter() - started:.0f} s")
         scores.append(_scores(network, encoder, test))
         trained.append(total)
@@ -200,14 +200,14 @@ def _reach(
 
 
 def _train(
-    config: Config, training: TrainingConfig, shards: Path, board: Path, rows: int
+    config: Config, training: TrainingConfig, shards: Path, board: Path
 ) -> Backbone:
     keras.utils.set_random_seed(training.seed)
     network = Backbone(config.table, config.network)
     reader = ExampleReader([f"{shards}/*"], config.table, 0, 1 << 20)
     summary = reader.summarise()
     network.set_base_rate(summary.num_clicks / summary.num_rows)
-    fit(network, reader, training, num_rows=rows, run_dir=board)
+    fit(network, reader, training, rows_by_day=summary.rows_by_day, run_dir=board)
     return network
 
 

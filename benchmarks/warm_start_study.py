@@ -151,8 +151,8 @@ class Study:
         window = reader.summarise()
         if base_rate:
             network.set_base_rate(window.num_clicks / window.num_rows)
-        rows, folder = window.num_rows, self._temporary / "tensorboard"
-        fit(network, reader, training, num_rows=rows, run_dir=folder)
+        folder = self._temporary / "tensorboard"
+        fit(network, reader, training, rows_by_day=window.rows_by_day, run_dir=folder)
         if change.get("count"):
             count_statistics(network, reader, seed=seed)
         return window

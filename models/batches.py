@@ -9,6 +9,7 @@ row groups and the number of files, not on the number of rows.
 from __future__ import annotations
 
 import glob
+from collections import Counter
 from collections import deque
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -26,8 +27,8 @@ from models.errors import DataError
 from models.features import DAY
 from models.features import LABEL
 from models.features import FeatureTable
-
-Columns = dict[str, npt.NDArray[np.int64]]
+from models.shuffling import Columns
+from models.shuffling import ShuffleBuffer
 
 # Rows decoded at once from one open row group.
 _CHUNK_ROWS = 8_192
@@ -63,11 +64,13 @@ class WindowSummary:
         num_clicks: Those with label 1.
         impressions: By embedding table of an `id` feature, how many rows of the window
             show each table row; int64 of shape (table rows,).
+        rows_by_day: Rows of each day that has any.
     """
 
     num_rows: int
     num_clicks: int
     impressions: dict[str, npt.NDArray[np.int64]]
+    rows_by_day: dict[int, int]
 
 
 class ExampleReader:
@@ -88,6 +91,7 @@ class ExampleReader:
         first_day: int,
         last_day: int,
     ) -> None:
+        self._patterns = patterns
         self.features = features
         self.first_day = first_day
         self.last_day = last_day
@@ -99,6 +103,14 @@ class ExampleReader:
             for group in _groups_of(path, first_day, last_day)
         ]
 
+    def between(self, first_day: int, last_day: int) -> ExampleReader:
+        """Returns a reader of the same shards for another window inside this one."""
+        first_day, last_day = (
+            max(first_day, self.first_day),
+            min(last_day, self.last_day),
+        )
+        return ExampleReader(self._patterns, self.features, first_day, last_day)
+
     def summarise(self) -> WindowSummary:
         """Counts the window's rows, clicks and impressions in one pass."""
         counted = [f for f in self.features.features if f.kind == "id"]
@@ -107,17 +119,28 @@ class ExampleReader:
             for f in counted
         }
         num_rows = num_clicks = 0
+        rows_by_day: Counter[int] = Counter()
         for group in self._groups:
             for chunk in self._read(group, [f.name for f in counted]):
                 num_rows += len(chunk[LABEL])
                 num_clicks += int(chunk[LABEL].sum())
+                days, counts = np.unique(chunk[DAY], return_counts=True)
+                rows_by_day.update(
+                    dict(zip(days.tolist(), counts.tolist(), strict=True))
+                )
                 for feature in counted:
                     total = impressions[feature.table]
                     total += np.bincount(chunk[feature.name], minlength=len(total))
-        return WindowSummary(num_rows, num_clicks, impressions)
+        return WindowSummary(num_rows, num_clicks, impressions, dict(rows_by_day))
 
     def batches(
-        self, *, batch_size: int, shuffle_rows: int, seed: int, epoch: int = 0
+        self,
+        *,
+        batch_size: int,
+        shuffle_rows: int,
+        seed: int,
+        epoch: int = 0,
+        span: int = 1,
     ) -> Iterator[Batch]:
         """Yields every row of the window once, in random order.
 
@@ -130,10 +153,11 @@ class ExampleReader:
                 fits is shuffled perfectly.
             seed: Decides the order, together with `epoch`.
             epoch: Number of the pass, so that each has an order of its own.
+            span: Batches that are yielded as one; `split_sizes` cuts them apart.
         """
         rng = np.random.default_rng([seed, epoch])
         names = [feature.name for feature in self.features.features]
-        buffer = _ShuffleBuffer(max(shuffle_rows, 4 * batch_size), batch_size, rng)
+        buffer = ShuffleBuffer(max(shuffle_rows, 4 * batch_size), batch_size, span, rng)
         for columns in buffer.draw(self._interleave(names, rng)):
             yield Batch(
                 rows={name: columns[name] for name in names},
@@ -142,7 +166,13 @@ class ExampleReader:
             )
 
     def dataset(
-        self, *, batch_size: int, shuffle_rows: int, seed: int, epoch: int = 0
+        self,
+        *,
+        batch_size: int,
+        shuffle_rows: int,
+        seed: int,
+        epoch: int = 0,
+        span: int = 1,
     ) -> Any:
         """Returns `batches` as a prefetching `tf.data.Dataset`.
 
@@ -155,13 +185,14 @@ class ExampleReader:
                 shuffle_rows=shuffle_rows,
                 seed=seed,
                 epoch=epoch,
+                span=span,
             ):
                 yield batch.rows, batch.labels, batch.days
 
         dataset = tf.data.Dataset.from_generator(
             generate, output_signature=batch_signature(self.features)
         )
-        return dataset.prefetch(_PREFETCH_BATCHES)
+        return dataset.prefetch(max(_PREFETCH_BATCHES // span, 2))
 
     def _interleave(
         self, names: list[str], rng: np.random.Generator
@@ -231,72 +262,6 @@ def batch_signature(features: FeatureTable) -> tuple[Any, Any, Any]:
         for f in features.features
     }
     return rows, tf.TensorSpec([None], tf.float32), tf.TensorSpec([None], tf.int64)
-
-
-def split_sizes(num_rows: int, batch_size: int) -> list[int]:
-    """Returns the batch sizes that `num_rows` rows are cut into.
-
-    Example:
-        >>> split_sizes(10, 4)
-        [4, 4, 2]
-        >>> split_sizes(9, 4)
-        [4, 5]
-    """
-    full, rest = divmod(num_rows, batch_size)
-    sizes = [batch_size] * full
-    if rest and full and 2 * rest < batch_size:
-        sizes[-1] += rest
-    elif rest:
-        sizes.append(rest)
-    return sizes
-
-
-class _ShuffleBuffer:
-    """Fixed arrays that rows are collected in and drawn from in random order."""
-
-    def __init__(
-        self, capacity: int, batch_size: int, rng: np.random.Generator
-    ) -> None:
-        self._capacity = capacity
-        self._batch_size = batch_size
-        self._rng = rng
-        self._arrays: Columns = {}
-        self._size = 0
-
-    def draw(self, chunks: Iterator[Columns]) -> Iterator[Columns]:
-        """Yields the rows of `chunks` as batches."""
-        for chunk in chunks:
-            taken, length = 0, len(chunk[DAY])
-            while taken < length:
-                taken += self._fill(chunk, taken)
-                if self._size == self._capacity:
-                    # The last full batch stays, to take a short remainder in the end.
-                    kept = self._batch_size + self._size % self._batch_size
-                    yield from self._drain(kept)
-        yield from self._drain(0)
-
-    def _fill(self, chunk: Columns, start: int) -> int:
-        length = min(len(chunk[DAY]) - start, self._capacity - self._size)
-        for name, values in chunk.items():
-            if name not in self._arrays:
-                shape = (self._capacity, *values.shape[1:])
-                self._arrays[name] = np.empty(shape, np.int64)
-            into = self._arrays[name][self._size : self._size + length]
-            into[:] = values[start : start + length]
-        self._size += length
-        return length
-
-    def _drain(self, kept: int) -> Iterator[Columns]:
-        order = self._rng.permutation(self._size)
-        start = 0
-        for size in split_sizes(self._size - kept, self._batch_size):
-            chosen = order[start : start + size]
-            yield {name: array[chosen] for name, array in self._arrays.items()}
-            start += size
-        rest = order[start:]
-        for array in self._arrays.values():
-            array[: len(rest)] = array[rest]
-        self._size = len(rest)
 
 
 def _groups_of(path: str, first_day: int, last_day: int) -> list[int]:

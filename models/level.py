@@ -23,6 +23,7 @@ from models.checkpoints import read_rows
 from models.checkpoints import save_variables
 from models.checkpoints import variable_shapes
 from models.days import DayRange
+from models.distribution import Workers
 from models.errors import DataError
 from models.errors import TrainingError
 from models.export import export_saved_model
@@ -47,6 +48,8 @@ WEIGHTS_FILE = "weights"
 COUNTS_FILE = "impressions.npz"
 LAYOUT_FILE = "layout.json"
 REPORT_FILE = "report.json"
+# What further workers of the same training are given.
+INPUTS_FILE = "inputs.json"
 
 _PROGRESS = logging.getLogger("crossctr.progress")
 
@@ -122,6 +125,8 @@ class LevelReport(StrictModel):
         steps: Optimizer steps.
         seconds: Time in the training loop, reading included.
         losses: Mean log loss of each epoch, while training.
+        held_out: Log loss of the newest day, held out to choose the number of epochs,
+            after each epoch of that search; empty without early stopping.
         parameters: Trainable numbers in `embedding` tables and in the `dense` rest.
         warm_start: What was copied, by variable; None without a warm start.
         snapshot_days: Period days of the snapshots, newest first.
@@ -136,6 +141,7 @@ class LevelReport(StrictModel):
     steps: int
     seconds: float
     losses: tuple[float, ...]
+    held_out: tuple[float, ...] = ()
     parameters: dict[str, int]
     warm_start: dict[str, dict[str, int]] | None
     snapshot_days: tuple[int, ...]
@@ -152,28 +158,43 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         DataError: If the window has no rows, or an input cannot be used.
         TrainingError: If the warm start does not fit or the loss is not finite.
     """
+    workers = Workers.from_environment(
+        lambda: _write_text(inputs.train_dir / INPUTS_FILE, inputs.model_dump_json())
+    )
     keras.utils.set_random_seed(inputs.training.seed)
     features = inputs.features.tpm_only() if inputs.level == "tpm" else inputs.features
     reader = ExampleReader(inputs.examples, features, inputs.first_day, inputs.last_day)
     window = reader.summarise()
     if window.num_rows == 0 and not inputs.continues:
         raise DataError(_no_rows(inputs))
-    network = _build_network(inputs)
+    with workers.scope():
+        network = _build_network(inputs)
+        optimizer = build_optimizer(network, inputs.training)
     if window.num_rows:
         network.set_base_rate(window.num_clicks / window.num_rows)
-    optimizer = build_optimizer(network, inputs.training)
-    kept = network.named_variables()
-    if inputs.training.inherit_optimizer:
-        kept |= optimizer_state(optimizer)
-    copied = None if inputs.warm_start is None else _warm_start(inputs, network, kept)
+    copied = None
+    if inputs.warm_start is not None:
+        kept = _kept(inputs, network, optimizer)
+        copied = _warm_start(inputs, network, workers.local(kept))
     parameters = _count_parameters(network)
     _PROGRESS.info(
         f"{inputs.level} · {window.num_rows:,} rows of {', '.join(inputs.domains)} · "
         f"{sum(parameters.values()):,} parameters"
     )
-    result = TrainingResult(0, 0, 0.0, ())
+    result = TrainingResult.nothing()
     if window.num_rows:
-        result = _fit(inputs, network, reader, window.num_rows, optimizer)
+        for mlp in network.mlps:
+            mlp.keep_statistics = inputs.continues
+        result = fit(
+            network,
+            reader,
+            inputs.training,
+            rows_by_day=window.rows_by_day,
+            run_dir=inputs.run_dir,
+            optimizer=optimizer,
+            workers=workers,
+        )
+    network = workers.gather(network, lambda: _build_network(inputs))
     report = LevelReport(
         level=inputs.level,
         domains=inputs.domains,
@@ -184,13 +205,19 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         steps=result.steps,
         seconds=result.seconds,
         losses=result.losses,
+        held_out=result.held_out,
         parameters=parameters,
         warm_start=None if copied is None else copied.to_json(),
         snapshot_days=tuple(
             snapshots.read_summary(folder)["period_day"] for folder in inputs.snapshots
         ),
     )
-    save_variables(inputs.train_dir / WEIGHTS_FILE, kept)
+    if not workers.is_chief:
+        return report
+    if window.num_rows and not inputs.continues:
+        count_statistics(network, reader, seed=inputs.training.seed)
+    kept = _kept(inputs, network, optimizer)
+    save_variables(inputs.train_dir / WEIGHTS_FILE, workers.local(kept))
     np.savez(inputs.train_dir / COUNTS_FILE, **window.impressions)
     _write_json(inputs.train_dir / LAYOUT_FILE, _layout(inputs, features))
     export_saved_model(network, inputs.transform_graph, inputs.serving_dir)
@@ -278,26 +305,12 @@ def _build_network(inputs: LevelInputs) -> Network:
     return Backbone(inputs.features, inputs.network, aligned)
 
 
-def _fit(
-    inputs: LevelInputs,
-    network: Network,
-    reader: ExampleReader,
-    num_rows: int,
-    optimizer: Any,
-) -> TrainingResult:
-    for mlp in network.mlps:
-        mlp.keep_statistics = inputs.continues
-    result = fit(
-        network,
-        reader,
-        inputs.training,
-        num_rows=num_rows,
-        run_dir=inputs.run_dir,
-        optimizer=optimizer,
-    )
-    if not inputs.continues:
-        count_statistics(network, reader, seed=inputs.training.seed)
-    return result
+def _kept(inputs: LevelInputs, network: Network, optimizer: Any) -> dict[str, Any]:
+    """Returns what a checkpoint holds: the weights, and slots if they are inherited."""
+    kept = network.named_variables()
+    if inputs.training.inherit_optimizer:
+        kept |= optimizer_state(optimizer)
+    return kept
 
 
 def _warm_start(
@@ -377,5 +390,9 @@ def _no_rows(inputs: LevelInputs) -> str:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
+    _write_text(path, json.dumps(content, indent=2))
+
+
+def _write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    path.write_text(f"{text}\n", encoding="utf-8")

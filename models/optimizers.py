@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import tf_keras as keras
@@ -58,3 +59,25 @@ def optimizer_state(optimizer: CompositeOptimizer) -> dict[str, Any]:
             if id(variable) != rate:
                 state[f"optimizer/{part}/{position}"] = variable
     return state
+
+
+def set_rate_factor(
+    optimizer: CompositeOptimizer, training: TrainingConfig, factor: float
+) -> None:
+    """Sets both learning rates to `factor` times those of the configuration."""
+    embeddings, dense = optimizer.optimizers
+    embeddings.learning_rate.assign(training.embedding_learning_rate * factor)
+    dense.learning_rate.assign(training.dense_learning_rate * factor)
+
+
+def cosine_factor(done: float) -> float:
+    """Returns the share of the learning rate that is left, 1 falling to 0.01.
+
+    Args:
+        done: Share of all steps that are done, from 0 to 1.
+
+    Example:
+        >>> [round(cosine_factor(done), 3) for done in (0.0, 0.5, 1.0)]
+        [1.0, 0.505, 0.01]
+    """
+    return 0.01 + 0.99 * (1.0 + math.cos(math.pi * min(done, 1.0))) / 2.0

@@ -6,7 +6,10 @@ without paying for TensorFlow's import.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
+from pydantic import model_validator
 
 from models.features import StrictModel
 
@@ -40,16 +43,42 @@ class NetworkConfig(StrictModel):
     snapshot_dropout: float = Field(default=0.5, ge=0, lt=1)
 
 
+class EarlyStopping(StrictModel):
+    """How the number of epochs is chosen on the window's newest day.
+
+    The newest day is held out, the days before it are trained on, and the epoch after
+    which the held-out day's log loss was lowest is the number of epochs. Then the
+    level starts again from the same weights and trains that many epochs on the whole
+    window, newest day included: the newest rows are the ones most worth having (our
+    choice). A window of one day has nothing to hold out and trains all epochs.
+
+    Attributes:
+        patience: Epochs without improvement after which the search ends.
+        min_improvement: Log loss by which an epoch must beat the best one; below
+            0.0001 it is noise of a day's rows.
+    """
+
+    patience: int = Field(default=1, gt=0)
+    min_improvement: float = Field(default=0.0001, ge=0)
+
+
 class TrainingConfig(StrictModel):
     """How a level is trained.
 
     Attributes:
-        batch_size: Rows per step.
-        epochs: Passes over the window.
+        batch_size: Rows per step; with several workers, of all workers together.
+        epochs: Passes over the window; with early stopping, the most it may take.
         seed: Seed of initial weights, shuffling and dropout.
         dense_learning_rate: Adam's rate for everything but embedding tables.
         embedding_learning_rate: Adagrad's rate for embedding tables, which only
             touches the rows of a batch.
+        learning_rate_schedule: What becomes of both rates: `constant`; `cosine`, from
+            the full rate down to a hundredth over all `epochs`; `plateau`, halved
+            after every epoch that did not improve the held-out day, which needs
+            `early_stopping`. Constant, because a level that continues yesterday's
+            model never ends.
+        early_stopping: How to choose the number of epochs; None trains all `epochs`,
+            since one pass is the rule for CTR models and cannot be shortened.
         shuffle_rows: Rows of the buffer in which the order is mixed; bounds memory.
         inherit_optimizer: Whether a model that starts from another one of its own level
             takes over the optimizer's slots too, which are then stored with the model.
@@ -62,5 +91,17 @@ class TrainingConfig(StrictModel):
     seed: int = 17
     dense_learning_rate: float = Field(default=0.001, gt=0)
     embedding_learning_rate: float = Field(default=0.05, gt=0)
+    learning_rate_schedule: Literal["constant", "cosine", "plateau"] = "constant"
+    early_stopping: EarlyStopping | None = None
     shuffle_rows: int = Field(default=200_000, gt=0)
     inherit_optimizer: bool = False
+
+    @model_validator(mode="after")
+    def _check_schedule(self) -> TrainingConfig:
+        if self.learning_rate_schedule == "plateau" and self.early_stopping is None:
+            raise ValueError(
+                "learning_rate_schedule 'plateau' follows the held-out day of "
+                "early_stopping, which is not set; add `early_stopping: {}` or choose "
+                "constant or cosine"
+            )
+        return self

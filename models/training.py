@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import logging
-import math
+import contextlib
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
-import tensorflow as tf
+import numpy as np
 
 from models.batches import ExampleReader
-from models.batches import batch_signature
 from models.batches import describe_days
+from models.checkpoints import read_rows
+from models.checkpoints import save_variables
+from models.days import to_date
+from models.distribution import Workers
 from models.errors import TrainingError
 from models.network import Network
 from models.optimizers import build_optimizer
+from models.optimizers import cosine_factor
+from models.optimizers import set_rate_factor
+from models.progress import PROGRESS
+from models.progress import EpochProgress
+from models.settings import EarlyStopping
 from models.settings import TrainingConfig
-
-_PROGRESS = logging.getLogger("crossctr.progress")
-# Between two progress lines inside an epoch.
-_PROGRESS_SECONDS = 5.0
-# Between two points of TensorBoard's curve of the batch loss.
-_SUMMARY_STEPS = 50
+from models.shuffling import split_sizes
+from models.steps import EXPLODED
+from models.steps import SPAN
+from models.steps import make_evaluation_step
+from models.steps import make_train_span
 
 
 class TrainingResult(NamedTuple):
@@ -32,40 +40,28 @@ class TrainingResult(NamedTuple):
 
     Attributes:
         rows: Rows of the window; each was trained on once per epoch.
-        steps: Optimizer steps of all epochs.
-        seconds: Time spent in the loop, reading included.
+        steps: Optimizer steps of all epochs of the model that is kept.
+        seconds: Time spent in the loop, reading and the search for the number of
+            epochs included.
         losses: Mean log loss of each epoch, while training.
+        held_out: Log loss of the held-out newest day after each epoch of the search;
+            empty without early stopping.
+        rates: Rows per second of each epoch, reading included.
+        cpu_rates: Rows per second of the process's CPU time of each epoch.
     """
 
     rows: int
     steps: int
     seconds: float
     losses: tuple[float, ...]
+    held_out: tuple[float, ...]
+    rates: tuple[float, ...]
+    cpu_rates: tuple[float, ...]
 
-
-def make_train_step(network: Network, optimizer: Any) -> Callable[..., Any]:
-    """Returns the compiled step `(rows, labels) -> mean log loss`.
-
-    Args:
-        network: The network.
-        optimizer: Applies the gradients; those of embedding tables are IndexedSlices.
-    """
-    rows_spec, labels_spec, _ = batch_signature(network.features)
-    variables = network.trainable_variables
-
-    @tf.function(input_signature=(rows_spec, labels_spec))
-    def train_step(rows: Any, labels: Any) -> Any:
-        with tf.GradientTape() as tape:
-            logits = network(rows, training=True)
-            loss = tf.reduce_mean(
-                tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
-            )
-        gradients = tape.gradient(loss, variables)
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return loss
-
-    step: Callable[..., Any] = train_step
-    return step
+    @classmethod
+    def nothing(cls) -> TrainingResult:
+        """Returns the result of a window without rows."""
+        return cls(0, 0, 0.0, (), (), (), ())
 
 
 def fit(
@@ -73,9 +69,10 @@ def fit(
     reader: ExampleReader,
     training: TrainingConfig,
     *,
-    num_rows: int,
+    rows_by_day: Mapping[int, int],
     run_dir: Path,
     optimizer: Any = None,
+    workers: Workers | None = None,
 ) -> TrainingResult:
     """Trains `network` on the reader's window.
 
@@ -83,84 +80,204 @@ def fit(
         network: The network; its variables are changed in place.
         reader: The rows.
         training: Batch size, epochs, learning rates, seed.
-        num_rows: Rows of the window, for the progress lines.
+        rows_by_day: Rows of each day of the window.
         run_dir: Folder for TensorBoard's scalars.
-        optimizer: The optimizer; a new one by default.
+        optimizer: The optimizer; a new one by default. A search for the number of
+            epochs always has one of its own.
+        workers: Processes that train together; defaults to this one alone.
 
     Raises:
-        TrainingError: If the loss is not finite.
+        TrainingError: If the loss is not finite or explodes.
     """
-    optimizer = optimizer or build_optimizer(network, training)
-    step_function = make_train_step(network, optimizer)
-    writer = tf.summary.create_file_writer(str(run_dir))
-    losses: list[float] = []
+    workers = workers or Workers()
     started = time.monotonic()
-    steps = 0
-    with writer.as_default():
-        for epoch in range(training.epochs):
-            progress = _Progress(epoch + 1, training.epochs, num_rows)
-            dataset = reader.dataset(
-                batch_size=training.batch_size,
-                shuffle_rows=training.shuffle_rows,
-                seed=training.seed,
-                epoch=epoch,
+    newest = max(rows_by_day)
+    plan = _Plan(training.epochs, [1.0] * training.epochs)
+    held_out: tuple[float, ...] = ()
+    if training.early_stopping and len(rows_by_day) > 1:
+        with _weights_put_back(network, workers):
+            search = _Loop(network, training, workers, run_dir / "search", None)
+            held_out = search.run(
+                reader.between(reader.first_day, newest - 1),
+                sum(rows_by_day.values()) - rows_by_day[newest],
+                plan,
+                (reader.between(newest, newest), training.early_stopping),
             )
-            for rows, labels, days in dataset:
-                loss = float(step_function(rows, labels))
-                if not math.isfinite(loss):
-                    raise _not_finite(loss, steps, epoch, days.numpy())
-                if steps % _SUMMARY_STEPS == 0:
-                    tf.summary.scalar("batch_loss", loss, step=steps)
-                steps += 1
-                progress.add(len(labels), loss)
-            progress.finish()
-            losses.append(progress.loss)
-            tf.summary.scalar("epoch_loss", progress.loss, step=epoch)
-            tf.summary.scalar("rows_per_second", progress.rate, step=epoch)
-    writer.close()
-    seconds = time.monotonic() - started
-    return TrainingResult(num_rows, steps, seconds, tuple(losses))
-
-
-class _Progress:
-    """Counts one epoch and says, now and then, how far it is."""
-
-    def __init__(self, epoch: int, epochs: int, num_rows: int) -> None:
-        self._name = f"epoch {epoch}/{epochs}"
-        self._num_rows = num_rows
-        self._rows = 0
-        self._loss_sum = 0.0
-        self._started = self._reported = time.monotonic()
-
-    def add(self, rows: int, loss: float) -> None:
-        self._rows += rows
-        self._loss_sum += loss * rows
-        now = time.monotonic()
-        if now - self._reported >= _PROGRESS_SECONDS:
-            self._reported = now
-            self._say(f"{self._rows / self._num_rows:.0%} of {self._num_rows:,} rows")
-
-    def finish(self) -> None:
-        self._say(f"{self._rows:,} rows")
-
-    @property
-    def loss(self) -> float:
-        return self._loss_sum / max(self._rows, 1)
-
-    @property
-    def rate(self) -> float:
-        return self._rows / max(time.monotonic() - self._started, 1e-9)
-
-    def _say(self, done: str) -> None:
-        _PROGRESS.info(
-            f"{self._name} · {done} · {self.rate:,.0f} rows/s · loss {self.loss:.4f}"
+        plan = _Plan(1 + int(np.argmin(held_out)), plan.factors)
+        PROGRESS.info(
+            f"{plan.epochs} epoch(s) were best for {to_date(newest)}; training them on "
+            "the whole window"
         )
+    num_rows = sum(rows_by_day.values())
+    loop = _Loop(network, training, workers, run_dir, optimizer)
+    loop.run(reader, num_rows, plan)
+    seconds = time.monotonic() - started
+    return TrainingResult(
+        num_rows,
+        loop.steps,
+        seconds,
+        tuple(epoch.loss for epoch in loop.epochs),
+        held_out,
+        tuple(epoch.rate for epoch in loop.epochs),
+        tuple(epoch.cpu_rate for epoch in loop.epochs),
+    )
 
 
-def _not_finite(loss: float, step: int, epoch: int, days: Any) -> TrainingError:
+class _Plan(NamedTuple):
+    """How many epochs, and the share of the learning rate in each of them."""
+
+    epochs: int
+    factors: list[float]
+
+
+class _Loop:
+    """One pass through all epochs."""
+
+    def __init__(
+        self,
+        network: Network,
+        training: TrainingConfig,
+        workers: Workers,
+        log: Path,
+        optimizer: Any,
+    ) -> None:
+        self._training = training
+        if optimizer is None:
+            with workers.scope():
+                optimizer = build_optimizer(network, training)
+        self._optimizer = optimizer
+        self._span = make_train_span(
+            network, self._optimizer, training.batch_size, workers.strategy
+        )
+        # Traced here, so that the first epoch's rate is one of training.
+        self._span.get_concrete_function()  # type: ignore[attr-defined]
+        self._evaluate = make_evaluation_step(network)
+        self._writer = workers.summary_writer(log)
+        self.steps = 0
+        self.epochs: list[EpochProgress] = []
+
+    def run(
+        self,
+        reader: ExampleReader,
+        num_rows: int,
+        plan: _Plan,
+        search: tuple[ExampleReader, EarlyStopping] | None = None,
+    ) -> tuple[float, ...]:
+        """Trains; with `search`, up to `plan.epochs`, writing `plan.factors`.
+
+        Returns:
+            The held-out day's log loss after each epoch, if there is a `search`.
+        """
+        held_out: list[float] = []
+        with self._writer.as_default():
+            for epoch in range(plan.epochs):
+                name = f"epoch {epoch + 1}/{plan.epochs}"
+                progress = EpochProgress(name, num_rows, self.steps)
+                self._epoch(reader, epoch, num_rows, plan.factors[epoch], progress)
+                if search:
+                    held_out.append(self._log_loss(search[0]))
+                progress.finish(epoch, held_out[-1] if search else None)
+                self.steps = progress.steps
+                self.epochs.append(progress)
+                if search and self._stalls(held_out, search[1], epoch, plan):
+                    break
+        self._writer.close()
+        return tuple(held_out)
+
+    def _stalls(
+        self, held_out: list[float], rule: EarlyStopping, epoch: int, plan: _Plan
+    ) -> bool:
+        since = epochs_without_improvement(held_out, rule.min_improvement)
+        if since and self._training.learning_rate_schedule == "plateau":
+            for later in range(epoch + 1, len(plan.factors)):
+                plan.factors[later] *= 0.5
+        return since >= rule.patience
+
+    def _epoch(
+        self,
+        reader: ExampleReader,
+        epoch: int,
+        num_rows: int,
+        factor: float,
+        progress: EpochProgress,
+    ) -> None:
+        training = self._training
+        total = training.epochs * len(split_sizes(num_rows, training.batch_size))
+        dataset = reader.dataset(
+            batch_size=training.batch_size,
+            shuffle_rows=training.shuffle_rows,
+            seed=training.seed,
+            epoch=epoch,
+            span=SPAN,
+        )
+        for rows, labels, days in dataset:
+            if training.learning_rate_schedule == "cosine":
+                factor = cosine_factor(progress.steps / total)
+            set_rate_factor(self._optimizer, training, factor)
+            losses = self._span(rows, labels).numpy()
+            if not losses[-1] < EXPLODED:
+                first = (len(losses) - 1) * training.batch_size
+                batch = slice(first, first + training.batch_size)
+                raise _stopped(
+                    float(losses[-1]),
+                    progress.steps + len(losses) - 1,
+                    epoch,
+                    days.numpy()[batch],
+                    {name: values.numpy()[batch] for name, values in rows.items()},
+                )
+            progress.add(split_sizes(len(labels), training.batch_size), losses, factor)
+
+    def _log_loss(self, reader: ExampleReader) -> float:
+        total, num_rows = 0.0, 0
+        dataset = reader.dataset(
+            batch_size=SPAN * self._training.batch_size,
+            shuffle_rows=self._training.shuffle_rows,
+            seed=self._training.seed,
+        )
+        for rows, labels, _ in dataset:
+            total += float(self._evaluate(rows, labels))
+            num_rows += len(labels)
+        return total / num_rows
+
+
+def epochs_without_improvement(held_out: list[float], min_improvement: float) -> int:
+    """Returns how many of the last epochs did not improve on the best before them.
+
+    Example:
+        >>> epochs_without_improvement([0.40, 0.30, 0.31, 0.2999], 0.001)
+        2
+    """
+    best, since = float("inf"), 0
+    for loss in held_out:
+        since = 0 if loss < best - min_improvement else since + 1
+        best = min(best, loss)
+    return since
+
+
+@contextlib.contextmanager
+def _weights_put_back(network: Network, workers: Workers) -> Iterator[None]:
+    """Puts the weights back as they were, by way of the disk: tables are large."""
+    variables = workers.local(network.named_variables())
+    with tempfile.TemporaryDirectory(prefix="crossctr-") as folder:
+        prefix = Path(folder) / "weights"
+        save_variables(prefix, variables)
+        yield
+        for name, variable in variables.items():
+            for start, chunk in read_rows(prefix, name, variable.shape[0]):
+                variable[start : start + chunk.shape[0]].assign(chunk)
+
+
+def _stopped(
+    loss: float, step: int, epoch: int, days: Any, rows: Mapping[str, Any]
+) -> TrainingError:
+    ranges = ", ".join(
+        f"{name} {int(values.min())}..{int(values.max())}"
+        for name, values in rows.items()
+    )
     return TrainingError(
-        f"the loss became {loss} at step {step} of epoch {epoch + 1}, in a batch of "
-        f"rows from {describe_days(days)}; expected a finite number. Lower "
-        "training.dense_learning_rate or training.embedding_learning_rate, and look at "
-        "the statistics of these days"
+        f"the loss became {loss:.4g} at step {step} of epoch {epoch + 1}, in a batch "
+        f"of {len(days)} rows from {describe_days(days)}; expected less than "
+        f"{EXPLODED:g}. The batch's encoded rows: {ranges}. Lower "
+        "training.dense_learning_rate or training.embedding_learning_rate, and look "
+        "at the statistics of these days"
     )

@@ -9,6 +9,8 @@ from typing import Any
 
 import tf_keras as keras
 
+from models.layers.batch_norm import BatchNorm
+
 # Keras's 0.99 needs hundreds of steps before the running statistics describe the data;
 # an A-CTR sees a few dozen. 0.9 needs about 40 (our choice).
 BATCH_NORM_MOMENTUM = 0.9
@@ -51,9 +53,7 @@ class Mlp(keras.layers.Layer):
             for index, units in enumerate(self.hidden_units)
         ]
         self.norms = [
-            keras.layers.BatchNormalization(
-                momentum=BATCH_NORM_MOMENTUM, name=f"hidden_{index}_norm"
-            )
+            BatchNorm(momentum=BATCH_NORM_MOMENTUM, name=f"hidden_{index}_norm")
             for index in range(len(self.hidden_units) if batch_norm else 0)
         ]
         self._dropout = keras.layers.Dropout(dropout)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from models.batches import ExampleReader
-from models.batches import split_sizes
 from models.errors import DataError
 from models.features import Feature
 from models.features import FeatureTable
 from models.features import IdSpace
+from models.shuffling import split_sizes
 
 NUM_ROWS = 5_000
 # The row number is the id, so that every row can be told from every other.
@@ -155,3 +155,34 @@ def test_bad_shards_are_refused(
     path = write_shard({k: v for k, v in columns.items() if v is not None})
     with pytest.raises(DataError, match=message):
         _read(ExampleReader([str(path)], FEATURES, 0, 9))
+
+
+@pytest.mark.parametrize("shuffle_rows", [500, 100_000])
+def test_spans_hold_the_rows_of_batches_in_the_same_order(
+    pattern: str, shuffle_rows: int
+) -> None:
+    reader = ExampleReader([pattern], FEATURES, 0, 48)
+    batches = _read(reader, shuffle_rows=shuffle_rows)
+    spans = _read(reader, shuffle_rows=shuffle_rows, span=5)
+    np.testing.assert_array_equal(_users(spans), _users(batches))
+    # A span is cut as one would cut it alone, the remainder of the window included.
+    cut = [size for span in spans for size in split_sizes(len(span.labels), 64)]
+    assert cut == [len(batch.labels) for batch in batches]
+    assert max(len(span.labels) for span in spans) < 6 * 64
+
+
+def test_batches_look_like_samples_of_what_the_buffer_can_reach(pattern: str) -> None:
+    reader = ExampleReader([pattern], FEATURES, 0, 49)
+    users = _users(_read(reader))
+    # As many neighbours of the file are neighbours in the epoch as by chance: about 2.
+    assert (np.abs(np.diff(users)) == 1).sum() < 15
+    # Mean of each batch as far from the middle as that of 64 independent rows.
+    means = users[: 78 * 64].reshape(78, 64).mean(axis=1)
+    expected = NUM_ROWS / 12**0.5 / 64**0.5
+    assert 0.7 * expected < means.std() < 1.3 * expected
+
+
+def test_between_reads_days_inside_the_window_only(pattern: str) -> None:
+    reader = ExampleReader([pattern], FEATURES, 3, 41)
+    assert sorted(_users(_read(reader.between(40, 99)))) == list(range(4_000, 4_200))
+    assert reader.between(40, 99).summarise().rows_by_day == {40: 100, 41: 100}

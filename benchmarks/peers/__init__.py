@@ -1,0 +1,1 @@
+"""Peers to compare with, each in a virtual environment of its own."""

@@ -1,0 +1,94 @@
+"""Trains the network with torch-rechub, one epoch; prints one line of JSON.
+
+    python benchmarks/peers/rechub_child.py ROWS_FOLDER BATCH_SIZE
+
+Rows lie in memory as tensors and arrive in ready batches, since its own Dataset, a
+Python call per row, would measure the reading. Weight decay is off; Adam is the default
+of its trainer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import common
+import numpy as np
+import torch
+from torch_rechub.basic.features import SparseFeature
+from torch_rechub.basic.layers import MLP
+from torch_rechub.basic.layers import EmbeddingLayer
+from torch_rechub.trainers import CTRTrainer
+
+
+class _Network(torch.nn.Module):
+    """Embeddings and the library's MLP, as its models are put together."""
+
+    def __init__(self, features: list[SparseFeature]) -> None:
+        super().__init__()
+        self.features = features
+        self.embedding = EmbeddingLayer(features)
+        self.mlp = MLP(len(features) * common.WIDTH, dims=list(common.HIDDEN_UNITS))
+
+    def forward(self, rows: dict[str, Any]) -> Any:
+        """Returns probabilities of shape (B,)."""
+        embedded = self.embedding(rows, self.features, squeeze_dim=True)
+        return torch.sigmoid(self.mlp(embedded).squeeze(1))
+
+
+class _Batches:
+    """Ready batches; the clock is told of each when the next one is asked for."""
+
+    def __init__(
+        self, rows: dict[str, Any], labels: Any, batch_size: int, clock: common.Clock
+    ) -> None:
+        self._rows = rows
+        self._labels = labels
+        self._batch_size = batch_size
+        self._clock = clock
+
+    def __len__(self) -> int:
+        return len(self._labels) // self._batch_size
+
+    def __iter__(self) -> Iterator[tuple[dict[str, Any], Any]]:
+        for index in range(len(self)):
+            part = slice(index * self._batch_size, (index + 1) * self._batch_size)
+            yield {n: r[part] for n, r in self._rows.items()}, self._labels[part]
+            self._clock.batch(self._batch_size)
+
+
+def main(folder: Path, batch_size: int) -> None:
+    """Trains and prints the result."""
+    torch.manual_seed(1)
+    network = _Network(
+        [
+            SparseFeature(name, vocab_size=rows, embed_dim=common.WIDTH)
+            for name, rows in common.sizes(folder).items()
+        ]
+    )
+    trainer = CTRTrainer(
+        network,
+        optimizer_params={"lr": common.LEARNING_RATE, "weight_decay": 0.0},
+        n_epoch=1,
+    )
+    rows, labels = common.load(folder, "train")
+    order = torch.from_numpy(np.random.default_rng(1).permutation(len(labels)))
+    tensors = {n: torch.tensor(r)[order] for n, r in rows.items()}
+    clock = common.Clock()
+    batches = _Batches(tensors, torch.tensor(labels)[order], batch_size, clock)
+    with contextlib.redirect_stderr(io.StringIO()):
+        trainer.train_one_epoch(batches)
+    rate = clock.result(0.0)
+    rows, labels = common.load(folder, "held_out")
+    network.eval()
+    with torch.no_grad():
+        scores = network({n: torch.tensor(r) for n, r in rows.items()}).numpy()
+    print(rate.replace('"auc": 0.0', f'"auc": {common.auc(labels, scores)}'))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

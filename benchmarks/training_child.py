@@ -1,0 +1,157 @@
+"""One measured training in a process of its own; prints one line of JSON.
+
+    python -m benchmarks.training_child shares FOLDER NUM_IDS BATCH_SIZE REPEATS
+    python -m benchmarks.training_child train FOLDER NUM_IDS BATCH_SIZE
+    python -m benchmarks.training_child memory FOLDER NUM_IDS BATCH_SIZE
+
+A process of its own, so that no run finds the caches and the heap of another.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# The best of 10 pairs on these rows; peers have the better of 0.001 and 0.003.
+DENSE_LEARNING_RATE = 0.003
+EMBEDDING_LEARNING_RATE = 0.02
+
+
+def _setup(folder: str, num_ids: str) -> tuple[Any, Any]:
+    import tf_keras as keras
+
+    from benchmarks import training_rows
+    from benchmarks.peers import common
+    from models.backbone import Backbone
+    from models.batches import ExampleReader
+    from models.settings import NetworkConfig
+
+    keras.utils.set_random_seed(1)
+    table = training_rows.features(int(num_ids))
+    last = training_rows.FIRST_DAY + training_rows.NUM_DAYS
+    pattern = str(Path(folder) / "train" / "*")
+    reader = ExampleReader([pattern], table, training_rows.FIRST_DAY, last)
+    # The peers' network: no interaction layer, no dropout, BatchNorm in the MLP.
+    network = Backbone(
+        table,
+        NetworkConfig(
+            width=common.WIDTH,
+            hidden_units=common.HIDDEN_UNITS,
+            cross_layers=0,
+            dropout=0.0,
+        ),
+    )
+    return network, reader
+
+
+def _fit(network: Any, reader: Any, batch_size: int, epochs: int) -> Any:
+    from models.settings import TrainingConfig
+    from models.training import fit
+
+    window = reader.summarise()
+    with tempfile.TemporaryDirectory() as logs:
+        return fit(
+            network,
+            reader,
+            TrainingConfig(
+                batch_size=batch_size,
+                epochs=epochs,
+                dense_learning_rate=DENSE_LEARNING_RATE,
+                embedding_learning_rate=EMBEDDING_LEARNING_RATE,
+            ),
+            rows_by_day=window.rows_by_day,
+            run_dir=Path(logs),
+        )
+
+
+def shares(folder: str, num_ids: str, batch_size: str, repeats: str) -> dict[str, Any]:
+    """Rows/s of reading only, of computing only and end to end, alternating."""
+    from models.optimizers import build_optimizer
+    from models.settings import TrainingConfig
+    from models.steps import SPAN
+    from models.steps import make_train_span
+
+    network, reader = _setup(folder, num_ids)
+    size = int(batch_size)
+    optimizer = build_optimizer(network, TrainingConfig())
+    span = make_train_span(network, optimizer, size)
+
+    def spans() -> Any:
+        return reader.dataset(
+            batch_size=size, shuffle_rows=200_000, seed=1, epoch=0, span=SPAN
+        )
+
+    def read() -> int:
+        return sum(len(labels) for _, labels, _ in spans())
+
+    in_memory = [(rows, labels) for rows, labels, _ in spans()]
+
+    def compute() -> int:
+        for rows, labels in in_memory:
+            span(rows, labels).numpy()
+        return sum(len(labels) for _, labels in in_memory)
+
+    compute()
+    rates: dict[str, list[float]] = {"read": [], "compute": [], "end_to_end": []}
+    cpu: dict[str, list[float]] = {name: [] for name in rates}
+    for _ in range(int(repeats)):
+        for name, run in (("read", read), ("compute", compute)):
+            wall, busy = time.perf_counter(), time.process_time()
+            rows = run()
+            rates[name].append(rows / (time.perf_counter() - wall))
+            cpu[name].append(rows / (time.process_time() - busy))
+        # Tracing falls into the first epoch.
+        result = _fit(network, reader, size, 2)
+        rates["end_to_end"].append(result.rates[1])
+        cpu["end_to_end"].append(result.cpu_rates[1])
+    return {"rates": rates, "cpu_rates": cpu}
+
+
+def train(folder: str, num_ids: str, batch_size: str) -> dict[str, Any]:
+    """AUC after one epoch, and the rate of another network's second epoch."""
+    import numpy as np
+    import tensorflow as tf
+
+    from benchmarks.peers import common
+
+    network, reader = _setup(folder, num_ids)
+    _fit(network, reader, int(batch_size), 1)
+    rows, labels = common.load(Path(folder), "held_out")
+    logits = [
+        network({n: tf.constant(r[i : i + 8192]) for n, r in rows.items()}).numpy()
+        for i in range(0, len(labels), 8192)
+    ]
+    auc = common.auc(labels, np.concatenate(logits))
+    result = _fit(network, reader, int(batch_size), 2)
+    return {"rate": result.rates[1], "cpu_rate": result.cpu_rates[1], "auc": auc}
+
+
+def memory(folder: str, num_ids: str, batch_size: str) -> dict[str, Any]:
+    """Peak memory of the process after one epoch."""
+    network, reader = _setup(folder, num_ids)
+    rate = _fit(network, reader, int(batch_size), 1).rates[0]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"peak_bytes": peak, "rate": rate}
+
+
+def main() -> None:
+    """Runs what the command line names."""
+    runs: dict[str, Callable[..., dict[str, Any]]] = {
+        "shares": shares,
+        "train": train,
+        "memory": memory,
+    }
+    print(json.dumps(runs[sys.argv[1]](*sys.argv[2:])))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    main()

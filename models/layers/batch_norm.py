@@ -1,0 +1,58 @@
+"""BatchNorm of the hidden layers: Keras's variables and values, fewer passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+
+
+@keras.utils.register_keras_serializable("crossctr")
+class BatchNorm(keras.layers.BatchNormalization):
+    """Batch normalization of (B, C) whose training pass is a third cheaper.
+
+    Keras reduces over the batch with six reductions along the outer axis, which
+    TensorFlow runs slowly on a CPU; here the four sums over the batch are matrix
+    products with a row of ones, forwards and backwards (our choice, an identity).
+
+    Not training, and in a SavedModel, it is Keras's layer to the last operation.
+    """
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Normalises (B, C) over the batch, or by the running statistics."""
+        if not training:
+            return super().call(inputs, training=False)
+        outputs, mean, variance = _normalise(
+            inputs, self.gamma, self.beta, tf.constant(self.epsilon, inputs.dtype)
+        )
+        share = 1.0 - self.momentum
+        self.moving_mean.assign_sub((self.moving_mean - mean) * share)
+        self.moving_variance.assign_sub((self.moving_variance - variance) * share)
+        return outputs
+
+
+@tf.custom_gradient
+def _normalise(inputs: Any, gamma: Any, beta: Any, epsilon: Any) -> Any:
+    """Returns the normalised (B, C), and the batch's mean and variance, (C,)."""
+    num_rows = tf.cast(tf.shape(inputs)[0], inputs.dtype)
+    ones = tf.ones([1, tf.shape(inputs)[0]], inputs.dtype)
+    mean = ones @ inputs / num_rows  # (1, B) @ (B, C) -> (1, C)
+    centred = inputs - mean
+    variance = ones @ (centred * centred) / num_rows
+    inverse = tf.math.rsqrt(variance + epsilon)
+
+    def gradients(outer: Any, *_: Any) -> tuple[Any, Any, Any, None]:
+        # The statistics only feed the running averages: no gradient comes from them.
+        to_beta = ones @ outer
+        to_gamma = ones @ (outer * centred) * inverse
+        scale = gamma * inverse
+        to_inputs = (
+            scale * outer
+            - (scale * inverse * to_gamma / num_rows) * centred
+            - scale * to_beta / num_rows
+        )
+        return to_inputs, tf.squeeze(to_gamma, 0), tf.squeeze(to_beta, 0), None
+
+    outputs = centred * (gamma * inverse) + beta
+    return (outputs, tf.squeeze(mean, 0), tf.squeeze(variance, 0)), gradients

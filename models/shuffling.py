@@ -1,0 +1,93 @@
+"""The buffer that batches are drawn from in random order, and how rows become batches.
+
+Only NumPy is needed here: rows are copied and drawn by the array, never one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+Columns = dict[str, npt.NDArray[np.int64]]
+
+
+def split_sizes(num_rows: int, batch_size: int) -> list[int]:
+    """Returns the batch sizes that `num_rows` rows are cut into.
+
+    Example:
+        >>> split_sizes(10, 4)
+        [4, 4, 2]
+        >>> split_sizes(9, 4)
+        [4, 5]
+    """
+    full, rest = divmod(num_rows, batch_size)
+    sizes = [batch_size] * full
+    if rest and full and 2 * rest < batch_size:
+        sizes[-1] += rest
+    elif rest:
+        sizes.append(rest)
+    return sizes
+
+
+class ShuffleBuffer:
+    """Fixed arrays that rows are collected in and drawn from in random order.
+
+    Args:
+        capacity: Rows it holds.
+        batch_size: Rows of a batch.
+        span: Batches that are yielded as one.
+        rng: Decides the order.
+    """
+
+    def __init__(
+        self, capacity: int, batch_size: int, span: int, rng: np.random.Generator
+    ) -> None:
+        self._capacity = capacity
+        self._batch_size = batch_size
+        self._span = span
+        self._rng = rng
+        self._arrays: Columns = {}
+        self._size = 0
+
+    def draw(self, chunks: Iterator[Columns]) -> Iterator[Columns]:
+        """Yields the rows of `chunks` as batches."""
+        for chunk in chunks:
+            taken, length = 0, _length(chunk)
+            while taken < length:
+                taken += self._fill(chunk, taken)
+                if self._size == self._capacity:
+                    # The last full batch stays, to take a short remainder in the end.
+                    kept = self._batch_size + self._size % self._batch_size
+                    yield from self._drain(kept)
+        yield from self._drain(0)
+
+    def _fill(self, chunk: Columns, start: int) -> int:
+        length = min(_length(chunk) - start, self._capacity - self._size)
+        for name, values in chunk.items():
+            if name not in self._arrays:
+                shape = (self._capacity, *values.shape[1:])
+                self._arrays[name] = np.empty(shape, np.int64)
+            into = self._arrays[name][self._size : self._size + length]
+            into[:] = values[start : start + length]
+        self._size += length
+        return length
+
+    def _drain(self, kept: int) -> Iterator[Columns]:
+        order = self._rng.permutation(self._size)
+        start = 0
+        sizes = split_sizes(self._size - kept, self._batch_size)
+        for index in range(0, len(sizes), self._span):
+            size = sum(sizes[index : index + self._span])
+            chosen = order[start : start + size]
+            yield {name: array[chosen] for name, array in self._arrays.items()}
+            start += size
+        rest = order[start:]
+        for array in self._arrays.values():
+            array[: len(rest)] = array[rest]
+        self._size = len(rest)
+
+
+def _length(columns: Columns) -> int:
+    return len(next(iter(columns.values())))
