@@ -117,6 +117,11 @@ class Report:
         """Time of the steps that ran in this run."""
         return sum(s.seconds or 0.0 for s in self.steps if s.state != "reused")
 
+    @property
+    def longest(self) -> float:
+        """Time of the longest step; 0 if none was noted."""
+        return max((step.seconds or 0.0 for step in self.steps), default=0.0)
+
 
 def record_of(config: Config, day: int, steps: Sequence[Step]) -> RunRecord:
     """Returns the record of a run whose steps are at hand.

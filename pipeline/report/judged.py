@@ -1,4 +1,7 @@
-"""The Gate's decision and the metrics it saw; what a stored decision lacks is left out."""
+"""The Gate's decision and the metrics it saw.
+
+What a stored decision lacks, because an older version wrote it, is left out.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any
 from components.artifacts import DECISION_FILE
 from pipeline.plan import Step
 from pipeline.report.calibration import Decile
+from pipeline.report.charts import Point
 from pipeline.report.files import read_json
 from pipeline.store import Store
 from pipeline.store import Stored
@@ -111,6 +115,11 @@ class Judged:
     def version(self) -> str:
         """The version under which it is served."""
         return Path(self.published).name if self.published else ""
+
+    @property
+    def points(self) -> list[Point]:
+        """The calibration plot's points."""
+        return [Point(d.predicted, d.actual, d.low, d.high) for d in self.calibration]
 
     @property
     def verdict(self) -> str:

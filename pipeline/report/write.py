@@ -63,7 +63,6 @@ def _environment() -> jinja2.Environment:
         "as_date": charts.as_date,
         "as_share": charts.as_share,
         "as_number": charts.as_number,
-        "Point": charts.Point,
     }
     return environment
 
