@@ -19,6 +19,8 @@ from models.days import to_date
 WIDTH, HEIGHT = 360, 210
 NUM_COLOURS = 8
 
+# Beyond, dots would hide the line.
+_MOST_DOTS = 20
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 10, 24
 
 
@@ -109,8 +111,9 @@ def line_chart(
         min(p.x for p in points), max(p.x for p in points), ticks[0], ticks[-1]
     )
     body = [_grid(axes, ticks, y_text), _x_labels(axes, x_text)]
+    dots = max(len(line.points) for line in series) <= _MOST_DOTS
     for index, line in enumerate(series):
-        body += [_band(line, axes, index), _line(line, axes, index)]
+        body += [_band(line, axes, index), _line(line, axes, index, dots)]
     return _figure(title, body, [line.name for line in series])
 
 
@@ -232,10 +235,9 @@ def _runs(points: Sequence[Point]) -> list[list[Point]]:
     return [run for run in runs if run]
 
 
-def _line(line: Series, axes: _Axes, index: int) -> Markup:
+def _line(line: Series, axes: _Axes, index: int, dots: bool = True) -> Markup:
     colour = f"s{index % NUM_COLOURS}"
     parts = []
-    dots = len(line.points) <= 20
     for run in _runs(line.points):
         places = [(axes.x(p.x), axes.y(p.y or 0.0)) for p in run]
         if len(places) > 1:

@@ -85,7 +85,7 @@ class Ids:
         features: Its ids by feature.
         spaces: The vocabularies after it.
         unknown: Share out of vocabulary over time, a line per feature.
-        growth: Ids that have a row over time, a line per space.
+        growth: Share of the capacity in use over time, a line per space.
         point: What one point of `unknown` stands for.
     """
 
@@ -219,7 +219,8 @@ def _unknown(name: str, blocks: Sequence[Block], within: list[DayRange]) -> Seri
 
 
 def _growth(name: str, blocks: Sequence[Block]) -> Series | None:
-    sizes: dict[int, float] = {}
+    sizes: dict[int, int] = {}
+    capacity = blocks[-1][1].get(name, {}).get("capacity", 0)
     for encoding, summary in blocks:
         found = summary.get(name, {})
         if "ids" not in found:
@@ -229,10 +230,10 @@ def _growth(name: str, blocks: Sequence[Block]) -> Series | None:
             sizes.setdefault(days.first - 1, found["ids_before"])
         sizes.update({_to_day(date): size for date, size in found.get("grown", ())})
         sizes[days.last] = found["ids"]
-    if not sizes:
+    if not sizes or not capacity:
         return None
     days_known = sorted(sizes)
     kept = days_known[:: -(-len(days_known) // 60)]
     if kept[-1] != days_known[-1]:
         kept.append(days_known[-1])
-    return Series(name, tuple(Point(day, sizes[day]) for day in kept))
+    return Series(name, tuple(Point(day, sizes[day] / capacity) for day in kept))

@@ -51,7 +51,7 @@ class Metrics:
     change: Value | None
     few_rows: bool = False
 
-    def __getitem__(self, name: str) -> Value:
+    def get(self, name: str) -> Value:
         """Returns a metric, an undefined one if nobody measured it."""
         return self.values.get(name, Value(None))
 
@@ -124,26 +124,23 @@ class Judged:
     @property
     def verdict(self) -> str:
         """The decision in words."""
-        against = (
-            "no model was live, so only the value thresholds counted"
-            if self.cold_start
-            else "compared with the live model on the same rows"
-        )
         if self.override is not None:
-            what = f"refused by the Gate, published as {self.version} by a person"
-        elif not self.approved:
-            what = (
-                "refused; the live model stays"
-                if not self.cold_start
-                else ("refused; nothing is live")
-            )
-        elif self.published:
-            what = f"approved and published as version {self.version}"
-        elif self.publishes:
-            what = "approved, not published"
-        else:
-            what = "approved; this strategy is compared, not published"
-        return f"{what[0].upper()}{what[1:]} ({against})."
+            return f"Refused by the Gate, published as {self.version} by a person."
+        if not self.approved:
+            stays = "nothing is live" if self.cold_start else "the live model stays"
+            return f"Refused; {stays}."
+        if self.published:
+            return f"Approved and published as version {self.version}."
+        if self.publishes:
+            return "Approved, not published."
+        return "Approved; this strategy is compared, not published."
+
+    @property
+    def against(self) -> str:
+        """What the decision was made against."""
+        if self.cold_start:
+            return "No model was live, so only the value thresholds counted."
+        return "Compared with the live model on the same rows."
 
 
 def gather_judged(store: Store, step: Step, publishing: str) -> Judged | None:

@@ -66,7 +66,7 @@ class OverDays:
 
     def series(self, metric: str) -> list[Series]:
         """Returns a metric over days, a line per strategy, with its intervals."""
-        return self._lines(lambda judged: judged.candidate[metric])
+        return self._lines(lambda judged: judged.candidate.get(metric))
 
     @property
     def rows(self) -> list[Series]:

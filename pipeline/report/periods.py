@@ -33,4 +33,4 @@ def sums(values: Mapping[int, float], within: list[DayRange]) -> list[float | No
 def describe(within: list[DayRange]) -> str:
     """Returns what one point of a chart stands for."""
     length = len(within[0])
-    return "by day" if length == 1 else f"by {length} days"
+    return "per day" if length == 1 else f"per {length} days"

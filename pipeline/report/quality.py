@@ -202,8 +202,9 @@ def _guard_report(block: Stored, guards: Iterable[Stored]) -> dict[str, Any] | N
     days = (block.first_day, block.last_day)
     for guard in guards:
         if guard.id > block.id and (guard.first_day, guard.last_day) == days:
-            report: dict[str, Any] | None = read_json(Path(guard.uri) / REPORT_FILE)
-            return report
+            report = read_json(Path(guard.uri) / REPORT_FILE) or {}
+            # The first version listed the domains and measured nothing.
+            return report if isinstance(report.get("domains"), dict) else None
     return None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
+from markupsafe import escape
 
 from pipeline.console import duration
 from pipeline.report import charts
@@ -82,15 +84,17 @@ def share(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{value:.{digits}%}"
 
 
-def with_interval(value: Value, digits: int = 4, sign: str = "") -> str:
-    """Returns a value and, where there is one, its interval."""
+def with_interval(value: Value, digits: int = 4, sign: str = "") -> Markup:
+    """Returns a value and, where there is one, its interval, in a line of its own."""
     if value.value is None:
-        return UNDEFINED
+        return Markup(UNDEFINED)
     form = f"{sign}.{digits}f"
-    text = format(value.value, form)
+    text = escape(format(value.value, form))
     if value.low is None or value.high is None:
         return text
-    return f"{text} ({value.low:{form}} to {value.high:{form}})"
+    return text + Markup(' <span class="iv">({} to {})</span>').format(
+        format(value.low, form), format(value.high, form)
+    )
 
 
 def forest_ends(parts: list[Metrics], name: str) -> tuple[float, float]:
@@ -99,7 +103,7 @@ def forest_ends(parts: list[Metrics], name: str) -> tuple[float, float]:
         value
         for part in parts
         if not part.few_rows
-        for value in (part[name].value, part[name].low, part[name].high)
+        for value in (part.get(name).value, part.get(name).low, part.get(name).high)
         if value is not None
     ]
     return (min(values), max(values)) if values else (0.0, 1.0)
