@@ -50,7 +50,9 @@ class _Axes:
     y_last: float
 
     def x(self, value: float) -> float:
-        share = (value - self.x_first) / ((self.x_last - self.x_first) or 1)
+        if self.x_last == self.x_first:
+            return (_LEFT + WIDTH - _RIGHT) / 2
+        share = (value - self.x_first) / (self.x_last - self.x_first)
         return _LEFT + share * (WIDTH - _LEFT - _RIGHT)
 
     def y(self, value: float) -> float:
@@ -87,8 +89,9 @@ def line_chart(
     x_text: Callable[[float], str] = as_number,
     y_text: Callable[[float], str] = as_number,
     from_zero: bool = True,
+    x_ends: tuple[float, float] | None = None,
 ) -> Markup:
-    """Returns lines with, where there are intervals, a band; empty without a value.
+    """Returns lines with their intervals; empty without a value.
 
     Args:
         title: What is drawn; the caption, and what a screen reader says.
@@ -96,6 +99,7 @@ def line_chart(
         x_text: How x is written at both ends of its axis.
         y_text: How y is written at its ticks.
         from_zero: Whether the y axis starts at 0.
+        x_ends: Ends of the x axis; by default those of the points.
     """
     points = [point for line in series for point in line.points if point.y is not None]
     if not points:
@@ -107,13 +111,16 @@ def line_chart(
         if value is not None
     ]
     ticks = nice_ticks(0.0 if from_zero else min(values), max(values))
-    axes = _Axes(
-        min(p.x for p in points), max(p.x for p in points), ticks[0], ticks[-1]
-    )
+    first, last = x_ends or (min(p.x for p in points), max(p.x for p in points))
+    axes = _Axes(first, last, ticks[0], ticks[-1])
     body = [_grid(axes, ticks, y_text), _x_labels(axes, x_text)]
     dots = max(len(line.points) for line in series) <= _MOST_DOTS
     for index, line in enumerate(series):
-        body += [_band(line, axes, index), _line(line, axes, index, dots)]
+        if dots:
+            body += [_whisker(point, axes, index) for point in line.points]
+        else:
+            body.append(_band(line, axes, index))
+        body.append(_line(line, axes, index, dots))
     return _figure(title, body, [line.name for line in series])
 
 
@@ -133,7 +140,7 @@ def reliability_chart(title: str, points: Sequence[Point]) -> Markup:
         '<line class="equal" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>'
     ).format(axes.x(ticks[0]), axes.y(ticks[0]), axes.x(ticks[-1]), axes.y(ticks[-1]))
     body = [_grid(axes, ticks, as_share), _x_labels(axes, as_share), diagonal]
-    body += [_whisker(point, axes) for point in points]
+    body += [_whisker(point, axes, 0) for point in points]
     body.append(_line(Series("", tuple(points)), axes, 0))
     return _figure(title, body, [])
 
@@ -213,9 +220,9 @@ def _grid(
 
 
 def _x_labels(axes: _Axes, x_text: Callable[[float], str]) -> Markup:
-    ends = [(axes.x_first, "start")]
-    if axes.x_last > axes.x_first:
-        ends.append((axes.x_last, "end"))
+    ends = [(axes.x_first, "start"), (axes.x_last, "end")]
+    if axes.x_last == axes.x_first:
+        ends = [(axes.x_first, "middle")]
     return Markup("").join(
         Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{}</text>').format(
             axes.x(value), HEIGHT - 7, anchor, x_text(value)
@@ -271,13 +278,15 @@ def _band(line: Series, axes: _Axes, index: int) -> Markup:
     return Markup("").join(parts)
 
 
-def _whisker(point: Point, axes: _Axes) -> Markup:
+def _whisker(point: Point, axes: _Axes, index: int) -> Markup:
     if point.low is None or point.high is None:
         return Markup("")
-    x = axes.x(point.x)
     return Markup(
-        '<line class="whisker s0" x1="{0:.1f}" x2="{0:.1f}" y1="{1:.1f}" y2="{2:.1f}"/>'
-    ).format(x, axes.y(point.low), axes.y(point.high))
+        '<line class="whisker s{0}" x1="{1:.1f}" x2="{1:.1f}" y1="{2:.1f}" '
+        'y2="{3:.1f}"/>'
+    ).format(
+        index % NUM_COLOURS, axes.x(point.x), axes.y(point.low), axes.y(point.high)
+    )
 
 
 def _figure(title: str, body: Sequence[Markup], names: Sequence[str]) -> Markup:

@@ -22,6 +22,7 @@ from pipeline.report.judged import Value
 from pipeline.report.judged import describe
 from pipeline.run_records import read_records
 from pipeline.store import Store
+from pipeline.store import Stored
 from pipeline.vocabulary_commands import DayOfIds
 from pipeline.vocabulary_commands import ingested_ids
 
@@ -43,26 +44,36 @@ class OverDays:
         name: The configuration's name.
         target: The target domain.
         strategy: The strategy whose models are published.
-        first: First date.
-        last: Last date.
+        days: The days.
         written: When the page was written, UTC.
         lines: Judged models, by day, then strategy.
+        published: Versions that were published for these days, oldest first.
         unknown: Share of ids out of vocabulary by day, a line per feature.
     """
 
     name: str
     target: str
     strategy: str
-    first: str
-    last: str
+    days: DayRange
     written: datetime.datetime
     lines: tuple[DayLine, ...]
+    published: tuple[DayLine, ...]
     unknown: tuple[Series, ...]
 
     @property
-    def published(self) -> tuple[DayLine, ...]:
-        """Models that were published."""
-        return tuple(line for line in self.lines if line.judged.version)
+    def first(self) -> str:
+        """First date."""
+        return str(to_date(self.days.first))
+
+    @property
+    def last(self) -> str:
+        """Last date."""
+        return str(to_date(self.days.last))
+
+    @property
+    def x_ends(self) -> tuple[int, int]:
+        """Both ends of every chart's x axis."""
+        return (self.days.first, self.days.last)
 
     def series(self, metric: str) -> list[Series]:
         """Returns a metric over days, a line per strategy, with its intervals."""
@@ -104,10 +115,10 @@ def gather_days(config: Config, days: DayRange) -> OverDays:
         name=config.name,
         target=config.target,
         strategy=config.strategy,
-        first=str(to_date(days.first)),
-        last=str(to_date(days.last)),
+        days=days,
         written=datetime.datetime.now(tz=datetime.timezone.utc).replace(microsecond=0),
         lines=tuple(sorted(lines, key=lambda x: (x.day, x.judged.strategy))),
+        published=tuple(_published(config, store, days)),
         unknown=tuple(unknown_ids(ingested_ids(store, config.table, days))),
     )
 
@@ -142,16 +153,39 @@ def _judged(config: Config, store: Store) -> list[DayLine]:
                 found[record.day, run.step.strategy] = run.step.fingerprint
     lines = []
     for (day, strategy), name in found.items():
-        if name not in decisions:
-            continue
-        decision = read_json(Path(decisions[name].uri) / DECISION_FILE)
-        if decision is not None:
-            judged_model = describe(
-                decision,
-                strategy=str(decision.get("strategy", strategy)),
-                fingerprint=name,
-                publishes=strategy == config.strategy,
-                published=published.get(name),
-            )
-            lines.append(DayLine(day, str(to_date(day)), judged_model))
+        line = _line(config, decisions.get(name), day, strategy, published.get(name))
+        lines += [line] if line else []
     return lines
+
+
+def _published(config: Config, store: Store, days: DayRange) -> list[DayLine]:
+    decisions = {s.fingerprint: s for s in store.artifacts("GateDecision")}
+    lines = []
+    for stored in store.artifacts("PublishedModel"):
+        day = int(stored.properties.get("day", -1))
+        if stored.properties.get("pushed") and day in days:
+            decision = decisions.get(stored.fingerprint)
+            line = _line(config, decision, day, config.strategy, stored)
+            lines += [line] if line else []
+    return sorted(lines, key=lambda line: line.day)
+
+
+def _line(
+    config: Config,
+    stored: Stored | None,
+    day: int,
+    strategy: str,
+    published: Stored | None,
+) -> DayLine | None:
+    """Returns a day's decision; None if it is not stored."""
+    decision = read_json(Path(stored.uri) / DECISION_FILE) if stored else None
+    if stored is None or decision is None:
+        return None
+    judged = describe(
+        decision,
+        strategy=str(decision.get("strategy", strategy)),
+        fingerprint=stored.fingerprint,
+        publishes=strategy == config.strategy,
+        published=published,
+    )
+    return DayLine(day, str(to_date(day)), judged)

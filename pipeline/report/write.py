@@ -27,8 +27,7 @@ def write_run(report: Report, root: Path) -> Path:
 
 def write_days(report: OverDays, root: Path) -> Path:
     """Writes the page over several days and returns its path."""
-    folder = root / "reports" / f"{report.first}..{report.last}"
-    return _write(render_days(report), folder / PAGE)
+    return _write(render_days(report), root / "reports" / str(report.days) / PAGE)
 
 
 def render_run(report: Report) -> str:
