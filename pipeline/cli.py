@@ -153,8 +153,8 @@ def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> 
     )
     try:
         run_steps(config, steps, console, day=day)
-    except CrossctrError:
-        report_run(config, day, steps, console)
+    except CrossctrError as error:
+        report_run(config, day, steps, console, error=str(error))
         raise
     store = Store(config.root)
     results = [target_result(store, step) for step in steps if step.kind == "target"]

@@ -27,12 +27,24 @@ MAX_SCORED_ROWS = 200_000
 
 
 def report_run(
-    config: Config, day: int, steps: Sequence[Step], console: Console
+    config: Config,
+    day: int,
+    steps: Sequence[Step],
+    console: Console,
+    *,
+    error: str = "",
 ) -> Path | None:
     """Writes the page of a run that has just ended, well or badly.
 
     The run's result is stored before, and its error is more important than the page:
     whatever goes wrong here is said and does not end the command.
+
+    Args:
+        config: The configuration.
+        day: The run's day.
+        steps: Its plan.
+        console: Where the page's path or what went wrong is printed.
+        error: Why the run stopped; empty if it did not.
 
     Returns:
         The page; None if it could not be written.
@@ -43,15 +55,15 @@ def report_run(
         from pipeline.report.content import record_of
         from pipeline.report.write import write_run
 
-        record = record_of(config, day, steps)
+        record = record_of(config, day, steps, error)
         report = gather(config, record, max_scored_rows=MAX_SCORED_ROWS)
         return write_run(report, config.root)
 
     try:
         path = _quietly(config, str(to_date(day)), console, write)
     # Any error at all: see above.
-    except Exception as error:  # noqa: BLE001
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    except Exception as failure:  # noqa: BLE001
+        text = f"{type(failure).__name__}: {' '.join(str(failure).split())}"
         console.print(
             f"The report could not be written ({escape(text)}). The run's result is "
             f"stored; `crossctr report CONFIG --day {to_date(day)}` tries again.",

@@ -32,7 +32,7 @@ class Decile:
 
 
 def deciles(
-    scores: npt.NDArray[np.floating], labels: npt.NDArray[np.integer], count: int = 10
+    scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], count: int = 10
 ) -> list[Decile]:
     """Returns predicted and actual click rates of equally many rows each.
 

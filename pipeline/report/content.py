@@ -123,18 +123,26 @@ class Report:
         return max((step.seconds or 0.0 for step in self.steps), default=0.0)
 
 
-def record_of(config: Config, day: int, steps: Sequence[Step]) -> RunRecord:
+def record_of(
+    config: Config, day: int, steps: Sequence[Step], error: str = ""
+) -> RunRecord:
     """Returns the record of a run whose steps are at hand.
 
     That is the newest on disk, unless everything had been done before and none was
     written.
+
+    Args:
+        config: The configuration.
+        day: The run's day.
+        steps: Its plan.
+        error: Why it stopped; empty if it did not.
     """
     prints = [step.fingerprint for step in steps]
     for record in reversed(read_records(config.root)):
         if [run.step.fingerprint for run in record.steps] == prints:
-            return record
+            return dataclasses.replace(record, error=record.error or error)
     runs = tuple(StepRun(step, "reused" if step.done else "due") for step in steps)
-    return RunRecord(day, _now(), runs)
+    return RunRecord(day, _now(), runs, error)
 
 
 def newest_record(config: Config, day: int) -> RunRecord:
