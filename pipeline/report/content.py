@@ -233,7 +233,8 @@ def _with_calibration(
         return dataclasses.replace(judged, calibration_note=note)
     try:
         scored = score_step(config, store, step)
-    except DataError as error:
+    # The last two: model or rows are recorded, but their files were cleaned up.
+    except (DataError, OSError, ValueError) as error:
         return dataclasses.replace(judged, calibration_note=f"Not drawn: {error}")
     found = tuple(deciles(scored.scores, scored.labels))
     return dataclasses.replace(judged, calibration=found)

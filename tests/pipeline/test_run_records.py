@@ -62,10 +62,10 @@ def test_a_failed_step_says_why(folder, tmp_path):
     assert seconds_by_step([record]) == {}
 
 
-def test_the_newest_time_of_a_step_counts(folder, tmp_path):
+def test_the_newest_time_of_a_step_counts(tmp_path):
     for name, seconds in (("20260101T000000-1", 5.0), ("20260102T000000-1", 6.0)):
         later = tmp_path / "runs" / name
-        later.mkdir(exist_ok=True)
+        later.mkdir(parents=True)
         RunRecorder(later, [TARGET], 10).finished(
             TARGET, seconds=seconds, rows=1, nodes=[]
         )
