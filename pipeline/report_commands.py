@@ -139,5 +139,6 @@ def _quietly(
         try:
             return write()
         except Exception:
-            traceback.print_exc()  # standard error is the log file here
+            with log_file.open("a", encoding="utf-8") as log:
+                traceback.print_exc(file=log)
             raise

@@ -125,17 +125,48 @@ def gather_ids(
     return summarise(blocks, features, target) if blocks else None
 
 
+def unknown_by_day(
+    store: Store, features: FeatureTable, days: DayRange
+) -> list[Series]:
+    """Returns the share of ids out of vocabulary by day, a line per feature.
+
+    Of a day that was ingested several times the newest version counts.
+    """
+    newest: dict[int, tuple[Mapping[str, Any], int]] = {}
+    for block in store.artifacts("Examples"):
+        if block.properties.get("role") != "transformed":
+            continue
+        encoding = read_json(Path(block.uri) / ENCODING_FILE)
+        for index, date in enumerate(encoding["days"] if encoding else ()):
+            if _to_day(date) in days:
+                newest[_to_day(date)] = (encoding, index)
+    lines = []
+    for name in _rated(features):
+        points = []
+        for day, (encoding, index) in sorted(newest.items()):
+            found = [d[name] for d in encoding["domains"].values() if name in d]
+            ids, oov = (sum(d[key][index] for d in found) for key in ("ids", "oov"))
+            points.append(Point(day, oov / ids if ids else None))
+        lines.append(Series(name, tuple(points)))
+    return lines
+
+
+def _rated(features: FeatureTable) -> list[str]:
+    """Returns the features whose ids can be unknown: hashed ones cannot."""
+    return [
+        f.name
+        for f in features.features
+        if f.is_id and not features.vocabularies[f.table].hashed
+    ]
+
+
 def summarise(blocks: Sequence[Block], features: FeatureTable, target: str) -> Ids:
     """Returns what blocks, oldest first, say of the ids."""
     encoding, summary = blocks[-1]
     days = _days(encoding)
     all_days = DayRange(_days(blocks[0][0]).first, days.last)
     within = periods(all_days)
-    rated = [
-        f.name
-        for f in features.features
-        if f.is_id and not features.vocabularies[f.table].hashed
-    ]
+    rated = _rated(features)
     hashed = {f.name for f in features.features if f.is_id} - set(rated)
     names = [f.name for f in features.features if f.is_id]
     return Ids(

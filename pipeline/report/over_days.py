@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.artifacts import DECISION_FILE
 from models.days import DayRange
 from models.days import to_date
-from models.days import to_day
 from models.errors import DataError
 from pipeline.config import Config
 from pipeline.report.charts import Point
 from pipeline.report.charts import Series
 from pipeline.report.files import read_json
+from pipeline.report.ids import unknown_by_day
 from pipeline.report.judged import Judged
 from pipeline.report.judged import Value
 from pipeline.report.judged import describe
 from pipeline.run_records import read_records
 from pipeline.store import Store
 from pipeline.store import Stored
-from pipeline.vocabulary_commands import DayOfIds
-from pipeline.vocabulary_commands import ingested_ids
 
 
 @dataclass(frozen=True)
@@ -119,18 +116,8 @@ def gather_days(config: Config, days: DayRange) -> OverDays:
         written=datetime.datetime.now(tz=datetime.timezone.utc).replace(microsecond=0),
         lines=tuple(sorted(lines, key=lambda x: (x.day, x.judged.strategy))),
         published=tuple(_published(config, store, days)),
-        unknown=tuple(unknown_ids(ingested_ids(store, config.table, days))),
+        unknown=tuple(unknown_by_day(store, config.table, days)),
     )
-
-
-def unknown_ids(entries: Sequence[DayOfIds]) -> list[Series]:
-    """Returns the share out of vocabulary by day, a line per feature that has one."""
-    points: dict[str, list[Point]] = {}
-    for entry in entries:
-        if entry.oov_rate is not None:
-            day = to_day(datetime.date.fromisoformat(entry.date))
-            points.setdefault(entry.feature, []).append(Point(day, entry.oov_rate))
-    return [Series(name, tuple(found)) for name, found in points.items()]
 
 
 def _judged(config: Config, store: Store) -> list[DayLine]:

@@ -204,7 +204,6 @@ def test_a_page_of_nothing_is_a_page():
         "report.json",
         "decision.json",
         "metadata.sqlite",
-        "*.parquet",
     ],
 )
 def test_whatever_is_missing_the_rest_is_shown(run, missing):
@@ -217,6 +216,12 @@ def test_whatever_is_missing_the_rest_is_shown(run, missing):
     assert ("AUC 0.6543" in text) == (
         missing not in ("decision.json", "metadata.sqlite")
     )
+
+
+@pytest.mark.slow
+def test_without_scores_and_model_the_calibration_says_so(run):
+    (run.root / "scores" / "target00.parquet").unlink()
+    assert "Not drawn: " in check(_page(run))
 
 
 def test_a_stopped_run_says_why_and_what_was_not_reached(tmp_path):
