@@ -15,8 +15,8 @@ from pipeline.store import Store
 # As `models.level` writes it; to import that is to import TensorFlow.
 _REPORT = Path("Format-Train", "report.json")
 
-# Below, a line would say less than the number beside it.
-_FEWEST_POINTS = 3
+# Single batches differ by chance: a line through fewer would show nothing else.
+_FEWEST_POINTS = 5
 _MAX_POINTS = 200
 
 

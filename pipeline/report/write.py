@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import jinja2
@@ -18,6 +19,8 @@ from pipeline.report.over_days import OverDays
 PAGE = "report.html"
 
 UNDEFINED = "undefined"
+
+_DATES = re.compile(r"\d{4}-\d\d-\d\d(\.\.\d{4}-\d\d-\d\d)?")
 
 
 def write_run(report: Report, root: Path) -> Path:
@@ -54,6 +57,7 @@ def _environment() -> jinja2.Environment:
         "count": count,
         "share": share,
         "duration": _duration,
+        "tidy": tidy,
         "with_interval": with_interval,
     }
     environment.globals |= {
@@ -94,6 +98,13 @@ def with_interval(value: Value, digits: int = 4, sign: str = "") -> Markup:
     return text + Markup(' <span class="iv">({} to {})</span>').format(
         format(value.low, form), format(value.high, form)
     )
+
+
+def tidy(text: str) -> Markup:
+    """Returns text whose dates stay in one line and whose names break at `_`."""
+    escaped = str(escape(text))
+    dated = _DATES.sub(r'<span class="nw">\g<0></span>', escaped)
+    return Markup(dated.replace("_", "_<wbr>"))
 
 
 def forest_ends(parts: list[Metrics], name: str) -> tuple[float, float]:
