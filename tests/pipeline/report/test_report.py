@@ -5,6 +5,8 @@ import datetime
 import html.parser
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -185,7 +187,7 @@ def test_hostile_strings_stay_text(run):
     assert f"1 {evil}" in text  # the quarantine's reason
     stopped = render_run(dataclasses.replace(report, error=evil))
     assert "<img" not in stopped
-    assert f"what was live stays live. {evil}" in check(stopped)
+    assert f"of this day is published. {evil}" in check(stopped)
 
 
 def test_a_page_of_nothing_is_a_page():
@@ -232,7 +234,7 @@ def test_a_stopped_run_says_why_and_what_was_not_reached(tmp_path):
     run.write_block(stored.HISTORY, stored.accounts(17896, ca=(9, 0)), None)
     run.record(error="the logs of 2019-01-01 do not fit the schema: de: no row at all")
     text = check(_page(run))
-    assert "Stopped; nothing was published by this run" in text
+    assert "Stopped before a model of this day was published" in text
     assert "do not fit the schema: de: no row at all" in text
     assert "failed" in text
 
@@ -345,6 +347,14 @@ def test_a_broken_artifact_is_named(run):
     path.write_text("{")
     with pytest.raises(DataError, match=r"decision\.json.*is no JSON"):
         gather(run.config, newest_record(run.config, stored.DAY))
+
+
+def test_the_package_ships_the_templates(tmp_path):
+    command = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", tmp_path]
+    subprocess.run(command, cwd=stored.ROOT, check=True)
+    source = stored.ROOT / "pipeline" / "report" / "templates"
+    built = tmp_path / "pipeline" / "report" / "templates"
+    assert {p.name for p in built.iterdir()} == {p.name for p in source.iterdir()}
 
 
 def test_dates_stay_whole_and_names_break_at_underscores():
