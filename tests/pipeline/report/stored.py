@@ -175,6 +175,9 @@ class StoredRun:
         self.root = folder / "runs"
         self.root.mkdir()
         self._artifacts = 0
+        connection = metadata_store_pb2.ConnectionConfig()
+        connection.sqlite.filename_uri = str(self.root / METADATA_FILE)
+        self._store = ml_metadata.MetadataStore(connection)
         settings = yaml.safe_load((ROOT / "configs" / "xmarket.yaml").read_text())
         settings |= {
             "root": str(self.root),
@@ -263,10 +266,9 @@ class StoredRun:
 
     def put(self, kind, fingerprint, **properties):
         """Adds a live artifact to ML Metadata and returns its folder."""
-        connection = metadata_store_pb2.ConnectionConfig()
-        connection.sqlite.filename_uri = str(self.root / METADATA_FILE)
-        store = ml_metadata.MetadataStore(connection)
-        type_id = store.put_artifact_type(metadata_store_pb2.ArtifactType(name=kind))
+        type_id = self._store.put_artifact_type(
+            metadata_store_pb2.ArtifactType(name=kind)
+        )
         self._artifacts += 1
         folder = self.root / "artifacts" / kind / "model" / str(self._artifacts)
         artifact = metadata_store_pb2.Artifact(
@@ -280,7 +282,7 @@ class StoredRun:
                 field.int_value = value
             else:
                 field.string_value = value
-        store.put_artifacts([artifact])
+        self._store.put_artifacts([artifact])
         return folder
 
     def json(self, path, content):
