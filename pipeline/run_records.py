@@ -68,7 +68,7 @@ class RunRecorder:
     def __init__(self, folder: Path, steps: Sequence[Step], day: int | None) -> None:
         """Records `steps` in `folder`, which exists."""
         self._path = folder / RECORD_FILE
-        runs = [StepRun(step, "reused" if step.done else "due") for step in steps]
+        runs = [StepRun(step, "reused" if step.done else "due") for step in used(steps)]
         now = datetime.datetime.now(tz=datetime.timezone.utc)
         self.record = RunRecord(day, now.replace(microsecond=0), tuple(runs))
         self._write()
@@ -108,6 +108,25 @@ class RunRecorder:
         temporary = self._path.with_suffix(".writing")
         temporary.write_bytes(_RECORD.dump_json(self.record, indent=1))
         temporary.rename(self._path)
+
+
+def used(steps: Sequence[Step]) -> list[Step]:
+    """Returns the steps that a run is about.
+
+    A plan names every block since the first day of logs. One that is stored and that no
+    level reads is left out: after years of days there are thousands of them.
+    """
+    read = {
+        block.fingerprint
+        for step in steps
+        if step.kind != "ingest"
+        for block in (*step.blocks, *step.evaluation_blocks)
+    }
+    return [
+        step
+        for step in steps
+        if step.kind != "ingest" or not step.done or step.fingerprint in read
+    ]
 
 
 def read_records(root: Path) -> list[RunRecord]:

@@ -32,6 +32,7 @@ from pipeline.run_records import RunRecord
 from pipeline.run_records import StepRun
 from pipeline.run_records import read_records
 from pipeline.run_records import seconds_by_step
+from pipeline.run_records import used
 from pipeline.scoring import score_step
 from pipeline.store import Store
 
@@ -137,6 +138,7 @@ def record_of(
         steps: Its plan.
         error: Why it stopped; empty if it did not.
     """
+    steps = used(steps)
     prints = [step.fingerprint for step in steps]
     for record in reversed(read_records(config.root)):
         if [run.step.fingerprint for run in record.steps] == prints:

@@ -27,6 +27,8 @@ from pipeline.store import Stored
 
 ACCOUNTING_FILE = "accounting.json"
 REPORT_FILE = "report.json"
+# Distances of older blocks were seen in the runs that ingested them.
+_MOST_BLOCKS = 5
 _COUNTS = ("read", "written", "quarantined", "cut")
 
 
@@ -114,7 +116,7 @@ class Quality:
         written: Rows that went on, over time, a line per domain.
         quarantined: Share of the rows read that was set aside, over time.
         point: What one point of the two stands for.
-        blocks: What the Guard measured, newest block first.
+        blocks: What the Guard measured in the newest blocks, newest first.
         reasons: By domain, the commonest reasons for the quarantine with their rows.
     """
 
@@ -158,7 +160,8 @@ def gather_quality(
     if not counts:
         return None
     guards = store.artifacts("GuardReport")
-    measured = [_guard_report(block, guards) for block in reversed(blocks)]
+    newest = blocks[: -_MOST_BLOCKS - 1 : -1]
+    measured = [_guard_report(block, guards) for block in newest]
     days = DayRange(blocks[0].first_day, blocks[-1].last_day)
     bad = {count["domain"] for count in counts if count["quarantined"]}
     return summarise(

@@ -1,5 +1,7 @@
 """The record of a run: complete after every step, also when one fails."""
 
+import dataclasses
+
 import pytest
 
 from models.days import DayRange
@@ -10,6 +12,7 @@ from pipeline.run_records import RECORD_FILE
 from pipeline.run_records import RunRecorder
 from pipeline.run_records import read_records
 from pipeline.run_records import seconds_by_step
+from pipeline.run_records import used
 
 BLOCK = Block(DayRange(1, 9), "b1", None)
 INGEST = Step("ingest", "ingest", 10, 1, BLOCK.days, "b1", True)
@@ -77,6 +80,12 @@ def test_a_broken_record_is_named(folder, tmp_path):
     (folder / RECORD_FILE).write_text("{")
     with pytest.raises(DataError, match=r"steps\.json.*delete the file"):
         read_records(tmp_path)
+
+
+def test_stored_blocks_that_nobody_reads_are_left_out():
+    unread = dataclasses.replace(INGEST, fingerprint="b0")
+    due = dataclasses.replace(INGEST, fingerprint="b2", done=False)
+    assert used([unread, INGEST, due, TARGET]) == [INGEST, due, TARGET]
 
 
 def test_a_root_without_runs_has_no_records(tmp_path):

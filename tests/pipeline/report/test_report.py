@@ -13,17 +13,21 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from models.days import DayRange
 from models.errors import DataError
 from pipeline.cli import main
+from pipeline.plan import Block
 from pipeline.report import content
 from pipeline.report.content import gather
 from pipeline.report.content import newest_record
 from pipeline.report.judged import Reason
+from pipeline.report.quality import gather_quality
 from pipeline.report.write import render_run
 from pipeline.report.write import tidy
 from pipeline.report_commands import report_run
 from pipeline.run_records import RunRecord
 from pipeline.run_records import StepRun
+from pipeline.store import Store
 
 _SPEC = importlib.util.spec_from_file_location(
     "stored", Path(__file__).with_name("stored.py")
@@ -131,6 +135,21 @@ def test_a_distance_beyond_its_threshold_stands_out(run):
     page = _page(run)
     assert '<td class="n far">0.910</td>' in page
     assert '<td class="n">0.050</td>' in page
+
+
+def test_distances_of_the_newest_blocks_are_enough(tmp_path):
+    run = stored.StoredRun(tmp_path)
+    blocks = []
+    for day in range(17890, 17897):
+        block = Block(DayRange(day, day), f"block{day}", None)
+        guard = {**stored.GUARD_REPORT, "days": str(block.days)}
+        run.write_block(block, stored.accounts(day, ca=(10, 0)), guard)
+        blocks.append(block.fingerprint)
+    found = gather_quality(Store(run.root), blocks, ["ca"], 1000)
+    assert found.total.read == 70
+    assert [block.days[:10] for block in found.blocks] == [
+        f"2018-12-{day}" for day in (31, 30, 29, 28, 27)
+    ]
 
 
 def test_calibration_is_that_of_the_kept_scores(run):
