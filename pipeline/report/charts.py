@@ -134,7 +134,7 @@ def reliability_chart(title: str, points: Sequence[Point]) -> Markup:
         for value in (point.x, point.y, point.low, point.high)
         if value is not None
     ]
-    ticks = nice_ticks(min(0.0, *values), max(values))
+    ticks = nice_ticks(min(values), max(values))
     axes = _Axes(ticks[0], ticks[-1], ticks[0], ticks[-1])
     diagonal = Markup(
         '<line class="equal" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>'

@@ -70,7 +70,7 @@ def test_hostile_names_stay_text():
 
 
 def test_equal_rates_lie_on_the_diagonal():
-    chart = reliability_chart("t", [Point(0.5, 0.5, 0.4, 0.6), Point(1.0, 1.0)])
+    chart = reliability_chart("t", [Point(0.5, 0.5, 0.0, 0.6), Point(1.0, 1.0)])
     dots = re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', chart)
     assert dots == [("200.0", "98.0"), ("348.0", "10.0")]
 
