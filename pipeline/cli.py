@@ -29,6 +29,8 @@ from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import wide_console
 from pipeline.promote_commands import promote_command
+from pipeline.report_commands import report_command
+from pipeline.report_commands import report_run
 from pipeline.results import target_result
 from pipeline.schema_commands import schema
 from pipeline.simulate_commands import simulate
@@ -151,7 +153,11 @@ def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> 
         f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
         f"day {to_date(day)}, {', '.join(strategies)}; {len(steps)} steps"
     )
-    run_steps(config, steps, console)
+    try:
+        run_steps(config, steps, console, day=day)
+    except CrossctrError as error:
+        report_run(config, day, steps, console, error=str(error))
+        raise
     store = Store(config.root)
     results = [target_result(store, step) for step in steps if step.kind == "target"]
     console.print(result_table(results, config.target))
@@ -171,6 +177,7 @@ def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> 
         elif result.strategy == config.strategy:
             reasons = "; ".join(result.decision["reasons"])
             console.print(f"Not published: {escape(reasons)}", soft_wrap=True)
+    report_run(config, day, steps, console)
     _print_offer(config_path, planned, console)
 
 
@@ -244,6 +251,7 @@ def _strategies(config: Config, chosen: Sequence[str], compare: bool) -> list[st
 main.add_command(promote_command)
 main.add_command(ablate)
 main.add_command(embeddings)
+main.add_command(report_command)
 main.add_command(schema)
 main.add_command(simulate)
 main.add_command(vocabularies_command)

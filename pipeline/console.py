@@ -164,6 +164,16 @@ class RunDisplay:
         """Seconds since the run began."""
         return time.monotonic() - self._started
 
+    @property
+    def step_elapsed(self) -> float:
+        """Seconds since the running step began."""
+        return time.monotonic() - self._step_started
+
+    @property
+    def nodes(self) -> tuple[tuple[str, float], ...]:
+        """The running step's finished components, each with its seconds."""
+        return tuple(self._nodes)
+
     def _prefix(self) -> str:
         width = len(str(self._num_steps))
         return f"{self._index:>{width}}/{self._num_steps}"

@@ -35,6 +35,7 @@ from pipeline.plan import Planner
 from pipeline.plan import Step
 from pipeline.results import known_state
 from pipeline.results import rows_of
+from pipeline.run_records import RunRecorder
 from pipeline.store import Store
 
 
@@ -115,13 +116,16 @@ def plan_when_ready(
     return plan_run(config, make)
 
 
-def run_steps(config: Config, steps: Sequence[Step], console: Console) -> None:
+def run_steps(
+    config: Config, steps: Sequence[Step], console: Console, *, day: int | None = None
+) -> None:
     """Runs what is not done yet.
 
     Args:
         config: The configuration.
         steps: The plan, in running order.
         console: Where progress is shown.
+        day: The run's day, for its record; None for a command that is no `run`.
 
     Raises:
         CrossctrError: A step failed; earlier steps' results are kept, so the same
@@ -138,17 +142,22 @@ def run_steps(config: Config, steps: Sequence[Step], console: Console) -> None:
     (log_file.parent / "config.json").write_text(
         config.model_dump_json(indent=1), encoding="utf-8"
     )
+    recorder = RunRecorder(log_file.parent, steps, day)
     with quiet_libraries(log_file, console) as shown:
         display = RunDisplay(shown, len(steps))
         try:
-            _run_due(config, steps, display, shown)
+            _run_due(config, steps, display, shown, recorder)
         finally:
             display.stop()
     console.print(display.summary())
 
 
 def _run_due(
-    config: Config, steps: Sequence[Step], display: RunDisplay, console: Console
+    config: Config,
+    steps: Sequence[Step],
+    display: RunDisplay,
+    console: Console,
+    recorder: RunRecorder,
 ) -> None:
     with waiting(console, "importing TFX and Beam (about 20 s, once)"):
         # Only here, because the import takes that long.
@@ -164,10 +173,20 @@ def _run_due(
         display.start(index, step.label)
         if step.note:
             display.detail(step.note)
-        with _readable_errors(step):
-            run_graph(graph_for(config, step), display)
+        try:
+            with _readable_errors(step):
+                run_graph(graph_for(config, step), display)
+        except CrossctrError as error:
+            recorder.failed(
+                step, str(error), seconds=display.step_elapsed, nodes=display.nodes
+            )
+            raise
         display.spend(step.kind)
-        display.finish(rows_of(store, step))
+        rows = rows_of(store, step)
+        recorder.finished(
+            step, seconds=display.step_elapsed, rows=rows, nodes=display.nodes
+        )
+        display.finish(rows)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -174,6 +175,18 @@ def test_the_run_shows_steps_rows_and_metrics(first):
     ):
         assert text in shown
     assert "WARNING" not in shown
+
+
+def test_the_run_writes_a_page_with_the_metrics_it_printed(first):
+    world, shown = first
+    path = world.root / "reports" / DAY / "report.html"
+    assert f"Report: {path}" in shown
+    page = path.read_text()
+    for decision in _artifacts(world, "GateDecision"):
+        metrics = json.loads(Path(decision.uri, "decision.json").read_text())
+        assert f"{metrics['candidate']['auc']:.4f}" in page
+    assert 'aria-label="ecdctr"' in page  # the calibration plot
+    assert not re.search("https?://", page)
 
 
 def test_rows_are_accounted_for(first):
@@ -349,6 +362,7 @@ def test_the_same_day_again_reuses_everything(second):
     assert "Everything was done already; nothing ran." in shown
     assert "Evaluation on de" in shown
     assert "Published SavedModel:" in shown
+    assert "Report: " in shown
 
 
 def test_the_next_week_adds_its_days_and_is_held_against_the_live_model(second):
@@ -440,6 +454,8 @@ def test_a_day_that_breaks_the_schema_stops_before_training(second, tmp_path):
     assert "fr: item_click_rate" in line
     assert "Nothing was trained" in line
     assert Store(broken.root).artifacts("Model") == []
+    page = broken.root / "reports" / DAY / "report.html"
+    assert "Nothing was trained on them" in page.read_text()
     assert not broken.serving.exists()
     # The Guard's advice must work: the same file, mended, is read anew.
     at = text.index('name: "item_click_rate"')

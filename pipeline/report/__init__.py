@@ -1,0 +1,1 @@
+"""The page that a run writes: content from artifacts, charts, template, file."""

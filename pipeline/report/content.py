@@ -1,0 +1,296 @@
+"""What the page of a run says, gathered from its record and the stored artifacts.
+
+Every part may be missing: a run that was stopped has no model, an artifact of an older
+version lacks what was not written then. The page says so instead of failing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from models.days import to_date
+from models.errors import DataError
+from pipeline.config import Config
+from pipeline.job import plan_run
+from pipeline.plan import Step
+from pipeline.report.calibration import deciles
+from pipeline.report.ids import Ids
+from pipeline.report.ids import gather_ids
+from pipeline.report.judged import Judged
+from pipeline.report.judged import gather_judged
+from pipeline.report.quality import Quality
+from pipeline.report.quality import gather_quality
+from pipeline.report.training import Training
+from pipeline.report.training import gather_training
+from pipeline.results import rows_of
+from pipeline.run_records import RunRecord
+from pipeline.run_records import StepRun
+from pipeline.run_records import read_records
+from pipeline.run_records import seconds_by_step
+from pipeline.run_records import used
+from pipeline.scoring import score_step
+from pipeline.store import Store
+
+State = Literal["reused", "done", "failed", "due"]
+
+
+@dataclass(frozen=True)
+class Read:
+    """An artifact that a step reads: what it is, and by whom it was made."""
+
+    text: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """A step of the run.
+
+    Attributes:
+        label: What people call it.
+        fingerprint: Hash of everything its result is made from.
+        days: Days of rows it ingests or trains on.
+        judged_on: Days it is judged on; empty if it is not.
+        reads: The artifacts it reads.
+        rows: Rows it ingested or trained on; None if it has no result.
+        state: What became of it in this run.
+        seconds: How long it took when it ran; None if nobody noted it.
+        nodes: Its components with their seconds, those of a second or more.
+        note: What is unusual about it.
+    """
+
+    label: str
+    fingerprint: str
+    days: str
+    judged_on: str
+    reads: tuple[Read, ...]
+    rows: int | None
+    state: State
+    seconds: float | None
+    nodes: tuple[tuple[str, float], ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The page of one run.
+
+    Attributes:
+        name: The configuration's name.
+        day: The run's day.
+        sources: The source domains.
+        target: The target domain.
+        started: When the run began, UTC.
+        written: When the page was written, UTC.
+        error: Why the run stopped; empty if it did not.
+        steps: What ran, in order.
+        quality: Data quality and drift.
+        ids: Unknown ids and vocabularies.
+        trainings: Trained models, in running order.
+        judged: Judged models, the published strategy first.
+    """
+
+    name: str
+    day: str
+    sources: tuple[str, ...]
+    target: str
+    started: datetime.datetime
+    written: datetime.datetime
+    error: str
+    steps: tuple[StepLine, ...]
+    quality: Quality | None
+    ids: Ids | None
+    trainings: tuple[Training, ...]
+    judged: tuple[Judged, ...]
+
+    @property
+    def main(self) -> Judged | None:
+        """The judged model that the page opens with."""
+        return self.judged[0] if self.judged else None
+
+    @property
+    def seconds(self) -> float:
+        """Time of the steps that ran in this run."""
+        return sum(s.seconds or 0.0 for s in self.steps if s.state != "reused")
+
+    @property
+    def longest(self) -> float:
+        """Time of the longest step; 0 if none was noted."""
+        return max((step.seconds or 0.0 for step in self.steps), default=0.0)
+
+
+def record_of(
+    config: Config, day: int, steps: Sequence[Step], error: str = ""
+) -> RunRecord:
+    """Returns the record of a run whose steps are at hand.
+
+    That is the newest on disk, unless everything had been done before and none was
+    written.
+
+    Args:
+        config: The configuration.
+        day: The run's day.
+        steps: Its plan.
+        error: Why it stopped; empty if it did not.
+    """
+    steps = used(steps)
+    prints = [step.fingerprint for step in steps]
+    for record in reversed(read_records(config.root)):
+        if [run.step.fingerprint for run in record.steps] == prints:
+            return dataclasses.replace(record, error=record.error or error)
+    runs = tuple(StepRun(step, "reused" if step.done else "due") for step in steps)
+    return RunRecord(day, _now(), runs, error)
+
+
+def newest_record(config: Config, day: int) -> RunRecord:
+    """Returns the record of the newest run of a day.
+
+    A run of a version that kept no record is found through its plan, as long as nothing
+    it depends on has changed.
+
+    Raises:
+        DataError: The day was not run.
+    """
+    records = [r for r in read_records(config.root) if r.day == day]
+    if records:
+        return records[-1]
+    planned = plan_run(config, lambda planner: planner.run(day, [config.strategy]))
+    if not all(step.done for step in planned.steps):
+        raise DataError(
+            f"no run of {to_date(day)} is recorded under {str(config.root)!r}; run "
+            f"`crossctr run CONFIG --day {to_date(day)}` first"
+        )
+    return record_of(config, day, planned.steps)
+
+
+def gather(
+    config: Config, record: RunRecord, *, max_scored_rows: int | None = None
+) -> Report:
+    """Returns what the page of a run says.
+
+    Args:
+        config: The configuration.
+        record: The run.
+        max_scored_rows: Evaluation rows beyond which a model is not scored for the
+            calibration plot unless its scores are kept; None is no limit.
+    """
+    store = Store(config.root)
+    steps = [run.step for run in record.steps]
+    earlier = seconds_by_step(read_records(config.root))
+    blocks = [step.fingerprint for step in steps if step.kind == "ingest"]
+    trainings = [
+        training
+        for step in steps
+        if step.kind != "ingest"
+        and (
+            training := gather_training(
+                store, step.label, step.training or step.fingerprint
+            )
+        )
+    ]
+    judged = []
+    for step in steps:
+        if step.kind == "target" and (
+            one := gather_judged(store, step, config.strategy)
+        ):
+            judged.append(_with_calibration(config, store, step, one, max_scored_rows))
+    judged.sort(key=lambda one: not one.publishes)
+    features = config.table
+    run_day = record.day if record.day is not None else max(s.run_day for s in steps)
+    return Report(
+        name=config.name,
+        day=str(to_date(run_day)),
+        sources=tuple(config.sources),
+        target=config.target,
+        started=record.started,
+        written=_now(),
+        error=record.error,
+        steps=tuple(_lines(store, record, earlier)),
+        quality=gather_quality(
+            store, blocks, config.domains, config.validation.min_rows
+        ),
+        ids=gather_ids(store, blocks, features, config.target),
+        trainings=tuple(trainings),
+        judged=tuple(judged),
+    )
+
+
+def _with_calibration(
+    config: Config, store: Store, step: Step, judged: Judged, max_rows: int | None
+) -> Judged:
+    kept = (config.root / "scores" / f"{step.fingerprint}.parquet").is_file()
+    if not kept and not judged.publishes:
+        note = "Drawn for the published strategy only."
+        return dataclasses.replace(judged, calibration_note=note)
+    if not kept and max_rows is not None and judged.candidate.rows > max_rows:
+        note = (
+            f"Not drawn at the end of a run with more than {max_rows:,} evaluation "
+            "rows, because every row is scored again for it; `crossctr report` does."
+        )
+        return dataclasses.replace(judged, calibration_note=note)
+    try:
+        scored = score_step(config, store, step)
+    # The last two: model or rows are recorded, but their files were cleaned up.
+    except (DataError, OSError, ValueError) as error:
+        return dataclasses.replace(judged, calibration_note=f"Not drawn: {error}")
+    found = tuple(deciles(scored.scores, scored.labels))
+    return dataclasses.replace(judged, calibration=found)
+
+
+def _lines(
+    store: Store, record: RunRecord, earlier: Mapping[str, StepRun]
+) -> list[StepLine]:
+    labels = {run.step.fingerprint: run.step.label for run in record.steps}
+    labels |= {
+        run.step.training: run.step.label for run in record.steps if run.step.training
+    }
+    lines = []
+    for run in record.steps:
+        step = run.step
+        timed = run if run.seconds is not None else earlier.get(step.fingerprint, run)
+        lines.append(
+            StepLine(
+                label=step.label,
+                fingerprint=step.fingerprint,
+                days=str(step.days),
+                judged_on=str(step.evaluation) if step.evaluation else "",
+                reads=tuple(_reads(step, labels)),
+                rows=rows_of(store, step),
+                state=run.state,
+                seconds=timed.seconds,
+                nodes=tuple(node for node in timed.nodes if node[1] >= 1),
+                note=step.note,
+            )
+        )
+    return lines
+
+
+def _reads(step: Step, labels: Mapping[str, str]) -> list[Read]:
+    reads = [Read(f"rows of {block.days}", block.fingerprint) for block in step.blocks]
+    if step.kind == "ingest":
+        reads = [Read("logs", "")] + [
+            Read(f"vocabulary after {block.days}", block.fingerprint)
+            for block in step.blocks
+        ]
+    if step.warm_start:
+        name = labels.get(step.warm_start, "an earlier model")
+        reads.append(Read(f"weights of {name}", step.warm_start))
+    for snapshot in step.snapshots:
+        name = labels.get(snapshot, "an earlier TPM")
+        reads.append(Read(f"snapshot of {name}", snapshot))
+    reads += [
+        Read(f"evaluation rows of {block.days}", block.fingerprint)
+        for block in step.evaluation_blocks
+    ]
+    if step.live:
+        reads.append(Read("the live model, to compare with", step.live))
+    return reads
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(tz=datetime.timezone.utc).replace(microsecond=0)

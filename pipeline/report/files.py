@@ -1,0 +1,25 @@
+"""Reads the JSON that components leave in their artifacts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from models.errors import DataError
+
+
+def read_json(path: Path) -> Any:
+    """Returns the content of a JSON file, or None if there is no such file.
+
+    Raises:
+        DataError: The file is no JSON.
+    """
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(
+            f"{str(path)!r} is no JSON ({error}); run the day again to replace it"
+        ) from error

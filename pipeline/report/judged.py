@@ -1,0 +1,237 @@
+"""The Gate's decision and the metrics it saw.
+
+What a stored decision lacks, because an older version wrote it, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.artifacts import DECISION_FILE
+from pipeline.plan import Step
+from pipeline.report.calibration import Decile
+from pipeline.report.charts import Point
+from pipeline.report.files import read_json
+from pipeline.store import Store
+from pipeline.store import Stored
+
+_OUTCOMES = ("refused", "held", "noted")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A metric: None if it is undefined; ends of its interval where there is one."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Metrics of one model on some rows.
+
+    Attributes:
+        name: Which rows; empty for all.
+        group: What the rows are cut by; empty for all.
+        rows: Number of rows.
+        values: By the decision's own names.
+        change: AUC against the live model; None if there was none.
+        few_rows: Whether they are too few to be judged.
+    """
+
+    name: str
+    group: str
+    rows: int
+    values: Mapping[str, Value]
+    change: Value | None
+    few_rows: bool = False
+
+    def get(self, name: str) -> Value:
+        """Returns a metric, an undefined one if nobody measured it."""
+        return self.values.get(name, Value(None))
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One rule of the Gate: `refused`, `held` or `noted`, and why."""
+
+    outcome: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Override:
+    """A person's word against the Gate's."""
+
+    who: str
+    when: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a strategy's model of the day came to.
+
+    Attributes:
+        strategy: The strategy.
+        fingerprint: The step's.
+        model: The model's fingerprint.
+        publishes: Whether this is the strategy that is published.
+        continues: Whether it goes on from its own model of an earlier day.
+        approved: The Gate's decision.
+        cold_start: Whether nothing was live to compare with.
+        reasons: Why.
+        candidate: Metrics on all evaluation rows.
+        live: The live model's on the same rows; None on a cold start.
+        slices: Metrics by slice.
+        published: Folder of the version; empty if none was written.
+        override: Who published it against the Gate; None if nobody did.
+        calibration: Predicted against actual by tenths; empty if not computed.
+        calibration_note: Why it is empty.
+    """
+
+    strategy: str
+    fingerprint: str
+    model: str
+    publishes: bool
+    continues: bool
+    approved: bool
+    cold_start: bool
+    reasons: tuple[Reason, ...]
+    candidate: Metrics
+    live: Metrics | None
+    slices: tuple[Metrics, ...]
+    published: str
+    override: Override | None
+    calibration: tuple[Decile, ...] = ()
+    calibration_note: str = ""
+
+    @property
+    def version(self) -> str:
+        """The version under which it is served."""
+        return Path(self.published).name if self.published else ""
+
+    @property
+    def points(self) -> list[Point]:
+        """The calibration plot's points."""
+        return [Point(d.predicted, d.actual, d.low, d.high) for d in self.calibration]
+
+    @property
+    def verdict(self) -> str:
+        """The decision in words."""
+        if self.override is not None:
+            return f"Refused by the Gate, published as {self.version} by a person."
+        if not self.approved:
+            stays = "nothing is live" if self.cold_start else "the live model stays"
+            return f"Refused; {stays}."
+        if self.published:
+            return f"Approved and published as version {self.version}."
+        if self.publishes:
+            return "Approved, not published."
+        return "Approved; this strategy is compared, not published."
+
+    @property
+    def against(self) -> str:
+        """What the decision was made against."""
+        if self.cold_start:
+            return "No model was live, so only the value thresholds counted."
+        return "Compared with the live model on the same rows."
+
+
+def gather_judged(store: Store, step: Step, publishing: str) -> Judged | None:
+    """Reads the decision of a target step; None if there is none yet.
+
+    Args:
+        store: The artifacts.
+        step: The step.
+        publishing: The strategy whose models are published.
+    """
+    stored = store.newest("GateDecision", step.fingerprint)
+    if stored is None:
+        return None
+    decision = read_json(Path(stored.uri) / DECISION_FILE)
+    if decision is None:
+        return None
+    published = store.newest("PublishedModel", step.fingerprint)
+    return describe(
+        decision,
+        strategy=step.strategy,
+        fingerprint=step.fingerprint,
+        model=step.training,
+        publishes=step.strategy == publishing,
+        continues=step.continues,
+        published=published,
+    )
+
+
+def describe(
+    decision: Mapping[str, Any],
+    *,
+    strategy: str,
+    fingerprint: str,
+    model: str = "",
+    publishes: bool = True,
+    continues: bool = False,
+    published: Stored | None = None,
+) -> Judged:
+    """Returns what `decision.json` and the published artifact say."""
+    properties = published.properties if published is not None else {}
+    override = None
+    if properties.get("override_reason"):
+        override = Override(
+            *(str(properties.get(f"override_{k}", "")) for k in ("by", "at", "reason"))
+        )
+    live = decision.get("live")
+    return Judged(
+        strategy=strategy,
+        fingerprint=fingerprint,
+        model=model,
+        publishes=publishes,
+        continues=continues,
+        approved=bool(decision["approved"]),
+        cold_start=decision["state"] == "cold_start",
+        reasons=_reasons(decision["reasons"]),
+        candidate=_metrics(decision),
+        live=None if live is None else _metrics({"candidate": live}),
+        slices=tuple(_metrics(part) for part in decision.get("slices") or ()),
+        published=str(properties.get("path", "")) if properties.get("pushed") else "",
+        override=override,
+    )
+
+
+def _reasons(sentences: Sequence[str]) -> tuple[Reason, ...]:
+    found = []
+    for sentence in sentences:
+        text, _, outcome = str(sentence).rpartition(": ")
+        known = outcome in _OUTCOMES
+        found.append(Reason(outcome if known else "noted", text if known else sentence))
+    return tuple(found)
+
+
+def _metrics(part: Mapping[str, Any]) -> Metrics:
+    intervals = part.get("intervals") or {}
+    values = {
+        name: Value(
+            value,
+            (intervals.get(name) or {}).get("low"),
+            (intervals.get(name) or {}).get("high"),
+        )
+        for name, value in part["candidate"].items()
+    }
+    change = (part.get("changes") or {}).get("auc")
+    live = part.get("live")
+    if change is None and live and None not in (live["auc"], part["candidate"]["auc"]):
+        change = {"value": part["candidate"]["auc"] - live["auc"]}
+    return Metrics(
+        name=str(part.get("value", "")),
+        group=str(part.get("slice", "")).replace("_", " "),
+        rows=int(part["candidate"].get("example_count") or 0),
+        values=values,
+        change=Value(**{"low": None, "high": None, **change}) if change else None,
+        few_rows=bool(part.get("few_rows")),
+    )

@@ -1,0 +1,36 @@
+"""Days put together, so that a chart of years has no more points than one of weeks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from models.days import DayRange
+
+MAX_POINTS = 60
+
+
+def periods(days: DayRange, max_points: int = MAX_POINTS) -> list[DayRange]:
+    """Returns at most `max_points` ranges of equal length that cover `days`.
+
+    The last one may be shorter.
+    """
+    length = -(-len(days) // max_points)
+    return [
+        DayRange(first, min(first + length - 1, days.last))
+        for first in range(days.first, days.last + 1, length)
+    ]
+
+
+def sums(values: Mapping[int, float], within: list[DayRange]) -> list[float | None]:
+    """Returns the sum of each range; None where it has no day with a value."""
+    found = []
+    for days in within:
+        inside = [value for day, value in values.items() if day in days]
+        found.append(sum(inside) if inside else None)
+    return found
+
+
+def describe(within: list[DayRange]) -> str:
+    """Returns what one point of a chart stands for."""
+    length = len(within[0])
+    return "per day" if length == 1 else f"per {length} days"

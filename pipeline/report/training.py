@@ -1,0 +1,106 @@
+"""Trainings of a run: what the trainer reports, and the loss on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.report.charts import Point
+from pipeline.report.charts import Series
+from pipeline.report.files import read_json
+from pipeline.store import Store
+
+# As `models.level` writes it; to import that is to import TensorFlow.
+_REPORT = Path("Format-Train", "report.json")
+
+# Single batches differ by chance: a line through fewer would show nothing else.
+_FEWEST_POINTS = 5
+_MAX_POINTS = 200
+
+
+@dataclass(frozen=True)
+class Training:
+    """One trained model.
+
+    Attributes:
+        label: The step that trained it.
+        fingerprint: The model's.
+        rows: Rows of its window.
+        clicks: Those with label 1.
+        steps: Optimizer steps.
+        seconds: Time in the training loop.
+        losses: Mean log loss of each epoch, while training.
+        parameters: Trainable numbers by group.
+        curve: Log loss of single batches by step; None if too few were noted.
+        warm_start: Rows by variable under `copied`, `resized`, `new` and `left_out`;
+            None without a warm start.
+    """
+
+    label: str
+    fingerprint: str
+    rows: int
+    clicks: int
+    steps: int
+    seconds: float
+    losses: tuple[float, ...]
+    parameters: Mapping[str, int]
+    curve: Series | None
+    warm_start: Mapping[str, Mapping[str, int]] | None
+
+
+def gather_training(store: Store, label: str, fingerprint: str) -> Training | None:
+    """Reads a training; None if its model is not stored."""
+    model = store.newest("Model", fingerprint)
+    if model is None:
+        return None
+    folder = Path(model.uri)
+    report = read_json(folder / _REPORT)
+    if report is None:
+        return None
+    # TFX puts a node's outputs side by side: <node>/<output>/<execution>.
+    logs = folder.parents[1] / "model_run" / folder.name
+    return describe(label, fingerprint, report, batch_losses(logs))
+
+
+def describe(
+    label: str,
+    fingerprint: str,
+    report: Mapping[str, Any],
+    losses: Mapping[int, float],
+) -> Training:
+    """Returns a training from the trainer's report and losses of batches by step."""
+    points = [Point(step, loss) for step, loss in sorted(losses.items())]
+    points = points[:: -(-len(points) // _MAX_POINTS) or 1]
+    enough = len(points) >= _FEWEST_POINTS
+    return Training(
+        label=label,
+        fingerprint=fingerprint,
+        rows=int(report["rows"]),
+        clicks=int(report["clicks"]),
+        steps=int(report["steps"]),
+        seconds=float(report["seconds"]),
+        losses=tuple(report["losses"]),
+        parameters=dict(report["parameters"]),
+        curve=Series(label, tuple(points)) if enough else None,
+        warm_start=report.get("warm_start"),
+    )
+
+
+def batch_losses(folder: Path) -> dict[int, float]:
+    """Returns what the trainer wrote for TensorBoard: loss of a batch by step."""
+    paths = sorted(folder.glob("events.out.tfevents.*"))
+    if not paths:
+        return {}
+    # Late: imports TensorFlow, which takes seconds.
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+    from tensorboard.util import tensor_util
+
+    return {
+        event.step: float(tensor_util.make_ndarray(value.tensor))
+        for path in paths
+        for event in EventFileLoader(str(path)).Load()
+        for value in event.summary.value
+        if value.tag == "batch_loss"
+    }

@@ -1,0 +1,132 @@
+"""Turns content into one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+from markupsafe import escape
+
+from pipeline.console import duration
+from pipeline.report import charts
+from pipeline.report.content import Report
+from pipeline.report.judged import Metrics
+from pipeline.report.judged import Value
+from pipeline.report.over_days import OverDays
+
+PAGE = "report.html"
+
+UNDEFINED = "undefined"
+
+_DATES = re.compile(r"\d{4}-\d\d-\d\d(\.\.\d{4}-\d\d-\d\d)?")
+
+
+def write_run(report: Report, root: Path) -> Path:
+    """Writes the page of a run and returns its path."""
+    return _write(render_run(report), root / "reports" / report.day / PAGE)
+
+
+def write_days(report: OverDays, root: Path) -> Path:
+    """Writes the page over several days and returns its path."""
+    return _write(render_days(report), root / "reports" / str(report.days) / PAGE)
+
+
+def render_run(report: Report) -> str:
+    """Returns the page of a run as HTML."""
+    return _environment().get_template("run.html.j2").render(report=report)
+
+
+def render_days(report: OverDays) -> str:
+    """Returns the page over several days as HTML."""
+    return _environment().get_template("days.html.j2").render(report=report)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pipeline.report"),
+        # Everything on the page, ids and reasons above all, comes from logs.
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": number,
+        "count": count,
+        "share": share,
+        "duration": _duration,
+        "tidy": tidy,
+        "with_interval": with_interval,
+    }
+    environment.globals |= {
+        "line_chart": charts.line_chart,
+        "reliability_chart": charts.reliability_chart,
+        "interval_bar": charts.interval_bar,
+        "forest_ends": forest_ends,
+        "as_date": charts.as_date,
+        "as_share": charts.as_share,
+        "as_number": charts.as_number,
+    }
+    return environment
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Returns a metric as text; what is undefined on its rows has no number."""
+    return UNDEFINED if value is None else f"{value:.{digits}f}"
+
+
+def count(value: float | None) -> str:
+    """Returns a number of rows, ids or steps."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def share(value: float | None, digits: int = 1) -> str:
+    """Returns a share as per cent."""
+    return "–" if value is None else f"{value:.{digits}%}"
+
+
+def with_interval(value: Value, digits: int = 4, sign: str = "") -> Markup:
+    """Returns a value and, where there is one, its interval, in a line of its own."""
+    if value.value is None:
+        return Markup(UNDEFINED)
+    form = f"{sign}.{digits}f"
+    text = escape(format(value.value, form))
+    if value.low is None or value.high is None:
+        return text
+    return text + Markup(' <span class="iv">({} to {})</span>').format(
+        format(value.low, form), format(value.high, form)
+    )
+
+
+def tidy(text: str) -> Markup:
+    """Returns text whose dates stay in one line and whose names break at `_`."""
+    escaped = str(escape(text))
+    dated = _DATES.sub(r'<span class="nw">\g<0></span>', escaped)
+    return Markup(dated.replace("_", "_<wbr>"))
+
+
+def forest_ends(parts: list[Metrics], name: str) -> tuple[float, float]:
+    """Returns the ends of an axis that holds a metric of all parts judged."""
+    values = [
+        value
+        for part in parts
+        if not part.few_rows
+        for value in (part.get(name).value, part.get(name).low, part.get(name).high)
+        if value is not None
+    ]
+    return (min(values), max(values)) if values else (0.0, 1.0)
+
+
+def _duration(seconds: float | None) -> str:
+    return "–" if seconds is None else duration(seconds)
+
+
+def _write(page: str, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A page is there whole or not at all.
+    temporary = path.with_suffix(".writing")
+    temporary.write_text(page, encoding="utf-8")
+    temporary.rename(path)
+    return path
