@@ -34,6 +34,8 @@ FIRST_OOV_ROW = 2
 SNAPSHOT_SPACES = ("user", "item")
 # The feature by which metrics tell users apart.
 USER_FEATURE = "user_id"
+# The feature that says which domain a row is of.
+DOMAIN_FEATURE = "domain"
 
 # Columns that every Examples artifact carries beside the features.
 LABEL = "label"

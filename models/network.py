@@ -14,7 +14,7 @@ import tf_keras as keras
 from models.features import PADDING_ROW
 from models.features import FeatureTable
 from models.layers.embedding_tables import EmbeddingTables
-from models.layers.mlp import Mlp
+from models.layers.mlp import NormalisedStack
 
 
 class ServingForm(NamedTuple):
@@ -69,9 +69,9 @@ class Network(keras.Model):
         return [v for v in self.trainable_variables if v.ref() not in tables]
 
     @property
-    def mlps(self) -> list[Mlp]:
+    def mlps(self) -> list[NormalisedStack]:
         """The network's stacks of hidden layers."""
-        return [part for part in self.submodules if isinstance(part, Mlp)]
+        return [part for part in self.submodules if isinstance(part, NormalisedStack)]
 
     def named_variables(self) -> dict[str, Any]:
         """Returns every variable, trainable or not, by a name that never changes.

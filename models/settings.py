@@ -6,6 +6,8 @@ without paying for TensorFlow's import.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from models.features import StrictModel
@@ -38,6 +40,37 @@ class NetworkConfig(StrictModel):
     tpm_hidden_units: tuple[int, ...] = Field(default=(32,), min_length=1)
     snapshot_pooling: str = Field(default="attention", pattern="^(attention|mean)$")
     snapshot_dropout: float = Field(default=0.5, ge=0, lt=1)
+
+
+class ExpertsConfig(StrictModel):
+    """Experts of the multi-domain networks that have some.
+
+    Each has half the units of the layer they replace, so that a handful costs about
+    what the layer did.
+
+    Attributes:
+        shared: Experts that every domain reads; all of MMoE's.
+        own: Experts of each domain alone, beside the shared ones (PLE); one, as there
+            are as many times more as there are domains.
+        levels: Levels of extraction (PLE); two, the fewest with which what is shared
+            is refined before a domain reads it. One is the paper's CGC.
+    """
+
+    shared: int = Field(default=4, gt=0)
+    own: int = Field(default=1, gt=0)
+    levels: int = Field(default=2, gt=0)
+
+
+class MultiDomainConfig(StrictModel):
+    """A network with a part of each domain's own, trained on all domains' rows.
+
+    Attributes:
+        network: Which one.
+        experts: Its experts, if it has any.
+    """
+
+    network: Literal["shared_bottom", "mmoe", "ple", "star"]
+    experts: ExpertsConfig = ExpertsConfig()
 
 
 class TrainingConfig(StrictModel):
