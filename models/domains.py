@@ -31,15 +31,6 @@ class DomainCounts(NamedTuple):
         return {d: self.clicks[d] / rows for d, rows in self.rows.items() if rows}
 
 
-def tells_domains_apart(features: FeatureTable) -> bool:
-    """Returns whether the rows of a batch say of which domain they are."""
-    for feature in features.features:
-        if feature.name == DOMAIN_FEATURE and feature.kind == "id":
-            sharing = [f for f in features.features if f.table == feature.table]
-            return sharing == [feature] and not _space(features).hashed
-    return False
-
-
 def table_rows(
     features: FeatureTable, vocabulary: Path, domains: Sequence[str]
 ) -> dict[str, int]:
@@ -59,7 +50,7 @@ def count_by_domain(
     if len(domains) == 1:
         (domain,) = domains
         return DomainCounts({domain: window.num_rows}, {domain: window.num_clicks})
-    if not tells_domains_apart(features):
+    if not features.tells_domains_apart:
         return DomainCounts({}, {})
     rows, clicks = dict.fromkeys(domains, 0), dict.fromkeys(domains, 0)
     impressions = window.impressions[features[DOMAIN_FEATURE].table]
