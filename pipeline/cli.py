@@ -31,6 +31,7 @@ from pipeline.options import wide_console
 from pipeline.results import target_result
 from pipeline.schema_commands import schema
 from pipeline.simulate_commands import simulate
+from pipeline.size_commands import sizes
 from pipeline.store import Store
 from pipeline.tables import comparison
 from pipeline.tables import plan_table
@@ -240,4 +241,5 @@ main.add_command(ablate)
 main.add_command(embeddings)
 main.add_command(schema)
 main.add_command(simulate)
+main.add_command(sizes)
 main.add_command(vocabularies_command)

@@ -306,18 +306,12 @@ class Planner:
         """
         level = self._config.levels.tpm
         clock = level.clock(self._config.anchor)
+        config, cpm_tick = self._config, self._cpm_tick(run_day)
         wanted = {
             period
             for strategy in strategies
-            for until in (
-                run_day,
-                *(
-                    [self._cpm_tick(run_day)]
-                    if self._config.wants_cpm(strategy)
-                    else ()
-                ),
-            )
-            for period in clock.ticks(until, self._config.snapshots_of(strategy))
+            for until in (run_day, *([cpm_tick] if config.wants_cpm(strategy) else ()))
+            for period in clock.ticks(until, config.snapshots_of(strategy))
             if self._window(clock, period)
         }
         if not wanted:
