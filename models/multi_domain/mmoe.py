@@ -22,7 +22,7 @@ class Mmoe(TowerBody):
 
     References:
         Ma et al., Modeling Task Relationships in Multi-task Learning with Multi-gate
-        Mixture-of-Experts, KDD'18, eq. 6 and 7.
+        Mixture-of-Experts, KDD'18, multi-gate mixture-of-experts.
     """
 
     def __init__(

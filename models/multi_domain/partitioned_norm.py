@@ -37,7 +37,7 @@ class PartitionedNorm(keras.layers.Layer):
         epsilon: Added to the variance; Keras's default of BatchNormalization.
 
     References:
-        Sheng et al., STAR, CIKM'21, section 3.3.1, eq. 5 and 6.
+        Sheng et al., STAR, CIKM'21, arXiv 2101.11427, partitioned normalization.
     """
 
     def __init__(

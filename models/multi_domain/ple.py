@@ -26,7 +26,8 @@ class Ple(TowerBody):
     domain's. Hidden layers before the experts are shared (our choice).
 
     References:
-        Tang et al., Progressive Layered Extraction, RecSys'20, section 4.2 and 4.3.
+        Tang et al., Progressive Layered Extraction (PLE), RecSys'20, customized gate
+        control and progressive layered extraction.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ class SharedBottom(TowerBody):
 
     References:
         Caruana, Multitask Learning, Machine Learning 28, 1997. Ma et al., MMoE,
-        KDD'18, section 3.1.
+        KDD'18, shared-bottom model.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ class Star(Body):
 
     References:
         Sheng et al., One Model to Serve All: Star Topology Adaptive Recommender for
-        Multi-Domain CTR Prediction, CIKM'21, section 3.3, eq. 5 to 9.
+        Multi-Domain CTR Prediction, CIKM'21, arXiv 2101.11427.
     """
 
     def __init__(
