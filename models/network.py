@@ -73,6 +73,14 @@ class Network(keras.Model):
         """The network's stacks of hidden layers."""
         return [part for part in self.submodules if isinstance(part, NormalisedStack)]
 
+    @property
+    def stages(self) -> list[list[NormalisedStack]]:
+        """The stacks with normalisation, first to last.
+
+        Those of one stage do not read one another, so one pass over rows serves all.
+        """
+        return [[stack] for stack in self.mlps if stack.norms]
+
     def named_variables(self) -> dict[str, Any]:
         """Returns every variable, trainable or not, by a name that never changes.
 

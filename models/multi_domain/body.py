@@ -10,6 +10,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from models.layers.mlp import Mlp
+from models.layers.mlp import NormalisedStack
 from models.settings import NetworkConfig
 
 
@@ -38,6 +39,10 @@ class Body(keras.layers.Layer):
 
     def logit(self, shared: Any, index: int, training: bool) -> Any:
         """Returns the logits (B,) of domain `index` for a nest from `shared`."""
+        raise NotImplementedError
+
+    def stages(self) -> list[list[NormalisedStack]]:
+        """Returns the stacks with normalisation, see `Network.stages`."""
         raise NotImplementedError
 
     def named_variables(self) -> dict[str, Any]:

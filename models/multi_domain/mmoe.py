@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from models.layers.mlp import Mlp
+from models.layers.mlp import NormalisedStack
 from models.multi_domain.body import TowerBody
 from models.multi_domain.experts import Experts
 from models.multi_domain.experts import Gate
@@ -48,6 +49,11 @@ class Mmoe(TowerBody):
         """Returns the tower's logits (B,)."""
         mixed = self.gates[index].mix(shared["inputs"], shared["experts"])
         return self.towers[index](mixed, training=training)
+
+    def stages(self) -> list[list[NormalisedStack]]:
+        """Returns the layers before the experts, if any, and the experts."""
+        below: list[list[NormalisedStack]] = [[self.bottom]] if self.bottom else []
+        return [*below, [self.experts.mlp]]
 
     def named_variables(self) -> dict[str, Any]:
         """Returns `bottom/...`, `experts/...`, `gate/<domain>/...` and the towers'."""

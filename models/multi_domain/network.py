@@ -15,6 +15,7 @@ from models.batches import batch_signature
 from models.features import DOMAIN_FEATURE
 from models.features import FeatureTable
 from models.layers.cross_stack import CrossStack
+from models.layers.mlp import NormalisedStack
 from models.multi_domain.body import Body
 from models.multi_domain.body import route
 from models.multi_domain.mmoe import Mmoe
@@ -73,6 +74,11 @@ class MultiDomainNetwork(Network):
             for index in range(len(self.domains))
         ]
         return route(self._shared(rows, training), indices, parts)
+
+    @property
+    def stages(self) -> list[list[NormalisedStack]]:
+        """The body's stacks with normalisation, first to last."""
+        return self.body.stages()
 
     def named_variables(self) -> dict[str, Any]:
         """Returns every variable by name."""

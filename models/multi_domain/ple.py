@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from models.layers.mlp import Mlp
+from models.layers.mlp import NormalisedStack
 from models.multi_domain.body import TowerBody
 from models.multi_domain.experts import Experts
 from models.multi_domain.experts import Gate
@@ -61,6 +62,12 @@ class Ple(TowerBody):
         """Returns the tower's logits (B,)."""
         mixed = self.levels[-1].mix(shared, index)
         return self.towers[index](mixed, training=training)
+
+    def stages(self) -> list[list[NormalisedStack]]:
+        """Returns the layers before the experts, if any, and the experts by level."""
+        below: list[list[NormalisedStack]] = [[self.bottom]] if self.bottom else []
+        experts = [[level.common, *level.own] for level in self.levels]
+        return [*below, *([part.mlp for part in level] for level in experts)]
 
     def named_variables(self) -> dict[str, Any]:
         """Returns `bottom/...`, `level_0/...` and the towers' variables."""

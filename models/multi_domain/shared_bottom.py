@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from models.layers.mlp import Mlp
+from models.layers.mlp import NormalisedStack
 from models.multi_domain.body import TowerBody
 from models.settings import NetworkConfig
 
@@ -31,6 +32,10 @@ class SharedBottom(TowerBody):
     def logit(self, shared: Any, index: int, training: bool) -> Any:
         """Returns the tower's logits (B,)."""
         return self.towers[index](shared, training=training)
+
+    def stages(self) -> list[list[NormalisedStack]]:
+        """Returns the shared layers."""
+        return [[self.bottom]]
 
     def named_variables(self) -> dict[str, Any]:
         """Returns `bottom/...` and the towers' variables."""

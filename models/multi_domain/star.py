@@ -48,6 +48,10 @@ class Star(Body):
         own = self.stacks[index](shared["inputs"], training=training)
         return own + shared["auxiliary"]
 
+    def stages(self) -> list[list[NormalisedStack]]:
+        """Returns the domains' stacks, none of which reads another."""
+        return [list(self.stacks)]
+
     def named_variables(self) -> dict[str, Any]:
         """Returns `centre/...`, `star/<domain>/...` and `auxiliary/...`."""
         parts: dict[str, Any] = {"centre": self.centre, "auxiliary": self.auxiliary}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 
 from models.batch_norm import count_statistics
 from models.batches import ExampleReader
@@ -28,6 +29,8 @@ from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
 
 NETWORK = NetworkConfig(width=3, hidden_units=(4, 3), cross_layers=1, dropout=0.0)
+# Wide enough that no row finds every unit switched off.
+WIDE = NETWORK.model_copy(update={"hidden_units": (16, 8)})
 DOMAINS = ("fr", "mx", "de")  # the target last
 # Of a table with one OOV bucket: `mx` has not been seen yet.
 ROWS = {"de": 3, "fr": 4}
@@ -38,8 +41,9 @@ MakeRows = Callable[..., dict[str, Any]]
 
 
 def _build(
-    features: FeatureTable, kind: str, network: NetworkConfig = NETWORK
+    features: FeatureTable, kind: str, network: NetworkConfig = WIDE
 ) -> MultiDomainNetwork:
+    keras.utils.set_random_seed(5)
     body = MultiDomainConfig.model_validate({"network": kind})
     built = MultiDomainNetwork(features, network, body, DOMAINS, ROWS)
     # Away from what starts at zero or one, where much would pass that should not.
@@ -62,6 +66,12 @@ def test_variables_are_named_once_and_all_of_them(network: MultiDomainNetwork) -
     named = {variable.ref() for variable in network.named_variables().values()}
     assert len(named) == len(network.named_variables())
     assert named == {variable.ref() for variable in network.weights}
+
+
+def test_every_normalisation_has_its_stage(network: MultiDomainNetwork) -> None:
+    staged = [stack for stage in network.stages for stack in stage]
+    assert {id(s) for s in staged} == {id(s) for s in network.mlps if s.norms}
+    assert len(staged) == len({id(stack) for stack in staged}) > 0
 
 
 def test_rows_are_scored_one_by_one_alike(
@@ -336,3 +346,24 @@ def test_statistics_of_a_domain_are_counted_on_its_rows(
                 norm.moving_variance, values.numpy().var(axis=0), rtol=1e-4, atol=1e-5
             )
     np.testing.assert_array_equal(network.body.stacks[1].norms[0].moving_mean, unseen)
+
+
+def test_statistics_of_a_level_follow_from_those_of_the_level_before(
+    features: FeatureTable,
+    make_rows: MakeRows,
+    write_shard: Callable[..., Any],
+) -> None:
+    columns = {**make_rows(30), "domain": np.array([3, 4, 4] * 10)}
+    columns |= {"label": np.zeros(30), "day": np.zeros(30)}
+    path = write_shard(columns)
+    network = _build(features, "ple")
+    count_statistics(network, ExampleReader([str(path)], features, 0, 0), seed=1)
+    rows = {f.name: columns[f.name] for f in features.features}
+    for stage in network.stages:
+        for stack in stage:
+            with stack.watching() as read:
+                network(rows)
+            (norm,), (values,) = stack.norms, read
+            np.testing.assert_allclose(
+                norm.moving_mean, values.numpy().mean(axis=0), rtol=1e-4, atol=1e-5
+            )
