@@ -30,7 +30,7 @@ run: $(READY) ## Run the main job: E-CDCTR on the shipped logs, compared with it
 
 run-simulated: $(READY) ## E-CDCTR from feeds to ads on simulated logs, compared with its parts (5 min)
 	$(BIN)/crossctr simulate configs/feeds_ads.yaml
-	$(BIN)/crossctr run configs/feeds_ads.yaml --day 2024-02-23 --compare
+	$(BIN)/crossctr run configs/feeds_ads.yaml --day 2024-02-23 -s ecdctr -s ecdctr_no_tpm -s ecdctr_no_cpm -s target_only
 
 check: $(READY) ## Lint, format and types
 	$(BIN)/ruff check .

@@ -7,10 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
-from tensorflow_recommenders.layers.feature_interaction import Cross
 
 from models.features import Feature
 from models.features import FeatureTable
+from models.layers.cross_stack import CrossStack
 from models.layers.mlp import Mlp
 from models.layers.snapshot_pooling import FoldedLookup
 from models.layers.snapshot_pooling import SnapshotLookup
@@ -59,7 +59,7 @@ class Backbone(Network):
             )
             for space, lookup in self.lookups.items()
         }
-        self.cross = [Cross(name=f"cross_{i}") for i in range(network.cross_layers)]
+        self.cross = CrossStack(network.cross_layers, name="cross")
         self.mlp = Mlp(network.hidden_units, network.dropout, name="mlp")
         self.logit = keras.layers.Dense(1, name="logit")
         self.create_variables()
@@ -80,12 +80,9 @@ class Backbone(Network):
         for space, pooling in self.poolings.items():
             for name, variable in pooling.named_variables().items():
                 named[f"snapshot/{space}/{name}"] = variable
-        for cross in self.cross:
-            kernel, bias = cross.trainable_variables
-            named[f"{cross.name}/kernel"] = kernel
-            named[f"{cross.name}/bias"] = bias
         return {
             **named,
+            **self.cross.named_variables(),
             **self.mlp.named_variables(),
             "logit/kernel": self.logit.kernel,
             "logit/bias": self.logit.bias,
@@ -125,8 +122,5 @@ class Backbone(Network):
     ) -> Any:
         embedded = self.embedding(rows)
         base = tf.concat([*embedded.values(), *pooled.values()], axis=1)  # (B, F * D)
-        crossed = base
-        for cross in self.cross:
-            crossed = cross(base, crossed)
-        hidden = self.mlp(crossed, training=training)
+        hidden = self.mlp(self.cross(base), training=training)
         return tf.squeeze(self.logit(hidden), axis=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import tensorflow as tf
 
 from models.batches import ExampleReader
 from models.batches import batch_signature
-from models.layers.mlp import Mlp
+from models.layers.mlp import NormalisedStack
 from models.network import Network
 
 # Rows that the statistics are counted on: a mean of 2^18 rows is off by 0.2 % of a
@@ -26,7 +28,8 @@ def count_statistics(
     Running averages describe the network that they were taken from: one that was still
     changing, with dropout. After an epoch of a few dozen steps they belong neither to
     the final weights nor to the way it is served (our choice). The layers are
-    counted first to last, each with the counted statistics of those before it.
+    counted first to last, each with the counted statistics of those before it. A layer
+    that only reads the rows of one domain keeps what it has if there are none.
 
     Args:
         network: The trained network; its running statistics are changed in place.
@@ -34,40 +37,55 @@ def count_statistics(
         seed: Chooses the rows, if there are more than `max_rows`.
         max_rows: Rows to count on, at least.
     """
-    for mlp in network.mlps:
-        for index, norm in enumerate(mlp.norms):
-            mean, variance = _moments(network, mlp, index, reader, seed, max_rows)
-            norm.moving_mean.assign(mean)
-            norm.moving_variance.assign(variance)
+    for stage in network.stages:
+        for index in range(max(len(stack.norms) for stack in stage)):
+            stacks = [stack for stack in stage if index < len(stack.norms)]
+            moments = _moments(network, stacks, index, reader, seed, max_rows)
+            for stack, (count, mean, variance) in zip(stacks, moments, strict=True):
+                if count:
+                    stack.norms[index].moving_mean.assign(mean)
+                    stack.norms[index].moving_variance.assign(variance)
 
 
 def _moments(
     network: Network,
-    mlp: Mlp,
+    stacks: Sequence[NormalisedStack],
     index: int,
     reader: ExampleReader,
     seed: int,
     max_rows: int,
-) -> tuple[Any, Any]:
-    """Returns mean and variance of what the layer's BatchNorm number `index` reads."""
+) -> list[tuple[int, Any, Any]]:
+    """Returns rows, mean and variance of what norm `index` of each stack reads."""
     rows_spec, _, _ = batch_signature(network.features)
 
     @tf.function(input_signature=(rows_spec,))
     def sums(rows: Any) -> Any:
-        with mlp.watching() as inputs:
+        with contextlib.ExitStack() as watched:
+            inputs = [watched.enter_context(stack.watching()) for stack in stacks]
             network(rows, training=False)
-        values = tf.cast(inputs[index], tf.float64)  # (B, units)
-        return tf.reduce_sum(values, axis=0), tf.reduce_sum(values**2, axis=0)
+        found = []
+        for read in inputs:
+            values = tf.cast(read[index], tf.float64)  # (B, units)
+            total, squares = tf.reduce_sum(values, 0), tf.reduce_sum(values**2, 0)
+            found.append((tf.shape(values)[0], total, squares))
+        return found
 
-    count, total, squares = 0, 0.0, 0.0
+    totals: list[tuple[Any, Any, Any]] = [(0, 0.0, 0.0)] * len(stacks)
+    num_read = 0
     for batch in reader.batches(
         batch_size=_BATCH_ROWS, shuffle_rows=4 * _BATCH_ROWS, seed=seed
     ):
-        batch_total, batch_squares = sums(batch.rows)
-        total, squares = total + batch_total.numpy(), squares + batch_squares.numpy()
-        count += len(batch.labels)
-        if count >= max_rows:
+        totals = [
+            tuple(total + more.numpy() for total, more in zip(old, new, strict=True))
+            for old, new in zip(totals, sums(batch.rows), strict=True)
+        ]
+        num_read += len(batch.labels)
+        if num_read >= max_rows:
             break
-    mean = total / count
+    return [_moments_of(*sums_of_one) for sums_of_one in totals]
+
+
+def _moments_of(count: int, total: Any, squares: Any) -> tuple[int, Any, Any]:
+    mean = total / max(count, 1)
     # Rounding may leave a constant unit just below zero.
-    return mean, np.maximum(squares / count - mean**2, 0.0)
+    return count, mean, np.maximum(squares / max(count, 1) - mean**2, 0.0)

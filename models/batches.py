@@ -25,6 +25,7 @@ import tensorflow as tf
 from models.days import to_date
 from models.errors import DataError
 from models.features import DAY
+from models.features import DOMAIN_FEATURE
 from models.features import LABEL
 from models.features import FeatureTable
 from models.shuffling import Columns
@@ -65,12 +66,15 @@ class WindowSummary:
         impressions: By embedding table of an `id` feature, how many rows of the window
             show each table row; int64 of shape (table rows,).
         rows_by_day: Rows of each day that has any.
+        domain_clicks: Clicks by row of the table of the feature `domain`, int64; empty
+            without that feature.
     """
 
     num_rows: int
     num_clicks: int
     impressions: dict[str, npt.NDArray[np.int64]]
     rows_by_day: dict[int, int]
+    domain_clicks: npt.NDArray[np.int64]
 
 
 class ExampleReader:
@@ -118,6 +122,9 @@ class ExampleReader:
             f.table: np.zeros(self.features.num_rows(f.table), np.int64)
             for f in counted
         }
+        names = {f.name: f.table for f in counted}
+        tell = names.get(DOMAIN_FEATURE)
+        clicks = np.zeros(self.features.num_rows(tell) if tell else 0, np.int64)
         num_rows = num_clicks = 0
         rows_by_day: Counter[int] = Counter()
         for group in self._groups:
@@ -131,7 +138,12 @@ class ExampleReader:
                 for feature in counted:
                     total = impressions[feature.table]
                     total += np.bincount(chunk[feature.name], minlength=len(total))
-        return WindowSummary(num_rows, num_clicks, impressions, dict(rows_by_day))
+                if tell:
+                    clicked = chunk[DOMAIN_FEATURE][chunk[LABEL] == 1]
+                    clicks += np.bincount(clicked, minlength=len(clicks))
+        return WindowSummary(
+            num_rows, num_clicks, impressions, dict(rows_by_day), clicks
+        )
 
     def batches(
         self,

@@ -34,6 +34,8 @@ FIRST_OOV_ROW = 2
 SNAPSHOT_SPACES = ("user", "item")
 # The feature by which metrics tell users apart.
 USER_FEATURE = "user_id"
+# The feature that says which domain a row is of.
+DOMAIN_FEATURE = "domain"
 
 # Columns that every Examples artifact carries beside the features.
 LABEL = "label"
@@ -188,6 +190,20 @@ class FeatureTable(StrictModel):
         if table in self.vocabularies:
             return self.vocabularies[table].num_rows
         return FIRST_OOV_ROW + self[table].buckets
+
+    @property
+    def tells_domains_apart(self) -> bool:
+        """Whether each domain has a row of its own, from its first impression on.
+
+        It takes the feature `domain`, of kind `id`, with an append-only vocabulary that
+        no other feature uses and that waits for no second impression.
+        """
+        for feature in self.features:
+            if feature.name == DOMAIN_FEATURE and feature.kind == "id":
+                space = self.vocabularies[feature.table]
+                sharing = [f for f in self.features if f.table == feature.table]
+                return len(sharing) == 1 and not space.hashed and space.min_count == 1
+        return False
 
     def tpm_only(self) -> FeatureTable:
         """Returns the table of the features that the tiny pretraining model reads."""

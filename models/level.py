@@ -19,11 +19,16 @@ from models import warm_start
 from models.backbone import Backbone
 from models.batch_norm import count_statistics
 from models.batches import ExampleReader
+from models.batches import WindowSummary
 from models.checkpoints import read_rows
 from models.checkpoints import save_variables
 from models.checkpoints import variable_shapes
 from models.days import DayRange
 from models.distribution import Workers
+from models.domains import DomainCounts
+from models.domains import check_rows_known
+from models.domains import count_by_domain
+from models.domains import table_rows
 from models.errors import DataError
 from models.errors import TrainingError
 from models.export import export_saved_model
@@ -33,9 +38,11 @@ from models.features import StrictModel
 from models.id_lists import describe_ids
 from models.id_lists import is_prefix
 from models.id_lists import read_ids
+from models.multi_domain.network import MultiDomainNetwork
 from models.network import Network
 from models.optimizers import build_optimizer
 from models.optimizers import optimizer_state
+from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 from models.tpm import TinyModel
@@ -59,11 +66,14 @@ class LevelInputs(StrictModel):
 
     Attributes:
         level: The level; decides the network and the warm start's rule.
-        domains: Domains whose rows are trained on.
+        domains: Domains whose rows are trained on; of level `target` the last is the
+            target.
         first_day: First day of the window, days since 1970-01-01.
         last_day: Last day of the window, included.
         features: All features; TPM takes those with `tpm: true`.
         network: Sizes of the network.
+        multi_domain: The network with a part of each domain's own that takes the
+            backbone's place; None for the backbone.
         training: How it is trained.
         load_batch_norm: Whether a warm start takes over BatchNorm from another level.
             False, as in E-CDCTR: the target's activations are distributed differently.
@@ -88,6 +98,7 @@ class LevelInputs(StrictModel):
     last_day: int
     features: FeatureTable
     network: NetworkConfig = NetworkConfig()
+    multi_domain: MultiDomainConfig | None = None
     training: TrainingConfig = TrainingConfig()
     load_batch_norm: bool = False
     continues: bool = False
@@ -120,7 +131,9 @@ class LevelReport(StrictModel):
         domains: Domains trained on.
         first_day: First day of the window.
         last_day: Last day of the window.
-        rows: Rows of the window.
+        rows: Rows of the window, each read once per epoch.
+        rows_by_domain: Of these by domain; empty if several domains are read and no
+            feature `domain` tells them apart.
         clicks: Those with label 1.
         steps: Optimizer steps.
         seconds: Time in the training loop, reading included.
@@ -137,6 +150,7 @@ class LevelReport(StrictModel):
     first_day: int
     last_day: int
     rows: int
+    rows_by_domain: dict[str, int]
     clicks: int
     steps: int
     seconds: float
@@ -166,12 +180,16 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     reader = ExampleReader(inputs.examples, features, inputs.first_day, inputs.last_day)
     window = reader.summarise()
     if window.num_rows == 0 and not inputs.continues:
-        raise DataError(_no_rows(inputs))
+        raise DataError(_no_rows(inputs, *inputs.domains))
+    counts = count_by_domain(window, features, inputs.vocabulary, inputs.domains)
+    _check_domains(inputs, window, counts)
     with workers.scope():
         network = _build_network(inputs)
         optimizer = build_optimizer(network, inputs.training)
     if window.num_rows:
         network.set_base_rate(window.num_clicks / window.num_rows)
+    if isinstance(network, MultiDomainNetwork):
+        network.set_base_rates(counts.click_rates)
     copied = None
     if inputs.warm_start is not None:
         kept = _kept(inputs, network, optimizer)
@@ -201,6 +219,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         first_day=inputs.first_day,
         last_day=inputs.last_day,
         rows=window.num_rows,
+        rows_by_domain=counts.rows,
         clicks=window.num_clicks,
         steps=result.steps,
         seconds=result.seconds,
@@ -296,6 +315,11 @@ def export_snapshot(
 def _build_network(inputs: LevelInputs) -> Network:
     if inputs.level == "tpm":
         return TinyModel(inputs.features, inputs.network)
+    if inputs.multi_domain is not None:
+        rows = table_rows(inputs.features, inputs.vocabulary, inputs.domains)
+        return MultiDomainNetwork(
+            inputs.features, inputs.network, inputs.multi_domain, inputs.domains, rows
+        )
     aligned = {}
     for space in SNAPSHOT_SPACES if inputs.snapshots else ():
         ids = read_ids(inputs.vocabulary, space)
@@ -369,6 +393,19 @@ def _check_layout(
             )
 
 
+def _check_domains(
+    inputs: LevelInputs, window: WindowSummary, counts: DomainCounts
+) -> None:
+    """Raises if a network of several domains would not learn the target."""
+    target = inputs.domains[-1]
+    if inputs.multi_domain is not None:
+        check_rows_known(counts, window)
+    if inputs.level != "target" or inputs.continues:
+        return
+    if counts.rows.get(target) == 0:
+        raise DataError(_no_rows(inputs, target))
+
+
 def _count_parameters(network: Network) -> dict[str, int]:
     groups = {
         "embedding": network.embedding_variables,
@@ -380,10 +417,10 @@ def _count_parameters(network: Network) -> dict[str, int]:
     }
 
 
-def _no_rows(inputs: LevelInputs) -> str:
+def _no_rows(inputs: LevelInputs, *domains: str) -> str:
     days = DayRange(inputs.first_day, inputs.last_day)
     return (
-        f"level {inputs.level!r} has no rows of {', '.join(inputs.domains)} in its "
+        f"level {inputs.level!r} has no rows of {', '.join(domains)} in its "
         f"window {days}; expected at least one. Ingest these days, lengthen "
         f"levels.{inputs.level}.window_days, or choose a later --day"
     )

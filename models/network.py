@@ -14,7 +14,7 @@ import tf_keras as keras
 from models.features import PADDING_ROW
 from models.features import FeatureTable
 from models.layers.embedding_tables import EmbeddingTables
-from models.layers.mlp import Mlp
+from models.layers.mlp import NormalisedStack
 
 
 class ServingForm(NamedTuple):
@@ -69,9 +69,17 @@ class Network(keras.Model):
         return [v for v in self.trainable_variables if v.ref() not in tables]
 
     @property
-    def mlps(self) -> list[Mlp]:
+    def mlps(self) -> list[NormalisedStack]:
         """The network's stacks of hidden layers."""
-        return [part for part in self.submodules if isinstance(part, Mlp)]
+        return [part for part in self.submodules if isinstance(part, NormalisedStack)]
+
+    @property
+    def stages(self) -> list[list[NormalisedStack]]:
+        """The stacks with normalisation, first to last.
+
+        Those of one stage do not read one another, so one pass over rows serves all.
+        """
+        return [[stack] for stack in self.mlps if stack.norms]
 
     def named_variables(self) -> dict[str, Any]:
         """Returns every variable, trainable or not, by a name that never changes.

@@ -62,6 +62,37 @@ class EarlyStopping(StrictModel):
     min_improvement: float = Field(default=0.0001, ge=0)
 
 
+class ExpertsConfig(StrictModel):
+    """Experts of the multi-domain networks that have some.
+
+    Each has half the units of the layer they replace, so that a handful costs about
+    what the layer did.
+
+    Attributes:
+        shared: Experts that every domain reads; all of MMoE's.
+        own: Experts of each domain alone, beside the shared ones (PLE); one, as there
+            are as many times more as there are domains.
+        levels: Levels of extraction (PLE); two, the fewest with which what is shared
+            is refined before a domain reads it. One is the paper's CGC.
+    """
+
+    shared: int = Field(default=4, gt=0)
+    own: int = Field(default=1, gt=0)
+    levels: int = Field(default=2, gt=0)
+
+
+class MultiDomainConfig(StrictModel):
+    """A network with a part of each domain's own, trained on all domains' rows.
+
+    Attributes:
+        network: Which one.
+        experts: Its experts, if it has any.
+    """
+
+    network: Literal["shared_bottom", "mmoe", "ple", "star"]
+    experts: ExpertsConfig = ExpertsConfig()
+
+
 class TrainingConfig(StrictModel):
     """How a level is trained.
 

@@ -34,6 +34,7 @@ from pipeline.report_commands import report_run
 from pipeline.results import target_result
 from pipeline.schema_commands import schema
 from pipeline.simulate_commands import simulate
+from pipeline.size_commands import sizes
 from pipeline.slice_table import slice_table
 from pipeline.store import Store
 from pipeline.tables import comparison
@@ -254,4 +255,5 @@ main.add_command(embeddings)
 main.add_command(report_command)
 main.add_command(schema)
 main.add_command(simulate)
+main.add_command(sizes)
 main.add_command(vocabularies_command)

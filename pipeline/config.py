@@ -29,12 +29,15 @@ from components.log_example_gen.logic import TimeColumn
 from components.log_example_gen.logic import parse_label_rule
 from models.days import to_day
 from models.errors import ConfigError
+from models.features import DOMAIN_FEATURE
 from models.features import SNAPSHOT_SPACES
 from models.features import USER_FEATURE
 from models.features import Feature
 from models.features import FeatureTable
 from models.features import IdSpace
 from models.features import StrictModel
+from models.settings import ExpertsConfig
+from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 from pipeline.calendar import Clock
@@ -43,8 +46,10 @@ from pipeline.simulation.settings import SimulationConfig
 from pipeline.slices import check_slices
 from pipeline.slices import read_slices
 from pipeline.slices import usual_slices
+from pipeline.strategies import KINDS
+from pipeline.strategies import Kind
 
-STRATEGIES = ("ecdctr", "target_only")
+STRATEGIES = tuple(KINDS)
 
 
 class ImportConfig(StrictModel):
@@ -165,7 +170,8 @@ class StrategyConfig(StrictModel):
     """How the target level uses the sources; a variant differs in single keys.
 
     Attributes:
-        kind: The strategy; defaults to the entry's own name.
+        kind: The strategy, one of `pipeline.strategies.KINDS`; defaults to the entry's
+            own name.
         snapshots: TPM periods to read; defaults to the TPM level's number. 0 is the
             ablation without TPM.
         warm_start: Whether the target starts from CPM; false is the ablation without
@@ -174,6 +180,7 @@ class StrategyConfig(StrictModel):
             re-initialises it: the target's activations are distributed differently.
         pooling: How M snapshots become one vector in this strategy, `attention` or
             `mean`; defaults to `network.snapshot_pooling`.
+        experts: Experts of `mmoe` and `ple`, see `ExpertsConfig`.
     """
 
     kind: str = ""
@@ -181,6 +188,7 @@ class StrategyConfig(StrictModel):
     warm_start: bool = True
     load_batch_norm: bool = False
     pooling: Literal["attention", "mean"] | None = None
+    experts: ExpertsConfig = ExpertsConfig()
 
 
 class WaitConfig(StrictModel):
@@ -373,6 +381,7 @@ class Config(StrictModel):
         _one_of("strategy", self.strategy, list(self.strategies))
         for name, strategy in self.strategies.items():
             _one_of(f"strategies.{name}.kind", strategy.kind or name, STRATEGIES)
+            self._check_multi_domain(name, table)
         if USER_FEATURE not in names or table[USER_FEATURE].kind != "id":
             raise ValueError(
                 f"features need {USER_FEATURE!r} of kind 'id', by which GAUC tells "
@@ -399,6 +408,26 @@ class Config(StrictModel):
             raise ValueError(
                 f"simulate.truth {str(truth)!r} lies in logs {str(logs)!r}, where a "
                 "model could read it; choose a folder outside"
+            )
+
+    def _check_multi_domain(self, name: str, table: FeatureTable) -> None:
+        """Raises unless the network of entry `name` can tell the domains apart."""
+        network = self._about(name).network
+        if network is None:
+            return
+        if not table.tells_domains_apart:
+            raise ValueError(
+                f"strategies.{name}: {network} has a part of each domain's own and "
+                f"needs the feature {DOMAIN_FEATURE!r} to choose it; add "
+                f"`{{name: {DOMAIN_FEATURE}, kind: id, vocabulary: {DOMAIN_FEATURE}}}` "
+                "to features, with an append-only vocabulary of min_count 1 that no "
+                "other feature uses"
+            )
+        if network != "star" and len(self.network.hidden_units) < 2:
+            raise ValueError(
+                f"strategies.{name}: {network} makes the last hidden layer each "
+                "domain's own and shares those before it; received network."
+                f"hidden_units {list(self.network.hidden_units)}, expected two or more"
             )
 
     def _check_snapshot_spaces(self, table: FeatureTable) -> None:
@@ -460,9 +489,33 @@ class Config(StrictModel):
         """Returns the kind of the strategy entry `strategy`."""
         return self.strategies[strategy].kind or strategy
 
+    def _about(self, strategy: str) -> Kind:
+        return KINDS[self.kind_of(strategy)]
+
+    def wants_cpm(self, strategy: str) -> bool:
+        """Returns whether the strategy entry `strategy` starts from CPM."""
+        return self._about(strategy).pretrained and self.strategies[strategy].warm_start
+
+    def loads_batch_norm(self, strategy: str) -> bool:
+        """Returns whether the entry `strategy` takes over CPM's BatchNorm."""
+        own = self.strategies[strategy].load_batch_norm
+        return own or self._about(strategy).loads_batch_norm
+
+    def domains_of(self, strategy: str) -> tuple[str, ...]:
+        """Returns whose rows the target level of `strategy` reads, the target last."""
+        return self.domains if self._about(strategy).mixed else (self.target,)
+
+    def multi_domain_of(self, strategy: str) -> MultiDomainConfig | None:
+        """Returns what takes the backbone's place in the entry `strategy`, if any."""
+        network = self._about(strategy).network
+        if network is None:
+            return None
+        experts = self.strategies[strategy].experts
+        return MultiDomainConfig(network=network, experts=experts)
+
     def snapshots_of(self, strategy: str) -> int:
         """Returns how many TPM periods the strategy entry `strategy` reads."""
-        if self.kind_of(strategy) != "ecdctr":
+        if not self._about(strategy).snapshots:
             return 0
         chosen = self.strategies[strategy].snapshots
         return self.levels.tpm.snapshots if chosen is None else chosen

@@ -283,7 +283,9 @@ def _training_inputs(step: Step) -> dict[str, tuple[type, dict[str, Any]]]:
 def _trainer(
     config: Config, step: Step, resolver: BaseNode, node_id: str
 ) -> LevelTrainer:
-    domains = (config.target,) if step.kind == "target" else config.sources
+    domains = config.sources
+    if step.kind == "target":
+        domains = config.domains_of(step.strategy)
     settings: dict[str, Any] = {
         "level": step.kind,
         "domains": list(domains),
@@ -296,7 +298,9 @@ def _trainer(
         "training": config.training_of(step.kind).model_dump(),
     }
     if step.kind == "target":
-        settings["load_batch_norm"] = config.strategies[step.strategy].load_batch_norm
+        multi_domain = config.multi_domain_of(step.strategy)
+        settings["multi_domain"] = multi_domain and multi_domain.model_dump()
+        settings["load_batch_norm"] = config.loads_batch_norm(step.strategy)
         settings["continues"] = step.continues
     return LevelTrainer(
         examples=resolver.outputs["examples"],

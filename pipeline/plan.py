@@ -106,7 +106,7 @@ class Planner:
         steps = {step.fingerprint: step for step in [*chain, *periods]}
         targets = []
         for strategy in strategies:
-            if self._wants_cpm(strategy):
+            if self._config.wants_cpm(strategy):
                 cpm = self._cpm_step(learned, strategy, periods, history)
                 steps[cpm.fingerprint] = cpm
             training = self._training(learned, strategy, strategies)
@@ -213,14 +213,12 @@ class Planner:
         """
         level = self._config.levels.tpm
         clock = level.clock(self._config.anchor)
+        config, cpm_tick = self._config, self._cpm_tick(run_day)
         wanted = {
             period
             for strategy in strategies
-            for until in (
-                run_day,
-                *([self._cpm_tick(run_day)] if self._wants_cpm(strategy) else ()),
-            )
-            for period in clock.ticks(until, self._config.snapshots_of(strategy))
+            for until in (run_day, *([cpm_tick] if config.wants_cpm(strategy) else ()))
+            for period in clock.ticks(until, config.snapshots_of(strategy))
             if self._window(clock, period)
         }
         if not wanted:
@@ -265,13 +263,6 @@ class Planner:
             )
         return chain
 
-    def _wants_cpm(self, strategy: str) -> bool:
-        config = self._config
-        return (
-            config.kind_of(strategy) == "ecdctr"
-            and config.strategies[strategy].warm_start
-        )
-
     def _cpm_step(
         self, day: int, strategy: str, periods: Sequence[Step], history: list[Block]
     ) -> Step:
@@ -313,7 +304,8 @@ class Planner:
         When CPM's clock ticks it restarts and replays its window; between two of CPM's
         ticks it continues from its own newest model before the day, on the days since.
         A day whose model is stored keeps it, though an earlier day was run only later.
-        Strategies that start from no CPM follow the same rule and restart from scratch.
+        Strategies that start from no CPM follow the same rule and restart from scratch;
+        those that mix domains do either on the rows of all.
         """
         start = max(self._cpm_tick(day), self._first_day + 1)
         stored = set(self._known.models.values())
@@ -359,8 +351,8 @@ class Planner:
         window, short = self._window(self._target_clock, day) or (DayRange(0, 0), "")
         cpm = None
         tick = self._cpm_tick(day)
-        notes = [f"starts anew on {len(window)} days"]
-        if self._wants_cpm(strategy):
+        notes = [f"starts anew on {len(window)} days{self._of_domains(strategy)}"]
+        if self._config.wants_cpm(strategy):
             cpm = self._cpm_step(day, strategy, periods, history)
             notes = [
                 f"restarts from CPM of {to_date(tick)}, replays {len(window)} days"
@@ -388,6 +380,7 @@ class Planner:
         notes = [
             f"continues from {self._model_name(strategy)} of {to_date(past.day)}, "
             f"trains on {len(days)} new {'day' if len(days) == 1 else 'days'}"
+            f"{self._of_domains(strategy)}"
         ]
         if past.day < days.first:
             notes.append(f"{days.first - past.day} older days lie before its window")
@@ -409,10 +402,14 @@ class Planner:
         notes: Sequence[str],
         continues: bool = False,
     ) -> Training:
+        config = self._config
         blocks = overlapping(history, days)
+        multi_domain = config.multi_domain_of(strategy)
         fingerprint = digest(
-            *self._settings("target", self._config.network_of(strategy)),
-            self._config.strategies[strategy].load_batch_norm,
+            *self._settings("target", config.network_of(strategy)),
+            config.loads_batch_norm(strategy),
+            config.domains_of(strategy),
+            multi_domain.model_dump() if multi_domain else None,
             prints(blocks),
             str(days),
             snapshots,
@@ -429,6 +426,9 @@ class Planner:
             snapshots=snapshots,
             note="; ".join(note for note in notes if note),
         )
+
+    def _of_domains(self, strategy: str) -> str:
+        return " of all domains" if len(self._config.domains_of(strategy)) > 1 else ""
 
     def _model_name(self, strategy: str) -> str:
         return "A-CTR" if self._config.kind_of(strategy) == "ecdctr" else strategy

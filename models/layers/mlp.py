@@ -16,8 +16,37 @@ from models.layers.batch_norm import BatchNorm
 BATCH_NORM_MOMENTUM = 0.9
 
 
+class NormalisedStack(keras.layers.Layer):
+    """Hidden layers whose normalisation has statistics of the rows it was trained on.
+
+    Subclasses fill `norms`, first to last, and normalise by `_normalise`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.norms: list[Any] = []
+        # Whether training normalises by the running statistics and leaves them alone.
+        self.keep_statistics = False
+        self._watched: list[Any] | None = None
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[list[Any]]:
+        """Collects what each of `norms` reads while the layer is called inside."""
+        self._watched = []
+        try:
+            yield self._watched
+        finally:
+            self._watched = None
+
+    def _normalise(self, index: int, hidden: Any, training: bool) -> Any:
+        if self._watched is not None:
+            self._watched.append(hidden)
+        moving = training and not self.keep_statistics
+        return self.norms[index](hidden, training=moving)
+
+
 @keras.utils.register_keras_serializable("crossctr")
-class Mlp(keras.layers.Layer):
+class Mlp(NormalisedStack):
     """Hidden layers `dense -> [batch normalization] -> relu -> dropout`.
 
     Args:
@@ -57,9 +86,6 @@ class Mlp(keras.layers.Layer):
             for index in range(len(self.hidden_units) if batch_norm else 0)
         ]
         self._dropout = keras.layers.Dropout(dropout)
-        # Whether training normalises by the running statistics and leaves them alone.
-        self.keep_statistics = False
-        self._watched: list[Any] | None = None
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Maps (B, any width) to (B, hidden_units[-1])."""
@@ -67,21 +93,9 @@ class Mlp(keras.layers.Layer):
         for index, dense in enumerate(self._dense):
             hidden = dense(hidden)
             if self.batch_norm:
-                if self._watched is not None:
-                    self._watched.append(hidden)
-                moving = training and not self.keep_statistics
-                hidden = self.norms[index](hidden, training=moving)
+                hidden = self._normalise(index, hidden, training)
             hidden = self._dropout(keras.activations.relu(hidden), training=training)
         return hidden
-
-    @contextlib.contextmanager
-    def watching(self) -> Iterator[list[Any]]:
-        """Collects what each BatchNorm layer reads while the layer is called inside."""
-        self._watched = []
-        try:
-            yield self._watched
-        finally:
-            self._watched = None
 
     def named_variables(self) -> dict[str, Any]:
         """Returns the variables by name, e.g. `hidden_0_norm/gamma`."""

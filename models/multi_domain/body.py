@@ -1,0 +1,144 @@
+"""What the multi-domain networks have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+
+from models.layers.mlp import Mlp
+from models.layers.mlp import NormalisedStack
+from models.settings import NetworkConfig
+
+
+class Body(keras.layers.Layer):
+    """What lies between the interaction and the domains' logits.
+
+    Args:
+        domains: The domains, in the order of their indices.
+    """
+
+    def __init__(self, domains: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.domains = tuple(domains)
+
+    def shared(self, inputs: Any, training: bool) -> Any:
+        """Returns what is computed alike for rows of every domain.
+
+        Args:
+            inputs: The interaction's output, (B, width).
+            training: Whether the network is training.
+
+        Returns:
+            A nest of tensors of B rows.
+        """
+        raise NotImplementedError
+
+    def logit(self, shared: Any, index: int, training: bool) -> Any:
+        """Returns the logits (B,) of domain `index` for a nest from `shared`."""
+        raise NotImplementedError
+
+    def stages(self) -> list[list[NormalisedStack]]:
+        """Returns the stacks with normalisation, see `Network.stages`."""
+        raise NotImplementedError
+
+    def named_variables(self) -> dict[str, Any]:
+        """Returns every variable by a name that does not depend on other domains."""
+        raise NotImplementedError
+
+    def logit_bias(self, index: int) -> Any:
+        """Returns the variable, (1,), that shifts the logits of domain `index`."""
+        raise NotImplementedError
+
+
+class TowerBody(Body):
+    """A body that ends in one tower per domain.
+
+    A tower is the backbone's last hidden layer and its logit, so that a row passes as
+    many layers as in the backbone. It has no BatchNorm (our choice): a batch of mixed
+    domains may hold a handful of the target's rows, too few for statistics.
+
+    Args:
+        domains: The domains, in the order of their indices.
+        network: Sizes of the network.
+    """
+
+    def __init__(
+        self, domains: Sequence[str], network: NetworkConfig, **kwargs: Any
+    ) -> None:
+        super().__init__(domains, **kwargs)
+        if len(network.hidden_units) < 2:
+            raise ValueError(
+                "`hidden_units` must have two or more layers, the last for the towers. "
+                f"Received: {network.hidden_units}"
+            )
+        self.towers = [
+            Tower(network.hidden_units[-1], network.dropout) for _ in self.domains
+        ]
+
+    def named_variables(self) -> dict[str, Any]:
+        """Returns the towers' variables, e.g. `tower/<domain>/hidden_0/kernel`."""
+        return {
+            f"tower/{domain}/{name}": variable
+            for domain, tower in zip(self.domains, self.towers, strict=True)
+            for name, variable in tower.named_variables().items()
+        }
+
+    def logit_bias(self, index: int) -> Any:
+        """Returns the bias of a tower's logit."""
+        return self.towers[index].output_layer.bias
+
+
+class Tower(keras.layers.Layer):
+    """One domain's `dense -> relu -> dropout -> logit`.
+
+    Args:
+        units: Units of the hidden layer.
+        dropout: Share of units dropped while training.
+    """
+
+    def __init__(self, units: int, dropout: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mlp = Mlp((units,), dropout, batch_norm=False)
+        self.output_layer = keras.layers.Dense(1, name="logit")
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Maps (B, any width) to logits (B,)."""
+        hidden = self.mlp(inputs, training=training)
+        return tf.squeeze(self.output_layer(hidden), axis=1)
+
+    def named_variables(self) -> dict[str, Any]:
+        """Returns the variables by name."""
+        return {
+            **self.mlp.named_variables(),
+            "logit/kernel": self.output_layer.kernel,
+            "logit/bias": self.output_layer.bias,
+        }
+
+
+def route(
+    inputs: Any, indices: Any, functions: Sequence[Callable[[Any], Any]]
+) -> tf.Tensor:
+    """Applies to each row the function of its index, and to no row another one.
+
+    So a row costs one function however many there are, and has no gradient with
+    respect to the variables of any other.
+
+    Args:
+        inputs: A nest of tensors of B rows.
+        indices: Int32 (B,), each in [0, len(functions)).
+        functions: Each maps a nest of n rows, n >= 0, to (n,).
+
+    Returns:
+        The results (B,), in the order of the rows.
+    """
+    positions = tf.range(tf.shape(indices)[0])
+    rows = tf.dynamic_partition(positions, indices, len(functions))
+    results = []
+    for function, chosen in zip(functions, rows, strict=True):
+        own = tf.nest.map_structure(lambda t, r=chosen: tf.gather(t, r), inputs)
+        results.append(function(own))
+    return tf.dynamic_stitch(rows, results)

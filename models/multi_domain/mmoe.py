@@ -1,0 +1,70 @@
+"""MMoE: experts of all domains, mixed by a gate of each, then a tower of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from models.layers.mlp import Mlp
+from models.layers.mlp import NormalisedStack
+from models.multi_domain.body import TowerBody
+from models.multi_domain.experts import Experts
+from models.multi_domain.experts import Gate
+from models.multi_domain.experts import expert_units
+from models.settings import ExpertsConfig
+from models.settings import NetworkConfig
+
+
+class Mmoe(TowerBody):
+    """`logit_k = tower_k(sum_e softmax(x W_k)_e expert_e(x))`, a domain for a task.
+
+    The experts take the place of the last hidden layer but one; those before it are
+    shared (our choice).
+
+    References:
+        Ma et al., Modeling Task Relationships in Multi-task Learning with Multi-gate
+        Mixture-of-Experts, KDD'18, multi-gate mixture-of-experts.
+    """
+
+    def __init__(
+        self,
+        domains: Sequence[str],
+        network: NetworkConfig,
+        experts: ExpertsConfig,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(domains, network, **kwargs)
+        below = network.hidden_units[:-2]
+        self.bottom = Mlp(below, network.dropout) if below else None
+        self.experts = Experts(experts.shared, expert_units(network), network.dropout)
+        self.gates = [Gate(experts.shared) for _ in self.domains]
+
+    def shared(self, inputs: Any, training: bool) -> Any:
+        """Returns the gates' input (B, width) and the experts (B, E, U)."""
+        if self.bottom is not None:
+            inputs = self.bottom(inputs, training=training)
+        return {"inputs": inputs, "experts": self.experts(inputs, training=training)}
+
+    def logit(self, shared: Any, index: int, training: bool) -> Any:
+        """Returns the tower's logits (B,)."""
+        mixed = self.gates[index].mix(shared["inputs"], shared["experts"])
+        return self.towers[index](mixed, training=training)
+
+    def stages(self) -> list[list[NormalisedStack]]:
+        """Returns the layers before the experts, if any, and the experts."""
+        below: list[list[NormalisedStack]] = [[self.bottom]] if self.bottom else []
+        return [*below, [self.experts.mlp]]
+
+    def named_variables(self) -> dict[str, Any]:
+        """Returns `bottom/...`, `experts/...`, `gate/<domain>/...` and the towers'."""
+        parts: dict[str, Any] = {"experts": self.experts}
+        if self.bottom is not None:
+            parts["bottom"] = self.bottom
+        for domain, gate in zip(self.domains, self.gates, strict=True):
+            parts[f"gate/{domain}"] = gate
+        named = {
+            f"{part}/{name}": variable
+            for part, layer in parts.items()
+            for name, variable in layer.named_variables().items()
+        }
+        return {**named, **super().named_variables()}

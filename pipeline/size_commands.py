@@ -1,0 +1,69 @@
+"""`crossctr sizes`: how large each strategy's target network is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from models.features import DOMAIN_FEATURE
+from models.features import SNAPSHOT_SPACES
+from pipeline.config import Config
+from pipeline.config import load_config
+from pipeline.options import CONFIG
+
+if TYPE_CHECKING:
+    from models.network import Network
+
+
+@click.command("sizes")
+@CONFIG
+def sizes(config_path: Path) -> None:
+    """Count the parameters of each strategy's network; prints Markdown."""
+    for line in size_table(load_config(config_path)):
+        click.echo(line)
+
+
+def size_table(config: Config) -> Iterator[str]:
+    """Yields a Markdown table with a line per entry of `strategies`."""
+    # Imported late: only this command builds networks, and TensorFlow takes seconds.
+    from models.sizes import sizes_of
+
+    yield "| strategy | embedding | dense | dense, served | target level reads |"
+    yield "| --- | ---: | ---: | ---: | --- |"
+    for strategy in config.strategies:
+        found = sizes_of(build_network(config, strategy))
+        counts = " | ".join(f"{count:,}" for count in found)
+        domains = ", ".join(config.domains_of(strategy))
+        yield f"| `{strategy}` | {counts} | {domains} |"
+
+
+def build_network(config: Config, strategy: str) -> Network:
+    """Returns the target network of `strategy`, untrained, with empty snapshots."""
+    from models.backbone import Backbone
+    from models.multi_domain.network import MultiDomainNetwork
+    from models.snapshots import SnapshotTables
+
+    table, network = config.table, config.network_of(strategy)
+    multi_domain = config.multi_domain_of(strategy)
+    if multi_domain is not None:
+        space = table.vocabularies[table[DOMAIN_FEATURE].table]
+        domains = config.domains_of(strategy)
+        rows = {name: space.first_id_row + i for i, name in enumerate(domains)}
+        return MultiDomainNetwork(table, network, multi_domain, domains, rows)
+    snapshots = {}
+    periods = config.snapshots_of(strategy)
+    for space_name in SNAPSHOT_SPACES if periods else ():
+        shape = (table.num_rows(space_name), periods)
+        width = next(
+            feature.width or network.width
+            for feature in table.features
+            if feature.table == space_name
+        )
+        snapshots[space_name] = SnapshotTables(
+            np.zeros((*shape, width), np.float32), np.zeros(shape, bool)
+        )
+    return Backbone(table, network, snapshots)

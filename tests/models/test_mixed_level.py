@@ -1,0 +1,169 @@
+"""The target level on the rows of several domains, to a model that serves one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.checkpoints import read_rows
+from models.checkpoints import variable_shapes
+from models.errors import DataError
+from models.features import FeatureTable
+from models.level import LevelInputs
+from models.level import run_level
+from models.settings import NetworkConfig
+from models.settings import TrainingConfig
+
+Train = Callable[..., Path]
+# Row of each domain in a table with one OOV bucket.
+DE, FR = 3, 4
+
+
+@pytest.fixture
+def inputs(
+    features: FeatureTable,
+    vocabulary: Path,
+    make_rows: Callable[..., dict[str, Any]],
+    write_shard: Callable[..., Path],
+    tmp_path: Path,
+) -> Callable[..., LevelInputs]:
+    """Returns a function that makes inputs on 60 rows of `fr` and 20 of `de`."""
+    folder = tmp_path / "vocabulary"
+    folder.mkdir()
+    for path in vocabulary.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "domain.txt").write_text("de\nfr\n")
+    for name, row, count in (("de", DE, 20), ("fr", FR, 60)):
+        columns = {**make_rows(count, seed=row), "domain": np.full(count, row)}
+        # de clicks on every second row, fr on every fifth.
+        columns["label"] = np.arange(count) % (2 if name == "de" else 5) == 0
+        columns["day"] = np.arange(count) * 10 // count
+        write_shard(columns, f"{name}/part-0")
+
+    def make(name: str, **changes: Any) -> LevelInputs:
+        out = tmp_path / name
+        settings: dict[str, Any] = {
+            "level": "target",
+            "domains": ("fr", "de"),
+            "first_day": 0,
+            "last_day": 8,
+            "features": features,
+            "network": NetworkConfig(width=3, hidden_units=(4, 3)),
+            "training": TrainingConfig(batch_size=8, epochs=2),
+            "examples": (str(tmp_path / "de" / "*"), str(tmp_path / "fr" / "*")),
+            "transform_graph": tmp_path / "none",
+            "vocabulary": folder,
+            "serving_dir": out / "Format-Serving",
+            "train_dir": out / "Format-Train",
+            "run_dir": tmp_path / "logs",
+        }
+        return LevelInputs.model_validate({**settings, **changes})
+
+    return make
+
+
+def _values(inputs: LevelInputs, name: str) -> Any:
+    prefix = inputs.train_dir / "weights"
+    rows = variable_shapes(prefix)[name][0]
+    return np.concatenate([chunk for _, chunk in read_rows(prefix, name, rows)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["joint", "shared_bottom", "mmoe", "ple", "star"])
+def test_a_mixed_level_trains_and_serves(
+    inputs: Callable[..., LevelInputs], transform_graph: Path, kind: str
+) -> None:
+    network = None if kind == "joint" else {"network": kind}
+    level = inputs("level", multi_domain=network, transform_graph=transform_graph)
+    run_level(level)
+    report = json.loads((level.train_dir / "report.json").read_text())
+    assert report["rows_by_domain"] == {"fr": 54, "de": 18}
+    assert report["rows"] == 72
+
+    model = tf.saved_model.load(str(level.serving_dir))
+    example = tf.train.Example()
+    requests = [example.SerializeToString()]
+    for domain in (b"de", b"never seen"):
+        example.features.feature["domain"].bytes_list.value[:] = [domain]
+        requests.append(example.SerializeToString())
+    ctr = model.signatures["serving_default"](tf.constant(requests))["ctr"].numpy()
+    assert ctr.shape == (3,)
+    assert ((ctr > 0) & (ctr < 1)).all()
+
+
+@pytest.mark.slow
+def test_a_mixed_level_continues_on_the_new_day_of_all_domains(
+    inputs: Callable[..., LevelInputs], transform_graph: Path
+) -> None:
+    common = {"multi_domain": {"network": "star"}, "transform_graph": transform_graph}
+    first = inputs("first", **common)
+    run_level(first)
+    again = inputs(
+        "again",
+        warm_start=first.train_dir.parent,
+        continues=True,
+        first_day=9,
+        last_day=9,
+        **common,
+    )
+    report = run_level(again)
+    assert report.rows_by_domain == {"fr": 6, "de": 2}
+    assert report.warm_start is not None
+    assert not report.warm_start["new"]
+    assert not report.warm_start["left_out"]
+    statistics = [
+        name
+        for name in variable_shapes(again.train_dir / "weights")
+        if name.endswith(("/moving_mean", "/moving_variance"))
+    ]
+    assert len(statistics) == 8  # two layers of two domains
+    for name in statistics:
+        np.testing.assert_array_equal(_values(first, name), _values(again, name))
+
+
+@pytest.mark.slow
+def test_a_continuing_day_without_target_rows_leaves_its_tower(
+    inputs: Callable[..., LevelInputs], transform_graph: Path, tmp_path: Path
+) -> None:
+    common = {
+        "multi_domain": {"network": "shared_bottom"},
+        "transform_graph": transform_graph,
+    }
+    first = inputs("first", **common)
+    run_level(first)
+    again = inputs(
+        "again",
+        warm_start=first.train_dir.parent,
+        continues=True,
+        first_day=9,
+        last_day=9,
+        examples=(str(tmp_path / "fr" / "*"),),
+        **common,
+    )
+    assert run_level(again).rows_by_domain == {"fr": 6, "de": 0}
+    for part, same in (("tower/de", True), ("tower/fr", False), ("bottom", False)):
+        name = f"{part}/hidden_0/kernel"
+        assert np.array_equal(_values(first, name), _values(again, name)) == same
+
+
+def test_a_window_without_target_rows_is_refused(
+    inputs: Callable[..., LevelInputs], tmp_path: Path
+) -> None:
+    sources_only = inputs("none", examples=(str(tmp_path / "fr" / "*"),))
+    with pytest.raises(DataError, match=r"'target' has no rows of de in its window"):
+        run_level(sources_only)
+
+
+def test_rows_of_a_domain_without_a_row_are_refused(
+    inputs: Callable[..., LevelInputs],
+) -> None:
+    full = inputs("full", multi_domain={"network": "mmoe"})
+    (full.vocabulary / "domain.txt").write_text("de\n")
+    with pytest.raises(DataError, match=r"54 of 72 rows are of no domain .*capacity"):
+        run_level(full)

@@ -1,0 +1,90 @@
+"""A real TFX run of two baselines: one that mixes domains and one that fine-tunes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from tests.pipeline.test_end_to_end import DAY
+from tests.pipeline.test_end_to_end import World
+
+pytestmark = pytest.mark.slow
+
+FIRST, LAST = "2018-04-03", "2018-07-01"  # the target's window of 90 days
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """The world after a run that compares both, with what was printed."""
+    world = World(tmp_path_factory.mktemp("world"))
+    world.settings |= {
+        "network": {"width": 4, "hidden_units": [8, 4]},
+        "strategy": "mmoe",
+        "strategies": {"mmoe": {"experts": {"shared": 2}}, "finetune": {}},
+        "levels": {
+            "cpm": {"every_days": 90, "window_days": 90},
+            "target": {"window_days": 90},
+        },
+        "first_day": FIRST,
+    }
+    world.config.write_text(yaml.safe_dump(world.settings, sort_keys=False))
+    imported = world.run("import")
+    assert imported.returncode == 0, imported.stderr
+    compared = world.run("run", "--day", DAY, "--compare")
+    assert compared.returncode == 0, compared.stdout + compared.stderr
+    return world, compared.stdout
+
+
+def _report(world, strategy):
+    """Returns the trainer's report of a strategy; the number of domains tells it."""
+    reports = [
+        json.loads(path.read_text())
+        for path in world.root.glob("artifacts/LevelTrainer*/**/report.json")
+    ] or [
+        json.loads(path.read_text())
+        for path in world.root.glob("artifacts/TargetTrainer/**/report.json")
+    ]
+    mixed = strategy == "mmoe"
+    (found,) = [
+        report
+        for report in reports
+        if report["level"] == "target" and (len(report["domains"]) > 1) == mixed
+    ]
+    return found
+
+
+def test_a_mixed_baseline_reads_every_domain_of_the_targets_window(ran):
+    world, shown = ran
+    logged = {
+        domain: sum(
+            pq.read_metadata(path).num_rows
+            for path in Path(world.settings["logs"], domain).glob("*/*.parquet")
+            if FIRST <= path.parent.name[5:] <= LAST
+        )
+        for domain in ("fr", "mx", "de")
+    }
+    assert _report(world, "mmoe")["rows_by_domain"] == logged
+    assert min(logged.values()) > 0
+    assert "starts anew on 90 days of all domains" in shown
+
+
+def test_fine_tuning_takes_over_everything_of_cpm(ran):
+    world, _ = ran
+    report = _report(world, "finetune")
+    assert report["snapshot_days"] == []
+    assert (report["warm_start"]["left_out"], report["warm_start"]["new"]) == ({}, {})
+    assert "hidden_0_norm/moving_mean" in report["warm_start"]["copied"]
+
+
+def test_the_mixed_baseline_is_judged_gated_and_published(ran):
+    world, shown = ran
+    (version,) = world.serving.iterdir()
+    lineage = json.loads((version / "assets.extra" / "crossctr.json").read_text())
+    assert lineage["decision"]["candidate"]["example_count"] > 0
+    assert lineage["strategy"] == "mmoe"
+    for strategy in ("mmoe", "finetune"):
+        assert f"│ {strategy}" in shown
