@@ -298,6 +298,7 @@ def _trainer(
     if step.kind == "target":
         settings["load_batch_norm"] = config.strategies[step.strategy].load_batch_norm
         settings["continues"] = step.continues
+        settings["calibration_days"] = config.levels.target.calibration_days
     return LevelTrainer(
         examples=resolver.outputs["examples"],
         transform_graph=resolver.outputs["transform_graph"],

@@ -506,6 +506,7 @@ class Planner:
         fingerprint = digest(
             *self._settings("target", self._config.network_of(strategy)),
             self._config.strategies[strategy].load_batch_norm,
+            self._config.levels.target.calibration_days,
             _prints(blocks),
             str(days),
             snapshots,
