@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from models.calibration import Calibrated
 from models.features import Feature
 from models.features import FeatureTable
 from models.network import Network
@@ -22,7 +23,7 @@ _RAW_TYPES = {
 
 
 def export_saved_model(
-    network: Network, transform_graph_dir: Path, serving_dir: Path
+    network: Network | Calibrated, transform_graph_dir: Path, serving_dir: Path
 ) -> None:
     """Writes `network` with its feature transformation as a SavedModel.
 
@@ -37,7 +38,8 @@ def export_saved_model(
     Optimizer, metrics and the unfolded snapshots stay out.
 
     Args:
-        network: The trained network; it names its own features.
+        network: The trained network, with or without a calibrator; it names its own
+            features.
         transform_graph_dir: TransformGraph artifact.
         serving_dir: Folder of the SavedModel.
     """

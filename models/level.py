@@ -20,6 +20,10 @@ from models.backbone import Backbone
 from models.batch_norm import count_statistics
 from models.batches import ExampleReader
 from models.batches import WindowSummary
+from models.calibration import Calibrated
+from models.calibration import Platt
+from models.calibration import describe
+from models.calibration import fit_on
 from models.checkpoints import read_rows
 from models.checkpoints import save_variables
 from models.checkpoints import variable_shapes
@@ -82,6 +86,9 @@ class LevelInputs(StrictModel):
             the days since, instead of replaying its window. BatchNorm then normalises
             by the statistics it has, as a quiet day's rows are too few for new ones,
             and days without rows leave the model as it is (our choice).
+        calibration_days: Newest days of the window whose rows calibrate the model; 0
+            for no calibrator. They are held out of the training. A level that
+            continues is calibrated on them first, and then trained on them.
         examples: Glob patterns of transformed Parquet shards.
         transform_graph: TransformGraph artifact, for serving.
         vocabulary: Vocabulary artifact that the Examples were transformed with.
@@ -102,6 +109,7 @@ class LevelInputs(StrictModel):
     training: TrainingConfig = TrainingConfig()
     load_batch_norm: bool = False
     continues: bool = False
+    calibration_days: int = Field(default=0, ge=0)
     examples: tuple[str, ...] = Field(min_length=1)
     transform_graph: Path
     vocabulary: Path
@@ -120,7 +128,19 @@ class LevelInputs(StrictModel):
             )
         if self.continues and self.warm_start is None:
             raise ValueError("a level that continues needs a model to start from")
+        if self.calibration_days and self.last_trained_day < self.first_day:
+            raise ValueError(
+                f"calibration_days {self.calibration_days} leave no day of the window "
+                f"{DayRange(self.first_day, self.last_day)} to train on; choose fewer, "
+                "or a longer window"
+            )
         return self
+
+    @property
+    def last_trained_day(self) -> int:
+        """Last day of rows that the network is trained on."""
+        held_out = 0 if self.continues else self.calibration_days
+        return self.last_day - held_out
 
 
 class LevelReport(StrictModel):
@@ -143,6 +163,8 @@ class LevelReport(StrictModel):
         parameters: Trainable numbers in `embedding` tables and in the `dense` rest.
         warm_start: What was copied, by variable; None without a warm start.
         snapshot_days: Period days of the snapshots, newest first.
+        calibration: Scale and shift of the logits and the rows they were fitted on;
+            None without a calibrator.
     """
 
     level: str
@@ -159,6 +181,7 @@ class LevelReport(StrictModel):
     parameters: dict[str, int]
     warm_start: dict[str, dict[str, int]] | None
     snapshot_days: tuple[int, ...]
+    calibration: dict[str, float] | None = None
 
 
 def run_level(inputs: LevelInputs) -> LevelReport:
@@ -177,7 +200,8 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     )
     keras.utils.set_random_seed(inputs.training.seed)
     features = inputs.features.tpm_only() if inputs.level == "tpm" else inputs.features
-    reader = ExampleReader(inputs.examples, features, inputs.first_day, inputs.last_day)
+    last = inputs.last_trained_day
+    reader = ExampleReader(inputs.examples, features, inputs.first_day, last)
     window = reader.summarise()
     if window.num_rows == 0 and not inputs.continues:
         raise DataError(_no_rows(inputs, *inputs.domains))
@@ -199,6 +223,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         f"{inputs.level} · {window.num_rows:,} rows of {', '.join(inputs.domains)} · "
         f"{sum(parameters.values()):,} parameters"
     )
+    calibrator = _calibrator(inputs, network) if inputs.continues else None
     result = TrainingResult.nothing()
     if window.num_rows:
         for mlp in network.mlps:
@@ -213,6 +238,10 @@ def run_level(inputs: LevelInputs) -> LevelReport:
             workers=workers,
         )
     network = workers.gather(network, lambda: _build_network(inputs))
+    if not inputs.continues:
+        if window.num_rows:
+            count_statistics(network, reader, seed=inputs.training.seed)
+        calibrator = _calibrator(inputs, network)
     report = LevelReport(
         level=inputs.level,
         domains=inputs.domains,
@@ -230,19 +259,42 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         snapshot_days=tuple(
             snapshots.read_summary(folder)["period_day"] for folder in inputs.snapshots
         ),
+        calibration=None if calibrator is None else calibrator._asdict(),
     )
     if not workers.is_chief:
         return report
-    if window.num_rows and not inputs.continues:
-        count_statistics(network, reader, seed=inputs.training.seed)
     kept = _kept(inputs, network, optimizer)
     save_variables(inputs.train_dir / WEIGHTS_FILE, workers.local(kept))
     np.savez(inputs.train_dir / COUNTS_FILE, **window.impressions)
     _write_json(inputs.train_dir / LAYOUT_FILE, _layout(inputs, features))
-    export_saved_model(network, inputs.transform_graph, inputs.serving_dir)
+    served = network if calibrator is None else Calibrated(network, calibrator)
+    export_saved_model(served, inputs.transform_graph, inputs.serving_dir)
     # Last: a folder with a report is complete.
     _write_json(inputs.train_dir / REPORT_FILE, report.model_dump(mode="json"))
     return report
+
+
+def _calibrator(inputs: LevelInputs, network: Network) -> Platt | None:
+    """Fits a calibrator on the target's rows of the newest days, if one is asked for.
+
+    A level that continues keeps its former one while its new days are too few.
+    """
+    if not inputs.calibration_days:
+        return None
+    first = max(inputs.first_day, inputs.last_day - inputs.calibration_days + 1)
+    patterns = inputs.examples
+    if len(inputs.domains) > 1:
+        # The target is the last one; the sources' click rates are not its own.
+        split = f"Split-{inputs.domains[-1]}"
+        patterns = tuple(p for p in patterns if split in Path(p).parts)
+    newest = ExampleReader(patterns, network.features, first, inputs.last_day)
+    calibrator = fit_on(network, newest)
+    if inputs.continues and not calibrator.rows:
+        former = Path(str(inputs.warm_start)) / TRAIN_FOLDER / REPORT_FILE
+        known = json.loads(former.read_text(encoding="utf-8")).get("calibration")
+        calibrator = Platt(**known) if known else calibrator
+    _PROGRESS.info(describe(calibrator))
+    return calibrator
 
 
 def export_snapshot(

@@ -146,7 +146,15 @@ class TargetConfig(PretrainingConfig):
     Each new CPM restarts it from there with a replay of its window; on its ticks
     between, it continues from its own newest model on the days since. A run on a day
     between its ticks judges the newest model and trains nothing.
+
+    Attributes:
+        calibration_days: Newest days of the window on which the scores are calibrated:
+            the SavedModel then corrects its logits by a scale and a shift, which
+            leaves the order of the scores alone. These days are held out of a training
+            that replays its window. 0, no calibrator, by default.
     """
+
+    calibration_days: int = Field(default=0, ge=0, le=_MAX_DAYS)
 
     every_days: int = Field(default=1, gt=0, le=_MAX_DAYS)
     window_days: int = Field(default=45, gt=0, le=_MAX_DAYS)

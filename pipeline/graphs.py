@@ -302,6 +302,7 @@ def _trainer(
         settings["multi_domain"] = multi_domain and multi_domain.model_dump()
         settings["load_batch_norm"] = config.loads_batch_norm(step.strategy)
         settings["continues"] = step.continues
+        settings["calibration_days"] = config.levels.target.calibration_days
     return LevelTrainer(
         examples=resolver.outputs["examples"],
         transform_graph=resolver.outputs["transform_graph"],

@@ -410,6 +410,7 @@ class Planner:
             config.loads_batch_norm(strategy),
             config.domains_of(strategy),
             multi_domain.model_dump() if multi_domain else None,
+            config.levels.target.calibration_days,
             prints(blocks),
             str(days),
             snapshots,

@@ -1,8 +1,9 @@
-"""Expected calibration error as a TFMA metric."""
+"""Predicted over actual clicks, and expected calibration error, as a TFMA metric."""
 
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import tensorflow_model_analysis as tfma
@@ -17,6 +18,8 @@ from components.metrics.rows import from_rows
 class CalibrationError(tfma.metrics.Metric):
     """Mean distance between average score and click rate over bins of equal mass.
 
+    `calibration` comes along: predicted over actual clicks, NaN without a click.
+
     See `components.metrics.probability.calibration_error`. Bins of equal mass need all
     scores at once, which are here for AUC's sake anyway; TFMA's own calibration
     buckets have equal width.
@@ -27,19 +30,22 @@ class CalibrationError(tfma.metrics.Metric):
         user_key: str = "user_id",
         num_bins: int = NUM_BINS,
         name: str = "calibration_error",
+        ratio_name: str = "calibration",
     ) -> None:
         """Declares the metric.
 
         Args:
             user_key: That of `GAUC`, so that rows are gathered once for both.
             num_bins: Bins of equal weight.
-            name: Key of the metric.
+            name: Key of the calibration error.
+            ratio_name: Key of predicted over actual clicks.
         """
         super().__init__(
             metric_util.merge_per_key_computations(_computations),
             name=name,
             user_key=user_key,
             num_bins=num_bins,
+            ratio_name=ratio_name,
         )
 
 
@@ -47,13 +53,14 @@ def _computations(
     name: str = "calibration_error",
     user_key: str = "user_id",
     num_bins: int = NUM_BINS,
+    ratio_name: str = "calibration",
     eval_config: tfma.EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
     example_weighted: bool = False,
 ) -> list[Any]:
     return from_rows(
-        (name,),
+        (name, ratio_name),
         functools.partial(_values, num_bins=num_bins),
         user_key=user_key,
         eval_config=eval_config,
@@ -63,5 +70,9 @@ def _computations(
     )
 
 
-def _values(rows: Rows, *, num_bins: int) -> tuple[float]:
-    return (calibration_error(*rows.columns, num_bins=num_bins),)
+def _values(rows: Rows, *, num_bins: int) -> tuple[float, float]:
+    scores, labels, weights = rows.columns
+    clicks = math.fsum((weights * labels).tolist())
+    predicted = math.fsum((weights * scores).tolist())
+    error = calibration_error(scores, labels, weights, num_bins=num_bins)
+    return error, predicted / clicks if clicks else math.nan

@@ -26,7 +26,7 @@ def evaluation_config(
     | metric               | computed by                            |
     | -------------------- | -------------------------------------- |
     | `example_count`      | TFMA                                   |
-    | `calibration`        | TFMA: mean score / mean label          |
+    | `calibration`        | `components.metrics.calibration_error` |
     | `log_loss`           | `components.metrics.log_loss`          |
     | `normalized_entropy` | `components.metrics.log_loss`          |
     | `auc`                | `components.metrics.gauc`              |
@@ -50,9 +50,12 @@ def evaluation_config(
         models.append(_model_spec(name=BASELINE, is_baseline=True))
     metrics = [
         tfma.MetricConfig(class_name="ExampleCount"),
-        tfma.MetricConfig(class_name="Calibration"),
         # By module, so that Beam's remote workers import them.
-        tfma.MetricConfig(class_name="LogLoss", module="components.metrics.log_loss"),
+        tfma.MetricConfig(
+            class_name="LogLoss",
+            module="components.metrics.log_loss",
+            config=json.dumps({"user_key": user_key}),
+        ),
         tfma.MetricConfig(
             class_name="GAUC",
             module="components.metrics.gauc",

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import tensorflow as tf
 
 from models.features import FIRST_OOV_ROW
 
@@ -38,6 +37,10 @@ class Collisions:
 
 def hash_rows(ids: pa.Array, capacity: int) -> npt.NDArray[np.int64]:
     """Returns the row of each id, as the preprocessing function hashes it; (N,)."""
+    # Imported late: the command line reads `Collisions` and needs no TensorFlow, whose
+    # import takes seconds and writes to standard error.
+    import tensorflow as tf
+
     if len(ids) == 0:
         return np.empty(0, np.int64)
     values = tf.constant(ids.to_numpy(zero_copy_only=False))

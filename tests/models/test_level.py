@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from models import snapshots
 from models.checkpoints import read_rows
@@ -243,3 +244,48 @@ def test_warm_start_refuses_another_vocabulary(
 def test_window_that_ends_before_it_starts_is_refused(train: Train) -> None:
     with pytest.raises(ValueError, match="before it starts"):
         train("cpm", "cpm", first_day=5, last_day=4)
+
+
+@pytest.mark.slow
+def test_a_calibrator_is_fitted_on_days_held_out_and_served(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.calibration.MIN_OF_EACH_LABEL", 1)
+    plain = train("target", "plain", last_day=6)
+    model = train("target", "calibrated", calibration_days=2)
+    # The same training as on days 2 to 6 alone.
+    assert _report(model)["rows"] == _report(plain)["rows"] == 20
+    assert _report(plain)["calibration"] is None
+    for name in variable_shapes_of(plain):
+        np.testing.assert_array_equal(_values(plain, name), _values(model, name))
+    fitted = _report(model)["calibration"]
+    assert fitted["rows"] == 8
+    before, after = (_logits(folder) for folder in (plain, model))
+    np.testing.assert_allclose(
+        after, fitted["scale"] * before + fitted["shift"], atol=1e-4
+    )
+    assert abs(fitted["shift"]) > 1e-3
+
+    continued = {"warm_start": model, "continues": True, "calibration_days": 2}
+    today = train("target", "today", first_day=9, last_day=9, **continued)
+    # Calibrated on the day first, then trained on it.
+    assert _report(today)["rows"] == _report(today)["calibration"]["rows"] == 4
+    quiet = train("target", "quiet", first_day=31, last_day=32, **continued)
+    assert _report(quiet)["calibration"] == fitted
+    np.testing.assert_allclose(_logits(quiet), after, atol=1e-5)
+
+
+def _logits(model: Path) -> Any:
+    """Returns the log-odds that the SavedModel answers for a few items."""
+    examples = [tf.train.Example() for _ in range(3)]
+    for example, item in zip(examples, (b"a", b"b", b"never seen"), strict=True):
+        example.features.feature["item_id"].bytes_list.value.append(item)
+    loaded = tf.saved_model.load(str(model / "Format-Serving"))
+    serialized = tf.constant([example.SerializeToString() for example in examples])
+    ctr = loaded.signatures["serving_default"](serialized)["ctr"].numpy()
+    return np.log(ctr / (1 - ctr))
+
+
+def test_calibration_must_leave_a_day_to_train_on(train: Train) -> None:
+    with pytest.raises(ValueError, match="calibration_days 7 leave no day"):
+        train("target", "target", calibration_days=7)
