@@ -28,6 +28,7 @@ from models.features import DAY
 from models.features import DOMAIN_FEATURE
 from models.features import LABEL
 from models.features import FeatureTable
+from models.prefetching import prefetched
 from models.shuffling import Columns
 from models.shuffling import ShuffleBuffer
 
@@ -177,7 +178,7 @@ class ExampleReader:
                 days=columns[DAY],
             )
 
-    def dataset(
+    def prefetched(
         self,
         *,
         batch_size: int,
@@ -185,26 +186,16 @@ class ExampleReader:
         seed: int,
         epoch: int = 0,
         span: int = 1,
-    ) -> Any:
-        """Returns `batches` as a prefetching `tf.data.Dataset`.
-
-        Its elements are `(rows by feature, labels, days)`.
-        """
-
-        def generate() -> Iterator[tuple[Columns, Any, Any]]:
-            for batch in self.batches(
-                batch_size=batch_size,
-                shuffle_rows=shuffle_rows,
-                seed=seed,
-                epoch=epoch,
-                span=span,
-            ):
-                yield batch.rows, batch.labels, batch.days
-
-        dataset = tf.data.Dataset.from_generator(
-            generate, output_signature=batch_signature(self.features)
+    ) -> Iterator[Batch]:
+        """Returns `batches`, read in a thread while the network trains."""
+        batches = self.batches(
+            batch_size=batch_size,
+            shuffle_rows=shuffle_rows,
+            seed=seed,
+            epoch=epoch,
+            span=span,
         )
-        return dataset.prefetch(max(_PREFETCH_BATCHES // span, 2))
+        return prefetched(batches, max(_PREFETCH_BATCHES // span, 2))
 
     def _interleave(
         self, names: list[str], rng: np.random.Generator

@@ -203,18 +203,18 @@ class _Loop:
     ) -> None:
         training = self._training
         total = training.epochs * len(split_sizes(num_rows, training.batch_size))
-        dataset = reader.dataset(
+        spans = reader.prefetched(
             batch_size=training.batch_size,
             shuffle_rows=training.shuffle_rows,
             seed=training.seed,
             epoch=epoch,
             span=SPAN,
         )
-        for rows, labels, days in dataset:
+        for span in spans:
             if training.learning_rate_schedule == "cosine":
                 factor = cosine_factor(progress.steps / total)
             set_rate_factor(self._optimizer, training, factor)
-            losses = self._span(rows, labels).numpy()
+            losses = self._span(span.rows, span.labels).numpy()
             if not losses[-1] < EXPLODED:
                 first = (len(losses) - 1) * training.batch_size
                 batch = slice(first, first + training.batch_size)
@@ -222,21 +222,22 @@ class _Loop:
                     float(losses[-1]),
                     progress.steps + len(losses) - 1,
                     epoch,
-                    days.numpy()[batch],
-                    {name: values.numpy()[batch] for name, values in rows.items()},
+                    span.days[batch],
+                    {name: values[batch] for name, values in span.rows.items()},
                 )
-            progress.add(split_sizes(len(labels), training.batch_size), losses, factor)
+            sizes = split_sizes(len(span.labels), training.batch_size)
+            progress.add(sizes, losses, factor)
 
     def _log_loss(self, reader: ExampleReader) -> float:
         total, num_rows = 0.0, 0
-        dataset = reader.dataset(
+        spans = reader.prefetched(
             batch_size=SPAN * self._training.batch_size,
             shuffle_rows=self._training.shuffle_rows,
             seed=self._training.seed,
         )
-        for rows, labels, _ in dataset:
-            total += float(self._evaluate(rows, labels))
-            num_rows += len(labels)
+        for span in spans:
+            total += float(self._evaluate(span.rows, span.labels))
+            num_rows += len(span.labels)
         return total / num_rows
 
 

@@ -114,15 +114,15 @@ def test_summary_counts_rows_clicks_and_impressions(pattern: str) -> None:
     np.testing.assert_array_equal(window.impressions["user"], expected)
 
 
-def test_dataset_gives_the_same_batches(pattern: str) -> None:
+def test_prefetching_gives_the_same_batches(pattern: str) -> None:
     reader = ExampleReader([pattern], FEATURES, 0, 9)
     settings: dict[str, Any] = {"batch_size": 64, "shuffle_rows": 500, "seed": 3}
-    for batch, (rows, labels, days) in zip(
-        reader.batches(**settings), reader.dataset(**settings), strict=True
+    for batch, ready in zip(
+        reader.batches(**settings), reader.prefetched(**settings), strict=True
     ):
-        np.testing.assert_array_equal(batch.rows["recent"], rows["recent"])
-        np.testing.assert_array_equal(batch.labels, labels)
-        np.testing.assert_array_equal(batch.days, days)
+        np.testing.assert_array_equal(batch.rows["recent"], ready.rows["recent"])
+        np.testing.assert_array_equal(batch.labels, ready.labels)
+        np.testing.assert_array_equal(batch.days, ready.days)
 
 
 @pytest.mark.parametrize(
