@@ -41,7 +41,7 @@ from models.features import PADDING_ROW
 from models.settings import TrainingConfig
 from models.training import fit
 from pipeline.config import Config
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.simulation.settings import plan_domains
 from pipeline.simulation.world import DomainWorld
 from pipeline.simulation.world import Impressions

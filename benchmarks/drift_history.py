@@ -22,7 +22,7 @@ from components.example_validator.logic import with_comparators
 from components.guard.logic import distances
 from models.days import DayRange
 from models.days import to_day
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.log_statistics import log_statistics
 from pipeline.schema_files import read_schema
 

@@ -60,7 +60,7 @@ def ours(config_path: str, last_day: str, log_file: str, profile: str = "") -> N
     from rich.console import Console
 
     from models.days import to_day
-    from pipeline.config import load_config
+    from pipeline.config_file import load_config
     from pipeline.console import RunDisplay
     from pipeline.graphs import graph_for
     from pipeline.job import plan_run

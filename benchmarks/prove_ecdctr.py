@@ -40,7 +40,7 @@ from pipeline.ablation import ecdctr_variants
 from pipeline.ablation import verdict
 from pipeline.ablation import with_variants
 from pipeline.config import Config
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.job import plan_run
 from pipeline.options import wide_console
 from pipeline.plan import Step

@@ -47,7 +47,7 @@ from models.network import Network
 from models.tpm import TinyModel
 from models.training import fit
 from pipeline.config import Config
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.store import Store
 
 # Per suspect, what is changed against three epochs everywhere, BatchNorm's running

@@ -122,11 +122,11 @@ def fit_on(network: Network, reader: ExampleReader) -> Platt:
     """
     logits, labels = [np.zeros(0)], [np.zeros(0)]
     predict = tf.function(lambda rows: network(rows, training=False))
-    for rows, label, _ in reader.dataset(
-        batch_size=_BATCH_ROWS, shuffle_rows=_BATCH_ROWS, seed=0, epoch=0
+    for batch in reader.prefetched(
+        batch_size=_BATCH_ROWS, shuffle_rows=_BATCH_ROWS, seed=0
     ):
-        logits.append(predict(rows).numpy())
-        labels.append(label.numpy())
+        logits.append(predict(batch.rows).numpy())
+        labels.append(batch.labels.astype(np.float64))
     return fit_platt(np.concatenate(logits), np.concatenate(labels))
 
 

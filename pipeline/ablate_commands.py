@@ -17,7 +17,7 @@ from pipeline.ablation import ecdctr_variants
 from pipeline.ablation import verdict
 from pipeline.ablation import with_variants
 from pipeline.config import Config
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.job import plan_when_ready
 from pipeline.job import run_steps
 from pipeline.options import CONFIG

@@ -16,7 +16,7 @@ from components.metrics.logic import grouped_auc
 from components.metrics.logic import log_losses
 from models.errors import ConfigError
 from pipeline.config import Config
-from pipeline.config import StrategyConfig
+from pipeline.config_sections import StrategyConfig
 from pipeline.scoring import Scored
 
 WHOLE = "whole"

@@ -18,7 +18,7 @@ from models.errors import CrossctrError
 from models.features import describe
 from pipeline.ablate_commands import ablate
 from pipeline.config import Config
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.console import duration
 from pipeline.embedding_commands import embeddings
 from pipeline.job import Plan

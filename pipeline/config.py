@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 import os
-import re
-import types
-import typing
 from pathlib import Path
 from typing import Any
-from typing import Literal
 
-import yaml
-from pydantic import BaseModel
 from pydantic import Field
-from pydantic import ValidationError
 from pydantic import field_validator
 from pydantic import model_validator
 
@@ -28,7 +20,6 @@ from components.log_example_gen.logic import Source
 from components.log_example_gen.logic import TimeColumn
 from components.log_example_gen.logic import parse_label_rule
 from models.days import to_day
-from models.errors import ConfigError
 from models.features import DOMAIN_FEATURE
 from models.features import SNAPSHOT_SPACES
 from models.features import USER_FEATURE
@@ -36,204 +27,25 @@ from models.features import Feature
 from models.features import FeatureTable
 from models.features import IdSpace
 from models.features import StrictModel
-from models.settings import ExpertsConfig
 from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
-from pipeline.calendar import Clock
-from pipeline.negatives import NegativeSampling
+from pipeline.config_sections import MAX_DAYS
+from pipeline.config_sections import ImportConfig
+from pipeline.config_sections import IntervalConfig
+from pipeline.config_sections import LevelsConfig
+from pipeline.config_sections import ServingConfig
+from pipeline.config_sections import StrategyConfig
+from pipeline.config_sections import WaitConfig
 from pipeline.simulation.settings import SimulationConfig
 from pipeline.slices import check_slices
 from pipeline.slices import read_slices
 from pipeline.slices import usual_slices
 from pipeline.strategies import KINDS
 from pipeline.strategies import Kind
+from pipeline.wording import check_one_of
 
 STRATEGIES = tuple(KINDS)
-
-
-class ImportConfig(StrictModel):
-    """Where the shipped data lies and which days of it become dated logs.
-
-    Attributes:
-        data: Folder of `<domain>.parquet`.
-        click_at_least: Rating from which on a review counts as a click in the
-            aggregates; 4 unless `negatives` is set.
-        negatives: Set it if the files have no ratings and every row is a positive: how
-            negatives are sampled. The logs then have a column `click`.
-        last_day: Last day written to the logs. The first is the pipeline's `first_day`;
-            earlier rows still count in the point-in-time aggregates.
-    """
-
-    data: Path
-    click_at_least: int | None = None
-    negatives: NegativeSampling | None = None
-    last_day: datetime.date
-
-    @model_validator(mode="before")
-    @classmethod
-    def _rated_by_default(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or data.get("negatives") is not None:
-            return data
-        if data.get("click_at_least") is not None:
-            return data
-        return {**data, "click_at_least": 4}
-
-    @model_validator(mode="after")
-    def _check_one_way(self) -> ImportConfig:
-        if self.negatives is not None and self.click_at_least is not None:
-            raise ValueError(
-                f"import.click_at_least ({self.click_at_least}) is for files with "
-                "ratings, import.negatives for files in which every row is a positive; "
-                "remove one of them"
-            )
-        return self
-
-
-# A thousand years: what is longer is a slip of the keyboard.
-_MAX_DAYS = 365_000
-
-
-class LevelConfig(StrictModel):
-    """What one level trains on.
-
-    Attributes:
-        window_days: Days of rows one training reads, ending the day before it.
-        training: Training settings of this level where they differ from the general
-            ones.
-    """
-
-    window_days: int = Field(gt=0, le=_MAX_DAYS)
-    training: TrainingConfig | None = None
-
-
-class PretrainingConfig(LevelConfig):
-    """A level with a clock of its own.
-
-    Attributes:
-        every_days: Days between two trainings.
-    """
-
-    every_days: int = Field(gt=0, le=_MAX_DAYS)
-
-    def clock(self, anchor: int) -> Clock:
-        """Returns the level's clock, ticking on day `anchor`."""
-        return Clock(every=self.every_days, window=self.window_days, anchor=anchor)
-
-
-class TpmConfig(PretrainingConfig):
-    """Tiny pretraining model; E-CDCTR: monthly, on half a year of source rows.
-
-    Attributes:
-        snapshots: Newest periods whose embeddings stay in use; E-CDCTR: M = 3.
-    """
-
-    every_days: int = Field(default=30, gt=0, le=_MAX_DAYS)
-    window_days: int = Field(default=180, gt=0, le=_MAX_DAYS)
-    snapshots: int = Field(default=3, ge=0)
-
-
-class CpmConfig(PretrainingConfig):
-    """Complete pretraining model; E-CDCTR: weekly, on a month of source rows."""
-
-    every_days: int = Field(default=7, gt=0, le=_MAX_DAYS)
-    window_days: int = Field(default=30, gt=0, le=_MAX_DAYS)
-
-
-class TargetConfig(PretrainingConfig):
-    """The target's CTR model; E-CDCTR: daily, on dozens of days of target rows.
-
-    Each new CPM restarts it from there with a replay of its window; on its ticks
-    between, it continues from its own newest model on the days since. A run on a day
-    between its ticks judges the newest model and trains nothing.
-
-    Attributes:
-        calibration_days: Newest days of the window on which the scores are calibrated:
-            the SavedModel then corrects its logits by a scale and a shift, which
-            leaves the order of the scores alone. These days are held out of a training
-            that replays its window. 0, no calibrator, by default.
-    """
-
-    calibration_days: int = Field(default=0, ge=0, le=_MAX_DAYS)
-
-    every_days: int = Field(default=1, gt=0, le=_MAX_DAYS)
-    window_days: int = Field(default=45, gt=0, le=_MAX_DAYS)
-
-
-class LevelsConfig(StrictModel):
-    """The three levels, each with a clock of its own.
-
-    Attributes:
-        tpm: Tiny pretraining on the sources' user and item ids.
-        cpm: Complete pretraining on the sources' rows.
-        target: The target's CTR model, which starts from both.
-    """
-
-    tpm: TpmConfig = TpmConfig()
-    cpm: CpmConfig = CpmConfig()
-    target: TargetConfig = TargetConfig()
-
-
-class StrategyConfig(StrictModel):
-    """How the target level uses the sources; a variant differs in single keys.
-
-    Attributes:
-        kind: The strategy, one of `pipeline.strategies.KINDS`; defaults to the entry's
-            own name.
-        snapshots: TPM periods to read; defaults to the TPM level's number. 0 is the
-            ablation without TPM.
-        warm_start: Whether the target starts from CPM; false is the ablation without
-            CPM.
-        load_batch_norm: Whether CPM's BatchNorm is loaded too. False, as E-CDCTR
-            re-initialises it: the target's activations are distributed differently.
-        pooling: How M snapshots become one vector in this strategy, `attention` or
-            `mean`; defaults to `network.snapshot_pooling`.
-        experts: Experts of `mmoe` and `ple`, see `ExpertsConfig`.
-    """
-
-    kind: str = ""
-    snapshots: int | None = Field(default=None, ge=0)
-    warm_start: bool = True
-    load_batch_norm: bool = False
-    pooling: Literal["attention", "mean"] | None = None
-    experts: ExpertsConfig = ExpertsConfig()
-
-
-class WaitConfig(StrictModel):
-    """How a run waits for the logs of domains with `missing_days: wait`.
-
-    Attributes:
-        minutes: Longest wait, from the start of the command; after it the command ends
-            with exit code 75, which schedulers take for "try again later". Six hours by
-            default: a daily run still ends within its day.
-        poll_seconds: Time between two looks.
-        marker: File in a day's folder that says the day is complete, such as
-            `_SUCCESS`. Without one, a day is there as soon as it has a log file, which
-            only holds where whole files are renamed into place.
-    """
-
-    minutes: float = Field(default=360, ge=0)
-    poll_seconds: float = Field(default=60, gt=0)
-    marker: str | None = None
-
-
-class IntervalConfig(StrictModel):
-    """How the metrics' intervals are made: a bootstrap over users.
-
-    Attributes:
-        draws: Bootstrap draws; 0 for no intervals. 200 put five draws outside each end,
-            enough to tell noise from change, and cost some seconds on 10^5 rows.
-        level: Share of the draws inside an interval.
-    """
-
-    draws: int = Field(default=200, ge=0)
-    level: float = Field(default=0.95, gt=0, lt=1)
-
-
-class ServingConfig(StrictModel):
-    """Where published models go: `<directory>/<name>/<version>/`."""
-
-    directory: Path
 
 
 class Config(StrictModel):
@@ -310,7 +122,7 @@ class Config(StrictModel):
     features: tuple[Feature, ...] = Field(min_length=1)
     anchor_day: datetime.date = datetime.date(1970, 1, 1)
     levels: LevelsConfig = LevelsConfig()
-    evaluation_days: int = Field(default=1, gt=0, le=_MAX_DAYS)
+    evaluation_days: int = Field(default=1, gt=0, le=MAX_DAYS)
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
     strategy: str = "ecdctr"
@@ -372,12 +184,12 @@ class Config(StrictModel):
         for domain, columns in {"": self.columns, **self.domain_columns}.items():
             where = f"domain_columns.{domain}" if domain else "columns"
             if domain:
-                _one_of(where, domain, self.domains)
+                check_one_of(where, domain, self.domains)
             for name in columns:
-                _one_of(f"{where}.{name}", name, names)
+                check_one_of(f"{where}.{name}", name, names)
         for key in ("missing_days", "domain_labels", "timestamp"):
             for domain in getattr(self, key):
-                _one_of(key, domain, self.domains)
+                check_one_of(key, domain, self.domains)
         for name in names:
             if name != "domain" and name not in self.columns:
                 raise ValueError(
@@ -386,9 +198,9 @@ class Config(StrictModel):
                     "that have it in domain_columns"
                 )
         self._check_simulation()
-        _one_of("strategy", self.strategy, list(self.strategies))
+        check_one_of("strategy", self.strategy, list(self.strategies))
         for name, strategy in self.strategies.items():
-            _one_of(f"strategies.{name}.kind", strategy.kind or name, STRATEGIES)
+            check_one_of(f"strategies.{name}.kind", strategy.kind or name, STRATEGIES)
             self._check_multi_domain(name, table)
         if USER_FEATURE not in names or table[USER_FEATURE].kind != "id":
             raise ValueError(
@@ -408,7 +220,7 @@ class Config(StrictModel):
                 "`import` and `simulate` would both write the logs; remove one of them"
             )
         for domain in self.simulate.domains:
-            _one_of("simulate.domains", domain, self.domains)
+            check_one_of("simulate.domains", domain, self.domains)
         logs, truth = (
             Path(os.path.normpath(path)) for path in (self.logs, self.simulate.truth)
         )
@@ -555,120 +367,3 @@ class Config(StrictModel):
             label=self.domain_labels.get(domain, self.label),
             missing_days=self.missing_days.get(domain, "fail"),
         )
-
-
-def _one_of(key: str, value: str, allowed: typing.Sequence[str]) -> None:
-    if value not in allowed:
-        raise ValueError(
-            f"{key}: {value!r} is not one of {', '.join(allowed)}"
-            f"{_closest(value, allowed)}"
-        )
-
-
-def _closest(value: str, allowed: typing.Iterable[str]) -> str:
-    match = difflib.get_close_matches(value, list(allowed), n=1)
-    return f"; did you mean {match[0]!r}?" if match else ""
-
-
-def load_config(path: Path) -> Config:
-    """Reads and checks the configuration at `path`.
-
-    Args:
-        path: YAML file; relative paths inside it are relative to its folder.
-
-    Returns:
-        The configuration with absolute paths.
-
-    Raises:
-        ConfigError: The file is missing, no YAML, or not a valid configuration. The
-            message names every offending key with its value and what is allowed.
-    """
-    if not path.is_file():
-        raise ConfigError(
-            f"there is no file {str(path)!r}; expected a YAML configuration such as "
-            "configs/xmarket.yaml"
-        )
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = re.sub(r"\s+", " ", str(error))
-        raise ConfigError(f"{path} is not valid YAML: {detail}") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path} holds {type(data).__name__}, expected keys: values")
-    try:
-        config = Config.model_validate(data)
-    except ValidationError as error:
-        problems = [_explain(problem) for problem in error.errors()]
-        raise ConfigError(f"{path}: " + "; ".join(problems)) from error
-    return _absolute(config, path.resolve().parent)
-
-
-def _absolute(config: Config, base: Path) -> Config:
-    """Returns `config` with its paths resolved against `base`."""
-
-    def resolve(path: Path) -> Path:
-        return (base / path).resolve()
-
-    imports = config.imports
-    if imports is not None:
-        imports = imports.model_copy(update={"data": resolve(imports.data)})
-    simulate = config.simulate
-    if simulate is not None:
-        simulate = simulate.model_copy(update={"truth": resolve(simulate.truth)})
-    return config.model_copy(
-        update={
-            "root": resolve(config.root),
-            "logs": resolve(config.logs),
-            "schema_path": resolve(config.schema_path),
-            "imports": imports,
-            "simulate": simulate,
-            "serving": ServingConfig(directory=resolve(config.serving.directory)),
-        }
-    )
-
-
-def _explain(problem: Any) -> str:
-    """Returns one of pydantic's problems in this project's words."""
-    location = tuple(problem["loc"])
-    key = ".".join(str(part) for part in location)
-    if problem["type"] == "extra_forbidden":
-        allowed = _keys_at(Config, location[:-1])
-        hint = _closest(str(location[-1]), allowed)
-        return f"unknown key {key!r}{hint} (allowed: {', '.join(allowed)})"
-    if problem["type"] == "missing":
-        return f"key {key!r} is missing; add it"
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if (
-        not key
-        or problem["type"] == "value_error"
-        and isinstance(problem["input"], dict)
-    ):
-        return message
-    return f"{key}: {message}; received {problem['input']!r}"
-
-
-def _keys_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
-    """Returns the keys that `model` allows at `location` inside it."""
-    for i, part in enumerate(location):
-        for name, field in model.model_fields.items():
-            if part in (name, field.alias):
-                inner = _model_in(field.annotation)
-                if inner is None:
-                    return []
-                rest = location[i + 1 :]
-                # The next part is an index or a mapping's key, not a field.
-                if rest and typing.get_origin(field.annotation) in (tuple, dict):
-                    rest = rest[1:]
-                return _keys_at(inner, rest)
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """Returns the model class inside an annotation such as `tuple[Model, ...]`."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return annotation if issubclass(annotation, BaseModel) else None
-    for argument in typing.get_args(annotation):
-        inner = _model_in(argument)
-        if inner is not None:
-            return inner
-    return None

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from models.days import to_date
 from models.errors import ConfigError
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.neighbours import nearest
 from pipeline.options import CONFIG
 from pipeline.options import Day

@@ -10,7 +10,7 @@ import click
 
 from models.days import to_date
 from models.errors import ConfigError
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.promotion import Override

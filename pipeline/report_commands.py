@@ -15,7 +15,7 @@ from models.days import DayRange
 from models.days import to_date
 from models.errors import ConfigError
 from pipeline.config import Config
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.console import quiet_libraries
 from pipeline.options import CONFIG
 from pipeline.options import Day

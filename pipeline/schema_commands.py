@@ -18,7 +18,7 @@ from rich.console import Console
 from models.days import DayRange
 from models.errors import ConfigError
 from pipeline.config import Config
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.console import quiet_libraries
 from pipeline.job import new_log_file
 from pipeline.options import CONFIG

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from models.errors import ConfigError
 from pipeline.config import Config
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.console import duration
 from pipeline.options import CONFIG
 from pipeline.options import wide_console

@@ -12,7 +12,7 @@ import numpy as np
 from models.features import DOMAIN_FEATURE
 from models.features import SNAPSHOT_SPACES
 from pipeline.config import Config
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.options import CONFIG
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError
 from models.features import FeatureTable
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import wide_console

@@ -12,7 +12,7 @@ from models.days import to_date
 from pipeline.arrivals import LogsNotThereError
 from pipeline.arrivals import awaited_logs
 from pipeline.arrivals import wait_for_logs
-from pipeline.config import WaitConfig
+from pipeline.config_sections import WaitConfig
 
 DAYS = [DayRange(10, 11)]
 

@@ -1,6 +1,8 @@
 """Bad input at the command line: one line, exit code 2, nothing written."""
 
 import datetime
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -328,3 +330,12 @@ def test_a_log_that_does_not_come_ends_with_the_code_for_later(crossctr, setting
     assert result.exit_code == 75, result.output
     for text in ("Waiting for the logs of fr 201", "Logs not there yet", "`skip` days"):
         assert text in result.output
+
+
+def test_the_command_line_starts_without_tensorflow():
+    # Its import takes seconds and writes to standard error.
+    code = "import sys, pipeline.cli; print('tensorflow' in sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "False"

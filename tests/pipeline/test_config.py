@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from models.errors import ConfigError
 from pipeline.config import Config
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 
 MINIMAL = {
     "name": "ads",

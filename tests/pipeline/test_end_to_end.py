@@ -23,7 +23,7 @@ from sklearn.metrics import roc_auc_score
 
 from components.metrics.logic import grouped_auc
 from models.days import to_day
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.job import plan_run
 from pipeline.results import target_result
 from pipeline.scoring import score_step

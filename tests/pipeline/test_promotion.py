@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from models.days import to_day
 from pipeline.cli import main
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.promotion import EXECUTION_TYPE
 from pipeline.results import known_state
 from pipeline.store import Store

@@ -15,7 +15,7 @@ import yaml
 from ml_metadata.proto import metadata_store_pb2
 
 from models.days import DayRange
-from pipeline.config import load_config
+from pipeline.config_file import load_config
 from pipeline.plan import Block
 from pipeline.plan import Step
 from pipeline.run_records import RunRecorder
