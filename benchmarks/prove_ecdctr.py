@@ -43,7 +43,7 @@ from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.job import plan_run
 from pipeline.options import wide_console
-from pipeline.plan import Step
+from pipeline.steps import Step
 from pipeline.store import METADATA_FILE
 from pipeline.store import Store
 

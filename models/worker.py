@@ -12,8 +12,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from models.level import LevelInputs
 from models.level import run_level
+from models.level_inputs import LevelInputs
 
 
 def main() -> None:

@@ -24,9 +24,9 @@ from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import wide_console
 from pipeline.plan import Planner
-from pipeline.plan import Step
 from pipeline.scoring import Scored
 from pipeline.scoring import score_step
+from pipeline.steps import Step
 from pipeline.store import Store
 
 

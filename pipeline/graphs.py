@@ -36,7 +36,7 @@ from components.trainer.component import LevelTrainer
 from components.transform.component import Transform
 from components.vocabulary.component import Vocabulary
 from pipeline.config import Config
-from pipeline.plan import Step
+from pipeline.steps import Step
 from pipeline.store import METADATA_FILE
 
 arrow_coders.register()

@@ -32,10 +32,10 @@ from pipeline.late import ingested
 from pipeline.late import late_logs
 from pipeline.late import runs_to_repeat
 from pipeline.plan import Planner
-from pipeline.plan import Step
 from pipeline.results import known_state
 from pipeline.results import rows_of
 from pipeline.run_records import RunRecorder
+from pipeline.steps import Step
 from pipeline.store import Store
 
 

@@ -20,7 +20,7 @@ from models.days import DayRange
 from models.days import to_date
 from models.days import to_day
 from pipeline.plan import Planner
-from pipeline.plan import Step
+from pipeline.steps import Step
 from pipeline.store import Store
 
 LogDays = Mapping[str, Mapping[int, str]]

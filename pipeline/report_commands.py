@@ -20,7 +20,7 @@ from pipeline.console import quiet_libraries
 from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import wide_console
-from pipeline.plan import Step
+from pipeline.steps import Step
 
 # Scoring takes some 10,000 rows a second, and a run should end when it is done.
 MAX_SCORED_ROWS = 200_000

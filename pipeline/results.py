@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from models.days import DayRange
-from pipeline.plan import Known
-from pipeline.plan import Step
+from pipeline.steps import Known
+from pipeline.steps import Step
 from pipeline.store import Store
 
 

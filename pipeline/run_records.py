@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError
 
 from models.errors import DataError
-from pipeline.plan import Step
+from pipeline.steps import Step
 
 RECORD_FILE = "steps.json"
 

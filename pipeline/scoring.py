@@ -19,7 +19,7 @@ from models.errors import DataError
 from models.features import LABEL
 from models.features import USER_FEATURE
 from pipeline.config import Config
-from pipeline.plan import Step
+from pipeline.steps import Step
 from pipeline.store import Store
 
 _BATCH_ROWS = 4_096

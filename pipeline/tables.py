@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
-from pipeline.plan import Step
 from pipeline.results import TargetResult
+from pipeline.steps import Step
 
 
 def plan_table(steps: Sequence[Step]) -> Table:

@@ -13,9 +13,9 @@ from tfx.types import artifact_utils
 from components.artifacts import stamp
 from models.level import REPORT_FILE
 from models.level import TRAIN_FOLDER
-from models.level import LevelInputs
-from models.level import LevelReport
 from models.level import run_level
+from models.level_inputs import LevelInputs
+from models.level_inputs import LevelReport
 
 
 class Executor(tfx_executor.GenericExecutor):

@@ -17,7 +17,6 @@ from models.days import to_date
 from models.errors import DataError
 from pipeline.config import Config
 from pipeline.job import plan_run
-from pipeline.plan import Step
 from pipeline.report.calibration import deciles
 from pipeline.report.ids import Ids
 from pipeline.report.ids import gather_ids
@@ -34,6 +33,7 @@ from pipeline.run_records import read_records
 from pipeline.run_records import seconds_by_step
 from pipeline.run_records import used
 from pipeline.scoring import score_step
+from pipeline.steps import Step
 from pipeline.store import Store
 
 State = Literal["reused", "done", "failed", "due"]

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts import DECISION_FILE
-from pipeline.plan import Step
 from pipeline.report.calibration import Decile
 from pipeline.report.charts import Point
 from pipeline.report.files import read_json
+from pipeline.steps import Step
 from pipeline.store import Store
 from pipeline.store import Stored
 

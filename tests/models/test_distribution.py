@@ -22,8 +22,8 @@ from models.checkpoints import read_rows
 from models.distribution import Workers
 from models.errors import ConfigError
 from models.features import FeatureTable
-from models.level import LevelInputs
 from models.level import run_level
+from models.level_inputs import LevelInputs
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 from models.tpm import TinyModel

@@ -17,9 +17,9 @@ from models.checkpoints import variable_shapes
 from models.errors import DataError
 from models.errors import TrainingError
 from models.features import FeatureTable
-from models.level import LevelInputs
 from models.level import export_snapshot
 from models.level import run_level
+from models.level_inputs import LevelInputs
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 

@@ -10,8 +10,8 @@ from pipeline.ablation import compare
 from pipeline.ablation import ecdctr_variants
 from pipeline.ablation import verdict
 from pipeline.ablation import with_variants
-from pipeline.plan import Known
 from pipeline.scoring import Scored
+from pipeline.steps import Known
 from tests.pipeline.test_plan import completed
 from tests.pipeline.test_plan import make_config
 from tests.pipeline.test_plan import planner

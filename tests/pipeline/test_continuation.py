@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from models.days import DayRange
-from pipeline.plan import Known
+from pipeline.steps import Known
 from tests.pipeline.test_plan import completed
 from tests.pipeline.test_plan import make_config
 from tests.pipeline.test_plan import merged

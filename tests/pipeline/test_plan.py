@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from models.days import DayRange
 from models.errors import ConfigError
 from pipeline.config import Config
-from pipeline.plan import Known
 from pipeline.plan import Planner
+from pipeline.steps import Known
 
 ROOT = Path(__file__).parents[2]
 STRATEGIES = ["ecdctr", "ecdctr_no_tpm", "ecdctr_no_cpm", "target_only"]

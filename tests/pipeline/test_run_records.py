@@ -6,13 +6,13 @@ import pytest
 
 from models.days import DayRange
 from models.errors import DataError
-from pipeline.plan import Block
-from pipeline.plan import Step
 from pipeline.run_records import RECORD_FILE
 from pipeline.run_records import RunRecorder
 from pipeline.run_records import read_records
 from pipeline.run_records import seconds_by_step
 from pipeline.run_records import used
+from pipeline.steps import Block
+from pipeline.steps import Step
 
 BLOCK = Block(DayRange(1, 9), "b1", None)
 INGEST = Step("ingest", "ingest", 10, 1, BLOCK.days, "b1", True)

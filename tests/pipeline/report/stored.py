@@ -16,9 +16,9 @@ from ml_metadata.proto import metadata_store_pb2
 
 from models.days import DayRange
 from pipeline.config_file import load_config
-from pipeline.plan import Block
-from pipeline.plan import Step
 from pipeline.run_records import RunRecorder
+from pipeline.steps import Block
+from pipeline.steps import Step
 from pipeline.store import METADATA_FILE
 
 ROOT = Path(__file__).parents[3]

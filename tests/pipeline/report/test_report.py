@@ -16,7 +16,6 @@ from rich.console import Console
 from models.days import DayRange
 from models.errors import DataError
 from pipeline.cli import main
-from pipeline.plan import Block
 from pipeline.report import content
 from pipeline.report.content import gather
 from pipeline.report.content import newest_record
@@ -27,6 +26,7 @@ from pipeline.report.write import tidy
 from pipeline.report_commands import report_run
 from pipeline.run_records import RunRecord
 from pipeline.run_records import StepRun
+from pipeline.steps import Block
 from pipeline.store import Store
 
 _SPEC = importlib.util.spec_from_file_location(
