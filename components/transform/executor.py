@@ -44,7 +44,8 @@ _COUNT_ROWS = 65_536
 _progress = logging.getLogger("crossctr.progress")
 
 
-def _to_table(batch: pa.RecordBatch, names: list[str]) -> pa.Table:
+def _to_table(transformed: tuple[pa.RecordBatch, Any], names: list[str]) -> pa.Table:
+    batch, _ = transformed
     return pa.Table.from_batches([batch]).select(names)
 
 
@@ -62,7 +63,6 @@ class ArrowTransformProcessor(tfx_executor.TransformProcessor):
         arrow_schema = impl_helper.make_tensor_to_arrow_converter(schema).arrow_schema()
         return (
             pcoll
-            | "ExtractRecordBatches" >> beam.Keys()
             # Beam does not read the annotation, and takes its own coder without a type.
             | "ToTable"
             >> beam.Map(_to_table, arrow_schema.names).with_output_types(pa.Table)
