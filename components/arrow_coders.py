@@ -17,10 +17,6 @@ import tensorflow_data_validation.types  # noqa: F401 (registers a coder of its 
 class _ArrowCoder(beam.coders.Coder):  # type: ignore[misc]
     """Encodes Arrow data as an IPC stream."""
 
-    def to_type_hint(self) -> Any:
-        """Returns the type it is for."""
-        raise NotImplementedError
-
     def is_deterministic(self) -> bool:
         """Whether equal data has equal bytes, which slices of other buffers break."""
         return False

@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+# Entries of a list that a message shows.
+_SHOWN = 5
+
+
+def listed(entries: Iterable[object], first: int = _SHOWN) -> str:
+    """Returns the first entries of a list as text, and how many more there are.
+
+    Example:
+        >>> listed(["a", "b", "c"], first=2)
+        'a, b and 1 more'
+    """
+    entries = list(entries)
+    shown = ", ".join(str(entry) for entry in entries[:first])
+    more = len(entries) - first
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
 
 class CrossctrError(Exception):
     """Base of every error that the command line prints without a traceback.

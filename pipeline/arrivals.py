@@ -13,6 +13,7 @@ from components.log_example_gen.readers import format_of
 from models.days import DayRange
 from models.days import to_date
 from models.errors import CrossctrError
+from models.errors import listed
 from pipeline.config import Config
 from pipeline.console import duration
 
@@ -84,7 +85,7 @@ def wait_for_logs(
     started = clock()
     limit = config.wait.minutes * 60
     console.print(
-        f"Waiting for {_listed(missing)}; looking every {config.wait.poll_seconds:g} s "
+        f"Waiting for {_logs(missing)}; looking every {config.wait.poll_seconds:g} s "
         f"for at most {duration(limit)}"
     )
     while missing:
@@ -92,7 +93,7 @@ def wait_for_logs(
         if left <= 0:
             sign = config.wait.marker or "a log file"
             raise LogsNotThereError(
-                f"{_listed(missing)} did not come within {config.wait.minutes:g} "
+                f"{_logs(missing)} did not come within {config.wait.minutes:g} "
                 f"minutes; expected {sign} in {config.logs}/<domain>/date=YYYY-MM-DD/. "
                 "Nothing was ingested and the live model stays; run the same command "
                 "again once they are there, raise `wait.minutes`, or let the domain "
@@ -104,7 +105,6 @@ def wait_for_logs(
     return True
 
 
-def _listed(missing: list[tuple[str, int]]) -> str:
-    first = ", ".join(f"{domain} {to_date(day)}" for domain, day in missing[:5])
-    more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
-    return f"the logs of {first}{more}"
+def _logs(missing: list[tuple[str, int]]) -> str:
+    names = listed(f"{domain} {to_date(day)}" for domain, day in missing)
+    return f"the logs of {names}"

@@ -15,6 +15,7 @@ from rich.table import Table
 from models.days import to_date
 from models.errors import ConfigError
 from models.errors import CrossctrError
+from models.errors import listed
 from models.features import describe
 from pipeline.ablate_commands import ablate
 from pipeline.config import Config
@@ -187,9 +188,8 @@ def _print_offer(config_path: Path, planned: Plan, console: Console) -> None:
     if not planned.to_repeat:
         return
     console.print(
-        f"These runs used logs that came late ({', '.join(map(str, planned.late[:5]))}"
-        f"{', ...' if len(planned.late) > 5 else ''}); repeat them, oldest first, if "
-        "their models matter:"
+        f"These runs used logs that came late ({listed(planned.late)}); repeat them, "
+        "oldest first, if their models matter:"
     )
     for day, strategy in planned.to_repeat:
         console.print(

@@ -110,10 +110,9 @@ def plan_when_ready(
     Raises:
         LogsNotThereError: They did not come in time.
     """
-    steps = make(_planner(config, LogFingerprints(config)))
-    due = [step.days for step in steps if step.kind == "ingest" and not step.done]
-    wait_for_logs(config, due, console)
-    return plan_run(config, make)
+    plan = plan_run(config, make)
+    due = [step.days for step in plan.steps if step.kind == "ingest" and not step.done]
+    return plan_run(config, make) if wait_for_logs(config, due, console) else plan
 
 
 def run_steps(

@@ -19,6 +19,7 @@ from components.log_example_gen.logic import LOG_DAYS_FILE
 from models.days import DayRange
 from models.days import to_date
 from models.days import to_day
+from models.errors import listed
 from pipeline.plan import Planner
 from pipeline.steps import Step
 from pipeline.store import Store
@@ -107,7 +108,7 @@ def explain(steps: Sequence[Step], before: Ingested, now: LogDays) -> list[Step]
         if step.kind == "ingest" and not step.done and before.days.intersection(again):
             late = late_logs(before, now, step.days)
             reason = (
-                f"logs came late: {_listed(late)}"
+                f"logs came late: {listed(late)}"
                 if late
                 else "an earlier block, the configuration or the code has changed"
             )
@@ -145,8 +146,3 @@ def runs_to_repeat(
 
 def _day(date: str) -> int:
     return to_day(datetime.date.fromisoformat(date))
-
-
-def _listed(late: Sequence[LateLog]) -> str:
-    shown = ", ".join(map(str, late[:5]))
-    return shown + (f" and {len(late) - 5:,} more" if len(late) > 5 else "")

@@ -30,6 +30,7 @@ from models.days import DayRange
 from models.days import to_date
 from models.days import to_day
 from models.errors import DataError
+from models.errors import listed
 
 ACCOUNTING_FILE = "accounting.json"
 
@@ -139,13 +140,11 @@ def _shards(logs: list[DomainLog], first_day: int, last_day: int) -> list[Shard]
         present = {file.day for file in files}
         missing = [d for d in range(first_day, last_day + 1) if d not in present]
         if missing and log.missing_days != "skip":
-            listed = ", ".join(str(to_date(day)) for day in missing[:5])
-            more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
             raise DataError(
-                f"domain {log.domain!r} has no log file in {log.folder!r} for {listed}"
-                f"{more}; expected files in date=YYYY-MM-DD/ for every day of "
-                f"{DayRange(first_day, last_day)}; add the missing days, choose other "
-                "days, or let the domain skip days: "
+                f"domain {log.domain!r} has no log file in {log.folder!r} for "
+                f"{listed(map(to_date, missing))}; expected files in date=YYYY-MM-DD/ "
+                f"for every day of {DayRange(first_day, last_day)}; add the missing "
+                "days, choose other days, or let the domain skip days: "
                 f"`missing_days: {{{log.domain}: skip}}`"
             )
         if not files:

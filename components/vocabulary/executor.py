@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,16 +94,16 @@ def _write_counts(item: tuple[str, pa.Table], folder: str) -> None:
     pq.write_table(counts, Path(folder) / f"{space}.counts.parquet")
 
 
-def logged_ids(shards: Iterable[str], names: Sequence[str]) -> int:
-    """Returns how many ids the columns `names` hold, as the Parquet footers say."""
-    total = 0
+def logged_values(shards: Iterable[str]) -> Counter[str]:
+    """Returns how many values each column holds, as the Parquet footers say."""
+    totals: Counter[str] = Counter()
     for path in shards:
         footer = pq.read_metadata(path)
         for group in map(footer.row_group, range(footer.num_row_groups)):
             for column in map(group.column, range(group.num_columns)):
-                if column.path_in_schema.split(".")[0] in names:
-                    total += column.num_values - column.statistics.null_count
-    return total
+                name = column.path_in_schema.split(".")[0]
+                totals[name] += column.num_values - column.statistics.null_count
+    return totals
 
 
 def check_counts(space: str, counts: pa.Table, logged: int) -> None:
@@ -137,18 +137,16 @@ def _hashed(
 
 def _grown(
     folder: Path,
-    parent: str | None,
+    before: VocabularyContent,
+    parent_hash: str | None,
     space: str,
     counts: pa.Table,
     settings: IdSpace,
     last_day: int,
 ) -> dict[str, Any]:
     """Grows an append-only space, writes it and returns its summary."""
-    before = read_vocabulary(parent or folder / "none", space)
     growth = grow(before, counts, settings)
     content_hash = write_vocabulary(folder, space, growth.vocabulary)
-    parents = read_summary(parent) if parent else {}
-    parent_hash = parents.get(space, {}).get("hash")
     summary = summarise(growth, settings, last_day, content_hash, parent_hash)
     full = f", {growth.refused:,} refused, raise its capacity"
     _progress.info(
@@ -194,18 +192,28 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | "WriteCounts" >> beam.Map(_write_counts, str(folder))
             )
         parent = previous[0].uri if previous else None
+        parents = read_summary(parent) if parent else {}
+        logged = logged_values(shards)
         summary = {}
         for space in spaces:
             counts_path = folder / f"{space}.counts.parquet"
             counts = pq.read_table(counts_path)
             counts_path.unlink()
-            check_counts(space, counts, logged_ids(shards, columns[space]))
+            check_counts(space, counts, sum(logged[name] for name in columns[space]))
             settings = features.vocabularies[space]
             last_day = examples.get_int_custom_property("last_day")
             summary[space] = (
                 _hashed(folder, space, counts, settings, last_day)
                 if settings.hashed
-                else _grown(folder, parent, space, counts, settings, last_day)
+                else _grown(
+                    folder,
+                    read_vocabulary(parent or folder / "none", space),
+                    parents.get(space, {}).get("hash"),
+                    space,
+                    counts,
+                    settings,
+                    last_day,
+                )
             )
         text = json.dumps(summary, indent=1, sort_keys=True)
         (folder / SUMMARY_FILE).write_text(text, encoding="utf-8")

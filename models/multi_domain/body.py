@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,10 +65,15 @@ class TowerBody(Body):
     Args:
         domains: The domains, in the order of their indices.
         network: Sizes of the network.
+        below: Units of the hidden layers that all domains share before anything else.
     """
 
     def __init__(
-        self, domains: Sequence[str], network: NetworkConfig, **kwargs: Any
+        self,
+        domains: Sequence[str],
+        network: NetworkConfig,
+        below: Sequence[int],
+        **kwargs: Any,
     ) -> None:
         super().__init__(domains, **kwargs)
         if len(network.hidden_units) < 2:
@@ -78,18 +84,40 @@ class TowerBody(Body):
         self.towers = [
             Tower(network.hidden_units[-1], network.dropout) for _ in self.domains
         ]
+        self.bottom = Mlp(below, network.dropout) if below else None
+
+    def below(self, inputs: Any, training: bool) -> Any:
+        """Returns the output of the shared layers, or `inputs` if there are none."""
+        if self.bottom is None:
+            return inputs
+        return self.bottom(inputs, training=training)
+
+    def stages(self) -> list[list[NormalisedStack]]:
+        """Returns the shared layers, if there are any."""
+        return [[self.bottom]] if self.bottom is not None else []
 
     def named_variables(self) -> dict[str, Any]:
-        """Returns the towers' variables, e.g. `tower/<domain>/hidden_0/kernel`."""
-        return {
-            f"tower/{domain}/{name}": variable
+        """Returns `bottom/...` and the towers', e.g. `tower/<domain>/logit/bias`."""
+        parts: dict[str, Any] = {
+            f"tower/{domain}": tower
             for domain, tower in zip(self.domains, self.towers, strict=True)
-            for name, variable in tower.named_variables().items()
         }
+        if self.bottom is not None:
+            parts["bottom"] = self.bottom
+        return name_variables(parts)
 
     def logit_bias(self, index: int) -> Any:
         """Returns the bias of a tower's logit."""
         return self.towers[index].output_layer.bias
+
+
+def name_variables(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the variables of all parts, by `<part>/<name within the part>`."""
+    return {
+        f"{part}/{name}": variable
+        for part, layer in parts.items()
+        for name, variable in layer.named_variables().items()
+    }
 
 
 class Tower(keras.layers.Layer):

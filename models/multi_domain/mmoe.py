@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from models.layers.mlp import Mlp
 from models.layers.mlp import NormalisedStack
 from models.multi_domain.body import TowerBody
+from models.multi_domain.body import name_variables
 from models.multi_domain.experts import Experts
 from models.multi_domain.experts import Gate
 from models.multi_domain.experts import expert_units
@@ -33,16 +33,13 @@ class Mmoe(TowerBody):
         experts: ExpertsConfig,
         **kwargs: Any,
     ) -> None:
-        super().__init__(domains, network, **kwargs)
-        below = network.hidden_units[:-2]
-        self.bottom = Mlp(below, network.dropout) if below else None
+        super().__init__(domains, network, network.hidden_units[:-2], **kwargs)
         self.experts = Experts(experts.shared, expert_units(network), network.dropout)
         self.gates = [Gate(experts.shared) for _ in self.domains]
 
     def shared(self, inputs: Any, training: bool) -> Any:
         """Returns the gates' input (B, width) and the experts (B, E, U)."""
-        if self.bottom is not None:
-            inputs = self.bottom(inputs, training=training)
+        inputs = self.below(inputs, training)
         return {"inputs": inputs, "experts": self.experts(inputs, training=training)}
 
     def logit(self, shared: Any, index: int, training: bool) -> Any:
@@ -52,19 +49,11 @@ class Mmoe(TowerBody):
 
     def stages(self) -> list[list[NormalisedStack]]:
         """Returns the layers before the experts, if any, and the experts."""
-        below: list[list[NormalisedStack]] = [[self.bottom]] if self.bottom else []
-        return [*below, [self.experts.mlp]]
+        return [*super().stages(), [self.experts.mlp]]
 
     def named_variables(self) -> dict[str, Any]:
         """Returns `bottom/...`, `experts/...`, `gate/<domain>/...` and the towers'."""
         parts: dict[str, Any] = {"experts": self.experts}
-        if self.bottom is not None:
-            parts["bottom"] = self.bottom
         for domain, gate in zip(self.domains, self.gates, strict=True):
             parts[f"gate/{domain}"] = gate
-        named = {
-            f"{part}/{name}": variable
-            for part, layer in parts.items()
-            for name, variable in layer.named_variables().items()
-        }
-        return {**named, **super().named_variables()}
+        return {**name_variables(parts), **super().named_variables()}

@@ -8,9 +8,9 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
-from models.layers.mlp import Mlp
 from models.layers.mlp import NormalisedStack
 from models.multi_domain.body import TowerBody
+from models.multi_domain.body import name_variables
 from models.multi_domain.experts import Experts
 from models.multi_domain.experts import Gate
 from models.multi_domain.experts import expert_units
@@ -38,9 +38,7 @@ class Ple(TowerBody):
         experts: ExpertsConfig,
         **kwargs: Any,
     ) -> None:
-        super().__init__(domains, network, **kwargs)
-        below = network.hidden_units[:-2]
-        self.bottom = Mlp(below, network.dropout) if below else None
+        super().__init__(domains, network, network.hidden_units[:-2], **kwargs)
         last = experts.levels - 1
         self.levels = [
             ExtractionLevel(self.domains, network, experts, with_shared_gate=i < last)
@@ -49,8 +47,7 @@ class Ple(TowerBody):
 
     def shared(self, inputs: Any, training: bool) -> Any:
         """Returns inputs and experts of the last level, see `ExtractionLevel`."""
-        if self.bottom is not None:
-            inputs = self.bottom(inputs, training=training)
+        inputs = self.below(inputs, training)
         own, common = [inputs] * len(self.domains), inputs
         for level in self.levels[:-1]:
             found = level.extract(own, common, training)
@@ -65,21 +62,13 @@ class Ple(TowerBody):
 
     def stages(self) -> list[list[NormalisedStack]]:
         """Returns the layers before the experts, if any, and the experts by level."""
-        below: list[list[NormalisedStack]] = [[self.bottom]] if self.bottom else []
         experts = [[level.common, *level.own] for level in self.levels]
-        return [*below, *([part.mlp for part in level] for level in experts)]
+        return [*super().stages(), *([part.mlp for part in level] for level in experts)]
 
     def named_variables(self) -> dict[str, Any]:
         """Returns `bottom/...`, `level_0/...` and the towers' variables."""
-        named = {
-            f"level_{i}/{name}": variable
-            for i, level in enumerate(self.levels)
-            for name, variable in level.named_variables().items()
-        }
-        if self.bottom is not None:
-            for name, variable in self.bottom.named_variables().items():
-                named[f"bottom/{name}"] = variable
-        return {**named, **super().named_variables()}
+        parts = {f"level_{i}": level for i, level in enumerate(self.levels)}
+        return {**name_variables(parts), **super().named_variables()}
 
 
 class ExtractionLevel(keras.layers.Layer):
@@ -150,8 +139,4 @@ class ExtractionLevel(keras.layers.Layer):
             parts[f"gate/{domain}"] = self.gates[i]
         if self.shared_gate is not None:
             parts["shared_gate"] = self.shared_gate
-        return {
-            f"{part}/{name}": variable
-            for part, layer in parts.items()
-            for name, variable in layer.named_variables().items()
-        }
+        return name_variables(parts)

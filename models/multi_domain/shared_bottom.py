@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from models.layers.mlp import Mlp
-from models.layers.mlp import NormalisedStack
 from models.multi_domain.body import TowerBody
 from models.settings import NetworkConfig
 
@@ -22,25 +20,12 @@ class SharedBottom(TowerBody):
     def __init__(
         self, domains: Sequence[str], network: NetworkConfig, **kwargs: Any
     ) -> None:
-        super().__init__(domains, network, **kwargs)
-        self.bottom = Mlp(network.hidden_units[:-1], network.dropout)
+        super().__init__(domains, network, network.hidden_units[:-1], **kwargs)
 
     def shared(self, inputs: Any, training: bool) -> Any:
         """Returns the shared layers' output, (B, units)."""
-        return self.bottom(inputs, training=training)
+        return self.below(inputs, training)
 
     def logit(self, shared: Any, index: int, training: bool) -> Any:
         """Returns the tower's logits (B,)."""
         return self.towers[index](shared, training=training)
-
-    def stages(self) -> list[list[NormalisedStack]]:
-        """Returns the shared layers."""
-        return [[self.bottom]]
-
-    def named_variables(self) -> dict[str, Any]:
-        """Returns `bottom/...` and the towers' variables."""
-        bottom = self.bottom.named_variables()
-        return {
-            **{f"bottom/{name}": variable for name, variable in bottom.items()},
-            **super().named_variables(),
-        }

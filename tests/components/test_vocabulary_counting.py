@@ -47,7 +47,7 @@ def test_ids_that_the_runner_loses_are_found(tmp_path):
         pq.write_table(pa.table({"day": days, "item_id": IDS}), path, row_group_size=3)
     count = executor.CountIds({"item": ["item_id"]})
     whole = [dict(count.process(path))["item"] for path in paths]
-    logged = executor.logged_ids(paths, ["item_id"])
+    logged = executor.logged_values(paths)["item_id"]
     assert logged == 6
     executor.check_counts("item", executor.merge_counts(whole), logged)
     with pytest.raises(DataError, match="3 ids were counted and 6 are in"):

@@ -29,18 +29,6 @@ def settings(tmp_path):
     return loaded
 
 
-@pytest.fixture
-def crossctr(tmp_path, settings):
-    """Returns a function that runs a command on `settings`."""
-
-    def run(command, *arguments):
-        path = tmp_path / "config.yaml"
-        path.write_text(yaml.safe_dump(settings, sort_keys=False))
-        return CliRunner().invoke(main, [command, str(path), *arguments])
-
-    return run
-
-
 def _assert_refused(result, tmp_path, *texts):
     assert result.exit_code == 2, result.output
     assert len(result.output.strip().splitlines()) == 1, result.output

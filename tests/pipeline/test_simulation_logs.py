@@ -12,13 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from click.testing import CliRunner
 from sklearn.metrics import log_loss
 from sklearn.metrics import roc_auc_score
 
 from models.days import to_day
 from models.errors import DataError
-from pipeline.cli import main
 from pipeline.simulation import writer
 from pipeline.simulation.oracle import newest_days
 from pipeline.simulation.oracle import read_truth
@@ -260,16 +258,6 @@ def settings(tmp_path):
     loaded["serving"] = {"directory": str(tmp_path / "serving")}
     loaded["simulate"]["truth"] = str(tmp_path / "truth")
     return loaded
-
-
-@pytest.fixture
-def crossctr(tmp_path, settings):
-    def run(command, *arguments):
-        path = tmp_path / "config.yaml"
-        path.write_text(yaml.safe_dump(settings, sort_keys=False))
-        return CliRunner().invoke(main, [command, str(path), *arguments])
-
-    return run
 
 
 def test_the_command_says_what_it_wrote_and_scores_the_oracle(crossctr, tmp_path):
