@@ -52,11 +52,13 @@ bench-simulator: $(READY) ## Measure the simulator's speed and how much of its o
 kill-ingest: $(READY) ## Kill an ingest 20 times, repeat it, compare what is left (25 min)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.kill_ingest $(BENCH_FLAGS)
 
-prove-ecdctr: PROOF_CONFIG ?= configs/amazon.yaml
-prove-ecdctr: PROOF_DAY ?= 2014-06-01
-prove-ecdctr: SEEDS ?= 3
-prove-ecdctr: $(READY) ## Prove E-CDCTR: folding, point in time, every part left out once (30 min)
-	$(BIN)/crossctr import $(PROOF_CONFIG)
+# For real logs: PROOF_CONFIG=configs/amazon.yaml PROOF_DAY=2014-06-01 PREPARE=import
+prove-ecdctr: PROOF_CONFIG ?= configs/feeds_ads.yaml
+prove-ecdctr: PROOF_DAY ?= 2024-02-23
+prove-ecdctr: PREPARE ?= simulate
+prove-ecdctr: SEEDS ?= 5
+prove-ecdctr: $(READY) ## Prove E-CDCTR: folding, point in time, every part left out once (45 min)
+	$(BIN)/crossctr $(PREPARE) $(PROOF_CONFIG)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_ecdctr $(PROOF_CONFIG) --day $(PROOF_DAY) --seeds $(SEEDS)
 
 bench-training: $(READY) $(PEERS)/.venv-deepctr/.ready $(PEERS)/.venv-rechub/.ready ## Measure the training: reading, table sizes, DeepCTR, torch-rechub, memory (30 min)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ from models.multi_domain.network import MultiDomainNetwork
 from models.network import Network
 from models.optimizers import build_optimizer
 from models.optimizers import optimizer_state
+from models.settings import TrainingConfig
 from models.tpm import TinyModel
 from models.training import TrainingResult
 from models.training import fit
@@ -78,7 +80,8 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     keras.utils.set_random_seed(inputs.training.seed)
     features = inputs.features.tpm_only() if inputs.level == "tpm" else inputs.features
     last = inputs.last_trained_day
-    reader = ExampleReader(inputs.examples, features, inputs.first_day, last)
+    whole = ExampleReader(inputs.examples, features, inputs.first_day, inputs.last_day)
+    reader = whole.between(inputs.first_day, last)
     window = reader.summarise()
     if window.num_rows == 0 and not inputs.continues:
         raise DataError(_no_rows(inputs, *inputs.domains))
@@ -101,24 +104,42 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         f"{sum(parameters.values()):,} parameters"
     )
     calibrator = _calibrator(inputs, network) if inputs.continues else None
-    result = TrainingResult.nothing()
-    if window.num_rows:
-        for mlp in network.mlps:
-            mlp.keep_statistics = inputs.continues
-        result = fit(
-            network,
-            reader,
-            inputs.training,
-            rows_by_day=window.rows_by_day,
-            run_dir=inputs.run_dir,
-            optimizer=optimizer,
-            workers=workers,
+    for mlp in network.mlps:
+        mlp.keep_statistics = inputs.continues
+
+    def train(rows: ExampleReader, by_day: Mapping[int, int], log: str) -> None:
+        training = inputs.training if not log else _once_more(inputs.training, results)
+        results.append(
+            fit(
+                network,
+                rows,
+                training,
+                rows_by_day=by_day,
+                run_dir=inputs.run_dir / log,
+                optimizer=optimizer,
+                workers=workers,
+            )
         )
-    network = workers.gather(network, lambda: _build_network(inputs))
-    if not inputs.continues:
-        if window.num_rows:
-            count_statistics(network, reader, seed=inputs.training.seed)
-        calibrator = _calibrator(inputs, network)
+
+    def counted(rows: ExampleReader) -> Network:
+        local = workers.gather(network, lambda: _build_network(inputs))
+        if window.num_rows and not inputs.continues:
+            count_statistics(local, rows, seed=inputs.training.seed)
+        return local
+
+    results: list[TrainingResult] = []
+    if window.num_rows:
+        train(reader, window.rows_by_day, "")
+    local = counted(reader)
+    if last < inputs.last_day:
+        calibrator = _calibrator(inputs, local)
+        window = whole.summarise()
+        counts = count_by_domain(window, features, inputs.vocabulary, inputs.domains)
+        newest = {day: n for day, n in window.rows_by_day.items() if day > last}
+        if newest:
+            train(whole.between(last + 1, inputs.last_day), newest, "newest")
+            local = counted(whole)
+    network = local
     report = LevelReport(
         level=inputs.level,
         domains=inputs.domains,
@@ -127,10 +148,10 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         rows=window.num_rows,
         rows_by_domain=counts.rows,
         clicks=window.num_clicks,
-        steps=result.steps,
-        seconds=result.seconds,
-        losses=result.losses,
-        held_out=result.held_out,
+        steps=sum(result.steps for result in results),
+        seconds=sum(result.seconds for result in results),
+        losses=results[0].losses if results else (),
+        held_out=results[0].held_out if results else (),
         parameters=parameters,
         warm_start=None if copied is None else copied.to_json(),
         snapshot_days=tuple(
@@ -149,6 +170,21 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     # Last: a folder with a report is complete.
     _write_json(inputs.train_dir / REPORT_FILE, report.model_dump(mode="json"))
     return report
+
+
+def _once_more(
+    training: TrainingConfig, before: Sequence[TrainingResult]
+) -> TrainingConfig:
+    """Returns how the newest days are trained on: as often as those before them."""
+    return training.model_copy(
+        update={
+            "epochs": len(before[0].losses),
+            "early_stopping": None,
+            "learning_rate_schedule": "cosine"
+            if training.learning_rate_schedule == "cosine"
+            else "constant",
+        }
+    )
 
 
 def _calibrator(inputs: LevelInputs, network: Network) -> Platt | None:

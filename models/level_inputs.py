@@ -40,8 +40,9 @@ class LevelInputs(StrictModel):
             by the statistics it has, as a quiet day's rows are too few for new ones,
             and days without rows leave the model as it is (our choice).
         calibration_days: Newest days of the window whose rows calibrate the model; 0
-            for no calibrator. They are held out of the training. A level that
-            continues is calibrated on them first, and then trained on them.
+            for no calibrator. The model that was trained on the days before is
+            calibrated on them and then trained on them (our choice), so no row is
+            missing from it.
         examples: Glob patterns of transformed Parquet shards.
         transform_graph: TransformGraph artifact, for serving.
         vocabulary: Vocabulary artifact that the Examples were transformed with.
@@ -91,7 +92,7 @@ class LevelInputs(StrictModel):
 
     @property
     def last_trained_day(self) -> int:
-        """Last day of rows that the network is trained on."""
+        """Last day of rows that the network is trained on before it is calibrated."""
         held_out = 0 if self.continues else self.calibration_days
         return self.last_day - held_out
 

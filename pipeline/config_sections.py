@@ -115,8 +115,8 @@ class TargetConfig(PretrainingConfig):
     Attributes:
         calibration_days: Newest days of the window on which the scores are calibrated:
             the SavedModel then corrects its logits by a scale and a shift, which
-            leaves the order of the scores alone. These days are held out of a training
-            that replays its window. 0, no calibrator, by default.
+            leaves the order of the scores alone. They are scored before they are
+            trained on, after the days before them. 0, no calibrator, by default.
     """
 
     calibration_days: int = Field(default=0, ge=0, le=MAX_DAYS)

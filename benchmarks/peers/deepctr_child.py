@@ -59,12 +59,16 @@ def main(folder: Path, batch_size: int) -> None:
 
     rows, labels = common.load(folder, "train")
     order = np.random.default_rng(1).permutation(len(labels))
-    data = tf.data.Dataset.from_tensor_slices(
-        ({n: r[order].astype(np.int32) for n, r in rows.items()}, labels[order])
-    )
+    data = {n: r[order].astype(np.int32) for n, r in rows.items()}
+    whole = len(order) // batch_size * batch_size
     clock = common.Clock()
-    batches = data.batch(batch_size, drop_remainder=True).prefetch(8)
-    model.fit(batches, epochs=1, verbose=0, callbacks=[_Ticks(clock, batch_size)])
+    model.fit(
+        {n: r[:whole] for n, r in data.items()},
+        labels[order][:whole],
+        batch_size=batch_size,
+        verbose=0,
+        callbacks=[_Ticks(clock, batch_size)],
+    )
     rate = clock.result(0.0)
     rows, labels = common.load(folder, "held_out")
     scores = model.predict(

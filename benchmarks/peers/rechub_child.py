@@ -1,10 +1,10 @@
 """Trains the network with torch-rechub, one epoch; prints one line of JSON.
 
-    python benchmarks/peers/rechub_child.py ROWS_FOLDER BATCH_SIZE
+    python benchmarks/peers/rechub_child.py ROWS_FOLDER BATCH_SIZE [own_loader]
 
-Rows lie in memory as tensors and arrive in ready batches, since its own Dataset, a
-Python call per row, would measure the reading. Weight decay is off; Adam is the default
-of its trainer.
+Rows lie in memory as tensors and arrive in ready batches; with `own_loader` through the
+library's DataGenerator, as its examples do, which calls Python per row. Weight decay is
+off; Adam is the default of its trainer.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch_rechub.basic.features import SparseFeature
 from torch_rechub.basic.layers import MLP
 from torch_rechub.basic.layers import EmbeddingLayer
 from torch_rechub.trainers import CTRTrainer
+from torch_rechub.utils.data import DataGenerator
 
 
 class _Network(torch.nn.Module):
@@ -40,16 +41,29 @@ class _Network(torch.nn.Module):
         return torch.sigmoid(self.mlp(embedded).squeeze(1))
 
 
-class _Batches:
-    """Ready batches; the clock is told of each when the next one is asked for."""
+class _Counted:
+    """Batches of a loader; the clock is told of each when the next one is asked for."""
 
-    def __init__(
-        self, rows: dict[str, Any], labels: Any, batch_size: int, clock: common.Clock
-    ) -> None:
+    def __init__(self, loader: Any, clock: common.Clock) -> None:
+        self._loader = loader
+        self._clock = clock
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[tuple[dict[str, Any], Any]]:
+        for rows, labels in self._loader:
+            yield rows, labels
+            self._clock.batch(len(labels))
+
+
+class _Batches:
+    """Ready batches."""
+
+    def __init__(self, rows: dict[str, Any], labels: Any, batch_size: int) -> None:
         self._rows = rows
         self._labels = labels
         self._batch_size = batch_size
-        self._clock = clock
 
     def __len__(self) -> int:
         return len(self._labels) // self._batch_size
@@ -58,10 +72,9 @@ class _Batches:
         for index in range(len(self)):
             part = slice(index * self._batch_size, (index + 1) * self._batch_size)
             yield {n: r[part] for n, r in self._rows.items()}, self._labels[part]
-            self._clock.batch(self._batch_size)
 
 
-def main(folder: Path, batch_size: int) -> None:
+def main(folder: Path, batch_size: int, own_loader: bool) -> None:
     """Trains and prints the result."""
     torch.manual_seed(1)
     network = _Network(
@@ -79,9 +92,13 @@ def main(folder: Path, batch_size: int) -> None:
     order = torch.from_numpy(np.random.default_rng(1).permutation(len(labels)))
     tensors = {n: torch.tensor(r)[order] for n, r in rows.items()}
     clock = common.Clock()
-    batches = _Batches(tensors, torch.tensor(labels)[order], batch_size, clock)
+    if own_loader:
+        generator = DataGenerator(tensors, torch.tensor(labels)[order])
+        loader, _, _ = generator.generate_dataloader(batch_size=batch_size)
+    else:
+        loader = _Batches(tensors, torch.tensor(labels)[order], batch_size)
     with contextlib.redirect_stderr(io.StringIO()):
-        trainer.train_one_epoch(batches)
+        trainer.train_one_epoch(_Counted(loader, clock))
     rate = clock.result(0.0)
     rows, labels = common.load(folder, "held_out")
     network.eval()
@@ -91,4 +108,4 @@ def main(folder: Path, batch_size: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), "own_loader" in sys.argv[3:])

@@ -247,32 +247,52 @@ def test_window_that_ends_before_it_starts_is_refused(train: Train) -> None:
 
 
 @pytest.mark.slow
-def test_a_calibrator_is_fitted_on_days_held_out_and_served(
+def test_days_are_calibrated_on_before_they_are_trained_on(
     train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.calibration.MIN_OF_EACH_LABEL", 1)
+    whole = train("target", "whole")
     plain = train("target", "plain", last_day=6)
     model = train("target", "calibrated", calibration_days=2)
-    # The same training as on days 2 to 6 alone.
-    assert _report(model)["rows"] == _report(plain)["rows"] == 20
     assert _report(plain)["calibration"] is None
-    for name in variable_shapes_of(plain):
-        np.testing.assert_array_equal(_values(plain, name), _values(model, name))
+    assert _report(plain)["rows"] == 20
+    # No row is missing from the model.
+    for key in ("rows", "clicks", "rows_by_domain"):
+        assert _report(model)[key] == _report(whole)[key]
+    assert _report(model)["rows"] == 28
+    assert any(
+        (_values(plain, name) != _values(model, name)).any()
+        for name in variable_shapes_of(plain)
+    )
+    # The same numbers as of the model that has not seen these days.
+    later = {"first_day": 7, "warm_start": plain, "continues": True}
+    continued = train("target", "continued", calibration_days=2, **later)
     fitted = _report(model)["calibration"]
     assert fitted["rows"] == 8
-    before, after = (_logits(folder) for folder in (plain, model))
-    np.testing.assert_allclose(
-        after, fitted["scale"] * before + fitted["shift"], atol=1e-4
-    )
     assert abs(fitted["shift"]) > 1e-3
+    for key, value in _report(continued)["calibration"].items():
+        assert fitted[key] == pytest.approx(value, abs=1e-5)
 
-    continued = {"warm_start": model, "continues": True, "calibration_days": 2}
-    today = train("target", "today", first_day=9, last_day=9, **continued)
-    # Calibrated on the day first, then trained on it.
-    assert _report(today)["rows"] == _report(today)["calibration"]["rows"] == 4
-    quiet = train("target", "quiet", first_day=31, last_day=32, **continued)
+
+@pytest.mark.slow
+def test_the_calibrator_is_served_and_kept_on_quiet_days(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.calibration.MIN_OF_EACH_LABEL", 1)
+    model = train("target", "calibrated", calibration_days=2)
+    fitted = _report(model)["calibration"]
+    quiet_days = {"first_day": 31, "last_day": 32}
+    continued = {"warm_start": model, "continues": True}
+    plain = train("target", "plain", **quiet_days, **continued)
+    np.testing.assert_allclose(
+        _logits(model), fitted["scale"] * _logits(plain) + fitted["shift"], atol=1e-4
+    )
+    quiet = train("target", "quiet", calibration_days=2, **quiet_days, **continued)
     assert _report(quiet)["calibration"] == fitted
-    np.testing.assert_allclose(_logits(quiet), after, atol=1e-5)
+    np.testing.assert_allclose(_logits(quiet), _logits(model), atol=1e-5)
+    day = {"first_day": 9, "last_day": 9, "calibration_days": 2}
+    today = train("target", "today", **day, **continued)
+    assert _report(today)["rows"] == _report(today)["calibration"]["rows"] == 4
 
 
 def _logits(model: Path) -> Any:
