@@ -19,6 +19,7 @@ from models.checkpoints import read_rows
 from models.checkpoints import save_variables
 from models.days import to_date
 from models.distribution import Workers
+from models.errors import DataError
 from models.errors import TrainingError
 from models.network import Network
 from models.optimizers import build_optimizer
@@ -87,6 +88,7 @@ def fit(
         workers: Processes that train together; defaults to this one alone.
 
     Raises:
+        DataError: If there are fewer rows than workers.
         TrainingError: If the loss is not finite or explodes.
     """
     workers = workers or Workers()
@@ -142,6 +144,7 @@ class _Loop:
         optimizer: Any,
     ) -> None:
         self._training = training
+        self._workers = workers.count
         if optimizer is None:
             with workers.scope():
                 optimizer = build_optimizer(network, training)
@@ -168,6 +171,12 @@ class _Loop:
         Returns:
             The held-out day's log loss after each epoch, if there is a `search`.
         """
+        if num_rows < self._workers:
+            raise DataError(
+                f"{num_rows} row(s) to train on, fewer than the {self._workers} "
+                "workers of TF_CONFIG, each of which needs one of every batch. Use "
+                "fewer workers, a longer window, or take TF_CONFIG away"
+            )
         held_out: list[float] = []
         with self._writer.as_default():
             for epoch in range(plan.epochs):

@@ -14,6 +14,8 @@ import tf_keras as keras
 
 from models.backbone import Backbone
 from models.batches import ExampleReader
+from models.distribution import Workers
+from models.errors import DataError
 from models.errors import TrainingError
 from models.features import FeatureTable
 from models.network import Network
@@ -156,6 +158,27 @@ def test_a_window_of_one_row_trains(
     )
     assert result.steps == 2
     assert np.isfinite(network(make_rows(3))).all()
+
+
+def test_fewer_rows_than_workers_are_refused(
+    network: Network,
+    features: FeatureTable,
+    make_rows: MakeRows,
+    write_shard: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    reader = _reader(write_shard, make_rows(2), features)
+    workers = Workers()
+    workers.count = 3
+    with pytest.raises(DataError, match="2 row.s. to train on, fewer than the 3 work"):
+        fit(
+            network,
+            reader,
+            TRAINING,
+            rows_by_day={9: 2},
+            run_dir=tmp_path / "logs",
+            workers=workers,
+        )
 
 
 def _whole_tables(graph: Any, shapes: set[tuple[int, ...]]) -> list[str]:
