@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tf_keras as keras
 
+from models import memory
 from models import snapshots
 from models import warm_start
 from models.backbone import Backbone
@@ -72,6 +73,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         DataError: If the window has no rows, or an input cannot be used.
         TrainingError: If the warm start does not fit or the loss is not finite.
     """
+    memory.reset_peak()
     workers = Workers.from_environment(
         lambda: _write_text(inputs.train_dir / INPUTS_FILE, inputs.model_dump_json())
     )
@@ -137,6 +139,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
             snapshots.read_summary(folder)["period_day"] for folder in inputs.snapshots
         ),
         calibration=None if calibrator is None else calibrator._asdict(),
+        peak_memory_mib=memory.peak_mib(),
     )
     if not workers.is_chief:
         return report

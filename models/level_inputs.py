@@ -118,6 +118,8 @@ class LevelReport(StrictModel):
         snapshot_days: Period days of the snapshots, newest first.
         calibration: Scale and shift of the logits and the rows they were fitted on;
             None without a calibrator.
+        peak_memory_mib: Largest resident memory of the process while it trained,
+            libraries included; None in reports of versions that did not measure it.
     """
 
     level: str
@@ -135,3 +137,4 @@ class LevelReport(StrictModel):
     warm_start: dict[str, dict[str, int]] | None
     snapshot_days: tuple[int, ...]
     calibration: dict[str, float] | None = None
+    peak_memory_mib: float | None = None
