@@ -30,17 +30,17 @@ class Cost:
         levels: Trainings by level, such as `{"tpm": 2, "cpm": 1, "target": 1}`.
         rows_read: Rows trained on by all of them, each counted once per epoch.
         train_seconds: Time in their training loops, reading included.
-        peak_memory_mib: Largest resident memory of the process during any of them,
-            libraries included; None if a model is of a version that kept no record.
+        memory_mib: The most by which one of them made the process's resident memory
+            grow, so without libraries; None if a model is of a version that kept no
+            record.
         model_mib: Size of the SavedModel.
-        milliseconds: Median time of a request of 100 candidates; None if it was not
-            measured.
+        milliseconds: Fastest request of 100 candidates; None if it was not measured.
     """
 
     levels: Mapping[str, int]
     rows_read: float
     train_seconds: float
-    peak_memory_mib: float | None
+    memory_mib: float | None
     model_mib: float
     milliseconds: float | None
 
@@ -65,8 +65,11 @@ def cost_of(
     models = {stored.fingerprint: stored for stored in store.artifacts("Model")}
     steps = needed(target, planned)
     reports = [_report(models, step) for step in steps]
-    peaks = [report.get("peak_memory_mib") for report in reports]
-    known = [peak for peak in peaks if peak is not None]
+    grown = [
+        report["peak_memory_mib"] - report["memory_before_mib"]
+        for report in reports
+        if report.get("memory_before_mib") is not None
+    ]
     levels: dict[str, int] = {}
     for step in steps:
         levels[step.kind] = levels.get(step.kind, 0) + 1
@@ -79,7 +82,7 @@ def cost_of(
             for report in reports
         ),
         train_seconds=sum(report["seconds"] for report in reports),
-        peak_memory_mib=max(known) if len(known) == len(peaks) else None,
+        memory_mib=max(grown) if len(grown) == len(reports) else None,
         model_mib=sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
         / _MIB,
         milliseconds=milliseconds,
@@ -87,16 +90,16 @@ def cost_of(
 
 
 def summary(costs: Sequence[Cost]) -> Cost:
-    """Returns means over seeds, the largest peak and the median time of a request."""
-    peaks = [c.peak_memory_mib for c in costs if c.peak_memory_mib is not None]
+    """Returns means over seeds, of memory the most and of requests the fastest."""
+    grown = [c.memory_mib for c in costs if c.memory_mib is not None]
     times = [c.milliseconds for c in costs if c.milliseconds is not None]
     return Cost(
         levels=costs[0].levels,
         rows_read=float(np.mean([c.rows_read for c in costs])),
         train_seconds=float(np.mean([c.train_seconds for c in costs])),
-        peak_memory_mib=max(peaks) if len(peaks) == len(costs) else None,
+        memory_mib=max(grown) if len(grown) == len(costs) else None,
         model_mib=float(np.mean([c.model_mib for c in costs])),
-        milliseconds=float(np.median(times)) if times else None,
+        milliseconds=min(times, default=None),
     )
 
 
