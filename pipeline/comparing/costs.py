@@ -30,9 +30,10 @@ class Cost:
         levels: Trainings by level, such as `{"tpm": 2, "cpm": 1, "target": 1}`.
         rows_read: Rows trained on by all of them, each counted once per epoch.
         train_seconds: Time in their training loops, reading included.
-        memory_mib: The most by which one of them made the process's resident memory
-            grow, so without libraries; None if a model is of a version that kept no
-            record.
+        peak_memory_mib: Largest resident memory of the process during any of them,
+            libraries and what earlier levels still hold included; None if a model is of
+            a version that kept no record.
+        added_memory_mib: The most by which one of them made it grow; None as above.
         model_mib: Size of the SavedModel.
         milliseconds: Fastest request of 100 candidates; None if it was not measured.
     """
@@ -40,7 +41,8 @@ class Cost:
     levels: Mapping[str, int]
     rows_read: float
     train_seconds: float
-    memory_mib: float | None
+    peak_memory_mib: float | None
+    added_memory_mib: float | None
     model_mib: float
     milliseconds: float | None
 
@@ -65,11 +67,12 @@ def cost_of(
     models = {stored.fingerprint: stored for stored in store.artifacts("Model")}
     steps = needed(target, planned)
     reports = [_report(models, step) for step in steps]
-    grown = [
-        report["peak_memory_mib"] - report["memory_before_mib"]
+    memory = [
+        (report["peak_memory_mib"], report["memory_before_mib"])
         for report in reports
         if report.get("memory_before_mib") is not None
     ]
+    measured = len(memory) == len(reports)
     levels: dict[str, int] = {}
     for step in steps:
         levels[step.kind] = levels.get(step.kind, 0) + 1
@@ -82,7 +85,8 @@ def cost_of(
             for report in reports
         ),
         train_seconds=sum(report["seconds"] for report in reports),
-        memory_mib=max(grown) if len(grown) == len(reports) else None,
+        peak_memory_mib=max(p for p, _ in memory) if measured else None,
+        added_memory_mib=max(p - b for p, b in memory) if measured else None,
         model_mib=sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
         / _MIB,
         milliseconds=milliseconds,
@@ -91,16 +95,22 @@ def cost_of(
 
 def summary(costs: Sequence[Cost]) -> Cost:
     """Returns means over seeds, of memory the most and of requests the fastest."""
-    grown = [c.memory_mib for c in costs if c.memory_mib is not None]
-    times = [c.milliseconds for c in costs if c.milliseconds is not None]
     return Cost(
         levels=costs[0].levels,
         rows_read=float(np.mean([c.rows_read for c in costs])),
         train_seconds=float(np.mean([c.train_seconds for c in costs])),
-        memory_mib=max(grown) if len(grown) == len(costs) else None,
+        peak_memory_mib=_most([c.peak_memory_mib for c in costs]),
+        added_memory_mib=_most([c.added_memory_mib for c in costs]),
         model_mib=float(np.mean([c.model_mib for c in costs])),
-        milliseconds=min(times, default=None),
+        milliseconds=min(
+            (c.milliseconds for c in costs if c.milliseconds is not None), default=None
+        ),
     )
+
+
+def _most(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return max(known) if len(known) == len(values) else None
 
 
 def needed(target: Step, planned: Sequence[Step]) -> list[Step]:

@@ -23,7 +23,7 @@ from pipeline.report.charts import nice_ticks
 
 METRICS = ("gauc", "auc")
 
-_WIDTH, _LABELS, _PANEL, _GAP = 720, 150, 262, 23
+_WIDTH, _LABELS, _PANEL, _GAP = 720, 150, 246, 50
 _TOP, _ROW, _BOTTOM = 66, 26, 52
 _STYLE = """
 svg { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }

@@ -83,7 +83,8 @@ def cost(comparison: Comparison) -> Grid:
                 trained,
                 f"{spent.rows_read:,.0f}",
                 f"{spent.train_seconds:.1f}",
-                _known(spent.memory_mib, ",.0f"),
+                f"{_known(spent.peak_memory_mib, ',.0f')} "
+                f"({_known(spent.added_memory_mib, '+,.0f')})",
                 f"{spent.model_mib:.1f}",
                 _known(spent.milliseconds, ".2f"),
             )
@@ -93,7 +94,7 @@ def cost(comparison: Comparison) -> Grid:
         "trainings",
         "rows read",
         "training, s",
-        "memory added, MiB",
+        "peak memory (added), MiB",
         "SavedModel, MiB",
         "ms per 100 candidates",
     )

@@ -122,7 +122,7 @@ def test_the_costs_are_those_of_all_levels(compared):
     assert costs["finetune"].rows_read == 7 * 2_000 + 7 * 250
     for cost in costs.values():
         assert cost.train_seconds > 0
-        assert 1 < cost.memory_mib < 20_000
+        assert 1 < cost.added_memory_mib < cost.peak_memory_mib < 20_000
         assert 0.05 < cost.model_mib < 100
         assert 0.1 < cost.milliseconds < 1_000
 

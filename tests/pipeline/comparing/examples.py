@@ -30,7 +30,8 @@ def cost(**changes):
         "levels": {"tpm": 2, "cpm": 1, "target": 1},
         "rows_read": 29_750.0,
         "train_seconds": 10.44,
-        "memory_mib": 1_567.2,
+        "peak_memory_mib": 1_567.2,
+        "added_memory_mib": 245.1,
         "model_mib": 4.53,
         "milliseconds": 2.118,
     }
@@ -75,7 +76,7 @@ def comparison(**changes):
         "models": (ECDCTR, STAR, TARGET_ONLY),
         "costs": {
             "ecdctr": cost(),
-            "star": cost(levels={"target": 1}, memory_mib=None),
+            "star": cost(levels={"target": 1}, peak_memory_mib=None),
             "target_only": cost(levels={"target": 1}, milliseconds=None),
         },
         "oracle": metrics(0.71),

@@ -87,7 +87,7 @@ def test_rows_and_seconds_add_up_and_the_most_memory_counts(tmp_path):
     # 3 epochs of CPM; one of the target after a search of two.
     assert found.rows_read == 3 * 1_000 + 3 * 100
     assert found.train_seconds == 7.0
-    assert found.memory_mib == 700.0
+    assert (found.peak_memory_mib, found.added_memory_mib) == (1_800.0, 700.0)
     assert found.model_mib == 4_096 / 2**20
     assert found.milliseconds == 1.5
 
@@ -98,7 +98,7 @@ def test_a_model_that_kept_no_memory_has_none(tmp_path):
         cpm2=report(1, 1, 1.0),
         m2=report(1, 1, 1.0, memory_before_mib=1.0, peak_memory_mib=9.0),
     )
-    assert cost_of(store, FINETUNE, PLAN, None).memory_mib is None
+    assert cost_of(store, FINETUNE, PLAN, None).peak_memory_mib is None
 
 
 def test_a_model_that_is_not_stored_is_named(tmp_path):
@@ -110,13 +110,13 @@ def test_a_model_that_is_not_stored_is_named(tmp_path):
 def test_seeds_are_summed_up():
     found = summary(
         [
-            cost(train_seconds=1.0, memory_mib=10.0, milliseconds=1.0),
-            cost(train_seconds=2.0, memory_mib=30.0, milliseconds=9.0),
-            cost(train_seconds=6.0, memory_mib=20.0, milliseconds=2.0),
+            cost(train_seconds=1.0, peak_memory_mib=10.0, milliseconds=1.0),
+            cost(train_seconds=2.0, peak_memory_mib=30.0, milliseconds=9.0),
+            cost(train_seconds=6.0, peak_memory_mib=20.0, milliseconds=2.0),
         ]
     )
     assert found.train_seconds == 3.0
-    assert found.memory_mib == 30.0
+    assert found.peak_memory_mib == 30.0
     assert found.milliseconds == 1.0
-    assert summary([cost(memory_mib=None), cost()]).memory_mib is None
+    assert summary([cost(added_memory_mib=None), cost()]).added_memory_mib is None
     assert summary([cost(milliseconds=None)]).milliseconds is None
