@@ -35,10 +35,10 @@ from models.errors import DataError
 from pipeline.ablate_commands import ablation_table
 from pipeline.ablate_commands import run_ablation
 from pipeline.ablation import WHOLE
-from pipeline.ablation import VariantResult
 from pipeline.ablation import ecdctr_variants
 from pipeline.ablation import verdict
-from pipeline.ablation import with_variants
+from pipeline.comparing.measure import Measured
+from pipeline.comparing.trials import with_variants
 from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.job import plan_run
@@ -205,7 +205,7 @@ def _whole(config: Config, day: int) -> Step:
     variants = ecdctr_variants(config)
     seeded = with_variants(config, variants, config.training.seed)
     names = list(variants)
-    steps = plan_run(seeded, lambda p: p.run(day, names, against_live=False)).steps
+    steps = plan_run(seeded, lambda p: p.run(day, names, judge=False)).steps
     return next(s for s in steps if s.kind == "target" and s.strategy == WHOLE)
 
 
@@ -216,7 +216,7 @@ def _uri(store: Store, kind: str, fingerprint: str) -> Path:
     return Path(found.uri)
 
 
-def _ablation_numbers(results: Sequence[VariantResult]) -> dict[str, Any]:
+def _ablation_numbers(results: Sequence[Measured]) -> dict[str, Any]:
     plain = next(r for r in results if r.name == "target_only").differences["gauc"]
     return {
         "gauc_over_target_only": [-plain.value, -plain.high, -plain.low],

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tf_keras as keras
 
+from models import memory
 from models import snapshots
 from models import warm_start
 from models.backbone import Backbone
@@ -74,6 +75,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         DataError: If the window has no rows, or an input cannot be used.
         TrainingError: If the warm start does not fit or the loss is not finite.
     """
+    memory_before = memory.reset_peak()
     workers = Workers.from_environment(
         lambda: _write_text(inputs.train_dir / INPUTS_FILE, inputs.model_dump_json())
     )
@@ -158,6 +160,8 @@ def run_level(inputs: LevelInputs) -> LevelReport:
             snapshots.read_summary(folder)["period_day"] for folder in inputs.snapshots
         ),
         calibration=None if calibrator is None else calibrator._asdict(),
+        memory_before_mib=memory_before,
+        peak_memory_mib=memory.peak_mib(),
     )
     if not workers.is_chief:
         return report

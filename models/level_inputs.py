@@ -119,6 +119,9 @@ class LevelReport(StrictModel):
         snapshot_days: Period days of the snapshots, newest first.
         calibration: Scale and shift of the logits and the rows they were fitted on;
             None without a calibrator.
+        memory_before_mib: Resident memory of the process before, libraries and what
+            earlier levels still hold; None in reports of versions that did not measure.
+        peak_memory_mib: The largest while it trained; None as above.
     """
 
     level: str
@@ -136,3 +139,5 @@ class LevelReport(StrictModel):
     warm_start: dict[str, dict[str, int]] | None
     snapshot_days: tuple[int, ...]
     calibration: dict[str, float] | None = None
+    memory_before_mib: float | None = None
+    peak_memory_mib: float | None = None

@@ -9,25 +9,19 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from components.metrics.bootstrap import Difference
 from models.days import to_date
-from pipeline.ablation import VariantResult
-from pipeline.ablation import compare
+from pipeline.ablation import WHOLE
 from pipeline.ablation import ecdctr_variants
 from pipeline.ablation import verdict
-from pipeline.ablation import with_variants
+from pipeline.comparing.measure import Measured
+from pipeline.comparing.measure import measure
+from pipeline.comparing.tables import quality
+from pipeline.comparing.trials import run_trials
 from pipeline.config import Config
 from pipeline.config_file import load_config
-from pipeline.job import plan_when_ready
-from pipeline.job import run_steps
 from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import wide_console
-from pipeline.plan import Planner
-from pipeline.scoring import Scored
-from pipeline.scoring import score_step
-from pipeline.steps import Step
-from pipeline.store import Store
 
 
 @click.command()
@@ -51,51 +45,22 @@ def ablate(config_path: Path, day: int, seeds: int) -> None:
 
 def run_ablation(
     config: Config, day: int, seeds: int, console: Console
-) -> list[VariantResult]:
+) -> list[Measured]:
     """Trains what is not stored yet, scores it and compares it with the whole."""
-    variants = ecdctr_variants(config)
-    scored: dict[str, list[Scored]] = {name: [] for name in variants}
-    for index in range(seeds):
-        seed = config.training.seed + index
-        console.print(f"Seed {seed} ({index + 1} of {seeds}), {len(variants)} variants")
-        seeded = with_variants(config, variants, seed)
-
-        def steps(planner: Planner) -> list[Step]:
-            return planner.run(day, list(variants), against_live=False)
-
-        planned = plan_when_ready(seeded, steps, console)
-        run_steps(seeded, planned.steps, console)
-        store = Store(config.root)
-        for step in planned.steps:
-            if step.kind == "target":
-                scored[step.strategy].append(score_step(seeded, store, step))
-    return compare(scored)
+    trials = run_trials(config, day, ecdctr_variants(config), seeds, console)
+    scored = {name: [one.scored for one in found] for name, found in trials.items()}
+    return list(measure(scored, WHOLE).models)
 
 
 def ablation_table(
-    results: Sequence[VariantResult], config: Config, day: int, seeds: int
+    results: Sequence[Measured], config: Config, day: int, seeds: int
 ) -> Table:
     """Returns the variants' metrics and their differences to the whole."""
-    table = Table(
-        title=f"E-CDCTR on {config.target}, {to_date(day)}, mean of {seeds} seed(s); "
-        "in brackets variant minus whole with its paired 95 % interval over users "
-        "and seeds",
-        title_justify="left",
+    title = (
+        f"E-CDCTR on {config.target}, {to_date(day)}, mean of {seeds} seed(s) ± "
+        "standard deviation; in brackets variant minus whole with its paired 95 % "
+        "interval over users and seeds"
     )
-    table.add_column("variant")
-    for name in ("AUC", "GAUC", "log loss"):
-        table.add_column(name, justify="right")
-        table.add_column(f"{name}: minus whole", justify="right")
-    for result in results:
-        cells = [result.name]
-        for metric in ("auc", "gauc", "log_loss"):
-            cells.append(f"{result.metrics[metric]:.4f}")
-            cells.append(_interval(result.differences.get(metric)))
-        table.add_row(*cells)
-    return table
-
-
-def _interval(difference: Difference | None) -> str:
-    if difference is None:
-        return ""
-    return f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
+    return quality(results, WHOLE, ("auc", "gauc", "log_loss"), "variant").as_rich(
+        title
+    )

@@ -18,6 +18,7 @@ from models.errors import CrossctrError
 from models.errors import listed
 from models.features import describe
 from pipeline.ablate_commands import ablate
+from pipeline.compare_commands import compare_command
 from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.console import duration
@@ -251,6 +252,7 @@ def _strategies(config: Config, chosen: Sequence[str], compare: bool) -> list[st
 
 main.add_command(promote_command)
 main.add_command(ablate)
+main.add_command(compare_command)
 main.add_command(embeddings)
 main.add_command(report_command)
 main.add_command(schema)

@@ -13,6 +13,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
+from rich.console import Group
+from rich.console import RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
@@ -76,9 +78,19 @@ class RunDisplay:
         console: Where it shows.
     """
 
-    def __init__(self, console: Console, num_steps: int) -> None:
-        """Shows a run of `num_steps` steps on `console`."""
+    def __init__(
+        self, console: Console, num_steps: int, below: RenderableType | None = None
+    ) -> None:
+        """Shows a run of `num_steps` steps on `console`.
+
+        Args:
+            console: Where it shows.
+            num_steps: Steps of the run.
+            below: What stands below the live line, such as the progress of a command
+                that this run is a part of.
+        """
         self.console = console
+        self._below = below
         self._num_steps = num_steps
         self._started = time.monotonic()
         self._step_started = self._started
@@ -178,7 +190,7 @@ class RunDisplay:
         width = len(str(self._num_steps))
         return f"{self._index:>{width}}/{self._num_steps}"
 
-    def _line(self) -> Spinner:
+    def _line(self) -> RenderableType:
         parts = [
             f"{self._prefix()} {self._label}",
             self._node,
@@ -186,10 +198,11 @@ class RunDisplay:
             self._detail,
             f"run {duration(self.elapsed)}",
         ]
-        return Spinner("dots", Text(" · ".join(part for part in parts if part)))
+        spinner = Spinner("dots", Text(" · ".join(part for part in parts if part)))
+        return spinner if self._below is None else Group(spinner, self._below)
 
 
-def _live(console: Console, line: Callable[[], Spinner]) -> Live:
+def _live(console: Console, line: Callable[[], RenderableType]) -> Live:
     return Live(
         console=console,
         refresh_per_second=4,

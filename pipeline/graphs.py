@@ -134,10 +134,17 @@ def cpm_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
 
 
 def target_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
-    """Target rows to a judged and, for the chosen strategy, published model."""
+    """Target rows to a judged and, for the chosen strategy, published model.
+
+    A step that is not judged ends with the trained model.
+    """
     if step.evaluation is None:
         raise ValueError(f"a target step needs evaluation days; received {step}")
     inputs = _training_inputs(step)
+    if not step.judged:
+        resolver = _resolver(**inputs)
+        trainer = _trainer(config, step, resolver, "TargetTrainer")
+        return _pipeline(config, [resolver, trainer])
     inputs["evaluation_examples"] = (
         standard_artifacts.Examples,
         _wanted(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.console import RenderableType
 
 from models.days import DayRange
 from models.errors import CrossctrError
@@ -116,7 +117,13 @@ def plan_when_ready(
 
 
 def run_steps(
-    config: Config, steps: Sequence[Step], console: Console, *, day: int | None = None
+    config: Config,
+    steps: Sequence[Step],
+    console: Console,
+    *,
+    day: int | None = None,
+    on_step: Callable[[Step, Console], None] = lambda *_: None,
+    below: RenderableType | None = None,
 ) -> None:
     """Runs what is not done yet.
 
@@ -125,6 +132,9 @@ def run_steps(
         steps: The plan, in running order.
         console: Where progress is shown.
         day: The run's day, for its record; None for a command that is no `run`.
+        on_step: Called after each step, those that were done before included, with
+            the console that is not redirected while libraries run.
+        below: What stands below the live line, see `RunDisplay`.
 
     Raises:
         CrossctrError: A step failed; earlier steps' results are kept, so the same
@@ -134,6 +144,7 @@ def run_steps(
     if not due:
         for index, step in enumerate(steps, 1):
             RunDisplay(console, len(steps)).reused(index, step.label)
+            on_step(step, console)
         console.print("Everything was done already; nothing ran.")
         return
     log_file = new_log_file(config)
@@ -143,9 +154,9 @@ def run_steps(
     )
     recorder = RunRecorder(log_file.parent, steps, day)
     with quiet_libraries(log_file, console) as shown:
-        display = RunDisplay(shown, len(steps))
+        display = RunDisplay(shown, len(steps), below)
         try:
-            _run_due(config, steps, display, shown, recorder)
+            _run_due(config, steps, display, shown, recorder, on_step)
         finally:
             display.stop()
     console.print(display.summary())
@@ -157,6 +168,7 @@ def _run_due(
     display: RunDisplay,
     console: Console,
     recorder: RunRecorder,
+    on_step: Callable[[Step, Console], None],
 ) -> None:
     with waiting(console, "importing TFX and Beam (about 20 s, once)"):
         # Only here, because the import takes that long.
@@ -168,6 +180,7 @@ def _run_due(
     for index, step in enumerate(steps, 1):
         if step.done:
             display.reused(index, step.label)
+            on_step(step, console)
             continue
         display.start(index, step.label)
         if step.note:
@@ -186,6 +199,7 @@ def _run_due(
             step, seconds=display.step_elapsed, rows=rows, nodes=display.nodes
         )
         display.finish(rows)
+        on_step(step, console)
 
 
 @contextlib.contextmanager

@@ -49,14 +49,15 @@ class Planner:
         self._blocks = BlockChain(config, known, logs, code)
 
     def run(
-        self, day: int, strategies: Sequence[str], *, against_live: bool = True
+        self, day: int, strategies: Sequence[str], *, judge: bool = True
     ) -> list[Step]:
         """Plans the run of `day`: what it ingests, trains, judges and publishes.
 
         Args:
             day: The run's day D, days since 1970-01-01.
             strategies: Entries of the configuration's `strategies`, in order.
-            against_live: Whether the live model is scored on the same rows.
+            judge: Whether models are evaluated beside the live one, gated and
+                published; else they are only trained.
 
         Returns:
             The steps in running order; done ones are included.
@@ -93,9 +94,7 @@ class Planner:
                 steps[cpm.fingerprint] = cpm
             training = self._training(learned, strategy, strategies)
             targets.append(
-                self._target_step(
-                    day, strategy, training, evaluation, judged, against_live
-                )
+                self._target_step(day, strategy, training, evaluation, judged, judge)
             )
         order = {"ingest": 0, "tpm": 1, "cpm": 2}
         upstream = sorted(steps.values(), key=lambda step: order[step.kind])
@@ -104,6 +103,10 @@ class Planner:
     def ingest(self, *cuts: int) -> list[Step]:
         """Plans the chain of blocks, see `BlockChain.plan`."""
         return self._blocks.plan(*cuts)
+
+    def knows(self, strategy: str) -> bool:
+        """Whether `strategy` is an entry of the configuration."""
+        return strategy in self._config.strategies
 
     @property
     def _first_day(self) -> int:
@@ -378,17 +381,17 @@ class Planner:
         training: Training,
         evaluation: DayRange,
         judged: tuple[Block, ...],
-        against_live: bool,
+        judge: bool,
     ) -> Step:
         config = self._config
-        live = live_before(self._known.live, day) if against_live else None
-        publishes = strategy == config.strategy
+        live = live_before(self._known.live, day) if judge else None
+        publishes = judge and strategy == config.strategy
         fingerprint = digest(
             training.fingerprint,
             strategy,
             str(evaluation),
             prints(judged),
-            config.judging(),
+            config.judging() if judge else None,
             [str(config.serving.directory), config.name] if publishes else None,
             live,
         )
@@ -401,7 +404,9 @@ class Planner:
             fingerprint=fingerprint,
             # A publishing step that was killed after the Gate is not done.
             done=fingerprint in self._known.results
-            and (not publishes or fingerprint in self._known.published),
+            and (not publishes or fingerprint in self._known.published)
+            if judge
+            else training.fingerprint in self._known.models,
             blocks=training.blocks,
             warm_start=training.warm_start,
             snapshots=training.snapshots,
@@ -411,5 +416,6 @@ class Planner:
             evaluation=evaluation,
             evaluation_blocks=judged,
             live=live,
+            judged=judge,
             note=training.note,
         )

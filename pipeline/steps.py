@@ -62,6 +62,8 @@ class Step:
         evaluation: Days on whose target rows it is judged (`target` only).
         evaluation_blocks: Blocks that hold those days.
         live: Fingerprint of the live model it is compared with, if any.
+        judged: Whether the model is evaluated and gated, not only trained (`target`
+            only).
         note: Remarks, such as a window cut short by the first day of logs.
     """
 
@@ -81,6 +83,7 @@ class Step:
     evaluation: DayRange | None = None
     evaluation_blocks: tuple[Block, ...] = ()
     live: str | None = None
+    judged: bool = True
     note: str = ""
 
 

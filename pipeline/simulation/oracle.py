@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -121,6 +122,43 @@ def score_oracle(
         coverage=grouped.coverage,
         log_loss=float(np.mean(log_losses(p, click))),
     )
+
+
+def probabilities_of(
+    truth: Path,
+    domain: str,
+    first_day: datetime.date,
+    num_days: int,
+    users: npt.NDArray[np.object_],
+    labels: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """Returns p* of rows that the pipeline has read from the log of some days.
+
+    Args:
+        truth: The folder that `simulate.truth` names.
+        domain: The domain.
+        first_day: First day of the rows.
+        num_days: Days of the rows.
+        users: Raw user ids of the rows, in the order of the log, shape (N,).
+        labels: 0 or 1, shape (N,).
+
+    Returns:
+        Click probabilities, shape (N,).
+
+    Raises:
+        DataError: A day has no truth, or these are not the rows of the log.
+    """
+    rows = read_truth(truth, domain, first_day, num_days)
+    ids = rows.column("user_id").cast(pa.string()).cast(pa.binary()).to_numpy()
+    click = rows.column("click").to_numpy()
+    same = len(ids) == len(users) and (ids == users).all() and (click == labels).all()
+    if not same:
+        raise DataError(
+            f"{len(users):,} rows of {domain!r} are not the {len(ids):,} of the truth "
+            f"in {str(truth)!r}, row by row; expected the simulated log, no row "
+            "quarantined; run `crossctr simulate` again"
+        )
+    return rows.column("probability").to_numpy().astype(np.float64)
 
 
 def newest_days(rows_per_day: int, num_days: int) -> int:

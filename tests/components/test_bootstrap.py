@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from components.metrics.bootstrap import METRICS
+from components.metrics.bootstrap import interval
 from components.metrics.bootstrap import paired_bootstrap
+from components.metrics.bootstrap import paired_draws
 from components.metrics.logic import auc
 from components.metrics.logic import grouped_auc
 from components.metrics.logic import log_losses
@@ -111,3 +113,23 @@ def test_what_is_undefined_is_not_a_number():
 def test_other_numbers_of_seeds_are_refused():
     with pytest.raises(DataError, match="2 seeds of the model and 1"):
         paired_bootstrap(USERS, LABELS, [GOOD, POOR], [GOOD])
+
+
+def test_models_drawn_together_differ_as_pairs_do():
+    models = {"good": [GOOD, POOR], "poor": [POOR, POOR], "same": [GOOD] * 2}
+    draws = paired_draws(USERS, LABELS, models, replicates=50, seed=2)
+    for name in ("good", "same"):
+        found = paired_bootstrap(
+            USERS, LABELS, models[name], models["poor"], replicates=50, seed=2
+        )
+        for column, metric in enumerate(METRICS):
+            difference = draws[name][:, column] - draws["poor"][:, column]
+            assert interval(difference) == found[metric]
+
+
+def test_an_interval_leaves_out_what_is_undefined():
+    drawn = np.array([2.0, 1.0, np.nan, 3.0])
+    found = interval(drawn, level=1.0)
+    assert (found.value, found.low, found.high) == (2.0, 1.0, 3.0)
+    assert np.isnan(interval(np.array([np.nan, 1.0])).value)
+    assert np.isnan(interval(np.array([1.0, np.nan])).value)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from models.errors import ConfigError
-from pipeline.ablation import compare
 from pipeline.ablation import ecdctr_variants
 from pipeline.ablation import verdict
-from pipeline.ablation import with_variants
+from pipeline.comparing.measure import measure
+from pipeline.comparing.trials import with_variants
 from pipeline.scoring import Scored
 from pipeline.steps import Known
 from tests.pipeline.test_plan import completed
@@ -45,7 +45,7 @@ def test_every_variant_is_a_training_of_its_own_and_none_is_published():
     config = with_variants(make_config(), ecdctr_variants(make_config()), seed=3)
     assert config.strategy == ""
     steps = planner(config, Known(live=((30, "live"),))).run(
-        88, list(config.strategies), against_live=False
+        88, list(config.strategies), judge=False
     )
     targets = [step for step in steps if step.kind == "target"]
     assert len({step.training for step in targets}) == len(config.strategies)
@@ -58,7 +58,7 @@ def test_every_variant_is_a_training_of_its_own_and_none_is_published():
     assert by_name["batch_norm_too"].warm_start == by_name["whole"].warm_start
     assert by_name["mean_pooling"].warm_start != by_name["whole"].warm_start
     again = planner(config, completed(steps)).run(
-        88, list(config.strategies), against_live=False
+        88, list(config.strategies), judge=False
     )
     # None is published, so there is nothing left to do.
     assert all(step.done for step in again)
@@ -93,7 +93,7 @@ def test_variants_are_measured_against_the_whole():
         "same": [Scored(users, labels, good)],
         "reversed": [Scored(users, labels, 1 - good)],
     }
-    whole, same, reverse = compare(scored)
+    whole, same, reverse = measure(scored, "whole").models
     assert whole.metrics["gauc"] == 1.0
     assert not whole.differences
     assert same.differences["gauc"].value == 0.0

@@ -165,6 +165,16 @@ def test_brackets_are_text_and_not_markup(clock):
     ]
 
 
+def test_what_stands_below_the_live_line_moves_with_it():
+    file = io.StringIO()
+    console = Console(file=file, width=80, force_terminal=True)
+    display = RunDisplay(console, 2, below="two of the trials")
+    display.start(1, "ingest")
+    display.stop()
+    assert "1/2 ingest" in file.getvalue()
+    assert "two of the trials" in file.getvalue()
+
+
 def test_the_summary_books_time_by_what_it_was_spent_on(clock):
     display = Screen().display
     clock.now += 20

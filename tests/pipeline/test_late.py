@@ -107,3 +107,21 @@ def test_a_repeated_run_is_no_longer_offered():
     changed = planner(config, merged(known, again), logs)
     found = runs_to_repeat(store, changed, [LateLog("ads", 34, "arrived")], 37)
     assert found == [(36, "target_only")]
+
+
+def test_a_run_of_a_strategy_that_is_gone_is_not_offered():
+    config = make_config(
+        strategies={"ecdctr": {}, "target_only": {}, "whole": {"kind": "ecdctr"}}
+    )
+    steps = planner(config).run(35, ["whole"])
+    known = completed(steps)
+    decision = SimpleNamespace(last_day=34, properties={"strategy": "whole"})
+    store = SimpleNamespace(artifacts={"GateDecision": [decision]}.get)
+
+    def logs(days):
+        return f"{days}, and a late log" if 34 in days else str(days)
+
+    late_log = [LateLog("ads", 34, "arrived")]
+    assert runs_to_repeat(store, planner(config, known, logs), late_log, 37)
+    renamed = planner(make_config(), known, logs)
+    assert runs_to_repeat(store, renamed, late_log, 37) == []

@@ -313,3 +313,20 @@ def test_nothing_of_the_day_or_later_is_read(
 
 def _days(days):
     return range(days.first, days.last + 1)
+
+
+def test_what_is_only_trained_is_done_once_its_model_is_stored():
+    config = make_config()
+    judged = planner(config).run(38, ["ecdctr"])
+    known = completed(judged)
+    only_model = Known(known.blocks, known.results, frozenset(), (), known.models)
+    trained = planner(config, only_model).run(38, ["ecdctr"], judge=False)
+    assert all(step.done for step in trained)
+    assert not trained[-1].judged
+    assert trained[-1].training == judged[-1].training
+    assert trained[-1].fingerprint != judged[-1].fingerprint
+    # And a model alone is no decision.
+    nothing_judged = Known(known.blocks, models=known.models)
+    assert not planner(config, nothing_judged).run(38, ["ecdctr"])[-1].done
+    no_model = Known(known.blocks, known.results)
+    assert not planner(config, no_model).run(38, ["ecdctr"], judge=False)[-1].done

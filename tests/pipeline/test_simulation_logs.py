@@ -19,6 +19,7 @@ from models.days import to_day
 from models.errors import DataError
 from pipeline.simulation import writer
 from pipeline.simulation.oracle import newest_days
+from pipeline.simulation.oracle import probabilities_of
 from pipeline.simulation.oracle import read_truth
 from pipeline.simulation.oracle import score_oracle
 from pipeline.simulation.settings import PRESETS
@@ -238,6 +239,20 @@ def test_days_without_truth_are_refused(tmp_path):
     write(tmp_path)
     with pytest.raises(DataError, match="date=2024-01-04"):
         score_oracle(tmp_path / "truth", "ads", FIRST_DAY, 4)
+
+
+def test_rows_of_the_log_get_their_true_probabilities(tmp_path):
+    write(tmp_path)
+    rows = read_truth(tmp_path / "truth", "ads", FIRST_DAY, 2)
+    users = np.array([str(u).encode() for u in rows["user_id"].to_pylist()], object)
+    labels = rows["click"].to_numpy()
+    where = (tmp_path / "truth", "ads", FIRST_DAY, 2)
+    found = probabilities_of(*where, users, labels)
+    assert found.tolist() == rows["probability"].to_pylist()
+    other = np.roll(users, 1)
+    for changed in ((other, labels), (users, 1 - labels), (users[:-1], labels[:-1])):
+        with pytest.raises(DataError, match="are not the .* of the truth"):
+            probabilities_of(*where, *changed)
 
 
 @pytest.mark.parametrize(

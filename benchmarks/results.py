@@ -1,0 +1,199 @@
+"""`make results`: every strategy on every data set, from the repository alone.
+
+    python -m benchmarks.results [--seeds 3] [--datasets feeds_ads,amazon]
+
+Each data set is prepared (`crossctr import` or `simulate`) and compared (`crossctr
+compare`), one seed more in every round. What a data set came to so far is copied into
+docs/results/ after each, and docs/results.md is made anew from what lies there. So a
+run that was stopped goes on where it was, and data sets can be run on different days.
+
+Processes of their own, as the memory of one that trains hundreds of models grows.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from rich.console import Console
+
+from benchmarks.results_page import write_page
+from models.errors import ConfigError
+from pipeline.comparing.run import STEM
+from pipeline.comparing.run import chosen
+from pipeline.config import Config
+from pipeline.config_file import load_config
+from pipeline.options import wide_console
+from pipeline.strategies import KINDS
+
+ROOT = Path(__file__).parents[1]
+RUNS = ROOT / "runs"
+# What a shipped configuration gives relative to its own folder.
+_PATHS = ("root", "logs", "schema")
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set, a day, and what differs from the shipped configuration.
+
+    Attributes:
+        name: Name of the configuration and of its files in docs/results.
+        base: File in configs/.
+        day: The run's day D.
+        changes: Keys of the configuration that are set otherwise.
+    """
+
+    name: str
+    base: str
+    day: str
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+def _market(target: str, day: str = "2019-01-01", **changes: Any) -> DataSet:
+    """Returns Electronics with another market as the target; `in` is left out."""
+    markets = ["ca", "uk", "fr", "mx", "de"]
+    sources = [market for market in markets if market != target]
+    skipping = dict.fromkeys([*sources, target], "skip")
+    return DataSet(
+        f"xmarket_{target}",
+        "xmarket.yaml",
+        day,
+        {"target": target, "sources": sources, "missing_days": skipping, **changes},
+    )
+
+
+DATA_SETS = (
+    DataSet("feeds_ads", "feeds_ads.yaml", "2024-02-23"),
+    DataSet("amazon", "amazon.yaml", "2014-06-01"),
+    DataSet(
+        "amazon_beauty",
+        "amazon.yaml",
+        "2014-06-01",
+        {
+            "target": "beauty",
+            "sources": ["kitchen", "food", "electronics"],
+            # The four files have 85,914 items and 20,169 users.
+            "vocabularies": {
+                "user": {"capacity": 24_000},
+                "item": {"capacity": 110_000},
+                "domain": {"capacity": 16, "oov_buckets": 2},
+            },
+        },
+    ),
+    DataSet("xmarket", "xmarket.yaml", "2019-01-01"),
+    _market("mx"),
+    # A year earlier than the others: from 2019 on, jp has 471 rows.
+    _market("jp", "2018-01-01", evaluation_days=1035),
+)
+
+
+@click.command()
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--datasets", default="", help="Names, with commas. Default: all.")
+@click.option("--page", is_flag=True, help="Only make the page anew; nothing runs.")
+def main(seeds: int, datasets: str, page: bool) -> None:
+    """Compare every strategy on every data set and write docs/results.md."""
+    console = wide_console()
+    names = [data_set.name for data_set in DATA_SETS]
+    wanted = [name for name in datasets.split(",") if name] or names
+    unknown = sorted(set(wanted) - set(names))
+    if unknown:
+        raise click.UsageError(
+            f"unknown data sets {', '.join(unknown)}; expected some of "
+            f"{', '.join(names)}"
+        )
+    failed: dict[str, None] = {}
+    if not page:
+        for num_seeds in range(1, seeds + 1):
+            for data_set in DATA_SETS:
+                if data_set.name in wanted and data_set.name not in failed:
+                    good = _compare(data_set, num_seeds, console)
+                    failed |= {} if good else {data_set.name: None}
+                    write_page(ROOT / "docs", names)
+    console.print(f"Page: {write_page(ROOT / 'docs', names)}", soft_wrap=True)
+    if failed:
+        console.print(f"Failed: {', '.join(failed)}", style="bold red")
+        sys.exit(1)
+
+
+def _compare(data_set: DataSet, num_seeds: int, console: Console) -> bool:
+    """Brings a data set to `num_seeds` seeds; false if a command failed."""
+    path = configuration(data_set)
+    config = load_config(path)
+    strategies = possible(config, console)
+    prepare = "import" if config.imports is not None else "simulate"
+    shown = path.relative_to(ROOT)
+    for command in (
+        [prepare, str(shown)],
+        [
+            *("compare", str(shown), "--day", data_set.day),
+            *("--strategies", ",".join(strategies), "--seeds", str(num_seeds)),
+        ],
+    ):
+        console.print(f"crossctr {' '.join(command)}", style="bold", soft_wrap=True)
+        # This checkout's code, wherever the installed package points.
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        ran = subprocess.run(
+            [sys.executable, "-m", "pipeline", *command],
+            cwd=ROOT,
+            env=environment,
+            check=False,
+        )
+        if ran.returncode:
+            return False
+    made = config.root / "comparisons" / data_set.day
+    kept = ROOT / "docs" / "results"
+    kept.mkdir(parents=True, exist_ok=True)
+    for suffix in (".json", ".csv", ".svg"):
+        shutil.copyfile(made / f"{STEM}{suffix}", kept / f"{data_set.name}{suffix}")
+    return True
+
+
+def configuration(data_set: DataSet) -> Path:
+    """Returns the configuration's file; a derived one is written into runs/."""
+    base = ROOT / "configs" / data_set.base
+    if not data_set.changes:
+        return base
+    data = yaml.safe_load(base.read_text(encoding="utf-8"))
+    for key in _PATHS:
+        data[key] = str((base.parent / data[key]).resolve())
+    data["import"]["data"] = str((base.parent / data["import"]["data"]).resolve())
+    folder = RUNS / data_set.name
+    data |= {
+        "name": data_set.name,
+        "root": str(folder),
+        "serving": {"directory": str(folder / "serving")},
+        # Of the shipped entries only those that are compared make sense here.
+        "strategies": {"target_only": {}},
+        "strategy": "target_only",
+    }
+    data |= data_set.changes
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def possible(config: Config, console: Console) -> list[str]:
+    """Returns the kinds that a configuration can have; says why one cannot be had."""
+    kinds = []
+    for kind in KINDS:
+        try:
+            chosen(config, [kind])
+        except ConfigError as error:
+            console.print(f"{kind} is left out: {error}", markup=False, soft_wrap=True)
+        else:
+            kinds.append(kind)
+    return kinds
+
+
+if __name__ == "__main__":
+    main()

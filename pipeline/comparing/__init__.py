@@ -1,0 +1,1 @@
+"""Strategies trained on several seeds and compared on the same rows."""

@@ -1,0 +1,156 @@
+"""What a strategy costs: to train, with every level it needs, and to serve."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.errors import DataError
+from pipeline.report.files import read_json
+from pipeline.scoring import SERVING_FOLDER
+from pipeline.steps import Step
+from pipeline.store import Store
+from pipeline.store import Stored
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one strategy costs, on one seed or as a summary of several.
+
+    Attributes:
+        levels: Trainings by level, such as `{"tpm": 2, "cpm": 1, "target": 1}`.
+        rows_read: Rows trained on by all of them, each counted once per epoch.
+        train_seconds: Time in their training loops, reading included.
+        peak_memory_mib: Largest resident memory of the process during any of them,
+            libraries and what earlier levels still hold included; None if a model is of
+            a version that kept no record.
+        added_memory_mib: The most by which one of them made it grow; None as above.
+        model_mib: Size of the SavedModel.
+        milliseconds: Fastest request of 100 candidates; None if it was not measured.
+    """
+
+    levels: Mapping[str, int]
+    rows_read: float
+    train_seconds: float
+    peak_memory_mib: float | None
+    added_memory_mib: float | None
+    model_mib: float
+    milliseconds: float | None
+
+
+def cost_of(
+    store: Store, target: Step, planned: Sequence[Step], milliseconds: float | None
+) -> Cost:
+    """Returns what the model of a finished target step costs.
+
+    Levels that several strategies share, such as CPM, count for each in full, as if it
+    were the only one.
+
+    Args:
+        store: The finished artifacts.
+        target: The step.
+        planned: The plan that it is part of.
+        milliseconds: Time of a request, see `Scored`.
+
+    Raises:
+        DataError: A model that it rests on is not stored.
+    """
+    models = {stored.fingerprint: stored for stored in store.artifacts("Model")}
+    steps = needed(target, planned)
+    reports = [_report(models, step) for step in steps]
+    memory = [
+        (report["peak_memory_mib"], report["memory_before_mib"])
+        for report in reports
+        if report.get("memory_before_mib") is not None
+    ]
+    measured = len(memory) == len(reports)
+    levels: dict[str, int] = {}
+    for step in steps:
+        levels[step.kind] = levels.get(step.kind, 0) + 1
+    folder = Path(models[target.training].uri) / SERVING_FOLDER
+    return Cost(
+        levels=levels,
+        rows_read=sum(
+            # A search for the number of epochs reads the rows, too.
+            report["rows"] * (len(report["losses"]) + len(report.get("held_out", ())))
+            for report in reports
+        ),
+        train_seconds=sum(report["seconds"] for report in reports),
+        peak_memory_mib=max(p for p, _ in memory) if measured else None,
+        added_memory_mib=max(p - b for p, b in memory) if measured else None,
+        model_mib=sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+        / _MIB,
+        milliseconds=milliseconds,
+    )
+
+
+def summary(costs: Sequence[Cost]) -> Cost:
+    """Returns means over seeds, of memory the most and of requests the fastest."""
+    return Cost(
+        levels=costs[0].levels,
+        rows_read=float(np.mean([c.rows_read for c in costs])),
+        train_seconds=float(np.mean([c.train_seconds for c in costs])),
+        peak_memory_mib=_most([c.peak_memory_mib for c in costs]),
+        added_memory_mib=_most([c.added_memory_mib for c in costs]),
+        model_mib=float(np.mean([c.model_mib for c in costs])),
+        milliseconds=min(
+            (c.milliseconds for c in costs if c.milliseconds is not None), default=None
+        ),
+    )
+
+
+def _most(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return max(known) if len(known) == len(values) else None
+
+
+def needed(target: Step, planned: Sequence[Step]) -> list[Step]:
+    """Returns the trainings of a plan that a target step rests on, itself last.
+
+    What an earlier run has trained and this plan does not name is not counted.
+    """
+    trainings = {
+        fingerprint: step
+        for step in planned
+        if step.kind != "ingest"
+        for fingerprint in (step.fingerprint, step.training)
+        if fingerprint
+    }
+    found: dict[str, Step] = {}
+    waiting = [target]
+    while waiting:
+        step = waiting.pop()
+        if step.fingerprint not in found:
+            found[step.fingerprint] = step
+            waiting += [trainings[p] for p in _named(step) if p in trainings]
+    return [step for step in planned if step.fingerprint in found]
+
+
+def _named(step: Step) -> Iterator[str]:
+    """Yields every text that a step holds; the fingerprints it reads are among them."""
+    for field in dataclasses.fields(step):
+        value = getattr(step, field.name)
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, tuple):
+            yield from (part for part in value if isinstance(part, str))
+
+
+def _report(models: Mapping[str, Stored], step: Step) -> dict[str, Any]:
+    stored = models.get(step.training or step.fingerprint)
+    report = stored and read_json(Path(stored.uri) / "Format-Train" / "report.json")
+    if not report:
+        raise DataError(
+            f"the model of {step.label!r} is not stored with its report; expected "
+            f"fingerprint {step.training or step.fingerprint}. Run that day again"
+        )
+    return dict(report)

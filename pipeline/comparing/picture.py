@@ -1,0 +1,158 @@
+"""A comparison as one SVG: each strategy minus the baseline, with its interval.
+
+It stands alone, as Markdown shows it as an image: no script, no font, no style of a
+page. Colours follow the system; a hollow dot is what is not told apart, so that the
+picture can be read without them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from components.metrics.bootstrap import Difference
+from pipeline.comparing.measure import Measured
+from pipeline.comparing.measure import outcome_of
+from pipeline.comparing.record import Comparison
+from pipeline.comparing.words import NAMES
+from pipeline.report.charts import as_number
+from pipeline.report.charts import nice_ticks
+
+METRICS = ("gauc", "auc")
+
+_WIDTH, _LABELS, _PANEL, _GAP = 720, 150, 246, 50
+_TOP, _ROW, _BOTTOM = 66, 26, 52
+_STYLE = """
+svg { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
+.back { fill: #ffffff; } text { fill: #1b2330; } .soft { fill: #5b6675; }
+.grid { stroke: #dfe3e9; } .zero { stroke: #5b6675; stroke-dasharray: 4 3; }
+.bar { stroke-width: 2; } .dot { stroke-width: 2; }
+.wins { stroke: #17703c; fill: #17703c; } .loses { stroke: #b3261e; fill: #b3261e; }
+.open { stroke: #2457c5; fill: #ffffff; }
+@media (prefers-color-scheme: dark) {
+  .back { fill: #1b212b; } text { fill: #e7ebf1; } .soft { fill: #9aa6b6; }
+  .grid { stroke: #323b48; } .zero { stroke: #9aa6b6; }
+  .wins { stroke: #7fd6a0; fill: #7fd6a0; } .loses { stroke: #ff9d94; fill: #ff9d94; }
+  .open { stroke: #8ab0ff; fill: #1b212b; }
+}
+"""
+
+
+def picture(comparison: Comparison) -> str:
+    """Returns the SVG; without another strategy than the baseline, an empty text."""
+    models = [model for model in comparison.models if model.differences]
+    if not models:
+        return ""
+    height = _TOP + _ROW * len(models) + _BOTTOM
+    seeds = len(comparison.seeds)
+    title = (
+        f"{comparison.name}: {', '.join(comparison.sources)} → {comparison.target}, "
+        f"{comparison.day}"
+    )
+    below = (
+        f"{seeds} {'seed' if seeds == 1 else 'seeds'}, {comparison.rows:,} rows; "
+        f"difference to {comparison.baseline} with its 95 % interval"
+    )
+    parts = [
+        Markup('<rect class="back" width="{}" height="{}"/>').format(_WIDTH, height),
+        _text(14, 22, title, "start", bold=True),
+        _text(14, 40, below, "start", soft=True),
+        *(
+            _text(_LABELS - 12, _y(row) + 4, model.name, "end")
+            for row, model in enumerate(models)
+        ),
+        *(
+            _panel(models, metric, _LABELS + number * (_PANEL + _GAP))
+            for number, metric in enumerate(METRICS)
+        ),
+        _legend(height - 14),
+    ]
+    return Markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" '
+        'height="{1}" role="img" aria-label="{2}; {3}"><style>{4}</style>{5}</svg>\n'
+    ).format(_WIDTH, height, title, below, Markup(_STYLE), Markup("").join(parts))
+
+
+def _panel(models: Sequence[Measured], metric: str, left: float) -> Markup:
+    """Returns one metric's axis with a dot and an interval per model."""
+    found = [model.differences[metric] for model in models]
+    known = [d for d in found if not math.isnan(d.value)]
+    heading = _text(left + _PANEL / 2, _TOP - 8, NAMES[metric], "middle", bold=True)
+    if not known:
+        undefined = _text(left + _PANEL / 2, _y(0) + 4, "undefined", "middle")
+        return heading + undefined
+    ticks = nice_ticks(
+        min(0.0, *(d.low for d in known)), max(0.0, *(d.high for d in known))
+    )
+
+    def x(value: float) -> float:
+        return left + (value - ticks[0]) / (ticks[-1] - ticks[0]) * _PANEL
+
+    bottom = _TOP + _ROW * len(models)
+    parts = [heading]
+    for tick in ticks:
+        kind = "zero" if tick == 0 else "grid"
+        parts.append(_line(kind, x(tick), _TOP, x(tick), bottom))
+        parts.append(_text(x(tick), bottom + 16, as_number(tick), "middle", soft=True))
+    for row, difference in enumerate(found):
+        if not math.isnan(difference.value):
+            parts.append(_whisker(difference, metric, _y(row), x))
+    return Markup("").join(parts)
+
+
+def _whisker(
+    difference: Difference, metric: str, y: float, x: Callable[[float], float]
+) -> Markup:
+    outcome = outcome_of(difference, metric)
+    kind = outcome if outcome in ("wins", "loses") else "open"
+    bar = _line(f"bar {kind}", x(difference.low), y, x(difference.high), y)
+    return bar + _dot(kind, x(difference.value), y)
+
+
+def _legend(y: float) -> Markup:
+    parts = []
+    for place, (kind, words) in enumerate(
+        (("wins", "wins"), ("loses", "loses"), ("open", "not told apart"))
+    ):
+        at = _LABELS + place * 90
+        parts.append(_dot(kind, at, y - 4))
+        parts.append(_text(at + 10, y, words, "start", soft=True))
+    return Markup("").join(parts)
+
+
+def _y(row: int) -> float:
+    return _TOP + _ROW * (row + 0.5)
+
+
+def _dot(kind: str, x: float, y: float) -> Markup:
+    return Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="4"/>').format(
+        kind, x, y
+    )
+
+
+def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+    return Markup(
+        '<line class="{}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>'
+    ).format(kind, x1, y1, x2, y2)
+
+
+def _text(
+    x: float,
+    y: float,
+    text: str,
+    anchor: str,
+    *,
+    bold: bool = False,
+    soft: bool = False,
+) -> Markup:
+    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}"{}{}>{}</text>').format(
+        x,
+        y,
+        anchor,
+        Markup(' font-weight="600"') if bold else "",
+        Markup(' class="soft"') if soft else "",
+        text,
+    )

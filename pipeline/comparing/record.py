@@ -1,0 +1,135 @@
+"""A comparison as it is kept: JSON that is read back, CSV for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import datetime
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic import ValidationError
+
+from components.metrics.bootstrap import METRICS
+from components.metrics.bootstrap import Difference
+from models.errors import DataError
+from pipeline.comparing.costs import Cost
+from pipeline.comparing.measure import Measured
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Strategies, trained on the same seeds and measured on the same rows.
+
+    Attributes:
+        name: The configuration's name.
+        target: The target domain.
+        sources: The source domains.
+        day: The run's day; trainings end the day before.
+        last_day: Last day of the evaluation rows; the first is `day`.
+        seeds: Seeds of the trainings.
+        baseline: The strategy that the others are compared with.
+        rows: Evaluation rows.
+        clicks: Those with label 1.
+        users: Users with one of them.
+        coverage: Share of them that GAUC speaks for.
+        models: What each strategy came to.
+        costs: What each costs, a summary over the seeds.
+        oracle: Metrics of the true click probabilities; None if they are not known.
+        note: Why they are not known, if they could be.
+        command: What was typed.
+        written: When, in UTC.
+    """
+
+    name: str
+    target: str
+    sources: tuple[str, ...]
+    day: datetime.date
+    last_day: datetime.date
+    seeds: tuple[int, ...]
+    baseline: str
+    rows: int
+    clicks: int
+    users: int
+    coverage: float
+    models: tuple[Measured, ...]
+    costs: Mapping[str, Cost]
+    oracle: Mapping[str, float] | None
+    note: str
+    command: str
+    written: datetime.datetime
+
+
+_RECORD = TypeAdapter(Comparison)
+
+
+def to_json(comparison: Comparison) -> str:
+    """Returns the comparison as JSON; what is undefined is NaN."""
+    return json.dumps(dataclasses.asdict(comparison), default=str, indent=1) + "\n"
+
+
+def read_json(path: Path) -> Comparison:
+    """Reads what `to_json` wrote.
+
+    Raises:
+        DataError: The file is no comparison.
+    """
+    try:
+        return _RECORD.validate_python(
+            json.loads(path.read_text(encoding="utf-8")), strict=False
+        )
+    except (ValueError, ValidationError) as error:
+        raise DataError(
+            f"{str(path)!r} is no comparison ({' '.join(str(error).split())}); delete "
+            "it and compare again"
+        ) from error
+
+
+def to_csv(comparison: Comparison) -> str:
+    """Returns a line per strategy, and one per strategy and seed.
+
+    In lines of a single seed, only the metrics are filled. What is undefined is `nan`.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _columns(), lineterminator="\n")
+    writer.writeheader()
+    for model in comparison.models:
+        line: dict[str, Any] = {"strategy": model.name, "seed": "all"}
+        line |= model.metrics
+        for metric in METRICS:
+            line[f"{metric}_sd"] = model.spread[metric]
+            line[f"{metric}_outcome"] = model.outcome(metric)
+            line |= _ends(f"{metric}_minus_baseline", model.differences.get(metric))
+        line |= _ends("gap_share", model.gap_share)
+        cost = dataclasses.asdict(comparison.costs[model.name])
+        cost["levels"] = " ".join(f"{k}:{n}" for k, n in cost["levels"].items())
+        writer.writerow(line | cost)
+        for seed, metrics in zip(comparison.seeds, model.by_seed, strict=True):
+            writer.writerow({"strategy": model.name, "seed": seed, **metrics})
+    if comparison.oracle is not None:
+        writer.writerow({"strategy": "oracle", "seed": "all", **comparison.oracle})
+    return text.getvalue()
+
+
+def _columns() -> list[str]:
+    columns = ["strategy", "seed"]
+    for metric in METRICS:
+        columns += [metric, f"{metric}_sd", *_ends(f"{metric}_minus_baseline", None)]
+        columns.append(f"{metric}_outcome")
+    columns += [*_ends("gap_share", None)]
+    return [*columns, *(field.name for field in dataclasses.fields(Cost))]
+
+
+def _ends(name: str, difference: Difference | None) -> dict[str, float | None]:
+    found = difference or Difference(math.nan, math.nan, math.nan)
+    return {
+        name: found.value,
+        f"{name}_low": found.low,
+        f"{name}_high": found.high,
+    }

@@ -1,0 +1,209 @@
+"""A whole comparison: choose, train, score, measure, write down.
+
+<root>/comparisons/<day>/comparison.md, .csv, .svg, .json
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+from rich.console import Console
+
+from models.days import to_date
+from models.errors import ConfigError
+from models.errors import DataError
+from pipeline.comparing import tables
+from pipeline.comparing.costs import summary
+from pipeline.comparing.measure import measure
+from pipeline.comparing.picture import picture
+from pipeline.comparing.record import Comparison
+from pipeline.comparing.record import to_csv
+from pipeline.comparing.record import to_json
+from pipeline.comparing.trials import Trials
+from pipeline.comparing.trials import run_trials
+from pipeline.comparing.trials import seeds_of
+from pipeline.comparing.words import verdict
+from pipeline.config import Config
+from pipeline.config_sections import StrategyConfig
+from pipeline.scoring import Scored
+from pipeline.strategies import KINDS
+from pipeline.wording import closest
+
+METRICS = ("gauc", "auc", "log_loss")
+STEM = "comparison"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is compared.
+
+    Attributes:
+        config: The configuration.
+        day: The run's day D.
+        strategies: Entries of `strategies`, or kinds, in order.
+        num_seeds: Trainings of each.
+        baseline: The strategy that the others are compared with.
+        command: What was typed.
+    """
+
+    config: Config
+    day: int
+    strategies: tuple[str, ...]
+    num_seeds: int
+    baseline: str
+    command: str
+
+
+def run_comparison(question: Question, console: Console) -> Comparison:
+    """Trains what is not stored yet, and writes the comparison after every seed.
+
+    Raises:
+        ConfigError: A strategy is unknown, or this configuration cannot have it.
+        DataError: The strategies were not scored on the same rows.
+    """
+    config = question.config
+    variants = chosen(config, [*question.strategies, question.baseline])
+    folder = config.root / "comparisons" / str(to_date(question.day))
+    latest: list[Comparison] = []
+
+    def after_seed(trials: Trials) -> None:
+        latest[:] = [compared(question, trials)]
+        write(latest[0], folder)
+        seeds = len(latest[0].seeds)
+        console.print(
+            f"{seeds} of {question.num_seeds} seeds compared: {folder}", soft_wrap=True
+        )
+
+    run_trials(config, question.day, variants, question.num_seeds, console, after_seed)
+    return latest[0]
+
+
+def chosen(config: Config, names: Sequence[str]) -> dict[str, StrategyConfig]:
+    """Returns the entries of the configuration, and entries of kinds it does not name.
+
+    Args:
+        config: The configuration.
+        names: Names of entries, or of kinds; one that comes again is the same.
+
+    Raises:
+        ConfigError: A name is neither, or the configuration cannot have the kind.
+    """
+    entries = {}
+    known = dict.fromkeys([*config.strategies, *KINDS])
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"strategy {name!r} is neither in the configuration nor a kind; "
+                f"expected one of {', '.join(known)}{closest(name, known)}"
+            )
+        entries[name] = config.strategies.get(name, StrategyConfig(kind=name))
+    data = config.model_dump(by_alias=True)
+    data["strategies"] |= {name: entry.model_dump() for name, entry in entries.items()}
+    try:
+        Config.model_validate(data)
+    except ValidationError as error:
+        reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        raise ConfigError(reason) from error
+    return entries
+
+
+def compared(question: Question, trials: Trials) -> Comparison:
+    """Returns what the trials so far come to; every strategy has as many seeds."""
+    config = question.config
+    scored = {name: [one.scored for one in found] for name, found in trials.items()}
+    oracle, note = _oracle(question, scored[question.baseline][0])
+    measured = measure(scored, question.baseline, oracle=oracle)
+    now = datetime.datetime.now(tz=datetime.timezone.utc)
+    return Comparison(
+        name=config.name,
+        target=config.target,
+        sources=config.sources,
+        day=to_date(question.day),
+        last_day=to_date(question.day + config.evaluation_days - 1),
+        seeds=tuple(seeds_of(config, len(trials[question.baseline]))),
+        baseline=question.baseline,
+        rows=measured.rows,
+        clicks=measured.clicks,
+        users=measured.users,
+        coverage=measured.coverage,
+        models=measured.models,
+        costs={n: summary([one.cost for one in found]) for n, found in trials.items()},
+        oracle=measured.oracle,
+        note=note,
+        command=question.command,
+        written=now.replace(microsecond=0),
+    )
+
+
+def write(comparison: Comparison, folder: Path) -> None:
+    """Writes Markdown, CSV, picture and the record, each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix, text in (
+        (".md", markdown(comparison)),
+        (".csv", to_csv(comparison)),
+        (".svg", picture(comparison)),
+        (".json", to_json(comparison)),
+    ):
+        temporary = folder / f"{STEM}{suffix}.writing"
+        temporary.write_text(text, encoding="utf-8")
+        temporary.rename(folder / f"{STEM}{suffix}")
+
+
+def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1) -> str:
+    """Returns the comparison as Markdown.
+
+    Args:
+        comparison: The comparison.
+        image: Where the picture lies, relative to the page.
+        level: Level of the heading.
+    """
+    grid = tables.quality(comparison.models, comparison.baseline, METRICS, "strategy")
+    seeds = ", ".join(str(seed) for seed in comparison.seeds)
+    sources = ", ".join(comparison.sources)
+    words = "".join(f"* {sentence}\n" for sentence in verdict(comparison))
+    drawn = picture(comparison)
+    shown = f"![Difference to {comparison.baseline}]({image})\n\n" if drawn else ""
+    return (
+        f"{'#' * level} {comparison.name}: {sources} → {comparison.target}\n\n"
+        f"{words}\n{shown}"
+        f"Trained on the days before {comparison.day}, judged on {comparison.rows:,} "
+        f"rows of {comparison.target} from {comparison.day} to {comparison.last_day}: "
+        f"{comparison.clicks:,} clicks, {comparison.users:,} users; GAUC speaks for "
+        f"{comparison.coverage:.1%} of the rows. Seeds {seeds}; ± is the standard "
+        "deviation over them. In brackets paired 95 % intervals over users and seeds, "
+        "each for itself, not corrected for their number.\n\n"
+        f"{grid.as_markdown()}\n"
+        "What each costs, all levels that it needs:\n\n"
+        f"{tables.cost(comparison).as_markdown()}\n"
+        f"`{comparison.command}`, {comparison.written:%Y-%m-%d}\n"
+    )
+
+
+def _oracle(
+    question: Question, rows: Scored
+) -> tuple[npt.NDArray[np.float64] | None, str]:
+    """Returns the true click probabilities where they are known, else why not."""
+    config = question.config
+    if config.simulate is None:
+        return None, ""
+    # Late: it is for simulated logs alone.
+    from pipeline.simulation.oracle import probabilities_of
+
+    try:
+        known = probabilities_of(
+            config.simulate.truth,
+            config.target,
+            to_date(question.day),
+            config.evaluation_days,
+            rows.users,
+            rows.labels,
+        )
+    except DataError as error:
+        return None, f"The oracle is not known: {error}."
+    return known, ""

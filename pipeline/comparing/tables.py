@@ -1,0 +1,120 @@
+"""Tables of a comparison, for a terminal and for Markdown from the same cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from components.metrics.bootstrap import Difference
+from pipeline.comparing.measure import Measured
+from pipeline.comparing.measure import outcome_of
+from pipeline.comparing.record import Comparison
+from pipeline.comparing.words import NAMES
+from pipeline.comparing.words import with_interval
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table's texts; the first column is to the left, the others to the right."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def as_rich(self, title: str) -> Table:
+        """Returns the table for a terminal."""
+        table = Table(title=title, title_justify="left")
+        for index, name in enumerate(self.header):
+            table.add_column(name, justify="right" if index else "left")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def as_markdown(self) -> str:
+        """Returns the table as Markdown."""
+        rule = ["---", *["---:"] * (len(self.header) - 1)]
+        lines = [self.header, rule, *self.rows]
+        return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def quality(
+    models: Sequence[Measured], baseline: str, metrics: Sequence[str], label: str
+) -> Grid:
+    """Returns each model's metrics and its differences to the baseline.
+
+    Args:
+        models: The models.
+        baseline: The one that the others are compared with.
+        metrics: Which metrics, in order.
+        label: What the models are called, such as `strategy`.
+    """
+    share = any(model.gap_share is not None for model in models)
+    header = [label]
+    for metric in metrics:
+        header += [NAMES[metric], f"{NAMES[metric]}: minus {baseline}"]
+    rows = []
+    for model in models:
+        row = [model.name]
+        for metric in metrics:
+            row.append(_with_spread(model.metrics[metric], model.spread[metric]))
+            row.append(_judged(model.differences.get(metric), metric))
+        if share:
+            row.append(with_interval(model.gap_share, ".0%"))
+        rows.append(tuple(row))
+    if share:
+        header.append("share of the reachable gap")
+    return Grid(tuple(header), tuple(rows))
+
+
+def cost(comparison: Comparison) -> Grid:
+    """Returns what each strategy costs to train and to serve."""
+    rows = []
+    for model in comparison.models:
+        spent = comparison.costs[model.name]
+        trained = ", ".join(
+            level if count == 1 else f"{count} {level}"
+            for level, count in spent.levels.items()
+        )
+        rows.append(
+            (
+                model.name,
+                trained,
+                f"{spent.rows_read:,.0f}",
+                f"{spent.train_seconds:.1f}",
+                f"{_known(spent.peak_memory_mib, ',.0f')} "
+                f"({_known(spent.added_memory_mib, '+,.0f')})",
+                f"{spent.model_mib:.1f}",
+                _known(spent.milliseconds, ".2f"),
+            )
+        )
+    header = (
+        "strategy",
+        "trainings",
+        "rows read",
+        "training, s",
+        "peak memory (added), MiB",
+        "SavedModel, MiB",
+        "ms per 100 candidates",
+    )
+    return Grid(header, tuple(rows))
+
+
+def _judged(difference: Difference | None, metric: str) -> str:
+    if difference is None:
+        return ""
+    outcome = outcome_of(difference, metric)
+    if outcome == "undefined":
+        return outcome
+    return f"{with_interval(difference)} {outcome}"
+
+
+def _with_spread(value: float, spread: float) -> str:
+    if math.isnan(value):
+        return "undefined"
+    return f"{value:.4f}" if math.isnan(spread) else f"{value:.4f} ± {spread:.4f}"
+
+
+def _known(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)

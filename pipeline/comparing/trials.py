@@ -1,0 +1,171 @@
+"""Trains and scores every (strategy, seed), seed by seed.
+
+Each is a step of its own, stored when it is done, so a command that was stopped goes on
+where it was. Seeds are outermost: what is there after any seed is comparable.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import BarColumn
+from rich.progress import MofNCompleteColumn
+from rich.progress import Progress
+from rich.progress import TextColumn
+from rich.progress import TimeElapsedColumn
+from rich.progress import TimeRemainingColumn
+
+from pipeline.comparing.costs import Cost
+from pipeline.comparing.costs import cost_of
+from pipeline.config import Config
+from pipeline.config_sections import StrategyConfig
+from pipeline.console import quiet_libraries
+from pipeline.job import new_log_file
+from pipeline.job import plan_when_ready
+from pipeline.job import run_steps
+from pipeline.plan import Planner
+from pipeline.scoring import Scored
+from pipeline.scoring import is_scored
+from pipeline.scoring import score_step
+from pipeline.steps import Step
+from pipeline.store import Store
+
+
+class Trial(NamedTuple):
+    """What one strategy came to on one seed."""
+
+    scored: Scored
+    cost: Cost
+
+
+Trials = dict[str, list[Trial]]
+
+
+def seeds_of(config: Config, count: int) -> list[int]:
+    """Returns the configured seed and those after it."""
+    return [config.training.seed + index for index in range(count)]
+
+
+def run_trials(
+    config: Config,
+    day: int,
+    variants: Mapping[str, StrategyConfig],
+    num_seeds: int,
+    console: Console,
+    after_seed: Callable[[Trials], None] = lambda _: None,
+) -> Trials:
+    """Trains what is not stored yet, and scores it on the evaluation rows.
+
+    Nothing is gated or published.
+
+    Args:
+        config: The configuration.
+        day: The run's day D.
+        variants: Entries of `strategies` to compare, by name.
+        num_seeds: Trainings of each.
+        console: Where progress is shown.
+        after_seed: Called with all trials so far when a seed's are complete.
+    """
+    trials: Trials = {name: [] for name in variants}
+    bar = TrialBar(console, len(variants) * num_seeds)
+    for seed in seeds_of(config, num_seeds):
+        seeded = with_variants(config, variants, seed)
+        make = functools.partial(
+            Planner.run, day=day, strategies=list(variants), judge=False
+        )
+        steps = plan_when_ready(seeded, make, console).steps
+        bar.seed(seed, len(variants))
+        run_steps(seeded, steps, console, on_step=bar.finished, below=bar.shown)
+        targets = [step for step in steps if step.kind == "target"]
+        for step in _scored(seeded, targets, console):
+            scored = score_step(seeded, Store(config.root), step)
+            cost = cost_of(Store(config.root), step, steps, scored.milliseconds)
+            trials[step.strategy].append(Trial(scored, cost))
+        bar.show()
+        after_seed(trials)
+    return trials
+
+
+def with_variants(
+    config: Config, variants: Mapping[str, StrategyConfig], seed: int
+) -> Config:
+    """Returns `config` with these strategies, none published, trained on `seed`."""
+    seeded = {"seed": seed}
+    levels = {
+        name: level.model_copy(
+            update={"training": level.training.model_copy(update=seeded)}
+        )
+        for name in type(config.levels).model_fields
+        if (level := getattr(config.levels, name)).training is not None
+    }
+    return config.model_copy(
+        update={
+            "strategies": dict(variants),
+            "strategy": "",
+            "training": config.training.model_copy(update=seeded),
+            "levels": config.levels.model_copy(update=levels),
+        }
+    )
+
+
+def _scored(config: Config, steps: Sequence[Step], console: Console) -> Sequence[Step]:
+    """Scores what is not scored yet, TensorFlow's words in a log file."""
+    due = [step for step in steps if not is_scored(config, step)]
+    if due:
+        with quiet_libraries(new_log_file(config), console) as shown:
+            for step in due:
+                shown.print(f"scoring {step.label}", markup=False, style="dim")
+                score_step(config, Store(config.root), step)
+    return steps
+
+
+class TrialBar:
+    """How many (strategy, seed) are trained, and how long the rest may take.
+
+    On a terminal it stands below the live line of the running step; elsewhere every
+    trial ends with a line.
+
+    Attributes:
+        shown: What to show below the live line.
+    """
+
+    def __init__(self, console: Console, total: int) -> None:
+        """Shows `total` trials on `console`."""
+        self._console = console
+        self._total = total
+        self._seed = 0
+        self.shown = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self.shown.add_task("trials", total=total)
+
+    def seed(self, seed: int, count: int) -> None:
+        """Says that `count` trials of a seed begin."""
+        self._seed = seed
+        self.shown.update(self._task, description=f"seed {seed}")
+        self._console.print(f"Seed {seed}: {count} strategies")
+
+    def finished(self, step: Step, console: Console) -> None:
+        """Counts a step that ends a trial."""
+        if step.kind != "target":
+            return
+        trial = f"{step.strategy}, seed {self._seed}"
+        self.shown.update(self._task, advance=1, description=f"after {trial}")
+        if not console.is_terminal:
+            done = self.shown.tasks[0].completed
+            console.print(f"trial {done:.0f}/{self._total}: {trial}", markup=False)
+
+    def show(self) -> None:
+        """Prints the bar as it is."""
+        if self._console.is_terminal:
+            self._console.print(self.shown)

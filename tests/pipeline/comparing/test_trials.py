@@ -1,0 +1,213 @@
+"""Every (strategy, seed) once, seeds outermost, and what is done is not done again."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from models.errors import ConfigError
+from pipeline import compare_commands
+from pipeline.cli import main
+from pipeline.comparing import trials
+from pipeline.comparing.record import read_json
+from pipeline.comparing.run import Question
+from pipeline.comparing.run import chosen
+from pipeline.comparing.run import run_comparison
+from pipeline.comparing.trials import run_trials
+from pipeline.job import Plan
+from pipeline.scoring import Scored
+from pipeline.steps import Known
+from tests.pipeline.comparing.examples import comparison
+from tests.pipeline.comparing.examples import cost
+from tests.pipeline.test_plan import completed
+from tests.pipeline.test_plan import make_config
+from tests.pipeline.test_plan import merged
+from tests.pipeline.test_plan import planner
+
+DAY = 38
+USERS = np.array([b"a", b"a", b"b", b"b"] * 20, object)
+LABELS = np.array([1, 0] * 40)
+
+
+class Machine:
+    """What trains and scores, without TFX: it remembers what it was asked to do."""
+
+    def __init__(self, monkeypatch):
+        self.known = Known()
+        self.trained = []
+        self.scored = []
+        self.stop_after = None
+        monkeypatch.setattr(trials, "plan_when_ready", self.plan)
+        monkeypatch.setattr(trials, "run_steps", self.run)
+        monkeypatch.setattr(trials, "is_scored", lambda *_: True)
+        monkeypatch.setattr(trials, "score_step", self.score)
+        monkeypatch.setattr(trials, "cost_of", lambda *_: cost())
+        self._seeds = {}
+
+    def plan(self, config, make, _console):
+        steps = make(planner(config, self.known))
+        self._seeds |= {step.fingerprint: config.training.seed for step in steps}
+        return Plan(steps, [], [])
+
+    def run(self, config, steps, console, *, on_step, **_):
+        for step in steps:
+            if not step.done:
+                if len(self.trained) == self.stop_after:
+                    raise KeyboardInterrupt
+                if step.kind == "target":
+                    self.trained.append((step.strategy, config.training.seed))
+                self.known = merged(self.known, completed([step]))
+            on_step(step, console)
+
+    def score(self, _config, _store, step):
+        self.scored.append((step.strategy, self._seeds[step.fingerprint]))
+        rng = np.random.default_rng(len(step.strategy))
+        scores = 0.8 * LABELS * (step.strategy == "ecdctr") + rng.random(80) / 10
+        return Scored(USERS, LABELS, scores.astype(np.float32), 2.0)
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    return Machine(monkeypatch)
+
+
+@pytest.fixture
+def screen():
+    return Console(file=io.StringIO(), width=160)
+
+
+def ask(tmp_path, num_seeds, strategies=("ecdctr",)):
+    config = make_config(root=tmp_path / "runs", serving={"directory": tmp_path})
+    return Question(config, DAY, strategies, num_seeds, "target_only", "compare ...")
+
+
+def test_seeds_are_outermost(machine, screen, tmp_path):
+    question = ask(tmp_path, 2)
+    variants = chosen(question.config, ["ecdctr", "target_only"])
+    found = run_trials(question.config, DAY, variants, 2, screen)
+    assert machine.trained == [
+        ("ecdctr", 17),
+        ("target_only", 17),
+        ("ecdctr", 18),
+        ("target_only", 18),
+    ]
+    assert machine.scored == machine.trained
+    assert {name: len(of_seeds) for name, of_seeds in found.items()} == {
+        "ecdctr": 2,
+        "target_only": 2,
+    }
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_line_says_how_far_it_is_where_there_is_no_terminal(screen, tmp_path):
+    run_comparison(ask(tmp_path, 2), screen)
+    shown = screen.file.getvalue()
+    assert "trial 1/4: ecdctr, seed 17" in shown
+    assert "trial 4/4: target_only, seed 18" in shown
+    assert "2 of 2 seeds compared" in shown
+
+
+def test_a_command_that_was_stopped_goes_on_where_it_was(machine, screen, tmp_path):
+    machine.stop_after = 3
+    with pytest.raises(KeyboardInterrupt):
+        run_comparison(ask(tmp_path, 3), screen)
+    folder = tmp_path / "runs" / "comparisons" / "1970-02-08"
+    # Of the first seed, which is complete.
+    assert read_json(folder / "comparison.json").seeds == (17,)
+    before = list(machine.trained)
+    machine.stop_after = None
+    found = run_comparison(ask(tmp_path, 3), screen)
+    assert found.seeds == (17, 18, 19)
+    assert read_json(folder / "comparison.json") == found
+    assert len(machine.trained) == len(set(machine.trained)) == 6
+    assert machine.trained[:3] == before
+
+
+def test_more_seeds_train_only_the_new_ones(machine, screen, tmp_path):
+    run_comparison(ask(tmp_path, 1), screen)
+    run_comparison(ask(tmp_path, 2, ("ecdctr", "joint")), screen)
+    assert machine.trained == [
+        ("ecdctr", 17),
+        ("target_only", 17),
+        ("joint", 17),
+        ("ecdctr", 18),
+        ("joint", 18),
+        ("target_only", 18),
+    ]
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_comparison_says_who_wins_on_which_rows(screen, tmp_path):
+    found = run_comparison(ask(tmp_path, 1), screen)
+    assert [model.name for model in found.models] == ["ecdctr", "target_only"]
+    assert found.models[0].outcome("gauc") == "wins"
+    assert (found.rows, found.clicks, found.users) == (80, 40, 2)
+    assert found.costs["ecdctr"] == cost()
+    assert found.oracle is None
+
+
+def test_a_kind_that_the_configuration_does_not_name_gets_its_defaults():
+    config = make_config(strategies={"mine": {"kind": "ecdctr"}}, strategy="mine")
+    found = chosen(config, ["mine", "joint", "mine"])
+    assert {name: entry.kind for name, entry in found.items()} == {
+        "mine": "ecdctr",
+        "joint": "joint",
+    }
+
+
+def test_an_unknown_strategy_is_refused_with_the_closest():
+    with pytest.raises(ConfigError, match="'edctr'.*did you mean 'ecdctr'"):
+        chosen(make_config(), ["edctr"])
+
+
+def test_a_kind_that_the_configuration_cannot_have_is_refused():
+    # Nothing tells the domains apart.
+    with pytest.raises(ConfigError, match="star has a part of each domain's own"):
+        chosen(make_config(), ["star"])
+
+
+@pytest.mark.usefixtures("machine")
+def test_the_oracle_is_left_out_with_its_reason(screen, tmp_path):
+    simulated = {"truth": str(tmp_path / "truth"), "preset": "small"}
+    config = make_config(
+        root=tmp_path / "runs", serving={"directory": tmp_path}, simulate=simulated
+    )
+    question = Question(config, DAY, ("ecdctr",), 1, "target_only", "")
+    found = run_comparison(question, screen)
+    assert found.oracle is None
+    assert "The oracle is not known: there is no truth" in found.note
+
+
+def test_the_command_takes_names_between_commas(monkeypatch):
+    asked = []
+    monkeypatch.setattr(compare_commands, "load_config", lambda _: make_config())
+    monkeypatch.setattr(
+        compare_commands,
+        "run_comparison",
+        lambda question, _: asked.append(question) or comparison(),
+    )
+
+    def run(*arguments):
+        command = ["compare", "a.yaml", "--day", "1970-02-08", *arguments]
+        return CliRunner().invoke(main, command)
+
+    shown = run("--strategies", "ecdctr, joint,ecdctr", "--seeds", "2")
+    assert shown.exit_code == 0, shown.output
+    assert "By GAUC, against target_only: wins: ecdctr" in shown.output
+    assert run().exit_code == 0
+    assert [question.strategies for question in asked] == [
+        ("ecdctr", "joint"),
+        tuple(make_config().strategies),
+    ]
+    assert [question.num_seeds for question in asked] == [2, 5]
+    assert asked[0].command == (
+        "crossctr compare a.yaml --day 1970-02-08 --strategies ecdctr,joint "
+        "--seeds 2 --baseline target_only"
+    )
+    refused = run("--strategies", "ecdctr,,joint")
+    assert refused.exit_code == 2
+    assert "has an empty name" in refused.output
