@@ -170,6 +170,11 @@ def test_a_kind_that_the_configuration_cannot_have_is_refused():
         chosen(make_config(), ["star"])
 
 
+def test_what_is_itself_only_over_days_is_not_compared_on_one():
+    with pytest.raises(ConfigError, match="'ctnet' is of kind ctnet, which scores"):
+        chosen(make_config(), ["ctnet"])
+
+
 @pytest.mark.usefixtures("machine")
 def test_the_oracle_is_left_out_with_its_reason(screen, tmp_path):
     simulated = {"truth": str(tmp_path / "truth"), "preset": "small"}
