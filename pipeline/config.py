@@ -46,8 +46,6 @@ from pipeline.strategies import KINDS
 from pipeline.strategies import Kind
 from pipeline.wording import check_one_of
 
-STRATEGIES = tuple(KINDS)
-
 
 class Config(StrictModel):
     """One data set's pipeline.
@@ -201,7 +199,7 @@ class Config(StrictModel):
         self._check_simulation()
         check_one_of("strategy", self.strategy, list(self.strategies))
         for name, strategy in self.strategies.items():
-            check_one_of(f"strategies.{name}.kind", strategy.kind or name, STRATEGIES)
+            check_one_of(f"strategies.{name}.kind", strategy.kind or name, tuple(KINDS))
             self._check_multi_domain(name, table)
         if USER_FEATURE not in names or table[USER_FEATURE].kind != "id":
             raise ValueError(
