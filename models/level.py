@@ -47,7 +47,6 @@ from models.network import Network
 from models.optimizers import build_optimizer
 from models.optimizers import optimizer_state
 from models.scored_days import ScoredDays
-from models.settings import TrainingConfig
 from models.tpm import TinyModel
 from models.training import DailyTraining
 from models.training import TrainingResult
@@ -138,7 +137,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
             _keep_statistics(network, True)
             daily = DailyTraining(
                 network,
-                _as_often(inputs.training, results),
+                inputs.training,
                 run_dir=inputs.run_dir / "daily",
                 optimizer=optimizer,
                 workers=workers,
@@ -191,14 +190,6 @@ def _keep_statistics(network: Network, keep: bool) -> None:
     """Says what BatchNorm normalises by while training, before a step is traced."""
     for mlp in network.mlps:
         mlp.keep_statistics = keep
-
-
-def _as_often(
-    training: TrainingConfig, before: Sequence[TrainingResult]
-) -> TrainingConfig:
-    """Returns settings that train on a day as often as on those before it."""
-    epochs = len(before[0].losses) if before else training.epochs
-    return training.model_copy(update={"epochs": epochs})
 
 
 def _scored_before(

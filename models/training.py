@@ -119,14 +119,15 @@ def fit(
 
 
 class DailyTraining:
-    """Trains on one day after another, `training.epochs` times each.
+    """Trains on one day after another, once each, whatever `training.epochs` says.
 
-    The step is traced once, and the optimizer goes on from day to day. No number of
-    epochs is searched for, as a day has no newest day to hold out.
+    A second pass over the few rows of a day is learnt by heart: it cost 0.002 to 0.004
+    of AUC on simulated ads (our choice). The step is traced once, and the optimizer goes
+    on from day to day.
 
     Args:
         network: The network; its variables are changed in place.
-        training: Batch size, epochs, learning rates, seed.
+        training: Batch size, learning rates, seed.
         run_dir: Folder for TensorBoard's scalars.
         optimizer: The optimizer.
         workers: Processes that train together.
@@ -142,8 +143,8 @@ class DailyTraining:
         workers: Workers,
     ) -> None:
         self._started = time.monotonic()
-        self._loop = _Loop(network, training, workers, run_dir, optimizer)
-        self._plan = _Plan(training.epochs, [1.0] * training.epochs)
+        once = training.model_copy(update={"epochs": 1})
+        self._loop = _Loop(network, once, workers, run_dir, optimizer)
         self._num_rows = 0
 
     def train(self, day: int, reader: ExampleReader, num_rows: int) -> None:
@@ -153,7 +154,7 @@ class DailyTraining:
             DataError: If there are fewer rows than workers.
             TrainingError: If the loss is not finite or explodes.
         """
-        self._loop.run(reader, num_rows, self._plan, name=f"{to_date(day)}, epoch")
+        self._loop.run(reader, num_rows, _Plan(1, [1.0]), name=f"{to_date(day)}, epoch")
         self._num_rows += num_rows
 
     def finish(self) -> TrainingResult:

