@@ -121,9 +121,8 @@ def fit(
 class DailyTraining:
     """Trains on one day after another, once each, whatever `training.epochs` says.
 
-    A second pass over the few rows of a day is learnt by heart: it cost 0.002 to 0.004
-    of AUC on simulated ads (our choice). The step is traced once, and the optimizer goes
-    on from day to day.
+    In a second pass the few rows of a day are recognised, and learnt by heart (our
+    choice). The step is traced once, and the optimizer goes on from day to day.
 
     Args:
         network: The network; its variables are changed in place.
