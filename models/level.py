@@ -24,6 +24,7 @@ from models.calibration import describe
 from models.checkpoints import read_rows
 from models.checkpoints import save_variables
 from models.checkpoints import variable_shapes
+from models.ctnet.network import Ctnet
 from models.days import DayRange
 from models.distribution import Workers
 from models.domains import DomainCounts
@@ -82,8 +83,10 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     keras.utils.set_random_seed(inputs.training.seed)
     features = inputs.features.tpm_only() if inputs.level == "tpm" else inputs.features
     last = inputs.last_trained_day
-    whole = ExampleReader(inputs.examples, features, inputs.first_day, inputs.last_day)
-    reader = whole.between(inputs.first_day, last)
+    # Past the last day there are no rows.
+    first = inputs.last_day + 1 if inputs.begins else inputs.first_day
+    whole = ExampleReader(inputs.examples, features, first, inputs.last_day)
+    reader = whole.between(first, last)
     window = whole.summarise()
     before = reader.summarise() if last < inputs.last_day else window
     if before.num_rows == 0 and not inputs.continues:
@@ -315,7 +318,27 @@ def _build_network(inputs: LevelInputs) -> Network:
         aligned[space] = snapshots.align(
             inputs.snapshots, ids, space, inputs.features.vocabularies[space]
         )
+    if inputs.ctnet is not None:
+        ctnet = Ctnet(inputs.features, inputs.network, inputs.ctnet, aligned)
+        _read_source(inputs, ctnet)
+        return ctnet
     return Backbone(inputs.features, inputs.network, aligned)
+
+
+def _read_source(inputs: LevelInputs, network: Ctnet) -> None:
+    """Fills the frozen tower of `network` from the source model, BatchNorm included."""
+    folder = Path(str(inputs.source_model)) / TRAIN_FOLDER
+    source = variable_shapes(folder / WEIGHTS_FILE)
+    _check_layout(folder, inputs, network.features)
+    named = network.source_variables()
+    target = {name: tuple(variable.shape) for name, variable in named.items()}
+    plan = warm_start.plan_copy(source, target)
+    if plan.new:
+        raise TrainingError(
+            f"the source model at {folder} has no {', '.join(plan.new)}; it needs the "
+            "features and network of this configuration. Train level source again"
+        )
+    warm_start.apply(plan, folder / WEIGHTS_FILE, named)
 
 
 def _kept(inputs: LevelInputs, network: Network, optimizer: Any) -> dict[str, Any]:
@@ -331,8 +354,7 @@ def _warm_start(
 ) -> warm_start.CopyReport:
     folder = Path(str(inputs.warm_start)) / TRAIN_FOLDER
     source = variable_shapes(folder / WEIGHTS_FILE)
-    layout = json.loads((folder / LAYOUT_FILE).read_text(encoding="utf-8"))
-    _check_layout(layout, inputs, network.features)
+    layout = _check_layout(folder, inputs, network.features)
     target = {name: tuple(variable.shape) for name, variable in named.items()}
     excluded: frozenset[str] = frozenset()
     if layout["level"] != inputs.level:
@@ -360,8 +382,12 @@ def _layout(inputs: LevelInputs, features: FeatureTable) -> dict[str, Any]:
 
 
 def _check_layout(
-    layout: dict[str, Any], inputs: LevelInputs, features: FeatureTable
-) -> None:
+    folder: Path, inputs: LevelInputs, features: FeatureTable
+) -> dict[str, Any]:
+    """Returns the layout of the model in `folder`, whose rows must mean the same."""
+    layout: dict[str, Any] = json.loads(
+        (folder / LAYOUT_FILE).read_text(encoding="utf-8")
+    )
     for space, known in layout["spaces"].items():
         if space not in {feature.table for feature in features.features}:
             continue
@@ -376,10 +402,11 @@ def _check_layout(
         if not is_prefix(known, inputs.vocabulary, space):
             raise TrainingError(
                 f"the vocabulary of {space!r} at {inputs.vocabulary} did not grow out "
-                f"of the one behind {inputs.warm_start} ({known['ids']} ids, hash "
+                f"of the one behind {folder.parent} ({known['ids']} ids, hash "
                 f"{known['hash']}), so rows would mean other ids. Train the earlier "
                 "level again with this vocabulary"
             )
+    return layout
 
 
 def _check_domains(

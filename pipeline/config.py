@@ -19,6 +19,7 @@ from components.log_example_gen.logic import MissingDays
 from components.log_example_gen.logic import Source
 from components.log_example_gen.logic import TimeColumn
 from components.log_example_gen.logic import parse_label_rule
+from models.ctnet.settings import CtnetConfig
 from models.days import to_day
 from models.features import DOMAIN_FEATURE
 from models.features import SNAPSHOT_SPACES
@@ -44,8 +45,6 @@ from pipeline.slices import usual_slices
 from pipeline.strategies import KINDS
 from pipeline.strategies import Kind
 from pipeline.wording import check_one_of
-
-STRATEGIES = tuple(KINDS)
 
 
 class Config(StrictModel):
@@ -84,7 +83,7 @@ class Config(StrictModel):
             block, see `ValidationThresholds`.
         anchor_day: A day on which every clock ticks; the epoch unless the data's own
             calendar suggests another.
-        levels: Clocks and windows of the three levels; E-CDCTR's by default.
+        levels: Clocks and windows of the levels; E-CDCTR's by default.
         evaluation_days: Days after the run's day on whose target rows a model is
             judged; one, so that every row is judged first and trained on later.
         network: Shape of the backbone, see `NetworkConfig`.
@@ -200,7 +199,7 @@ class Config(StrictModel):
         self._check_simulation()
         check_one_of("strategy", self.strategy, list(self.strategies))
         for name, strategy in self.strategies.items():
-            check_one_of(f"strategies.{name}.kind", strategy.kind or name, STRATEGIES)
+            check_one_of(f"strategies.{name}.kind", strategy.kind or name, tuple(KINDS))
             self._check_multi_domain(name, table)
         if USER_FEATURE not in names or table[USER_FEATURE].kind != "id":
             raise ValueError(
@@ -333,11 +332,19 @@ class Config(StrictModel):
         experts = self.strategies[strategy].experts
         return MultiDomainConfig(network=network, experts=experts)
 
+    def ctnet_of(self, strategy: str) -> CtnetConfig | None:
+        """Returns how the entry `strategy` reads a source model, if it does."""
+        if not self._about(strategy).ctnet:
+            return None
+        return CtnetConfig(adapter=self.strategies[strategy].adapter)
+
     def snapshots_of(self, strategy: str) -> int:
         """Returns how many TPM periods the strategy entry `strategy` reads."""
-        if not self._about(strategy).snapshots:
+        about, chosen = self._about(strategy), self.strategies[strategy].snapshots
+        if about.ctnet:
+            return chosen or 0
+        if not about.snapshots:
             return 0
-        chosen = self.strategies[strategy].snapshots
         return self.levels.tpm.snapshots if chosen is None else chosen
 
     def network_of(self, strategy: str) -> NetworkConfig:
@@ -348,7 +355,7 @@ class Config(StrictModel):
         return self.network.model_copy(update={"snapshot_pooling": pooling})
 
     def training_of(self, level: str) -> TrainingConfig:
-        """Returns the training settings of `level` (`tpm`, `cpm` or `target`)."""
+        """Returns the training settings of `level`, a key of `levels`."""
         own: TrainingConfig | None = getattr(self.levels, level).training
         if own is None:
             return self.training
