@@ -5,7 +5,8 @@
 #
 # The base is made by debootstrap from the Debian mirror that apt is set up for; buildah
 # runs the Dockerfile in it with chroot isolation. Needs root, Debian's packages buildah
-# and debootstrap. PIP_INDEX_URL and UV_INDEX_URL are handed on if they are set.
+# and debootstrap. Package indexes and certificates that this machine is set up for are
+# handed on to pip and uv.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -48,8 +49,8 @@ if ! tool inspect --type image $base > /dev/null 2>&1; then
 fi
 
 say "building $image from docker/Dockerfile"
-arguments=(--build-arg "BASE=$base")
-for name in PIP_INDEX_URL UV_INDEX_URL; do
+arguments=(--build-arg "BASE=$base" --volume /etc/ssl/certs:/etc/ssl/certs:ro)
+for name in PIP_INDEX_URL UV_INDEX_URL PIP_CERT SSL_CERT_FILE; do
     [ -z "${!name:-}" ] || arguments+=(--build-arg "$name=${!name}")
 done
 tool build --format docker --file docker/Dockerfile --ignorefile docker/Dockerfile.dockerignore \

@@ -85,7 +85,7 @@ def _run_day(
     due = [step for step in plan.steps if not step.done]
     if due:
         run_steps(config, plan.steps, console, day=day, only_live=True)
-    store = Store(config.root)
+    store = Store(config.root, config.metadata)
     results = [target_result(store, s) for s in plan.steps if s.kind == "target"]
     return DayDone(
         day,

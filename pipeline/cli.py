@@ -20,6 +20,7 @@ from models.features import describe
 from pipeline.ablate_commands import ablate
 from pipeline.backfill_commands import backfill_command
 from pipeline.compare_commands import compare_command
+from pipeline.compile_commands import compile_command
 from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.console import duration
@@ -41,6 +42,8 @@ from pipeline.schema_commands import schema
 from pipeline.simulate_commands import simulate
 from pipeline.size_commands import sizes
 from pipeline.slice_table import slice_table
+from pipeline.steps import KINDS_IN_ORDER
+from pipeline.steps import steps_until
 from pipeline.store import Store
 from pipeline.tables import comparison
 from pipeline.tables import plan_table
@@ -143,7 +146,15 @@ def ingest(config_path: Path, last_day: int) -> None:
 @click.option("--day", type=Day(), required=True, help="The run's day D.")
 @click.option("--strategy", "-s", multiple=True, help="Default: the configuration's.")
 @click.option("--compare", is_flag=True, help="All entries of `strategies`.")
-def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
+@click.option(
+    "--until",
+    type=click.Choice(KINDS_IN_ORDER),
+    default="target",
+    help="Last level to run; a scheduler runs level by level.",
+)
+def run(
+    config_path: Path, day: int, strategy: Sequence[str], compare: bool, until: str
+) -> None:
     """Run all levels that are due on a day, judge the target model and publish it.
 
     Trains on rows before the day, evaluates on the target's rows of the day and the
@@ -156,17 +167,20 @@ def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> 
     planned = plan_when_ready(
         config, lambda planner: planner.run(day, strategies), console
     )
-    steps = planned.steps
+    steps = steps_until(planned.steps, until)
     console.print(
         f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
         f"day {to_date(day)}, {', '.join(strategies)}; {len(steps)} steps"
     )
+    if until != "target":
+        run_steps(config, steps, console)
+        return
     try:
         run_steps(config, steps, console, day=day)
     except CrossctrError as error:
         report_run(config, day, steps, console, error=str(error))
         raise
-    store = Store(config.root)
+    store = Store(config.root, config.metadata)
     results = [target_result(store, step) for step in steps if step.kind == "target"]
     console.print(result_table(results, config.target))
     for result in results:
@@ -247,6 +261,7 @@ main.add_command(promote_command)
 main.add_command(ablate)
 main.add_command(backfill_command)
 main.add_command(compare_command)
+main.add_command(compile_command)
 main.add_command(embeddings)
 main.add_command(report_command)
 main.add_command(schema)

@@ -38,6 +38,8 @@ from pipeline.config_sections import LevelsConfig
 from pipeline.config_sections import ServingConfig
 from pipeline.config_sections import StrategyConfig
 from pipeline.config_sections import WaitConfig
+from pipeline.metadata import SQLITE
+from pipeline.metadata import parse_server
 from pipeline.simulation.settings import SimulationConfig
 from pipeline.slices import check_slices
 from pipeline.slices import read_slices
@@ -53,6 +55,9 @@ class Config(StrictModel):
     Attributes:
         name: Name of the pipeline and of the published model.
         root: Folder for everything a run writes (artifacts, metadata, log files).
+        metadata: Where ML Metadata is kept: `sqlite`, a file in `root`, or
+            `mysql://user@host/database`, `postgresql://user@host/database`, one
+            database for each configuration. The password comes from the environment.
         logs: Dated logs, `<domain>/date=YYYY-MM-DD/*`.
         schema: TFMD schema of the raw features (text format).
         import: Shipped data that `crossctr import` turns into dated logs; none by
@@ -101,6 +106,7 @@ class Config(StrictModel):
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
     root: Path
+    metadata: str = SQLITE
     logs: Path
     schema_path: Path = Field(alias="schema")
     imports: ImportConfig | None = Field(default=None, alias="import")
@@ -158,6 +164,8 @@ class Config(StrictModel):
 
     @model_validator(mode="after")
     def _check_references(self) -> Config:
+        # Not a field's own check, whose error would show the value with its password.
+        parse_server(self.metadata)
         table = FeatureTable(features=self.features, vocabularies=self.vocabularies)
         if self.target in self.sources:
             raise ValueError(

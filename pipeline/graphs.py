@@ -36,8 +36,8 @@ from components.trainer.component import LevelTrainer
 from components.transform.component import Transform
 from components.vocabulary.component import Vocabulary
 from pipeline.config import Config
+from pipeline.metadata import connection
 from pipeline.steps import Step
-from pipeline.store import METADATA_FILE
 
 arrow_coders.register()
 
@@ -217,14 +217,14 @@ def target_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
 
 
 def _pipeline(config: Config, nodes: Sequence[BaseNode]) -> tfx_pipeline.Pipeline:
-    connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(
-        str(config.root / METADATA_FILE)
-    )
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(config.root / "artifacts"),
         components=list(nodes),
-        metadata_connection_config=connection,
+        # TFX writes it into its log; `run_graph` adds the password.
+        metadata_connection_config=connection(
+            config.root, config.metadata, with_password=False
+        ),
         # A graph that was killed takes up where it stopped.
         enable_cache=True,
         beam_pipeline_args=[*_BEAM_ARGS, *config.beam_args],

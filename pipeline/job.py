@@ -31,6 +31,7 @@ from pipeline.late import explain
 from pipeline.late import ingested
 from pipeline.late import late_logs
 from pipeline.late import runs_to_repeat
+from pipeline.metadata import connection
 from pipeline.plan import Planner
 from pipeline.results import known_state
 from pipeline.results import rows_of
@@ -54,7 +55,7 @@ def _planner(config: Config, logs: LogFingerprints) -> Planner:
         )
     return Planner(
         config,
-        known_state(Store(config.root)),
+        known_state(Store(config.root, config.metadata)),
         logs,
         code_fingerprint(),
     )
@@ -88,7 +89,7 @@ def plan_run(config: Config, make: Callable[[Planner], list[Step]]) -> Plan:
     logs = LogFingerprints(config)
     planner = _planner(config, logs)
     steps = make(planner)
-    store = Store(config.root)
+    store = Store(config.root, config.metadata)
     before, now = ingested(store), logs.by_domain()
     days = DayRange(
         min(step.days.first for step in steps), max(step.days.last for step in steps)
@@ -179,7 +180,8 @@ def _run_due(
         from pipeline.runner import run_graph
     display.spend("importing TFX")
     display.imported()
-    store = Store(config.root)
+    connect = connection(config.root, config.metadata)
+    store = Store(config.root, config.metadata)
     for index, step in enumerate(steps, 1):
         if step.done:
             display.reused(index, step.label)
@@ -190,7 +192,7 @@ def _run_due(
             display.detail(step.note)
         try:
             with _readable_errors(step):
-                run_graph(graph_for(config, step), display)
+                run_graph(graph_for(config, step), display, connect)
         except CrossctrError as error:
             recorder.failed(
                 step, str(error), seconds=display.step_elapsed, nodes=display.nodes

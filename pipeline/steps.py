@@ -9,6 +9,8 @@ from dataclasses import field
 
 from models.days import DayRange
 
+KINDS_IN_ORDER = ("ingest", "tpm", "cpm", "target")
+
 
 @dataclass(frozen=True)
 class Known:
@@ -154,3 +156,9 @@ def overlapping(blocks: Sequence[Block], window: DayRange) -> tuple[Block, ...]:
 def prints(blocks: Sequence[Block]) -> list[str]:
     """Returns the fingerprints of `blocks`."""
     return [block.fingerprint for block in blocks]
+
+
+def steps_until(steps: Sequence[Step], kind: str) -> list[Step]:
+    """Returns those of `steps` that are of a kind up to `kind`."""
+    kinds = KINDS_IN_ORDER[: KINDS_IN_ORDER.index(kind) + 1]
+    return [step for step in steps if step.kind in kinds]

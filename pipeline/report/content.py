@@ -179,7 +179,7 @@ def gather(
         max_scored_rows: Evaluation rows beyond which a model is not scored for the
             calibration plot unless its scores are kept; None is no limit.
     """
-    store = Store(config.root)
+    store = Store(config.root, config.metadata)
     steps = [run.step for run in record.steps]
     earlier = seconds_by_step(read_records(config.root))
     blocks = [step.fingerprint for step in steps if step.kind == "ingest"]

@@ -27,7 +27,7 @@ class World:
         self.fails_on = fails_on
         monkeypatch.setattr(module, "plan_when_ready", self.plan)
         monkeypatch.setattr(module, "run_steps", self.run)
-        monkeypatch.setattr(module, "Store", lambda _: None)
+        monkeypatch.setattr(module, "Store", lambda *_: None)
         monkeypatch.setattr(module, "rows_of", lambda _, step: 10 * step.day)
         monkeypatch.setattr(module, "target_result", self.result)
 
@@ -60,7 +60,7 @@ class World:
         return TargetResult(step.strategy, decision, {}, published)
 
 
-CONFIG = SimpleNamespace(root=None, target="ads")
+CONFIG = SimpleNamespace(root=None, metadata=None, target="ads")
 
 
 def _run(capsys, days):
