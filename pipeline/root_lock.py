@@ -57,8 +57,12 @@ def hold(root: Path, command: str) -> Iterator[None]:
         try:
             yield
         finally:
-            # Emptied, not removed: a process that waits has this file open.
+            # Emptied, not removed: another process may have opened it by now.
             file.truncate(0)
+            if [*root.iterdir()] == [path]:
+                # A command that made nothing leaves nothing.
+                path.unlink()
+                root.rmdir()
 
 
 def user_name() -> str:

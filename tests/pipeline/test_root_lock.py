@@ -59,6 +59,7 @@ def test_a_root_is_free_again_once_its_command_ended_badly(tmp_path):
     root = tmp_path / "runs" / "x"
     with pytest.raises(ZeroDivisionError), hold(root, "crossctr run"):
         raise ZeroDivisionError
+    assert not root.exists()
     with hold(root, "crossctr run"):
-        pass
+        (root / "artifact").touch()
     assert (root / LOCK_FILE).read_text() == ""
