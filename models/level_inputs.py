@@ -44,9 +44,10 @@ class LevelInputs(StrictModel):
         begins: Whether CTNet only puts its two models together: no rows are read, the
             window says where both end.
         calibration_days: Newest days of the window whose rows calibrate the model; 0
-            for no calibrator. The model that was trained on the days before is
-            calibrated on them and then trained on them (our choice), so no row is
-            missing from it.
+            for no calibrator. After the days before them, the model goes on day by day
+            as a level that continues does: it scores a day, then is trained on it (our
+            choice). So no row is missing from it, and none is scored by a model that
+            knew its label.
         examples: Glob patterns of transformed Parquet shards.
         transform_graph: TransformGraph artifact, for serving.
         vocabulary: Vocabulary artifact that the Examples were transformed with.
@@ -96,7 +97,7 @@ class LevelInputs(StrictModel):
                 f"needed. Received warm_start {self.warm_start}, source_model "
                 f"{self.source_model}, continues {self.continues}"
             )
-        if self.calibration_days and self.last_trained_day < self.first_day:
+        if not self.continues and self.last_trained_day < self.first_day:
             raise ValueError(
                 f"calibration_days {self.calibration_days} leave no day of the window "
                 f"{DayRange(self.first_day, self.last_day)} to train on; choose fewer, "
@@ -106,9 +107,15 @@ class LevelInputs(StrictModel):
 
     @property
     def last_trained_day(self) -> int:
-        """Last day of rows that the network is trained on before it is calibrated."""
-        held_out = 0 if self.continues else self.calibration_days
-        return self.last_day - held_out
+        """Last day that is trained on at once; each later one is scored before."""
+        if self.continues and self.calibration_days:
+            return self.first_day - 1
+        return self.last_day - self.calibration_days
+
+    @property
+    def first_calibration_day(self) -> int:
+        """First day whose scores calibrate the model."""
+        return self.last_day - self.calibration_days + 1
 
 
 class LevelReport(StrictModel):

@@ -18,6 +18,7 @@ from models.errors import CrossctrError
 from models.errors import listed
 from models.features import describe
 from pipeline.ablate_commands import ablate
+from pipeline.backfill_commands import backfill_command
 from pipeline.compare_commands import compare_command
 from pipeline.compile_commands import compile_command
 from pipeline.config import Config
@@ -30,6 +31,8 @@ from pipeline.job import plan_when_ready
 from pipeline.job import run_steps
 from pipeline.options import CONFIG
 from pipeline.options import Day
+from pipeline.options import chosen_strategies
+from pipeline.options import hold_root
 from pipeline.options import wide_console
 from pipeline.promote_commands import promote_command
 from pipeline.report_commands import report_command
@@ -113,7 +116,7 @@ def import_command(config_path: Path) -> None:
 def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
     """Print what `run` would do, on which rows and artifacts; nothing runs."""
     config = load_config(config_path)
-    strategies = _strategies(config, strategy, compare)
+    strategies = chosen_strategies(config, strategy, compare)
     planned = plan_run(config, lambda planner: planner.run(day, strategies))
     console = wide_console()
     console.print(plan_table(planned.steps))
@@ -132,6 +135,7 @@ def ingest(config_path: Path, last_day: int) -> None:
             "choose a later day"
         )
     console = wide_console()
+    hold_root(config)
     planned = plan_when_ready(config, lambda planner: planner.ingest(last_day), console)
     run_steps(config, planned.steps, console)
     _print_offer(config_path, planned, console)
@@ -158,7 +162,8 @@ def run(
     """
     config = load_config(config_path)
     console = wide_console()
-    strategies = _strategies(config, strategy, compare)
+    strategies = chosen_strategies(config, strategy, compare)
+    hold_root(config)
     planned = plan_when_ready(
         config, lambda planner: planner.run(day, strategies), console
     )
@@ -252,20 +257,9 @@ def _import_logs(config: Config, console: Console) -> None:
     )
 
 
-def _strategies(config: Config, chosen: Sequence[str], compare: bool) -> list[str]:
-    if compare:
-        return list(config.strategies)
-    for name in chosen:
-        if name not in config.strategies:
-            raise ConfigError(
-                f"strategy {name!r} is not in the configuration; expected one of "
-                f"{', '.join(config.strategies)}"
-            )
-    return list(chosen) or [config.strategy]
-
-
 main.add_command(promote_command)
 main.add_command(ablate)
+main.add_command(backfill_command)
 main.add_command(compare_command)
 main.add_command(compile_command)
 main.add_command(embeddings)

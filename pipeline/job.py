@@ -22,7 +22,6 @@ from models.errors import DataError
 from pipeline.arrivals import wait_for_logs
 from pipeline.config import Config
 from pipeline.console import RunDisplay
-from pipeline.console import duration
 from pipeline.console import quiet_libraries
 from pipeline.console import waiting
 from pipeline.fingerprint import LogFingerprints
@@ -125,6 +124,7 @@ def run_steps(
     day: int | None = None,
     on_step: Callable[[Step, Console], None] = lambda *_: None,
     below: RenderableType | None = None,
+    only_live: bool = False,
 ) -> None:
     """Runs what is not done yet.
 
@@ -136,6 +136,7 @@ def run_steps(
         on_step: Called after each step, those that were done before included, with
             the console that is not redirected while libraries run.
         below: What stands below the live line, see `RunDisplay`.
+        only_live: Whether no line stays of a step, see `RunDisplay`.
 
     Raises:
         CrossctrError: A step failed; earlier steps' results are kept, so the same
@@ -149,18 +150,20 @@ def run_steps(
         console.print("Everything was done already; nothing ran.")
         return
     log_file = new_log_file(config)
-    console.print(f"Full log of all libraries: {log_file}", soft_wrap=True)
+    if not only_live:
+        console.print(f"Full log of all libraries: {log_file}", soft_wrap=True)
     (log_file.parent / "config.json").write_text(
         config.model_dump_json(indent=1), encoding="utf-8"
     )
     recorder = RunRecorder(log_file.parent, steps, day)
     with quiet_libraries(log_file, console) as shown:
-        display = RunDisplay(shown, len(steps), below)
+        display = RunDisplay(shown, len(steps), below, only_live=only_live)
         try:
             _run_due(config, steps, display, shown, recorder, on_step)
         finally:
             display.stop()
-    console.print(display.summary())
+    if not only_live:
+        console.print(display.summary())
 
 
 def _run_due(
@@ -176,7 +179,7 @@ def _run_due(
         from pipeline.graphs import graph_for
         from pipeline.runner import run_graph
     display.spend("importing TFX")
-    console.print(f"TFX and Beam imported in {duration(display.elapsed)}")
+    display.imported()
     connect = connection(config.root, config.metadata)
     store = Store(config.root, config.metadata)
     for index, step in enumerate(steps, 1):
