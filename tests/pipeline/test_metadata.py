@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ml_metadata.proto import metadata_store_pb2
 
 from models.errors import ConfigError
 from pipeline.metadata import PASSWORD
@@ -179,7 +180,34 @@ def address(request, monkeypatch):
             yield where
 
 
+def _vocabulary():
+    """Returns an artifact type and an artifact, with a text longer than a VARCHAR."""
+    kind = metadata_store_pb2.ArtifactType(name="Vocabulary")
+    artifact = metadata_store_pb2.Artifact(
+        uri="somewhere", state=metadata_store_pb2.Artifact.LIVE
+    )
+    artifact.custom_properties["fingerprint"].string_value = "f00d"
+    artifact.custom_properties["last_day"].int_value = feeds_ads.FIRST_DAY
+    artifact.custom_properties["report"].string_value = "ü" * 70_000
+    return kind, artifact
+
+
 @pytest.mark.slow
+def test_a_server_keeps_artifacts(address, tmp_path):
+    store = Store(tmp_path, address)
+    assert store.artifacts("Vocabulary") == []
+    kind, artifact = _vocabulary()
+    server = store.connect()
+    artifact.type_id = server.put_artifact_type(kind)
+    server.put_artifacts([artifact])
+    found = Store(tmp_path, address).newest("Vocabulary", "f00d")
+    assert found.last_day == feeds_ads.FIRST_DAY
+    assert found.properties["report"] == "ü" * 70_000
+    assert Store(tmp_path).artifacts("Vocabulary") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", [_postgresql], ids=["postgresql"], indirect=True)
 def test_a_server_keeps_what_an_ingest_writes(address, tmp_path):
     feeds_ads.prepare(tmp_path, metadata=address)
     assert "1/1" in feeds_ads.ingest(tmp_path)
