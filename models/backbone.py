@@ -122,5 +122,9 @@ class Backbone(Network):
     ) -> Any:
         embedded = self.embedding(rows)
         base = tf.concat([*embedded.values(), *pooled.values()], axis=1)  # (B, F * D)
+        return self.logits_of(base, training)
+
+    def logits_of(self, base: Any, training: bool) -> Any:
+        """Returns logits (B,) for the features' vectors side by side, (B, F * D)."""
         hidden = self.mlp(self.cross(base), training=training)
         return tf.squeeze(self.logit(hidden), axis=1)
