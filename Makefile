@@ -9,7 +9,7 @@ DAY ?= 2019-01-01
 PEERS := benchmarks/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training kill-ingest prove-ecdctr results
+.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training kill-ingest prove-ecdctr results check-airflow check-kubeflow
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -80,6 +80,23 @@ $(PEERS)/.venv-rechub/.ready: $(PEERS)/rechub.txt
 	@touch $@
 
 # 3.11.2 is the Python of Debian 12: some releases want a later patch of 3.11.
+check-airflow: $(READY) .venv-airflow/.ready ## Run three days under a real Airflow and kill one task (15 min)
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m tests.orchestration.check_airflow .venv-airflow/bin
+
+check-kubeflow: TRIAL = build/check-kubeflow
+check-kubeflow: $(READY) .venv-kfp/.ready ## Load the compiled pipelines with Kubeflow's SDK, run their command lines here (3 min)
+	@rm -rf $(TRIAL)
+	@$(BIN)/python -m tests.orchestration.trial $(TRIAL)
+	$(BIN)/crossctr compile $(TRIAL)/config.yaml --runner kubeflow --output $(TRIAL)/specs
+	PATH="$(CURDIR)/$(BIN):$$PATH" .venv-kfp/bin/python tests/orchestration/check_kubeflow.py $(TRIAL)/specs/feeds_ads 2022-06-03
+
+.venv-airflow/.ready: requirements/airflow-2.10.txt
+.venv-kfp/.ready: requirements/kfp-2.13.txt
+.venv-airflow/.ready .venv-kfp/.ready: $(READY)
+	@$(PYTHON) -m venv $(@D)
+	@$(BIN)/uv pip sync --quiet --python $(@D)/bin/python $(filter requirements/%,$^)
+	@touch $@
+
 lock: $(READY) ## Resolve requirements/tfx-1.16.in anew
 	$(BIN)/uv pip compile --quiet --python $(BIN)/python --python-version 3.11.2 --no-header --no-annotate requirements/tfx-1.16.in --output-file $(LOCK)
 

@@ -64,6 +64,7 @@ def ours(config_path: str, last_day: str, log_file: str, profile: str = "") -> N
     from pipeline.console import RunDisplay
     from pipeline.graphs import graph_for
     from pipeline.job import plan_run
+    from pipeline.metadata import connection
     from pipeline.results import rows_of
     from pipeline.runner import run_graph
     from pipeline.store import Store
@@ -86,8 +87,8 @@ def ours(config_path: str, last_day: str, log_file: str, profile: str = "") -> N
         config = load_config(Path(config_path))
         day = to_day(datetime.date.fromisoformat(last_day))
         (step,) = plan_run(config, lambda planner: planner.ingest(day)).steps
-        display = Stopwatch()
-        run_graph(graph_for(config, step), display)
+        display, graph = Stopwatch(), graph_for(config, step)
+        run_graph(graph, display, connection(config.root, config.metadata))
         rows = rows_of(Store(config.root), step)
         return {"rows": rows, "nodes": display.seconds, "peaks": display.peaks}
 

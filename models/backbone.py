@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,13 +67,20 @@ class Backbone(Network):
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
         """Returns logits of shape (B,) for rows of shape (B,) or (B, L)."""
-        pooled = {
+        return self._logits(rows, self.pooled(rows, training), training)
+
+    def pooled(self, rows: Mapping[str, Any], training: bool) -> dict[str, Any]:
+        """Returns per feature with snapshots its ids' pooled vectors, (B, D)."""
+        return {
             feature.name: self.poolings[feature.table](
                 *self.lookups[feature.table](rows[feature.name]), training=training
             )
             for feature in self._snapshot_features()
         }
-        return self._logits(rows, pooled, training)
+
+    def base(self, rows: Mapping[str, Any], pooled: Mapping[str, Any]) -> Any:
+        """Returns what the interaction reads, (B, F * D)."""
+        return tf.concat([*self.embedding(rows).values(), *pooled.values()], axis=1)
 
     def named_variables(self) -> dict[str, Any]:
         """Returns every variable by name; the frozen snapshots are not among them."""
@@ -90,17 +98,29 @@ class Backbone(Network):
 
     def serving_form(self) -> ServingForm:
         """Returns the network with every snapshot pooling folded into one lookup."""
+        pooled, variables = self.folded()
+
+        def logits(rows: Mapping[str, Any]) -> Any:
+            return self._logits(rows, pooled(rows), training=False)
+
+        return ServingForm(logits, variables)
+
+    def folded(self) -> tuple[Callable[[Mapping[str, Any]], dict[str, Any]], list[Any]]:
+        """Folds every snapshot pooling.
+
+        Returns:
+            What gives the pooled vectors by feature, and the variables that are served.
+        """
         folded = {
             space: FoldedLookup(fold(pooling, self.lookups[space]))
             for space, pooling in self.poolings.items()
         }
 
-        def logits(rows: Mapping[str, Any]) -> Any:
-            pooled = {
+        def pooled(rows: Mapping[str, Any]) -> dict[str, Any]:
+            return {
                 feature.name: folded[feature.table](rows[feature.name])
                 for feature in self._snapshot_features()
             }
-            return self._logits(rows, pooled, training=False)
 
         poolings = [
             variable.ref()
@@ -108,7 +128,7 @@ class Backbone(Network):
             for variable in pooling.variables
         ]
         kept = [v for v in self.named_variables().values() if v.ref() not in poolings]
-        return ServingForm(logits, [*kept, *(f.table for f in folded.values())])
+        return pooled, [*kept, *(f.table for f in folded.values())]
 
     def _snapshot_features(self) -> list[Feature]:
         return [
@@ -120,9 +140,7 @@ class Backbone(Network):
     def _logits(
         self, rows: Mapping[str, Any], pooled: Mapping[str, Any], training: bool
     ) -> Any:
-        embedded = self.embedding(rows)
-        base = tf.concat([*embedded.values(), *pooled.values()], axis=1)  # (B, F * D)
-        return self.logits_of(base, training)
+        return self.logits_of(self.base(rows, pooled), training)
 
     def logits_of(self, base: Any, training: bool) -> Any:
         """Returns logits (B,) for the features' vectors side by side, (B, F * D)."""

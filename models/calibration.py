@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from models.batches import ExampleReader
 from models.features import FeatureTable
 from models.network import Network
 from models.network import ServingForm
@@ -20,7 +19,6 @@ from models.network import ServingForm
 # of 30 clicks the rate is known to a fifth.
 MIN_OF_EACH_LABEL = 30
 
-_BATCH_ROWS = 4_096
 _NEWTON_STEPS = 50
 # Strength with which the scale is held at 1, in rows of evidence (our choice).
 _PRIOR = 1.0
@@ -111,23 +109,6 @@ def _loss(
 
 def _sigmoid(logit: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(1 / (1 + np.exp(-np.clip(logit, -500, 500))))
-
-
-def fit_on(network: Network, reader: ExampleReader) -> Platt:
-    """Returns the calibrator of `network` on the rows of `reader`.
-
-    Args:
-        network: The network; it must not have been trained on these rows.
-        reader: Rows of one domain.
-    """
-    logits, labels = [np.zeros(0)], [np.zeros(0)]
-    predict = tf.function(lambda rows: network(rows, training=False))
-    for batch in reader.prefetched(
-        batch_size=_BATCH_ROWS, shuffle_rows=_BATCH_ROWS, seed=0
-    ):
-        logits.append(predict(batch.rows).numpy())
-        labels.append(batch.labels.astype(np.float64))
-    return fit_platt(np.concatenate(logits), np.concatenate(labels))
 
 
 class Calibrated:

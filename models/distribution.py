@@ -22,6 +22,8 @@ import tensorflow as tf
 from models.errors import ConfigError
 from models.network import Network
 
+_STATISTICS = ("/moving_mean", "/moving_variance")
+
 
 class Workers:
     """The processes that train together; one without TF_CONFIG's `worker` list.
@@ -94,12 +96,21 @@ class Workers:
             return network
         local = self.local(network.named_variables())
         for name, variable in local.items():
-            if name.endswith(("/moving_mean", "/moving_variance")):
+            if name.endswith(_STATISTICS):
                 variable.assign(self._mean(variable))
         plain = build()
         for name, variable in plain.named_variables().items():
             variable.assign(local[name])
         return plain
+
+    def spread_statistics(self, local: Network, network: Network) -> None:
+        """Gives the trained network the running statistics of its `gather`ed copy."""
+        if self.count == 1:
+            return
+        trained = network.named_variables()
+        for name, variable in local.named_variables().items():
+            if name.endswith(_STATISTICS):
+                trained[name].assign(variable.read_value())
 
     def _mean(self, variable: Any) -> Any:
         @tf.function

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,10 @@ from models.batches import WindowSummary
 from models.calibration import Calibrated
 from models.calibration import Platt
 from models.calibration import describe
-from models.calibration import fit_on
 from models.checkpoints import read_rows
 from models.checkpoints import save_variables
 from models.checkpoints import variable_shapes
+from models.ctnet.network import Ctnet
 from models.days import DayRange
 from models.distribution import Workers
 from models.domains import DomainCounts
@@ -48,14 +47,16 @@ from models.multi_domain.network import MultiDomainNetwork
 from models.network import Network
 from models.optimizers import build_optimizer
 from models.optimizers import optimizer_state
-from models.settings import TrainingConfig
+from models.scored_days import ScoredDays
 from models.tpm import TinyModel
+from models.training import DailyTraining
 from models.training import TrainingResult
 from models.training import fit
 
 TRAIN_FOLDER = "Format-Train"
 WEIGHTS_FILE = "weights"
 COUNTS_FILE = "impressions.npz"
+SCORED_FILE = "scored_days.npz"
 LAYOUT_FILE = "layout.json"
 REPORT_FILE = "report.json"
 # What further workers of the same training are given.
@@ -82,20 +83,24 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     keras.utils.set_random_seed(inputs.training.seed)
     features = inputs.features.tpm_only() if inputs.level == "tpm" else inputs.features
     last = inputs.last_trained_day
-    whole = ExampleReader(inputs.examples, features, inputs.first_day, inputs.last_day)
-    reader = whole.between(inputs.first_day, last)
-    window = reader.summarise()
-    if window.num_rows == 0 and not inputs.continues:
+    # Past the last day there are no rows.
+    first = inputs.last_day + 1 if inputs.begins else inputs.first_day
+    whole = ExampleReader(inputs.examples, features, first, inputs.last_day)
+    reader = whole.between(first, last)
+    window = whole.summarise()
+    before = reader.summarise() if last < inputs.last_day else window
+    if before.num_rows == 0 and not inputs.continues:
         raise DataError(_no_rows(inputs, *inputs.domains))
     counts = count_by_domain(window, features, inputs.vocabulary, inputs.domains)
+    known = count_by_domain(before, features, inputs.vocabulary, inputs.domains)
     _check_domains(inputs, window, counts)
     with workers.scope():
         network = _build_network(inputs)
         optimizer = build_optimizer(network, inputs.training)
-    if window.num_rows:
-        network.set_base_rate(window.num_clicks / window.num_rows)
+    if before.num_rows:
+        network.set_base_rate(before.num_clicks / before.num_rows)
     if isinstance(network, MultiDomainNetwork):
-        network.set_base_rates(counts.click_rates)
+        network.set_base_rates(known.click_rates)
     copied = None
     if inputs.warm_start is not None:
         kept = _kept(inputs, network, optimizer)
@@ -105,42 +110,47 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         f"{inputs.level} · {window.num_rows:,} rows of {', '.join(inputs.domains)} · "
         f"{sum(parameters.values()):,} parameters"
     )
-    calibrator = _calibrator(inputs, network) if inputs.continues else None
-    for mlp in network.mlps:
-        mlp.keep_statistics = inputs.continues
 
-    def train(rows: ExampleReader, by_day: Mapping[int, int], log: str) -> None:
-        training = inputs.training if not log else _once_more(inputs.training, results)
+    def local_network() -> Network:
+        return workers.gather(network, lambda: _build_network(inputs))
+
+    results: list[TrainingResult] = []
+    _keep_statistics(network, inputs.continues)
+    if before.num_rows:
         results.append(
             fit(
                 network,
-                rows,
-                training,
-                rows_by_day=by_day,
-                run_dir=inputs.run_dir / log,
+                reader,
+                inputs.training,
+                rows_by_day=before.rows_by_day,
+                run_dir=inputs.run_dir,
                 optimizer=optimizer,
                 workers=workers,
             )
         )
-
-    def counted(rows: ExampleReader) -> Network:
-        local = workers.gather(network, lambda: _build_network(inputs))
-        if window.num_rows and not inputs.continues:
-            count_statistics(local, rows, seed=inputs.training.seed)
-        return local
-
-    results: list[TrainingResult] = []
-    if window.num_rows:
-        train(reader, window.rows_by_day, "")
-    local = counted(reader)
-    if last < inputs.last_day:
-        calibrator = _calibrator(inputs, local)
-        window = whole.summarise()
-        counts = count_by_domain(window, features, inputs.vocabulary, inputs.domains)
+    local = local_network()
+    if not inputs.continues:
+        count_statistics(local, reader, seed=inputs.training.seed)
+        workers.spread_statistics(local, network)
+    scored = calibrator = None
+    if inputs.calibration_days:
+        scored = _scored_before(inputs, network.features, reader)
         newest = {day: n for day, n in window.rows_by_day.items() if day > last}
         if newest:
-            train(whole.between(last + 1, inputs.last_day), newest, "newest")
-            local = counted(whole)
+            _keep_statistics(network, True)
+            daily = DailyTraining(
+                network,
+                inputs.training,
+                run_dir=inputs.run_dir / "daily",
+                optimizer=optimizer,
+                workers=workers,
+            )
+            for day, num_rows in sorted(newest.items()):
+                scored.add(day, local, _target_rows(inputs, features, day))
+                daily.train(day, whole.between(day, day), num_rows)
+                local = local_network()
+            results.append(daily.finish())
+        calibrator = _calibrator(inputs, local, scored)
     network = local
     report = LevelReport(
         level=inputs.level,
@@ -168,6 +178,9 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     kept = _kept(inputs, network, optimizer)
     save_variables(inputs.train_dir / WEIGHTS_FILE, workers.local(kept))
     np.savez(inputs.train_dir / COUNTS_FILE, **window.impressions)
+    if scored is not None:
+        path = inputs.train_dir / SCORED_FILE
+        scored.write(path, first_day=inputs.first_calibration_day)
     _write_json(inputs.train_dir / LAYOUT_FILE, _layout(inputs, features))
     served = network if calibrator is None else Calibrated(network, calibrator)
     export_saved_model(served, inputs.transform_graph, inputs.serving_dir)
@@ -176,36 +189,46 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     return report
 
 
-def _once_more(
-    training: TrainingConfig, before: Sequence[TrainingResult]
-) -> TrainingConfig:
-    """Returns how the newest days are trained on: as often as those before them."""
-    return training.model_copy(
-        update={
-            "epochs": len(before[0].losses),
-            "early_stopping": None,
-            "learning_rate_schedule": "cosine"
-            if training.learning_rate_schedule == "cosine"
-            else "constant",
-        }
-    )
+def _keep_statistics(network: Network, keep: bool) -> None:
+    """Says what BatchNorm normalises by while training, before a step is traced."""
+    for mlp in network.mlps:
+        mlp.keep_statistics = keep
 
 
-def _calibrator(inputs: LevelInputs, network: Network) -> Platt | None:
-    """Fits a calibrator on the target's rows of the newest days, if one is asked for.
+def _scored_before(
+    inputs: LevelInputs, features: FeatureTable, reader: ExampleReader
+) -> ScoredDays:
+    """Returns the days that the model to continue from has scored, if it has any."""
+    if inputs.continues:
+        stored = Path(str(inputs.warm_start)) / TRAIN_FOLDER / SCORED_FILE
+        if stored.is_file():
+            return ScoredDays.read(stored)
+        reader = _target_rows(inputs, features)
+    elif len(inputs.domains) > 1:
+        reader = _target_rows(inputs, features).between(
+            inputs.first_day, inputs.last_trained_day
+        )
+    return ScoredDays.drawn_from(reader, seed=inputs.training.seed)
 
-    A level that continues keeps its former one while its new days are too few.
-    """
-    if not inputs.calibration_days:
-        return None
-    first = max(inputs.first_day, inputs.last_day - inputs.calibration_days + 1)
+
+def _target_rows(
+    inputs: LevelInputs, features: FeatureTable, day: int | None = None
+) -> ExampleReader:
+    """Returns the target's rows alone, whose click rates are not the sources'."""
     patterns = inputs.examples
     if len(inputs.domains) > 1:
-        # The target is the last one; the sources' click rates are not its own.
         split = f"Split-{inputs.domains[-1]}"
         patterns = tuple(p for p in patterns if split in Path(p).parts)
-    newest = ExampleReader(patterns, network.features, first, inputs.last_day)
-    calibrator = fit_on(network, newest)
+    first, last = (inputs.first_day, inputs.last_day) if day is None else (day, day)
+    return ExampleReader(patterns, features, first, last)
+
+
+def _calibrator(inputs: LevelInputs, network: Network, scored: ScoredDays) -> Platt:
+    """Fits the calibrator on the newest days.
+
+    A level that continues keeps its former one while these have too few rows.
+    """
+    calibrator = scored.calibrator(network, first_day=inputs.first_calibration_day)
     if inputs.continues and not calibrator.rows:
         former = Path(str(inputs.warm_start)) / TRAIN_FOLDER / REPORT_FILE
         known = json.loads(former.read_text(encoding="utf-8")).get("calibration")
@@ -295,7 +318,27 @@ def _build_network(inputs: LevelInputs) -> Network:
         aligned[space] = snapshots.align(
             inputs.snapshots, ids, space, inputs.features.vocabularies[space]
         )
+    if inputs.ctnet is not None:
+        ctnet = Ctnet(inputs.features, inputs.network, inputs.ctnet, aligned)
+        _read_source(inputs, ctnet)
+        return ctnet
     return Backbone(inputs.features, inputs.network, aligned)
+
+
+def _read_source(inputs: LevelInputs, network: Ctnet) -> None:
+    """Fills the frozen tower of `network` from the source model, BatchNorm included."""
+    folder = Path(str(inputs.source_model)) / TRAIN_FOLDER
+    source = variable_shapes(folder / WEIGHTS_FILE)
+    _check_layout(folder, inputs, network.features)
+    named = network.source_variables()
+    target = {name: tuple(variable.shape) for name, variable in named.items()}
+    plan = warm_start.plan_copy(source, target)
+    if plan.new:
+        raise TrainingError(
+            f"the source model at {folder} has no {', '.join(plan.new)}; it needs the "
+            "features and network of this configuration. Train level source again"
+        )
+    warm_start.apply(plan, folder / WEIGHTS_FILE, named)
 
 
 def _kept(inputs: LevelInputs, network: Network, optimizer: Any) -> dict[str, Any]:
@@ -311,8 +354,7 @@ def _warm_start(
 ) -> warm_start.CopyReport:
     folder = Path(str(inputs.warm_start)) / TRAIN_FOLDER
     source = variable_shapes(folder / WEIGHTS_FILE)
-    layout = json.loads((folder / LAYOUT_FILE).read_text(encoding="utf-8"))
-    _check_layout(layout, inputs, network.features)
+    layout = _check_layout(folder, inputs, network.features)
     target = {name: tuple(variable.shape) for name, variable in named.items()}
     excluded: frozenset[str] = frozenset()
     if layout["level"] != inputs.level:
@@ -340,8 +382,12 @@ def _layout(inputs: LevelInputs, features: FeatureTable) -> dict[str, Any]:
 
 
 def _check_layout(
-    layout: dict[str, Any], inputs: LevelInputs, features: FeatureTable
-) -> None:
+    folder: Path, inputs: LevelInputs, features: FeatureTable
+) -> dict[str, Any]:
+    """Returns the layout of the model in `folder`, whose rows must mean the same."""
+    layout: dict[str, Any] = json.loads(
+        (folder / LAYOUT_FILE).read_text(encoding="utf-8")
+    )
     for space, known in layout["spaces"].items():
         if space not in {feature.table for feature in features.features}:
             continue
@@ -356,10 +402,11 @@ def _check_layout(
         if not is_prefix(known, inputs.vocabulary, space):
             raise TrainingError(
                 f"the vocabulary of {space!r} at {inputs.vocabulary} did not grow out "
-                f"of the one behind {inputs.warm_start} ({known['ids']} ids, hash "
+                f"of the one behind {folder.parent} ({known['ids']} ids, hash "
                 f"{known['hash']}), so rows would mean other ids. Train the earlier "
                 "level again with this vocabulary"
             )
+    return layout
 
 
 def _check_domains(

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic import model_validator
 
+from models.ctnet.settings import CtnetConfig
 from models.days import DayRange
 from models.features import FeatureTable
 from models.features import StrictModel
@@ -31,6 +32,7 @@ class LevelInputs(StrictModel):
         network: Sizes of the network.
         multi_domain: The network with a part of each domain's own that takes the
             backbone's place; None for the backbone.
+        ctnet: How a source model is read beside the target's own; None for no CTNet.
         training: How it is trained.
         load_batch_norm: Whether a warm start takes over BatchNorm from another level.
             False, as in E-CDCTR: the target's activations are distributed differently.
@@ -39,35 +41,42 @@ class LevelInputs(StrictModel):
             the days since, instead of replaying its window. BatchNorm then normalises
             by the statistics it has, as a quiet day's rows are too few for new ones,
             and days without rows leave the model as it is (our choice).
+        begins: Whether CTNet only puts its two models together: no rows are read, the
+            window says where both end.
         calibration_days: Newest days of the window whose rows calibrate the model; 0
-            for no calibrator. The model that was trained on the days before is
-            calibrated on them and then trained on them (our choice), so no row is
-            missing from it.
+            for no calibrator. After the days before them, the model goes on day by day
+            as a level that continues does: it scores a day, then is trained on it (our
+            choice). So no row is missing from it, and none is scored by a model that
+            knew its label.
         examples: Glob patterns of transformed Parquet shards.
         transform_graph: TransformGraph artifact, for serving.
         vocabulary: Vocabulary artifact that the Examples were transformed with.
         warm_start: Model artifact to start from, or None.
+        source_model: Model artifact of level `source` that CTNet reads, or None.
         snapshots: EmbeddingSnapshot artifacts, newest first; TPM reads none.
         serving_dir: Folder for the SavedModel.
         train_dir: Folder for checkpoint, counts and report.
         run_dir: Folder for TensorBoard.
     """
 
-    level: Literal["tpm", "cpm", "target"]
+    level: Literal["tpm", "cpm", "source", "target"]
     domains: tuple[str, ...] = Field(min_length=1)
     first_day: int
     last_day: int
     features: FeatureTable
     network: NetworkConfig = NetworkConfig()
     multi_domain: MultiDomainConfig | None = None
+    ctnet: CtnetConfig | None = None
     training: TrainingConfig = TrainingConfig()
     load_batch_norm: bool = False
     continues: bool = False
+    begins: bool = False
     calibration_days: int = Field(default=0, ge=0)
     examples: tuple[str, ...] = Field(min_length=1)
     transform_graph: Path
     vocabulary: Path
     warm_start: Path | None = None
+    source_model: Path | None = None
     snapshots: tuple[Path, ...] = ()
     serving_dir: Path
     train_dir: Path
@@ -82,7 +91,13 @@ class LevelInputs(StrictModel):
             )
         if self.continues and self.warm_start is None:
             raise ValueError("a level that continues needs a model to start from")
-        if self.calibration_days and self.last_trained_day < self.first_day:
+        if self.ctnet is not None and not (self.continues and self.source_model):
+            raise ValueError(
+                "CTNet continues a target model and reads a source model; both are "
+                f"needed. Received warm_start {self.warm_start}, source_model "
+                f"{self.source_model}, continues {self.continues}"
+            )
+        if not self.continues and self.last_trained_day < self.first_day:
             raise ValueError(
                 f"calibration_days {self.calibration_days} leave no day of the window "
                 f"{DayRange(self.first_day, self.last_day)} to train on; choose fewer, "
@@ -92,9 +107,15 @@ class LevelInputs(StrictModel):
 
     @property
     def last_trained_day(self) -> int:
-        """Last day of rows that the network is trained on before it is calibrated."""
-        held_out = 0 if self.continues else self.calibration_days
-        return self.last_day - held_out
+        """Last day that is trained on at once; each later one is scored before."""
+        if self.continues and self.calibration_days:
+            return self.first_day - 1
+        return self.last_day - self.calibration_days
+
+    @property
+    def first_calibration_day(self) -> int:
+        """First day whose scores calibrate the model."""
+        return self.last_day - self.calibration_days + 1
 
 
 class LevelReport(StrictModel):

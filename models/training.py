@@ -105,6 +105,7 @@ def fit(
                 plan,
                 (reader.between(newest, newest), training.early_stopping),
             )
+            search.close()
         plan = _Plan(1 + int(np.argmin(held_out)), plan.factors)
         PROGRESS.info(
             f"{plan.epochs} epoch(s) were best for {to_date(newest)}; training them on "
@@ -113,16 +114,52 @@ def fit(
     num_rows = sum(rows_by_day.values())
     loop = _Loop(network, training, workers, run_dir, optimizer)
     loop.run(reader, num_rows, plan)
-    seconds = time.monotonic() - started
-    return TrainingResult(
-        num_rows,
-        loop.steps,
-        seconds,
-        tuple(epoch.loss for epoch in loop.epochs),
-        held_out,
-        tuple(epoch.rate for epoch in loop.epochs),
-        tuple(epoch.cpu_rate for epoch in loop.epochs),
-    )
+    loop.close()
+    return loop.result(num_rows, time.monotonic() - started, held_out)
+
+
+class DailyTraining:
+    """Trains on one day after another, once each, whatever `training.epochs` says.
+
+    In a second pass the few rows of a day are recognised, and learnt by heart (our
+    choice). The step is traced once, and the optimizer goes on from day to day.
+
+    Args:
+        network: The network; its variables are changed in place.
+        training: Batch size, learning rates, seed.
+        run_dir: Folder for TensorBoard's scalars.
+        optimizer: The optimizer.
+        workers: Processes that train together.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        training: TrainingConfig,
+        *,
+        run_dir: Path,
+        optimizer: Any,
+        workers: Workers,
+    ) -> None:
+        self._started = time.monotonic()
+        once = training.model_copy(update={"epochs": 1})
+        self._loop = _Loop(network, once, workers, run_dir, optimizer)
+        self._num_rows = 0
+
+    def train(self, day: int, reader: ExampleReader, num_rows: int) -> None:
+        """Trains on the rows of `reader`, all of one day.
+
+        Raises:
+            DataError: If there are fewer rows than workers.
+            TrainingError: If the loss is not finite or explodes.
+        """
+        self._loop.run(reader, num_rows, _Plan(1, [1.0]), name=f"{to_date(day)}, epoch")
+        self._num_rows += num_rows
+
+    def finish(self) -> TrainingResult:
+        """Returns what all days came to; no further day can follow."""
+        self._loop.close()
+        return self._loop.result(self._num_rows, time.monotonic() - self._started)
 
 
 class _Plan(NamedTuple):
@@ -156,7 +193,7 @@ class _Loop:
         self._span.get_concrete_function()  # type: ignore[attr-defined]
         self._evaluate = make_evaluation_step(network)
         self._writer = workers.summary_writer(log)
-        self.steps = 0
+        self.steps = self._first_step = 0
         self.epochs: list[EpochProgress] = []
 
     def run(
@@ -165,6 +202,7 @@ class _Loop:
         num_rows: int,
         plan: _Plan,
         search: tuple[ExampleReader, EarlyStopping] | None = None,
+        name: str = "epoch",
     ) -> tuple[float, ...]:
         """Trains; with `search`, up to `plan.epochs`, writing `plan.factors`.
 
@@ -178,20 +216,38 @@ class _Loop:
                 "fewer workers, a longer window, or take TF_CONFIG away"
             )
         held_out: list[float] = []
+        self._first_step = self.steps
         with self._writer.as_default():
             for epoch in range(plan.epochs):
-                name = f"epoch {epoch + 1}/{plan.epochs}"
-                progress = EpochProgress(name, num_rows, self.steps)
+                label = f"{name} {epoch + 1}/{plan.epochs}"
+                progress = EpochProgress(label, num_rows, self.steps)
                 self._epoch(reader, epoch, num_rows, plan.factors[epoch], progress)
                 if search:
                     held_out.append(self._log_loss(search[0]))
-                progress.finish(epoch, held_out[-1] if search else None)
+                progress.finish(len(self.epochs), held_out[-1] if search else None)
                 self.steps = progress.steps
                 self.epochs.append(progress)
                 if search and self._stalls(held_out, search[1], epoch, plan):
                     break
-        self._writer.close()
         return tuple(held_out)
+
+    def close(self) -> None:
+        """Ends TensorBoard's file."""
+        self._writer.close()
+
+    def result(
+        self, num_rows: int, seconds: float, held_out: tuple[float, ...] = ()
+    ) -> TrainingResult:
+        """Returns what all epochs came to."""
+        return TrainingResult(
+            num_rows,
+            self.steps,
+            seconds,
+            tuple(epoch.loss for epoch in self.epochs),
+            held_out,
+            tuple(epoch.rate for epoch in self.epochs),
+            tuple(epoch.cpu_rate for epoch in self.epochs),
+        )
 
     def _stalls(
         self, held_out: list[float], rule: EarlyStopping, epoch: int, plan: _Plan
@@ -221,7 +277,7 @@ class _Loop:
         )
         for span in spans:
             if training.learning_rate_schedule == "cosine":
-                factor = cosine_factor(progress.steps / total)
+                factor = cosine_factor((progress.steps - self._first_step) / total)
             set_rate_factor(self._optimizer, training, factor)
             losses = self._span(span.rows, span.labels).numpy()
             if not losses[-1] < EXPLODED:

@@ -21,6 +21,7 @@ from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.options import CONFIG
 from pipeline.options import Day
+from pipeline.options import hold_root
 from pipeline.options import wide_console
 
 
@@ -38,6 +39,7 @@ def ablate(config_path: Path, day: int, seeds: int) -> None:
     """
     config = load_config(config_path)
     console = wide_console()
+    hold_root(config)
     results = run_ablation(config, day, seeds, console)
     console.print(ablation_table(results, config, day, seeds))
     console.print(verdict(results))

@@ -18,7 +18,9 @@ from models.errors import CrossctrError
 from models.errors import listed
 from models.features import describe
 from pipeline.ablate_commands import ablate
+from pipeline.backfill_commands import backfill_command
 from pipeline.compare_commands import compare_command
+from pipeline.compile_commands import compile_command
 from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.console import duration
@@ -29,6 +31,8 @@ from pipeline.job import plan_when_ready
 from pipeline.job import run_steps
 from pipeline.options import CONFIG
 from pipeline.options import Day
+from pipeline.options import chosen_strategies
+from pipeline.options import hold_root
 from pipeline.options import wide_console
 from pipeline.promote_commands import promote_command
 from pipeline.report_commands import report_command
@@ -38,6 +42,8 @@ from pipeline.schema_commands import schema
 from pipeline.simulate_commands import simulate
 from pipeline.size_commands import sizes
 from pipeline.slice_table import slice_table
+from pipeline.steps import KINDS_IN_ORDER
+from pipeline.steps import steps_until
 from pipeline.store import Store
 from pipeline.tables import comparison
 from pipeline.tables import plan_table
@@ -110,7 +116,7 @@ def import_command(config_path: Path) -> None:
 def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
     """Print what `run` would do, on which rows and artifacts; nothing runs."""
     config = load_config(config_path)
-    strategies = _strategies(config, strategy, compare)
+    strategies = chosen_strategies(config, strategy, compare)
     planned = plan_run(config, lambda planner: planner.run(day, strategies))
     console = wide_console()
     console.print(plan_table(planned.steps))
@@ -129,6 +135,7 @@ def ingest(config_path: Path, last_day: int) -> None:
             "choose a later day"
         )
     console = wide_console()
+    hold_root(config)
     planned = plan_when_ready(config, lambda planner: planner.ingest(last_day), console)
     run_steps(config, planned.steps, console)
     _print_offer(config_path, planned, console)
@@ -139,7 +146,15 @@ def ingest(config_path: Path, last_day: int) -> None:
 @click.option("--day", type=Day(), required=True, help="The run's day D.")
 @click.option("--strategy", "-s", multiple=True, help="Default: the configuration's.")
 @click.option("--compare", is_flag=True, help="All entries of `strategies`.")
-def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
+@click.option(
+    "--until",
+    type=click.Choice(KINDS_IN_ORDER),
+    default="target",
+    help="Last level to run; a scheduler runs level by level.",
+)
+def run(
+    config_path: Path, day: int, strategy: Sequence[str], compare: bool, until: str
+) -> None:
     """Run all levels that are due on a day, judge the target model and publish it.
 
     Trains on rows before the day, evaluates on the target's rows of the day and the
@@ -147,21 +162,25 @@ def run(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> 
     """
     config = load_config(config_path)
     console = wide_console()
-    strategies = _strategies(config, strategy, compare)
+    strategies = chosen_strategies(config, strategy, compare)
+    hold_root(config)
     planned = plan_when_ready(
         config, lambda planner: planner.run(day, strategies), console
     )
-    steps = planned.steps
+    steps = steps_until(planned.steps, until)
     console.print(
         f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
         f"day {to_date(day)}, {', '.join(strategies)}; {len(steps)} steps"
     )
+    if until != "target":
+        run_steps(config, steps, console)
+        return
     try:
         run_steps(config, steps, console, day=day)
     except CrossctrError as error:
         report_run(config, day, steps, console, error=str(error))
         raise
-    store = Store(config.root)
+    store = Store(config.root, config.metadata)
     results = [target_result(store, step) for step in steps if step.kind == "target"]
     console.print(result_table(results, config.target))
     for result in results:
@@ -238,21 +257,11 @@ def _import_logs(config: Config, console: Console) -> None:
     )
 
 
-def _strategies(config: Config, chosen: Sequence[str], compare: bool) -> list[str]:
-    if compare:
-        return list(config.strategies)
-    for name in chosen:
-        if name not in config.strategies:
-            raise ConfigError(
-                f"strategy {name!r} is not in the configuration; expected one of "
-                f"{', '.join(config.strategies)}"
-            )
-    return list(chosen) or [config.strategy]
-
-
 main.add_command(promote_command)
 main.add_command(ablate)
+main.add_command(backfill_command)
 main.add_command(compare_command)
+main.add_command(compile_command)
 main.add_command(embeddings)
 main.add_command(report_command)
 main.add_command(schema)

@@ -19,6 +19,7 @@ from pipeline.comparing.words import verdict
 from pipeline.config_file import load_config
 from pipeline.options import CONFIG
 from pipeline.options import Day
+from pipeline.options import hold_root
 from pipeline.options import wide_console
 
 
@@ -56,6 +57,7 @@ def compare_command(
     ]
     question = Question(config, day, names, seeds, baseline, shlex.join(command))
     console = wide_console()
+    hold_root(config)
     show(run_comparison(question, console), console)
 
 

@@ -19,6 +19,7 @@ from components.log_example_gen.logic import MissingDays
 from components.log_example_gen.logic import Source
 from components.log_example_gen.logic import TimeColumn
 from components.log_example_gen.logic import parse_label_rule
+from models.ctnet.settings import CtnetConfig
 from models.days import to_day
 from models.features import DOMAIN_FEATURE
 from models.features import SNAPSHOT_SPACES
@@ -37,6 +38,8 @@ from pipeline.config_sections import LevelsConfig
 from pipeline.config_sections import ServingConfig
 from pipeline.config_sections import StrategyConfig
 from pipeline.config_sections import WaitConfig
+from pipeline.metadata import SQLITE
+from pipeline.metadata import parse_server
 from pipeline.simulation.settings import SimulationConfig
 from pipeline.slices import check_slices
 from pipeline.slices import read_slices
@@ -45,8 +48,6 @@ from pipeline.strategies import KINDS
 from pipeline.strategies import Kind
 from pipeline.wording import check_one_of
 
-STRATEGIES = tuple(KINDS)
-
 
 class Config(StrictModel):
     """One data set's pipeline.
@@ -54,6 +55,9 @@ class Config(StrictModel):
     Attributes:
         name: Name of the pipeline and of the published model.
         root: Folder for everything a run writes (artifacts, metadata, log files).
+        metadata: Where ML Metadata is kept: `sqlite`, a file in `root`, or
+            `mysql://user@host/database`, `postgresql://user@host/database`, one
+            database for each configuration. The password comes from the environment.
         logs: Dated logs, `<domain>/date=YYYY-MM-DD/*`.
         schema: TFMD schema of the raw features (text format).
         import: Shipped data that `crossctr import` turns into dated logs; none by
@@ -84,7 +88,7 @@ class Config(StrictModel):
             block, see `ValidationThresholds`.
         anchor_day: A day on which every clock ticks; the epoch unless the data's own
             calendar suggests another.
-        levels: Clocks and windows of the three levels; E-CDCTR's by default.
+        levels: Clocks and windows of the levels; E-CDCTR's by default.
         evaluation_days: Days after the run's day on whose target rows a model is
             judged; one, so that every row is judged first and trained on later.
         network: Shape of the backbone, see `NetworkConfig`.
@@ -102,6 +106,7 @@ class Config(StrictModel):
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
     root: Path
+    metadata: str = SQLITE
     logs: Path
     schema_path: Path = Field(alias="schema")
     imports: ImportConfig | None = Field(default=None, alias="import")
@@ -159,6 +164,8 @@ class Config(StrictModel):
 
     @model_validator(mode="after")
     def _check_references(self) -> Config:
+        # Not a field's own check, whose error would show the value with its password.
+        parse_server(self.metadata)
         table = FeatureTable(features=self.features, vocabularies=self.vocabularies)
         if self.target in self.sources:
             raise ValueError(
@@ -200,7 +207,7 @@ class Config(StrictModel):
         self._check_simulation()
         check_one_of("strategy", self.strategy, list(self.strategies))
         for name, strategy in self.strategies.items():
-            check_one_of(f"strategies.{name}.kind", strategy.kind or name, STRATEGIES)
+            check_one_of(f"strategies.{name}.kind", strategy.kind or name, tuple(KINDS))
             self._check_multi_domain(name, table)
         if USER_FEATURE not in names or table[USER_FEATURE].kind != "id":
             raise ValueError(
@@ -333,11 +340,19 @@ class Config(StrictModel):
         experts = self.strategies[strategy].experts
         return MultiDomainConfig(network=network, experts=experts)
 
+    def ctnet_of(self, strategy: str) -> CtnetConfig | None:
+        """Returns how the entry `strategy` reads a source model, if it does."""
+        if not self._about(strategy).ctnet:
+            return None
+        return CtnetConfig(adapter=self.strategies[strategy].adapter)
+
     def snapshots_of(self, strategy: str) -> int:
         """Returns how many TPM periods the strategy entry `strategy` reads."""
-        if not self._about(strategy).snapshots:
+        about, chosen = self._about(strategy), self.strategies[strategy].snapshots
+        if about.ctnet:
+            return chosen or 0
+        if not about.snapshots:
             return 0
-        chosen = self.strategies[strategy].snapshots
         return self.levels.tpm.snapshots if chosen is None else chosen
 
     def network_of(self, strategy: str) -> NetworkConfig:
@@ -348,7 +363,7 @@ class Config(StrictModel):
         return self.network.model_copy(update={"snapshot_pooling": pooling})
 
     def training_of(self, level: str) -> TrainingConfig:
-        """Returns the training settings of `level` (`tpm`, `cpm` or `target`)."""
+        """Returns the training settings of `level`, a key of `levels`."""
         own: TrainingConfig | None = getattr(self.levels, level).training
         if own is None:
             return self.training

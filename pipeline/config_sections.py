@@ -105,6 +105,17 @@ class CpmConfig(PretrainingConfig):
     window_days: int = Field(default=30, gt=0, le=MAX_DAYS)
 
 
+class SourceConfig(PretrainingConfig):
+    """CTNet's source model: CPM's network with a daily clock.
+
+    The first one trains on its window; from then on it continues from its own newest
+    model on the days since.
+    """
+
+    every_days: int = Field(default=1, gt=0, le=MAX_DAYS)
+    window_days: int = Field(default=30, gt=0, le=MAX_DAYS)
+
+
 class TargetConfig(PretrainingConfig):
     """The target's CTR model; E-CDCTR: daily, on dozens of days of target rows.
 
@@ -126,16 +137,18 @@ class TargetConfig(PretrainingConfig):
 
 
 class LevelsConfig(StrictModel):
-    """The three levels, each with a clock of its own.
+    """The levels, each with a clock of its own.
 
     Attributes:
         tpm: Tiny pretraining on the sources' user and item ids.
         cpm: Complete pretraining on the sources' rows.
+        source: The source model that CTNet reads.
         target: The target's CTR model, which starts from both.
     """
 
     tpm: TpmConfig = TpmConfig()
     cpm: CpmConfig = CpmConfig()
+    source: SourceConfig = SourceConfig()
     target: TargetConfig = TargetConfig()
 
 
@@ -145,8 +158,8 @@ class StrategyConfig(StrictModel):
     Attributes:
         kind: The strategy, one of `pipeline.strategies.KINDS`; defaults to the entry's
             own name.
-        snapshots: TPM periods to read; defaults to the TPM level's number. 0 is the
-            ablation without TPM.
+        snapshots: TPM periods to read; defaults to the TPM level's number, and to 0
+            for `ctnet`, which can read them too. 0 is the ablation without TPM.
         warm_start: Whether the target starts from CPM; false is the ablation without
             CPM.
         load_batch_norm: Whether CPM's BatchNorm is loaded too. False, as E-CDCTR
@@ -154,6 +167,10 @@ class StrategyConfig(StrictModel):
         pooling: How M snapshots become one vector in this strategy, `attention` or
             `mean`; defaults to `network.snapshot_pooling`.
         experts: Experts of `mmoe` and `ple`, see `ExpertsConfig`.
+        adapter: How `ctnet` reads a layer of the source model: `glu`, the published
+            one, `gate` or `linear`.
+        reload: Whether `ctnet` reads the newest source model each day; false is the
+            ablation in which the first one stays.
     """
 
     kind: str = ""
@@ -162,6 +179,8 @@ class StrategyConfig(StrictModel):
     load_batch_norm: bool = False
     pooling: Literal["attention", "mean"] | None = None
     experts: ExpertsConfig = ExpertsConfig()
+    adapter: Literal["glu", "gate", "linear"] = "glu"
+    reload: bool = True
 
 
 class WaitConfig(StrictModel):

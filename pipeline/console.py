@@ -79,7 +79,12 @@ class RunDisplay:
     """
 
     def __init__(
-        self, console: Console, num_steps: int, below: RenderableType | None = None
+        self,
+        console: Console,
+        num_steps: int,
+        below: RenderableType | None = None,
+        *,
+        only_live: bool = False,
     ) -> None:
         """Shows a run of `num_steps` steps on `console`.
 
@@ -88,9 +93,12 @@ class RunDisplay:
             num_steps: Steps of the run.
             below: What stands below the live line, such as the progress of a command
                 that this run is a part of.
+            only_live: Whether nothing but the live line is shown, by a command that
+                sums up many runs.
         """
         self.console = console
         self._below = below
+        self._only_live = only_live
         self._num_steps = num_steps
         self._started = time.monotonic()
         self._step_started = self._started
@@ -112,7 +120,7 @@ class RunDisplay:
         if self.console.is_terminal:
             self._live = _live(self.console, self._line)
             self._live.start()
-        else:
+        elif not self._only_live:
             self.console.print(f"{self._prefix()} {label} ...", markup=False)
 
     def node_started(self, node: str) -> None:
@@ -128,7 +136,7 @@ class RunDisplay:
     def detail(self, text: str) -> None:
         """Shows what the running component reports of itself."""
         self._detail = text
-        if not self.console.is_terminal:
+        if not self.console.is_terminal and not self._only_live:
             self.console.print(
                 f"          {self._node or 'start'}: {text}",
                 markup=False,
@@ -139,6 +147,8 @@ class RunDisplay:
         """Prints the step's line: rows, rows per second, seconds by component."""
         seconds = time.monotonic() - self._step_started
         self.stop()
+        if self._only_live:
+            return
         speed = f"{rows:,} rows, {rows / seconds:,.0f} rows/s" if rows else ""
         slow = [f"{node} {duration(s)}" for node, s in self._nodes if s >= 1]
         line = Text(f"{self._prefix()} {self._label:<40} ")
@@ -147,6 +157,11 @@ class RunDisplay:
         if slow:
             line.append(f"  ({', '.join(slow)})", style="dim")
         self.console.print(line, soft_wrap=True)
+
+    def imported(self) -> None:
+        """Says how long the imports took."""
+        if not self._only_live:
+            self.console.print(f"TFX and Beam imported in {duration(self.elapsed)}")
 
     def spend(self, what: str) -> None:
         """Books the time since the step began, or since the run began, on `what`."""
@@ -161,6 +176,8 @@ class RunDisplay:
     def reused(self, index: int, label: str) -> None:
         """Prints the line of a step whose result is stored already."""
         self._index = index
+        if self._only_live:
+            return
         self.console.print(
             f"{self._prefix()} {label:<40} reused", style="dim", markup=False
         )

@@ -42,7 +42,9 @@ def nearest_command(
             "one of them, such as `--item <raw id>`"
         )
     space, raw_id = ("item", item) if item is not None else ("user", user or "")
-    snapshot = _snapshot(Store(config.root).artifacts("EmbeddingSnapshot"), day)
+    snapshot = _snapshot(
+        Store(config.root, config.metadata).artifacts("EmbeddingSnapshot"), day
+    )
     folder = Path(snapshot.uri)
     summary: dict[str, Any] = json.loads((folder / "snapshot.json").read_text())
     console = wide_console()

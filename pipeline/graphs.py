@@ -36,8 +36,8 @@ from components.trainer.component import LevelTrainer
 from components.transform.component import Transform
 from components.vocabulary.component import Vocabulary
 from pipeline.config import Config
+from pipeline.metadata import connection
 from pipeline.steps import Step
-from pipeline.store import METADATA_FILE
 
 arrow_coders.register()
 
@@ -51,6 +51,8 @@ def graph_for(config: Config, step: Step) -> tfx_pipeline.Pipeline:
         "ingest": ingest_graph,
         "tpm": tpm_graph,
         "cpm": cpm_graph,
+        "source": source_graph,
+        "base": base_graph,
         "target": target_graph,
     }
     return factories[step.kind](config, step)
@@ -133,6 +135,20 @@ def cpm_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
     return _pipeline(config, [resolver, trainer])
 
 
+def source_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
+    """New source rows and the source model before to the next one."""
+    resolver = _resolver(**_training_inputs(step))
+    trainer = _trainer(config, step, resolver, "SourceTrainer")
+    return _pipeline(config, [resolver, trainer])
+
+
+def base_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
+    """Target rows to the model that CTNet starts from, which is not judged."""
+    resolver = _resolver(**_training_inputs(step))
+    trainer = _trainer(config, step, resolver, "TargetTrainer")
+    return _pipeline(config, [resolver, trainer])
+
+
 def target_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
     """Target rows to a judged and, for the chosen strategy, published model.
 
@@ -201,14 +217,14 @@ def target_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
 
 
 def _pipeline(config: Config, nodes: Sequence[BaseNode]) -> tfx_pipeline.Pipeline:
-    connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(
-        str(config.root / METADATA_FILE)
-    )
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(config.root / "artifacts"),
         components=list(nodes),
-        metadata_connection_config=connection,
+        # TFX writes it into its log; `run_graph` adds the password.
+        metadata_connection_config=connection(
+            config.root, config.metadata, with_password=False
+        ),
         # A graph that was killed takes up where it stopped.
         enable_cache=True,
         beam_pipeline_args=[*_BEAM_ARGS, *config.beam_args],
@@ -279,6 +295,13 @@ def _training_inputs(step: Step) -> dict[str, tuple[type, dict[str, Any]]]:
             standard_artifacts.Model,
             _wanted([step.warm_start], before_day=day),
         )
+    if step.source:
+        # A day earlier than the rule asks: the source of the step's own day would have
+        # seen the day of the rows that are trained on.
+        inputs["source_model"] = (
+            standard_artifacts.Model,
+            _wanted([step.source], before_day=step.day - 1),
+        )
     if step.snapshots:
         inputs["snapshots"] = (
             artifacts.EmbeddingSnapshot,
@@ -291,10 +314,11 @@ def _trainer(
     config: Config, step: Step, resolver: BaseNode, node_id: str
 ) -> LevelTrainer:
     domains = config.sources
-    if step.kind == "target":
+    level = "target" if step.kind == "base" else step.kind
+    if level == "target":
         domains = config.domains_of(step.strategy)
     settings: dict[str, Any] = {
-        "level": step.kind,
+        "level": level,
         "domains": list(domains),
         "first_day": step.days.first,
         "last_day": step.days.last,
@@ -302,19 +326,24 @@ def _trainer(
         "network": (
             config.network_of(step.strategy) if step.strategy else config.network
         ).model_dump(),
-        "training": config.training_of(step.kind).model_dump(),
+        "training": config.training_of(level).model_dump(),
+        "continues": step.continues,
     }
-    if step.kind == "target":
+    if step.source:
+        ctnet = config.ctnet_of(step.strategy)
+        settings["ctnet"] = ctnet and ctnet.model_dump()
+        settings["begins"] = step.begins
+    if level == "target":
         multi_domain = config.multi_domain_of(step.strategy)
         settings["multi_domain"] = multi_domain and multi_domain.model_dump()
         settings["load_batch_norm"] = config.loads_batch_norm(step.strategy)
-        settings["continues"] = step.continues
         settings["calibration_days"] = config.levels.target.calibration_days
     return LevelTrainer(
         examples=resolver.outputs["examples"],
         transform_graph=resolver.outputs["transform_graph"],
         vocabulary=resolver.outputs["vocabulary"],
         base_model=resolver.outputs["base_model"] if step.warm_start else None,
+        source_model=resolver.outputs["source_model"] if step.source else None,
         snapshots=resolver.outputs["snapshots"] if step.snapshots else None,
         domains=domains,
         settings=settings,

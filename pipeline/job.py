@@ -22,7 +22,6 @@ from models.errors import DataError
 from pipeline.arrivals import wait_for_logs
 from pipeline.config import Config
 from pipeline.console import RunDisplay
-from pipeline.console import duration
 from pipeline.console import quiet_libraries
 from pipeline.console import waiting
 from pipeline.fingerprint import LogFingerprints
@@ -32,6 +31,7 @@ from pipeline.late import explain
 from pipeline.late import ingested
 from pipeline.late import late_logs
 from pipeline.late import runs_to_repeat
+from pipeline.metadata import connection
 from pipeline.plan import Planner
 from pipeline.results import known_state
 from pipeline.results import rows_of
@@ -55,7 +55,7 @@ def _planner(config: Config, logs: LogFingerprints) -> Planner:
         )
     return Planner(
         config,
-        known_state(Store(config.root)),
+        known_state(Store(config.root, config.metadata)),
         logs,
         code_fingerprint(),
     )
@@ -89,7 +89,7 @@ def plan_run(config: Config, make: Callable[[Planner], list[Step]]) -> Plan:
     logs = LogFingerprints(config)
     planner = _planner(config, logs)
     steps = make(planner)
-    store = Store(config.root)
+    store = Store(config.root, config.metadata)
     before, now = ingested(store), logs.by_domain()
     days = DayRange(
         min(step.days.first for step in steps), max(step.days.last for step in steps)
@@ -124,6 +124,7 @@ def run_steps(
     day: int | None = None,
     on_step: Callable[[Step, Console], None] = lambda *_: None,
     below: RenderableType | None = None,
+    only_live: bool = False,
 ) -> None:
     """Runs what is not done yet.
 
@@ -135,6 +136,7 @@ def run_steps(
         on_step: Called after each step, those that were done before included, with
             the console that is not redirected while libraries run.
         below: What stands below the live line, see `RunDisplay`.
+        only_live: Whether no line stays of a step, see `RunDisplay`.
 
     Raises:
         CrossctrError: A step failed; earlier steps' results are kept, so the same
@@ -148,18 +150,20 @@ def run_steps(
         console.print("Everything was done already; nothing ran.")
         return
     log_file = new_log_file(config)
-    console.print(f"Full log of all libraries: {log_file}", soft_wrap=True)
+    if not only_live:
+        console.print(f"Full log of all libraries: {log_file}", soft_wrap=True)
     (log_file.parent / "config.json").write_text(
         config.model_dump_json(indent=1), encoding="utf-8"
     )
     recorder = RunRecorder(log_file.parent, steps, day)
     with quiet_libraries(log_file, console) as shown:
-        display = RunDisplay(shown, len(steps), below)
+        display = RunDisplay(shown, len(steps), below, only_live=only_live)
         try:
             _run_due(config, steps, display, shown, recorder, on_step)
         finally:
             display.stop()
-    console.print(display.summary())
+    if not only_live:
+        console.print(display.summary())
 
 
 def _run_due(
@@ -175,8 +179,9 @@ def _run_due(
         from pipeline.graphs import graph_for
         from pipeline.runner import run_graph
     display.spend("importing TFX")
-    console.print(f"TFX and Beam imported in {duration(display.elapsed)}")
-    store = Store(config.root)
+    display.imported()
+    connect = connection(config.root, config.metadata)
+    store = Store(config.root, config.metadata)
     for index, step in enumerate(steps, 1):
         if step.done:
             display.reused(index, step.label)
@@ -187,7 +192,7 @@ def _run_due(
             display.detail(step.note)
         try:
             with _readable_errors(step):
-                run_graph(graph_for(config, step), display)
+                run_graph(graph_for(config, step), display, connect)
         except CrossctrError as error:
             recorder.failed(
                 step, str(error), seconds=display.step_elapsed, nodes=display.nodes

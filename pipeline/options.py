@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import shlex
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from models.days import to_day
+from models.errors import ConfigError
+from pipeline.config import Config
+from pipeline.root_lock import hold
 
 CONFIG = click.argument(
     "config_path", metavar="CONFIG", type=click.Path(path_type=Path)
@@ -40,6 +46,40 @@ class Day(click.ParamType):  # type: ignore[type-arg]
                 ctx,
             )
         return to_day(date)
+
+
+def chosen_strategies(
+    config: Config, chosen: Sequence[str], compare: bool
+) -> list[str]:
+    """Returns the strategies that a command is about.
+
+    Args:
+        config: The configuration.
+        chosen: Names that were given; none means the configuration's own.
+        compare: Whether all entries of `strategies` are wanted.
+
+    Raises:
+        ConfigError: A name is no entry of `strategies`.
+    """
+    if compare:
+        return list(config.strategies)
+    for name in chosen:
+        if name not in config.strategies:
+            raise ConfigError(
+                f"strategy {name!r} is not in the configuration; expected one of "
+                f"{', '.join(config.strategies)}"
+            )
+    return list(chosen) or [config.strategy]
+
+
+def hold_root(config: Config) -> None:
+    """Keeps other commands away from the root until the running command ends.
+
+    Raises:
+        LockedError: Another command holds it.
+    """
+    command = shlex.join(["crossctr", *sys.argv[1:]])
+    click.get_current_context().with_resource(hold(config.root, command))
 
 
 def wide_console() -> Console:

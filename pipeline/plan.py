@@ -17,6 +17,8 @@ from pipeline.blocks import BlockChain
 from pipeline.blocks import LogFingerprint
 from pipeline.calendar import Clock
 from pipeline.config import Config
+from pipeline.ctnet_plan import SourceLevel
+from pipeline.ctnet_plan import chain
 from pipeline.fingerprint import digest
 from pipeline.steps import Block
 from pipeline.steps import Known
@@ -47,6 +49,8 @@ class Planner:
         self._known = known
         self._code = code
         self._blocks = BlockChain(config, known, logs, code)
+        self._source = SourceLevel(config, known, self._settings("source"))
+        self._planned: dict[tuple[int, str], Training] = {}
 
     def run(
         self, day: int, strategies: Sequence[str], *, judge: bool = True
@@ -92,11 +96,15 @@ class Planner:
             if self._config.wants_cpm(strategy):
                 cpm = self._cpm_step(learned, strategy, periods, history)
                 steps[cpm.fingerprint] = cpm
-            training = self._training(learned, strategy, strategies)
+            if self._config.ctnet_of(strategy):
+                training, before = self._ctnet(day, learned, strategy, strategies)
+                steps.update({step.fingerprint: step for step in before})
+            else:
+                training = self._training(learned, strategy, strategies)
             targets.append(
                 self._target_step(day, strategy, training, evaluation, judged, judge)
             )
-        order = {"ingest": 0, "tpm": 1, "cpm": 2}
+        order = {"ingest": 0, "tpm": 1, "cpm": 2, "source": 3, "base": 4}
         upstream = sorted(steps.values(), key=lambda step: order[step.kind])
         return [*upstream, *targets]
 
@@ -276,6 +284,83 @@ class Planner:
             return [*done, *ways][0]
         return restart
 
+    def _ctnet(
+        self, day: int, learned: int, strategy: str, strategies: Sequence[str]
+    ) -> tuple[Training, list[Step]]:
+        """Plans CTNet's model of `learned`, and the models it rests on.
+
+        It starts from the strategy without the source tower, as that is on this day,
+        and reads no rows yet: it scores as the old model does. From the next day on it
+        reads the new rows alone, whether CPM's clock ticks or not.
+        """
+        sources: dict[str, Step] = {}
+        reload = self._config.strategies[strategy].reload
+
+        def source_of(of: int, history: list[Block]) -> str:
+            step = self._source.before(of, history)
+            sources[step.fingerprint] = step
+            return step.fingerprint
+
+        def begin(of: int) -> Training | None:
+            history = [block_of(step) for step in self.ingest(of - 1)]
+            try:
+                source = source_of(of, history)
+            except ConfigError:
+                # A day that was run without this strategy may be too early for it.
+                if of == learned:
+                    raise
+                return None
+            if (of, strategy) not in self._planned:
+                base = self._training(of, strategy, strategies)
+                self._planned[of, strategy] = base
+            base = self._planned[of, strategy]
+            notes = [f"starts from the target model of {to_date(of)} as it is"]
+            return self._as_training(
+                of,
+                strategy,
+                DayRange(of - 1, of - 1),
+                history,
+                base.fingerprint,
+                base.snapshots,
+                notes,
+                True,
+                source=source,
+                base=base,
+            )
+
+        def go_on(of: int, past: Training) -> Training:
+            history = [block_of(step) for step in self.ingest(of - 1)]
+            source = source_of(of, history) if reload else past.source
+            periods = self._tpm_steps(of, strategies, history)
+            snapshots = newest(periods, of, self._config.snapshots_of(strategy))
+            return self._continue(of, strategy, past, history, snapshots, source)
+
+        training = chain(learned, self._known.models, begin, go_on)
+        if training is None:
+            raise ValueError(f"{strategy} has no beginning on day {learned}")
+        before = [sources[training.source]] if training.source in sources else []
+        if training.base is not None:
+            before.append(self._base_step(day, strategy, training.base))
+        return training, before
+
+    def _base_step(self, day: int, strategy: str, training: Training) -> Step:
+        return Step(
+            kind="base",
+            label=f"target model that {strategy} starts from, {to_date(training.day)}",
+            day=training.day,
+            run_day=day,
+            days=training.days,
+            fingerprint=training.fingerprint,
+            done=training.fingerprint in self._known.models,
+            blocks=training.blocks,
+            warm_start=training.warm_start,
+            snapshots=training.snapshots,
+            strategy=strategy,
+            continues=training.continues,
+            judged=False,
+            note=training.note,
+        )
+
     def _restart(
         self,
         day: int,
@@ -310,11 +395,13 @@ class Planner:
         past: Training,
         history: list[Block],
         snapshots: tuple[str, ...],
+        source: str | None = None,
     ) -> Training:
         window = self._target_clock.window_of(day)
         days = DayRange(max(past.day, window.first), window.last)
         notes = [
-            f"continues from {self._model_name(strategy)} of {to_date(past.day)}, "
+            f"continues from {self._model_name(strategy, source)} of "
+            f"{to_date(past.day)}, "
             f"trains on {len(days)} new {'day' if len(days) == 1 else 'days'}"
             f"{self._of_domains(strategy)}"
         ]
@@ -322,9 +409,18 @@ class Planner:
             notes.append(f"{days.first - past.day} older days lie before its window")
         if snapshots and not past.snapshots:
             snapshots = ()
-            notes.append("no snapshots until CPM's next tick, as it started without")
+            until = "" if source else " until CPM's next tick"
+            notes.append(f"no snapshots{until}, as it started without")
         return self._as_training(
-            day, strategy, days, history, past.fingerprint, snapshots, notes, True
+            day,
+            strategy,
+            days,
+            history,
+            past.fingerprint,
+            snapshots,
+            notes,
+            True,
+            source=source,
         )
 
     def _as_training(
@@ -337,6 +433,9 @@ class Planner:
         snapshots: tuple[str, ...],
         notes: Sequence[str],
         continues: bool = False,
+        *,
+        source: str | None = None,
+        base: Training | None = None,
     ) -> Training:
         config = self._config
         blocks = overlapping(history, days)
@@ -352,6 +451,7 @@ class Planner:
             snapshots,
             warm_start,
             continues,
+            [source, base is not None, config.ctnet_of(strategy)] if source else None,
         )
         return Training(
             day=day,
@@ -362,12 +462,16 @@ class Planner:
             continues=continues,
             snapshots=snapshots,
             note="; ".join(note for note in notes if note),
+            source=source,
+            base=base,
         )
 
     def _of_domains(self, strategy: str) -> str:
         return " of all domains" if len(self._config.domains_of(strategy)) > 1 else ""
 
-    def _model_name(self, strategy: str) -> str:
+    def _model_name(self, strategy: str, source: str | None) -> str:
+        if self._config.ctnet_of(strategy) and not source:
+            return "the target model"
         return "A-CTR" if self._config.kind_of(strategy) == "ecdctr" else strategy
 
     @property
@@ -410,6 +514,8 @@ class Planner:
             blocks=training.blocks,
             warm_start=training.warm_start,
             snapshots=training.snapshots,
+            source=training.source,
+            begins=training.base is not None,
             strategy=strategy,
             training=training.fingerprint,
             continues=training.continues,

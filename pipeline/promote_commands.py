@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from pathlib import Path
 
 import click
@@ -15,6 +13,7 @@ from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.promotion import Override
 from pipeline.promotion import promote
+from pipeline.root_lock import user_name
 
 
 @click.command(name="promote")
@@ -34,7 +33,7 @@ def promote_command(config_path: Path, day: int, reason: str, who: str | None) -
             "--reason is empty; say why the Gate's refusal does not count, such as "
             "--reason 'the drop is in a slice that no longer exists'"
         )
-    override = Override.now((who or "").strip() or _user(), reason)
+    override = Override.now((who or "").strip() or user_name(), reason)
     done = promote(config, day, override)
     if done.was_published:
         click.echo(f"{to_date(day)} is published already: {done.path}")
@@ -48,10 +47,3 @@ def promote_command(config_path: Path, day: int, reason: str, who: str | None) -
             f"Version {done.newer} is of a later day or attempt, and a server that "
             "serves the latest version keeps it"
         )
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number without a name
-        return f"uid {os.getuid()}"

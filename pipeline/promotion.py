@@ -78,7 +78,7 @@ def promote(config: Config, day: int, override: Override) -> Promotion:
     Raises:
         DataError: Nothing was judged for `day`, or its model is no longer stored.
     """
-    store = Store(config.root)
+    store = Store(config.root, config.metadata)
     judged = [s for s in store.artifacts("PublishedModel") if _day_of(s) == day]
     if not judged:
         raise DataError(

@@ -59,14 +59,31 @@ def report_run(
         report = gather(config, record, max_scored_rows=MAX_SCORED_ROWS)
         return write_run(report, config.root)
 
+    again = f"--day {to_date(day)}"
+    return _at_the_end(config, str(to_date(day)), console, write, again)
+
+
+def report_days(config: Config, days: DayRange, console: Console) -> Path | None:
+    """Writes the page over the days of a command that has just ended.
+
+    As with `report_run`, whatever goes wrong is said and does not end the command.
+    """
+    again = f"--from {to_date(days.first)} --to {to_date(days.last)}"
+    write = _days_writer(config, days)
+    return _at_the_end(config, str(days), console, write, again)
+
+
+def _at_the_end(
+    config: Config, name: str, console: Console, write: Callable[[], Path], again: str
+) -> Path | None:
     try:
-        path = _quietly(config, str(to_date(day)), console, write)
-    # Any error at all: see above.
+        path = _quietly(config, name, console, write)
+    # Any error at all: see `report_run`.
     except Exception as failure:  # noqa: BLE001
         text = f"{type(failure).__name__}: {' '.join(str(failure).split())}"
         console.print(
             f"The report could not be written ({escape(text)}). The run's result is "
-            f"stored; `crossctr report CONFIG --day {to_date(day)}` tries again.",
+            f"stored; `crossctr report CONFIG {again}` tries again.",
             style="bold red",
             soft_wrap=True,
         )

@@ -52,13 +52,20 @@ def known_state(store: Store) -> Known:
         for m in trained
         if m.properties.get("level") == "target"
     }
+    sources = {
+        m.fingerprint: m.last_day + 1
+        for m in trained
+        if m.properties.get("level") == "source"
+    }
     live = [
         (int(stored.properties["day"]), str(stored.properties["model_fingerprint"]))
         for stored in store.artifacts("PublishedModel")
         if stored.properties.get("pushed")
     ]
     published = {s.fingerprint for s in store.artifacts("PublishedModel")}
-    return Known(blocks, frozenset(results), frozenset(published), tuple(live), models)
+    return Known(
+        blocks, frozenset(results), frozenset(published), tuple(live), models, sources
+    )
 
 
 def rows_of(store: Store, step: Step) -> int | None:

@@ -5,9 +5,12 @@ Importing this module imports TFX, which takes about 20 s.
 
 from __future__ import annotations
 
+from typing import Any
 from unittest import mock
 
+from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.components.common import resolver
+from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import data_types
@@ -21,12 +24,17 @@ from pipeline.console import forward_progress
 _RESOLVER_TYPE = name_utils.get_full_name(resolver.Resolver)
 
 
-def run_graph(graph: tfx_pipeline.Pipeline, display: RunDisplay) -> None:
+def run_graph(
+    graph: tfx_pipeline.Pipeline,
+    display: RunDisplay,
+    connection: metadata_store_pb2.ConnectionConfig,
+) -> None:
     """Runs a graph's nodes in order.
 
     Args:
         graph: One of the graphs of `pipeline.graphs`.
         display: Told which node runs and what it reports.
+        connection: How ML Metadata connects, with the password; the graph has none.
 
     Raises:
         DataError: An upstream artifact could not be resolved.
@@ -34,6 +42,10 @@ def run_graph(graph: tfx_pipeline.Pipeline, display: RunDisplay) -> None:
 
     class ReportingLauncher(launcher.Launcher):
         """Tells the display, and does not let a failed resolver pass."""
+
+        def __init__(self, *, mlmd_connection: metadata.Metadata, **others: Any):
+            del mlmd_connection  # made from the graph
+            super().__init__(mlmd_connection=metadata.Metadata(connection), **others)
 
         def launch(self) -> data_types.ExecutionInfo | None:
             node = self._pipeline_node.node_info

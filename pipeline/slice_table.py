@@ -35,7 +35,7 @@ def slice_table(result: TargetResult, target: str) -> Table:
     table.add_column("")
     table.add_row("all", *_cells(decision, compared), "", end_section=True)
     slices = decision.get("slices", ())
-    for part, following in zip(slices, [*slices[1:], None], strict=True):
+    for part, following in zip(slices, [*slices[1:], None], strict=False):
         last = following is None or following["slice"] != part["slice"]
         table.add_row(
             f"{part['slice'].replace('_', ' ')} {part['value']}",

@@ -9,6 +9,8 @@ from dataclasses import field
 
 from models.days import DayRange
 
+KINDS_IN_ORDER = ("ingest", "tpm", "cpm", "target")
+
 
 @dataclass(frozen=True)
 class Known:
@@ -18,6 +20,7 @@ class Known:
         blocks: Fingerprint of every ingested block, with its days.
         results: Fingerprints of finished snapshots, models and gate decisions.
         models: Trained target models, fingerprint by fingerprint, with their run day.
+        sources: Trained source models alike.
         published: Fingerprints of target steps whose model was published or refused.
         live: Per published target model its run day and fingerprint, in the order in
             which they were published.
@@ -28,6 +31,7 @@ class Known:
     published: frozenset[str] = frozenset()
     live: Sequence[tuple[int, str]] = ()
     models: Mapping[str, int] = field(default_factory=dict)
+    sources: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ class Step:
     """One graph run.
 
     Attributes:
-        kind: `ingest`, `tpm`, `cpm` or `target`.
+        kind: `ingest`, `tpm`, `cpm`, `source`, `base` or `target`; `base` is a target
+            model that CTNet starts from.
         label: What people call it.
         day: The level's own day: it trains on rows that ended before.
         run_day: The day D of the run it belongs to; artifacts it reads ended before.
@@ -54,11 +59,14 @@ class Step:
         blocks: Blocks it reads, oldest first; for `ingest` the parent, if any.
         warm_start: Fingerprint of the model it starts from.
         snapshots: Fingerprints of the TPM periods it reads, newest first.
-        strategy: Entry of `strategies` that wants it (`target` and `cpm`).
+        source: Fingerprint of the source model it reads (CTNet only).
+        begins: Whether it only puts its two models together and reads no rows (CTNet
+            only).
+        strategy: Entry of `strategies` that wants it (`target`, `base` and `cpm`).
         training: Fingerprint of the trained model, without evaluation and gate
             (`target` only).
-        continues: Whether it goes on from the strategy's own model of an earlier day,
-            on the days since (`target` only).
+        continues: Whether it goes on from its own model of an earlier day, on the days
+            since (`target` and `source`).
         evaluation: Days on whose target rows it is judged (`target` only).
         evaluation_blocks: Blocks that hold those days.
         live: Fingerprint of the live model it is compared with, if any.
@@ -77,6 +85,8 @@ class Step:
     blocks: tuple[Block, ...] = ()
     warm_start: str | None = None
     snapshots: tuple[str, ...] = ()
+    source: str | None = None
+    begins: bool = False
     strategy: str = ""
     training: str = ""
     continues: bool = False
@@ -100,6 +110,9 @@ class Training:
         continues: Whether that is the strategy's own model of an earlier day.
         snapshots: Fingerprints of the TPM periods it reads, newest first.
         note: Where it starts, and what is unusual about it.
+        source: The source model it reads (CTNet only).
+        base: The target model that it starts from, if it has no rows of its own yet
+            (CTNet only).
     """
 
     day: int
@@ -110,6 +123,8 @@ class Training:
     continues: bool
     snapshots: tuple[str, ...]
     note: str
+    source: str | None = None
+    base: Training | None = None
 
 
 def newest(periods: Sequence[Step], until: int, count: int) -> tuple[str, ...]:
@@ -141,3 +156,9 @@ def overlapping(blocks: Sequence[Block], window: DayRange) -> tuple[Block, ...]:
 def prints(blocks: Sequence[Block]) -> list[str]:
     """Returns the fingerprints of `blocks`."""
     return [block.fingerprint for block in blocks]
+
+
+def steps_until(steps: Sequence[Step], kind: str) -> list[Step]:
+    """Returns those of `steps` that are of a kind up to `kind`."""
+    kinds = KINDS_IN_ORDER[: KINDS_IN_ORDER.index(kind) + 1]
+    return [step for step in steps if step.kind in kinds]

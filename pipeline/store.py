@@ -9,7 +9,9 @@ from pathlib import Path
 import ml_metadata
 from ml_metadata.proto import metadata_store_pb2
 
-METADATA_FILE = "metadata.sqlite"
+from pipeline.metadata import METADATA_FILE as METADATA_FILE
+from pipeline.metadata import SQLITE
+from pipeline.metadata import connection
 
 
 @dataclass(frozen=True)
@@ -45,20 +47,23 @@ class Stored:
 class Store:
     """The finished artifacts of one pipeline root."""
 
-    def __init__(self, root: Path) -> None:
-        """Opens the store of `root`; a root that has run nothing is empty."""
+    def __init__(self, root: Path, metadata: str = SQLITE) -> None:
+        """Opens the store of a root; one that has run nothing is empty.
+
+        Args:
+            root: The configuration's `root`.
+            metadata: The configuration's `metadata`.
+        """
         self.root = root
-        self._path = root / METADATA_FILE
+        self._metadata = metadata
 
     def connect(self) -> ml_metadata.MetadataStore:
         """Returns ML Metadata itself."""
-        connection = metadata_store_pb2.ConnectionConfig()
-        connection.sqlite.filename_uri = str(self._path)
-        return ml_metadata.MetadataStore(connection)
+        return ml_metadata.MetadataStore(connection(self.root, self._metadata))
 
     def artifacts(self, type_name: str) -> list[Stored]:
         """Returns the finished artifacts of a type, oldest first."""
-        if not self._path.exists():
+        if self._metadata == SQLITE and not (self.root / METADATA_FILE).exists():
             return []
         store = self.connect()
         found = [

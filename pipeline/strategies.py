@@ -16,6 +16,8 @@ class Kind(NamedTuple):
         loads_batch_norm: Whether it always takes over CPM's BatchNorm.
         mixed: Whether the target level trains on the sources' rows, too, over the
             same days.
+        ctnet: Whether it reads a source model beside its own, day after day. It reads
+            TPM's embeddings only if the entry names a number of `snapshots`.
         network: The network with a part of each domain's own that takes the backbone's
             place; None for the backbone.
     """
@@ -24,6 +26,7 @@ class Kind(NamedTuple):
     snapshots: bool = False
     loads_batch_norm: bool = False
     mixed: bool = False
+    ctnet: bool = False
     network: Literal["shared_bottom", "mmoe", "ple", "star"] | None = None
 
 

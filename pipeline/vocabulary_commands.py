@@ -122,7 +122,7 @@ def vocabularies_command(
     it gets its row, so a model of the day before saw it as out of vocabulary.
     """
     config = load_config(config_path)
-    store = Store(config.root)
+    store = Store(config.root, config.metadata)
     blocks = [s for s in store.artifacts("Examples") if s.properties.get("num_rows")]
     if not blocks:
         raise DataError(

@@ -25,15 +25,17 @@ class LevelTrainerSpec(standard_component_specs.TrainerSpec):
     INPUTS = {
         **standard_component_specs.TrainerSpec.INPUTS,
         "vocabulary": ChannelParameter(type=artifacts.Vocabulary),
+        "source_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
         "snapshots": ChannelParameter(type=artifacts.EmbeddingSnapshot, optional=True),
     }
 
 
 class LevelTrainer(tfx_component.Trainer):
-    """Trains one level: TPM, CPM or the target's CTR model.
+    """Trains one level: TPM, CPM, the source's or the target's CTR model.
 
-    `base_model` is the model it warm-starts from, `snapshots` the TPM periods it reads;
-    both come through channels, so that lineage shows them.
+    `base_model` is the model it warm-starts from, `source_model` the one CTNet reads,
+    `snapshots` the TPM periods it reads; all come through channels, so that lineage
+    shows them.
     """
 
     SPEC_CLASS = LevelTrainerSpec
@@ -46,6 +48,7 @@ class LevelTrainer(tfx_component.Trainer):
         transform_graph: types.BaseChannel,
         vocabulary: types.BaseChannel,
         base_model: types.BaseChannel | None,
+        source_model: types.BaseChannel | None = None,
         snapshots: types.BaseChannel | None,
         domains: tuple[str, ...],
         settings: Mapping[str, Any],
@@ -58,6 +61,7 @@ class LevelTrainer(tfx_component.Trainer):
             transform_graph: The newest block's, for serving.
             vocabulary: The newest vocabulary before the run's day.
             base_model: Model to warm-start from, if any.
+            source_model: Source model to read, if any.
             snapshots: TPM periods to read, newest first, if any.
             domains: Splits to train on.
             settings: The fields of `LevelInputs` that are no path.
@@ -68,6 +72,7 @@ class LevelTrainer(tfx_component.Trainer):
             transform_graph=transform_graph,
             vocabulary=vocabulary,
             base_model=base_model,
+            source_model=source_model,
             snapshots=snapshots,
             train_args=trainer_pb2.TrainArgs(splits=list(domains)),
             # Trainer wants an evaluation split; a level never looks at one.

@@ -29,6 +29,7 @@ class Executor(tfx_executor.GenericExecutor):
     ) -> fn_args_utils.FnArgs:
         fn_args = super()._GetFnArgs(input_dict, output_dict, exec_properties)
         base_model = input_dict.get("base_model") or []
+        source_model = input_dict.get("source_model") or []
         snapshots = input_dict.get("snapshots") or []
         model = artifact_utils.get_single_instance(output_dict["model"])
         fn_args.custom_config["paths"] = {
@@ -36,6 +37,7 @@ class Executor(tfx_executor.GenericExecutor):
             "transform_graph": fn_args.transform_graph_path,
             "vocabulary": artifact_utils.get_single_uri(input_dict["vocabulary"]),
             "warm_start": base_model[0].uri if base_model else None,
+            "source_model": source_model[0].uri if source_model else None,
             "snapshots": [snapshot.uri for snapshot in snapshots],
             "serving_dir": fn_args.serving_model_dir,
             "train_dir": str(Path(model.uri) / TRAIN_FOLDER),

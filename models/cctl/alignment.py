@@ -11,7 +11,7 @@ import tf_keras as keras
 
 
 class Alignment(keras.layers.Layer):
-    """Per source and field a linear map that is added: `g(e) = e + e W`, W = 0 at first.
+    """Per source and field a linear map that is added, `g(e) = e + e W`; W starts at 0.
 
     With a shift of the logit by source, which starts where the click rates differ: the
     network then need not learn that sources are clicked on more often (our choice; the

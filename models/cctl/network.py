@@ -182,7 +182,7 @@ class CompanionNetwork(Network):
 
         The pure tower is not among them: a training starts it from the mixed one.
         """
-        parts = {
+        parts: dict[str, Any] = {
             "reference": self.reference,
             "flow": self.flow,
             "alignment": self.alignment,

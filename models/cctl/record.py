@@ -110,8 +110,8 @@ class CctlRecord:
             )
             if ratio + error < _NOTHING:
                 text += (
-                    f". {name} brings nothing to the target: leave it out of `sources`, "
-                    "or look for what is wrong with its labels"
+                    f". {name} brings nothing to the target: leave it out of "
+                    "`sources`, or look for what is wrong with its labels"
                 )
             elif ratio > _FULL:
                 text += ", so nearly all of it is used"

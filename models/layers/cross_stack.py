@@ -37,7 +37,7 @@ class CrossStack(keras.layers.Layer):
         """Returns the variables by name, e.g. `cross_0/kernel`."""
         named = {}
         for layer in self._layers:
-            kernel, bias = layer.trainable_variables
+            kernel, bias = layer.variables
             named[f"{layer.name}/kernel"] = kernel
             named[f"{layer.name}/bias"] = bias
         return named

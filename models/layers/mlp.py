@@ -106,12 +106,16 @@ class Mlp(NormalisedStack):
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Maps (B, any width) to (B, hidden_units[-1])."""
         hidden = inputs
-        for index, dense in enumerate(self._dense):
-            hidden = dense(hidden)
-            if self.batch_norm:
-                hidden = self._normalise(index, hidden, training)
-            hidden = self._dropout(keras.activations.relu(hidden), training=training)
+        for index in range(len(self._dense)):
+            hidden = self.layer(index, hidden, training)
         return hidden
+
+    def layer(self, index: int, inputs: Any, training: bool) -> Any:
+        """Maps (B, any width) to (B, hidden_units[index]), one layer alone."""
+        hidden = self._dense[index](inputs)
+        if self.batch_norm:
+            hidden = self._normalise(index, hidden, training)
+        return self._dropout(keras.activations.relu(hidden), training=training)
 
     def named_variables(self) -> dict[str, Any]:
         """Returns the variables by name, e.g. `hidden_0_norm/gamma`."""

@@ -103,6 +103,12 @@ def chosen(config: Config, names: Sequence[str]) -> dict[str, StrategyConfig]:
                 f"expected one of {', '.join(known)}{closest(name, known)}"
             )
         entries[name] = config.strategies.get(name, StrategyConfig(kind=name))
+        if KINDS[entries[name].kind or name].ctnet:
+            raise ConfigError(
+                f"strategy {name!r} is of kind ctnet, which scores on its first day as "
+                "the target model it starts from; one day cannot compare it. Name the "
+                "others with --strategies; `make prove-ctnet` compares it over days"
+            )
     data = config.model_dump(by_alias=True)
     data["strategies"] |= {name: entry.model_dump() for name, entry in entries.items()}
     try:

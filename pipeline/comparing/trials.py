@@ -83,8 +83,10 @@ def run_trials(
         run_steps(seeded, steps, console, on_step=bar.finished, below=bar.shown)
         targets = [step for step in steps if step.kind == "target"]
         for step in _scored(seeded, targets, console):
-            scored = score_step(seeded, Store(config.root), step)
-            cost = cost_of(Store(config.root), step, steps, scored.milliseconds)
+            scored = score_step(seeded, Store(config.root, config.metadata), step)
+            cost = cost_of(
+                Store(config.root, config.metadata), step, steps, scored.milliseconds
+            )
             trials[step.strategy].append(Trial(scored, cost))
         bar.show()
         after_seed(trials)
@@ -120,7 +122,7 @@ def _scored(config: Config, steps: Sequence[Step], console: Console) -> Sequence
         with quiet_libraries(new_log_file(config), console) as shown:
             for step in due:
                 shown.print(f"scoring {step.label}", markup=False, style="dim")
-                score_step(config, Store(config.root), step)
+                score_step(config, Store(config.root, config.metadata), step)
     return steps
 
 

@@ -179,7 +179,7 @@ def gather(
         max_scored_rows: Evaluation rows beyond which a model is not scored for the
             calibration plot unless its scores are kept; None is no limit.
     """
-    store = Store(config.root)
+    store = Store(config.root, config.metadata)
     steps = [run.step for run in record.steps]
     earlier = seconds_by_step(read_records(config.root))
     blocks = [step.fingerprint for step in steps if step.kind == "ingest"]
@@ -280,6 +280,9 @@ def _reads(step: Step, labels: Mapping[str, str]) -> list[Read]:
     if step.warm_start:
         name = labels.get(step.warm_start, "an earlier model")
         reads.append(Read(f"weights of {name}", step.warm_start))
+    if step.source:
+        name = labels.get(step.source, "an earlier source model")
+        reads.append(Read(f"layers of {name}", step.source))
     for snapshot in step.snapshots:
         name = labels.get(snapshot, "an earlier TPM")
         reads.append(Read(f"snapshot of {name}", snapshot))

@@ -101,7 +101,7 @@ def gather_days(config: Config, days: DayRange) -> OverDays:
     Raises:
         DataError: None of these days was judged.
     """
-    store = Store(config.root)
+    store = Store(config.root, config.metadata)
     lines = [line for line in _judged(config, store) if line.day in days]
     if not lines:
         raise DataError(

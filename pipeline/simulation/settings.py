@@ -57,6 +57,9 @@ class DomainKnobs(StrictModel):
         user_overlap: Share of the users who belong to the common pool.
         item_overlap: Share of the items that belong to the common pool.
         poison: Share of rows whose click is an accident.
+        turn_day: Day, 0 for the first, from which on every item's appeal is the
+            opposite of what it was: a planted change. Where one domain turns before
+            another, items of the common pool show the later one what is coming.
     """
 
     rows_per_day: int | None = Field(default=None, gt=0)
@@ -65,6 +68,7 @@ class DomainKnobs(StrictModel):
     user_overlap: float | None = Field(default=None, ge=0, le=1)
     item_overlap: float | None = Field(default=None, ge=0, le=1)
     poison: float | None = Field(default=None, ge=0, le=0.8)
+    turn_day: int | None = Field(default=None, ge=0)
 
 
 class SimulationConfig(StrictModel):
@@ -134,6 +138,7 @@ class DomainPlan:
         user_overlap: Share of its users in the common pool.
         item_overlap: Share of its items in the common pool.
         poison: Share of rows whose click is an accident.
+        turn_day: Day from which on its items' appeal is turned round; None for never.
     """
 
     name: str
@@ -147,6 +152,7 @@ class DomainPlan:
     user_overlap: float
     item_overlap: float
     poison: float
+    turn_day: int | None = None
 
 
 def plan_domains(

@@ -107,6 +107,8 @@ class DomainWorld:
         users = sampling_table(self.users.weight[: present(plan.users, day)])
         items = sampling_table(self.items.weight[: present(plan.items, day)])
         appeal = np.float32(truth.APPEAL) * truth.appeal_on(self.items, plan.drift, day)
+        if plan.turn_day is not None and day >= plan.turn_day:
+            appeal = -appeal
         draws = {
             name: stream(self._seed, plan.name, f"day {day}", name)
             for name in ("users", "items", "context", "accidents", "clicks")

@@ -247,31 +247,59 @@ def test_window_that_ends_before_it_starts_is_refused(train: Train) -> None:
 
 
 @pytest.mark.slow
-def test_days_are_calibrated_on_before_they_are_trained_on(
+def test_calibration_days_are_scored_and_then_trained_on_day_by_day(
     train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.calibration.MIN_OF_EACH_LABEL", 1)
-    whole = train("target", "whole")
-    plain = train("target", "plain", last_day=6)
-    model = train("target", "calibrated", calibration_days=2)
-    assert _report(plain)["calibration"] is None
-    assert _report(plain)["rows"] == 20
-    # No row is missing from the model.
-    for key in ("rows", "clicks", "rows_by_domain"):
-        assert _report(model)[key] == _report(whole)[key]
-    assert _report(model)["rows"] == 28
-    assert any(
-        (_values(plain, name) != _values(model, name)).any()
-        for name in variable_shapes_of(plain)
+    keep = {
+        "training": TrainingConfig(batch_size=8, epochs=2, inherit_optimizer=True),
+        # Each training draws its own rows to drop.
+        "network": NetworkConfig(width=3, hidden_units=(4, 3), dropout=0.0),
+    }
+    whole = train("target", "whole", calibration_days=3, **keep)
+    # No row of the seven days is missing from the model.
+    assert _report(whole)["rows"] == 28
+    assert _report(whole)["calibration"]["rows"] == 12
+    assert abs(_report(whole)["calibration"]["shift"]) > 1e-3
+    # The same as the days before, and then a level that continues, day after day.
+    day_7 = train("target", "day-7", calibration_days=2, last_day=7, **keep)
+    later = {"first_day": 8, "warm_start": day_7, "continues": True}
+    model = train("target", "day-8", calibration_days=2, **later, **keep)
+    for name in variable_shapes_of(whole):
+        if not name.startswith("optimizer/"):
+            np.testing.assert_allclose(
+                _values(model, name), _values(whole, name), atol=1e-5, err_msg=name
+            )
+    once, daily = _scored(whole), _scored(model)
+    assert sorted(set(once["day"])) == [6, 7, 8]
+    assert sorted(set(daily["day"])) == [7, 8]
+    assert _report(model)["calibration"]["rows"] == len(daily["day"]) == 8
+    newest = once["day"] >= 7
+    np.testing.assert_allclose(once["logit"][newest], daily["logit"], atol=1e-4)
+    np.testing.assert_array_equal(once["label"][newest], daily["label"])
+
+
+@pytest.mark.slow
+def test_no_label_of_a_day_reaches_the_scores_of_that_day(
+    train: Train,
+    write_shard: Callable[..., Path],
+    make_rows: Callable[..., dict[str, Any]],
+) -> None:
+    before = _scored(train("target", "before", calibration_days=2))
+    columns = make_rows(NUM_ROWS)
+    columns["day"] = np.arange(NUM_ROWS) // 4
+    columns["label"] = np.where(
+        columns["day"] == 8, np.arange(NUM_ROWS) % 3 == 0, np.arange(NUM_ROWS) % 3 > 0
     )
-    # The same numbers as of the model that has not seen these days.
-    later = {"first_day": 7, "warm_start": plain, "continues": True}
-    continued = train("target", "continued", calibration_days=2, **later)
-    fitted = _report(model)["calibration"]
-    assert fitted["rows"] == 8
-    assert abs(fitted["shift"]) > 1e-3
-    for key, value in _report(continued)["calibration"].items():
-        assert fitted[key] == pytest.approx(value, abs=1e-5)
+    write_shard(columns)
+    after = _scored(train("target", "after", calibration_days=2))
+    assert (before["label"] != after["label"]).any()
+    np.testing.assert_allclose(before["logit"], after["logit"], atol=1e-6)
+
+
+def _scored(model: Path) -> dict[str, Any]:
+    with np.load(model / "Format-Train" / "scored_days.npz") as stored:
+        return dict(stored)
 
 
 @pytest.mark.slow
@@ -292,7 +320,8 @@ def test_the_calibrator_is_served_and_kept_on_quiet_days(
     np.testing.assert_allclose(_logits(quiet), _logits(model), atol=1e-5)
     day = {"first_day": 9, "last_day": 9, "calibration_days": 2}
     today = train("target", "today", **day, **continued)
-    assert _report(today)["rows"] == _report(today)["calibration"]["rows"] == 4
+    assert _report(today)["rows"] == 4
+    assert _report(today)["calibration"]["rows"] == 8
 
 
 def _logits(model: Path) -> Any:

@@ -60,8 +60,13 @@ def completed(steps, live=()):
     blocks = {s.fingerprint: s.days for s in steps if s.kind == "ingest"}
     results = frozenset(s.fingerprint for s in steps if s.kind != "ingest")
     published = frozenset(s.fingerprint for s in steps if s.kind == "target")
-    models = {s.training: s.day for s in steps if s.kind == "target"}
-    return Known(blocks, results, published, live, models)
+    models = {
+        s.training or s.fingerprint: s.day
+        for s in steps
+        if s.kind in ("base", "target")
+    }
+    sources = {s.fingerprint: s.day for s in steps if s.kind == "source"}
+    return Known(blocks, results, published, live, models, sources)
 
 
 def merged(known, more):
@@ -72,6 +77,7 @@ def merged(known, more):
         known.published | more.published,
         (*known.live, *more.live),
         {**known.models, **more.models},
+        {**known.sources, **more.sources},
     )
 
 

@@ -17,6 +17,7 @@ from pipeline.simulation.settings import PRESETS
 from pipeline.simulation.settings import SimulationConfig
 from pipeline.simulation.settings import plan_domains
 from pipeline.simulation.truth import ACCIDENT
+from pipeline.simulation.truth import APPEAL
 from pipeline.simulation.truth import SLOTS
 from pipeline.simulation.truth import accident_rates
 from pipeline.simulation.truth import appeal_on
@@ -340,3 +341,20 @@ def test_rows_follow_from_the_plan_alone():
     whole = rows(DomainWorld(plans()["feeds"], 3, NUM_DAYS), 0)
     for name in COLUMNS:
         np.testing.assert_array_equal(first[name], whole[name][:50])
+
+
+def test_from_its_turn_day_on_an_items_appeal_is_the_opposite():
+    knobs = {"domains": {"feeds": {"turn_day": 3}}}
+    plain, turning = world(), world(**knobs)
+    assert_same(rows(plain, 2), rows(turning, 2))
+    before, after = rows(plain, 3), rows(turning, 3)
+    np.testing.assert_array_equal(before["item"], after["item"])
+
+    def logit(p):
+        return np.log(p) - np.log1p(-p)
+
+    appeal = appeal_on(plain.items, plain.plan.drift, 3)[before["item"]]
+    difference = logit(before["probability"]) - logit(after["probability"])
+    np.testing.assert_allclose(difference, 2 * APPEAL * appeal, atol=1e-3)
+    # The other domain turns on a day of its own.
+    assert_same(rows(world("ads"), 3), rows(world("ads", **knobs), 3))

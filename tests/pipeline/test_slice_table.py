@@ -81,3 +81,9 @@ def test_the_change_against_the_live_model_fits_on_one_line_each(printed):
     assert len(rows) == 4
     # Three lines of head, three of frame between and below the sections, the rows.
     assert len(lines) == 1 + 3 + 4 + 3
+
+
+def test_without_slices_there_is_one_line_for_all_rows(printed):
+    _, rows = printed(slices=[], live=None)
+    assert rows["all"][0] == "1,234"
+    assert "hour 7" not in rows

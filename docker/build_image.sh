@@ -1,0 +1,87 @@
+#!/bin/bash
+# Builds the pipeline's image without a Docker engine, and tries it.
+#
+#   docker/build_image.sh [FOLDER]      default: build/image; needs some 15 GB
+#
+# The base is made by debootstrap from the Debian mirror that apt is set up for; buildah
+# runs the Dockerfile in it with chroot isolation. Needs root, Debian's packages buildah
+# and debootstrap. Package indexes and certificates that this machine is set up for are
+# handed on to pip and uv.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+folder=$(realpath -m "${1:-build/image}")
+release=bookworm
+image=localhost/crossctr:latest
+base=localhost/crossctr-base:$release
+
+for program in buildah debootstrap; do
+    command -v $program > /dev/null || {
+        echo "$program is missing; run: apt-get install --yes buildah debootstrap" >&2
+        exit 2
+    }
+done
+[ "$(id -u)" = 0 ] || { echo "needs root, as debootstrap and chroot do" >&2; exit 2; }
+mkdir -p "$folder"
+start=$(date +%s)
+say() { echo "[$(($(date +%s) - start)) s] $*"; }
+
+# vfs works on every file system; overlay would need kernel support inside a container.
+tool() { buildah --root "$folder/storage" --runroot "$folder/state" --storage-driver vfs "$@"; }
+export BUILDAH_ISOLATION=chroot
+
+if ! tool inspect --type image $base > /dev/null 2>&1; then
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
+        'Origin: Debian' "Codename: $release" 'Component: main' | head -n 1)
+    [ -n "$mirror" ] || { echo "apt knows no mirror of $release; run apt-get update" >&2; exit 2; }
+    say "making the base, Debian $release, with debootstrap"
+    rm -rf "$folder/base"
+    debootstrap --variant=minbase \
+        --include=ca-certificates,python3,python3-dev,python3-venv \
+        $release "$folder/base" "$mirror" > "$folder/debootstrap.log" 2>&1 \
+        || { tail -n 20 "$folder/debootstrap.log" >&2; exit 1; }
+    rm -rf "$folder"/base/var/cache/apt/archives/*.deb
+    container=$(tool from scratch)
+    tool add --quiet "$container" "$folder/base" / > /dev/null
+    tool config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
+    tool commit --quiet --rm "$container" $base > /dev/null
+    rm -rf "$folder/base"
+fi
+
+say "building $image from docker/Dockerfile"
+arguments=(--build-arg "BASE=$base" --volume /etc/ssl/certs:/etc/ssl/certs:ro)
+for name in PIP_INDEX_URL UV_INDEX_URL PIP_CERT SSL_CERT_FILE; do
+    [ -z "${!name:-}" ] || arguments+=(--build-arg "$name=${!name}")
+done
+tool build --format docker --file docker/Dockerfile --ignorefile docker/Dockerfile.dockerignore \
+    --target pipeline --tag $image "${arguments[@]}" .
+
+say "trying it"
+container=$(tool from --pull-never $image)
+trap 'tool rm "$container" > /dev/null' EXIT
+inside() { tool run --volume "$PWD/tests/pipeline/feeds_ads.py:/opt/feeds_ads.py:ro" "$container" -- "$@"; }
+inside id
+inside crossctr --help
+inside python -c '
+import sys
+from pathlib import Path
+
+sys.path.insert(0, "/opt")
+import feeds_ads
+
+folder = Path.home() / "trial"
+folder.mkdir()
+feeds_ads.prepare(
+    folder,
+    levels={
+        "tpm": {"every_days": 1, "window_days": 2, "snapshots": 1},
+        "cpm": {"every_days": 1, "window_days": 2},
+        "target": {"window_days": 2},
+    },
+    gate={"min_examples": 1, "min_auc": 0.0, "max_auc_drop": 1.0},
+)
+'
+inside crossctr run trial/config.yaml --day 2022-06-04
+inside sh -c 'ls trial/serving/*/*'
+say "$image is in $folder/storage; copy it to a registry or a Docker engine with"
+echo "  buildah --root $folder/storage --storage-driver vfs push $image docker-archive:crossctr.tar"

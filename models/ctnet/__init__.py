@@ -1,0 +1,1 @@
+"""CTNet: a target model that reads a frozen source model through adapters."""

@@ -1,0 +1,110 @@
+"""The two towers of CTNet and the adapters between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from models.backbone import Backbone
+from models.ctnet.adapters import Adapter
+from models.ctnet.settings import CtnetConfig
+from models.features import FeatureTable
+from models.layers.mlp import NormalisedStack
+from models.network import Network
+from models.network import ServingForm
+from models.settings import NetworkConfig
+from models.snapshots import SnapshotTables
+
+
+class Ctnet(Network):
+    """The target's backbone, which reads each layer of a frozen source backbone.
+
+    Per layer l, the interaction first, then every hidden layer:
+    `h_t^l := adapter_l(h_t^l, h_s^l)`, and the next layer of the target reads that. The
+    source tower reads no state of the target. Its variables get no gradient, have no
+    optimizer slot and do not belong to the checkpoint: they are the source model's,
+    which is read again each day. Its BatchNorm and dropout work as when serving.
+
+    Both towers read the same encoded row: ids have one row number in every table, as
+    vocabularies are shared, a feature that the target's log lacks is the row `missing`
+    and an unknown id an out-of-vocabulary row.
+
+    The target tower's variables bear the backbone's names, so that CTNet starts from
+    any model of the target with the same features, network and use of snapshots.
+
+    Args:
+        features: All features.
+        network: Sizes of both towers.
+        ctnet: The adapters.
+        snapshots: Aligned TPM snapshots by id space, which the target tower alone
+            reads; none by default.
+
+    References:
+        Liu et al., CTNet, arXiv 2208.05728.
+    """
+
+    def __init__(
+        self,
+        features: FeatureTable,
+        network: NetworkConfig,
+        ctnet: CtnetConfig,
+        snapshots: Mapping[str, SnapshotTables] | None = None,
+    ) -> None:
+        super().__init__(features, network.width, name="ctnet")
+        self.source = Backbone(features, network)
+        self.source.trainable = False
+        self.target = Backbone(features, network, snapshots)
+        self.embedding = self.target.embedding
+        layers = ["cross", *(f"hidden_{i}" for i in range(len(network.hidden_units)))]
+        self.adapters = {
+            name: Adapter(ctnet.adapter, name=f"adapter_{name}") for name in layers
+        }
+        self.create_variables()
+
+    def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
+        """Returns logits of shape (B,) for rows of shape (B,) or (B, L)."""
+        return self._logits(rows, self.target.pooled(rows, training), training)
+
+    @property
+    def stages(self) -> list[list[NormalisedStack]]:
+        """The target tower's; the source's statistics are not counted again."""
+        return [[self.target.mlp]]
+
+    def named_variables(self) -> dict[str, Any]:
+        """Returns the target tower's variables and `adapter/<layer>/...`."""
+        named = self.target.named_variables()
+        for layer, adapter in self.adapters.items():
+            for name, variable in adapter.named_variables().items():
+                named[f"adapter/{layer}/{name}"] = variable
+        return named
+
+    def source_variables(self) -> dict[str, Any]:
+        """Returns the frozen source tower's variables, by the backbone's names."""
+        return self.source.named_variables()
+
+    def serving_form(self) -> ServingForm:
+        """Returns both towers with the snapshots folded into one lookup."""
+        pooled, target = self.target.folded()
+        adapters = [v for a in self.adapters.values() for v in a.variables]
+        source = list(self.source_variables().values())
+
+        def logits(rows: Mapping[str, Any]) -> Any:
+            return self._logits(rows, pooled(rows), training=False)
+
+        return ServingForm(logits, [*target, *adapters, *source])
+
+    def _logits(
+        self, rows: Mapping[str, Any], pooled: Mapping[str, Any], training: bool
+    ) -> Any:
+        theirs = self.source.base(rows, {})  # (B, F * D)
+        ours = self.target.base(rows, pooled)  # (B, F * D and the snapshots)
+        theirs, ours = self.source.cross(theirs), self.target.cross(ours)
+        ours = self.adapters["cross"](ours, tf.stop_gradient(theirs))
+        for index in range(len(self.target.mlp.hidden_units)):
+            theirs = self.source.mlp.layer(index, theirs, training=False)
+            ours = self.target.mlp.layer(index, ours, training=training)
+            adapter = self.adapters[f"hidden_{index}"]
+            ours = adapter(ours, tf.stop_gradient(theirs))
+        return tf.squeeze(self.target.logit(ours), axis=1)

@@ -1,0 +1,158 @@
+"""Runs many days in order, in one process, each as `crossctr run` would have."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from models.days import DayRange
+from models.days import to_date
+from pipeline.config import Config
+from pipeline.console import duration
+from pipeline.job import plan_when_ready
+from pipeline.job import run_steps
+from pipeline.results import TargetResult
+from pipeline.results import rows_of
+from pipeline.results import target_result
+from pipeline.steps import Step
+from pipeline.store import Store
+
+
+@dataclass(frozen=True)
+class DayDone:
+    """What a day came to.
+
+    Attributes:
+        day: The day.
+        ran: Kinds of the steps that ran, in order; empty if all was done before.
+        rows: Rows that were trained on.
+        seconds: How long the day took, planning included.
+        results: The strategies' results.
+    """
+
+    day: int
+    ran: tuple[str, ...]
+    rows: int
+    seconds: float
+    results: tuple[TargetResult, ...]
+
+
+def backfill(
+    config: Config,
+    days: DayRange,
+    strategies: Sequence[str],
+    console: Console,
+) -> list[DayDone]:
+    """Runs `days`, oldest first, and prints a line for each and a table of all.
+
+    A day is planned when the one before it is done, from what is stored by then, so it
+    comes out as if it had been run on its own. What is done already is not done again:
+    a backfill that was stopped goes on with the same command.
+
+    Args:
+        config: The configuration.
+        days: Run days.
+        strategies: Entries of the configuration's `strategies`.
+        console: Where lines and table are printed.
+
+    Raises:
+        CrossctrError: A day failed. The table of the days before it is printed, their
+            results are kept.
+    """
+    done: list[DayDone] = []
+    try:
+        for number, day in enumerate(range(days.first, days.last + 1), 1):
+            one = _run_day(config, day, strategies, console)
+            done.append(one)
+            console.print(
+                f"{number}/{len(days)} {_line(one)}", markup=False, soft_wrap=True
+            )
+    finally:
+        if done:
+            console.print(summary(done, config.target))
+    return done
+
+
+def _run_day(
+    config: Config, day: int, strategies: Sequence[str], console: Console
+) -> DayDone:
+    started = time.monotonic()
+    plan = plan_when_ready(config, lambda p: p.run(day, strategies), console)
+    due = [step for step in plan.steps if not step.done]
+    if due:
+        run_steps(config, plan.steps, console, day=day, only_live=True)
+    store = Store(config.root, config.metadata)
+    results = [target_result(store, s) for s in plan.steps if s.kind == "target"]
+    return DayDone(
+        day,
+        tuple(dict.fromkeys(step.kind for step in due)),
+        _trained_rows(store, due),
+        time.monotonic() - started,
+        tuple(results),
+    )
+
+
+def _trained_rows(store: Store, due: Sequence[Step]) -> int:
+    return sum(rows_of(store, step) or 0 for step in due if step.kind != "ingest")
+
+
+def _line(one: DayDone) -> str:
+    ran = ", ".join(one.ran) or "nothing to do"
+    parts = [
+        f"{result.strategy} AUC {_number(result, 'auc')} "
+        f"GAUC {_number(result, 'gauc')}, {_verdict(result)}"
+        for result in one.results
+    ]
+    return (
+        f"{to_date(one.day)} · {ran} · {one.rows:,} rows trained on · "
+        f"{'; '.join(parts)} · {duration(one.seconds)}"
+    )
+
+
+def summary(done: Sequence[DayDone], target: str) -> Table:
+    """Returns a line for every day and strategy."""
+    total = sum(one.seconds for one in done)
+    table = Table(
+        title=f"{len(done)} day(s) in {duration(total)}; each judged on rows of "
+        f"{target} from that day on",
+        title_justify="left",
+    )
+    for column in ("day", "ran", "strategy"):
+        table.add_column(column)
+    names = ("rows trained on", "AUC", "GAUC", "log loss", "predicted/actual", "time")
+    for column in names:
+        table.add_column(column, justify="right")
+    table.add_column("gate")
+    for one in done:
+        for index, result in enumerate(one.results):
+            first = index == 0
+            table.add_row(
+                str(to_date(one.day)) if first else "",
+                (", ".join(one.ran) or "nothing") if first else "",
+                result.strategy,
+                f"{one.rows:,}" if first else "",
+                _number(result, "auc"),
+                _number(result, "gauc"),
+                _number(result, "log_loss"),
+                _number(result, "calibration", ".3f"),
+                duration(one.seconds) if first else "",
+                _verdict(result),
+            )
+    return table
+
+
+def _number(result: TargetResult, metric: str, form: str = ".4f") -> str:
+    value = result.decision["candidate"][metric]
+    return "undefined" if value is None else format(value, form)
+
+
+def _verdict(result: TargetResult) -> str:
+    if not result.decision["approved"]:
+        return "refused"
+    if result.published:
+        return f"published as {result.published.rsplit('/', 1)[-1]}"
+    return "approved"

@@ -1,0 +1,96 @@
+"""One command at a time on a root: who holds it, since when."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fcntl
+import getpass
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from models.errors import CrossctrError
+
+LOCK_FILE = "lock.json"
+
+
+class LockedError(CrossctrError):
+    """Another command is changing what lies under the root."""
+
+    headline = "Already running"
+    # EX_TEMPFAIL: a scheduler may try again.
+    exit_code = 75
+
+
+@contextlib.contextmanager
+def hold(root: Path, command: str) -> Iterator[None]:
+    """Keeps other commands from changing what lies under `root`.
+
+    The operating system lets go of the lock when the process ends, however it ends, so
+    that a killed command never leaves a lock that somebody has to remove. What is
+    written in the file only says who holds it.
+
+    Args:
+        root: The configuration's `root`; made if it is not there.
+        command: What is running, for others to read.
+
+    Raises:
+        LockedError: Another process holds the lock.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    path = root / LOCK_FILE
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(
+                f"{_holder(path)} holds {str(root)!r}; two commands at once would "
+                "train one day twice. Wait for it to end and repeat this command, or "
+                "stop that process"
+            ) from None
+        file.truncate(0)
+        file.write(json.dumps(_who(command)))
+        file.flush()
+        try:
+            yield
+        finally:
+            # Emptied, not removed: another process may have opened it by now.
+            file.truncate(0)
+            if [*root.iterdir()] == [path]:
+                # A command that made nothing leaves nothing.
+                path.unlink()
+                root.rmdir()
+
+
+def user_name() -> str:
+    """Returns who runs this process."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return f"uid {os.getuid()}"
+
+
+def _who(command: str) -> dict[str, str | int]:
+    now = datetime.datetime.now(tz=datetime.timezone.utc)
+    return {
+        "command": command,
+        "pid": os.getpid(),
+        "user": user_name(),
+        "host": socket.gethostname(),
+        "since": f"{now:%Y-%m-%d %H:%M:%S} UTC",
+    }
+
+
+def _holder(path: Path) -> str:
+    try:
+        who = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError:
+        # Between taking the lock and writing the name.
+        return "another command"
+    return (
+        f"`{who['command']}` (process {who['pid']} of {who['user']} on {who['host']}, "
+        f"since {who['since']})"
+    )

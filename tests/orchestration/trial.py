@@ -1,0 +1,34 @@
+"""Writes a folder with a few days of tiny logs and a configuration that trains on them.
+
+python -m tests.orchestration.trial FOLDER
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from models.days import to_date
+from tests.pipeline import feeds_ads
+
+START = feeds_ads.FIRST_DAY + 1
+
+
+def write(folder: Path, days: int) -> None:
+    """Writes the logs of `days` days, the first of which nothing is trained for."""
+    feeds_ads.NUM_DAYS = days
+    folder.mkdir(parents=True, exist_ok=True)
+    feeds_ads.prepare(
+        folder,
+        anchor_day=str(to_date(START)),
+        levels={
+            "tpm": {"every_days": 30, "window_days": 30, "snapshots": 1},
+            "cpm": {"every_days": 7, "window_days": 7},
+            "target": {"window_days": 3},
+        },
+        gate={"min_examples": 1, "min_auc": 0.0, "max_auc_drop": 1.0},
+    )
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), 3)

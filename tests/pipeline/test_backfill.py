@@ -1,0 +1,114 @@
+"""Days in order, a line for each, a table of all; no TFX."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from models.days import DayRange
+from models.errors import DataError
+from pipeline import backfill as module
+from pipeline.backfill import backfill
+from pipeline.cli import main
+from pipeline.results import TargetResult
+from pipeline.steps import Step
+
+METRICS = {"auc": 0.7, "gauc": None, "log_loss": 0.3, "calibration": 1.012}
+
+
+class World:
+    """Stands for planner, runner and store: what has run is done."""
+
+    def __init__(self, monkeypatch, fails_on=None):
+        self.stored = set()
+        self.ran = []
+        self.fails_on = fails_on
+        monkeypatch.setattr(module, "plan_when_ready", self.plan)
+        monkeypatch.setattr(module, "run_steps", self.run)
+        monkeypatch.setattr(module, "Store", lambda *_: None)
+        monkeypatch.setattr(module, "rows_of", lambda _, step: 10 * step.day)
+        monkeypatch.setattr(module, "target_result", self.result)
+
+    def plan(self, _config, make, _console):
+        day, strategies = make(SimpleNamespace(run=lambda *asked: asked))
+        before = Step("ingest", "", day, day, DayRange(day, day), f"b{day}", False)
+        target = dataclasses.replace(before, kind="target", days=DayRange(1, day - 1))
+        steps = [before] + [
+            dataclasses.replace(target, strategy=s, fingerprint=f"{s}{day}")
+            for s in strategies
+        ]
+        return SimpleNamespace(
+            steps=[
+                dataclasses.replace(step, done=step.fingerprint in self.stored)
+                for step in steps
+            ]
+        )
+
+    def run(self, _config, steps, _console, *, day, only_live):
+        assert only_live
+        if day == self.fails_on:
+            raise DataError("a bad log")
+        self.ran.append(day)
+        self.stored |= {step.fingerprint for step in steps}
+
+    def result(self, _store, step):
+        approved = step.day != 4
+        decision = {"approved": approved, "state": "compared", "candidate": METRICS}
+        published = f"/serving/x/{step.day}00" if approved else None
+        return TargetResult(step.strategy, decision, {}, published)
+
+
+CONFIG = SimpleNamespace(root=None, metadata=None, target="ads")
+
+
+def _run(capsys, days):
+    console = Console(width=160)
+    try:
+        done = backfill(CONFIG, days, ["ecdctr"], console)
+    finally:
+        shown = capsys.readouterr().out
+    return done, shown
+
+
+def test_days_run_in_order_and_each_has_a_line(monkeypatch, capsys):
+    world = World(monkeypatch)
+    done, shown = _run(capsys, DayRange(3, 5))
+    assert world.ran == [3, 4, 5]
+    assert [one.rows for one in done] == [30, 40, 50]
+    lines = shown.splitlines()
+    assert lines[0].startswith(
+        "1/3 1970-01-04 · ingest, target · 30 rows trained on · "
+        "ecdctr AUC 0.7000 GAUC undefined, published as 300 · "
+    )
+    assert "refused" in lines[1]
+    assert "3 day(s) in" in shown
+    assert shown.count("1970-01-0") == 6
+
+
+def test_what_is_done_is_not_done_again(monkeypatch, capsys):
+    world = World(monkeypatch)
+    _run(capsys, DayRange(3, 4))
+    done, shown = _run(capsys, DayRange(3, 5))
+    assert world.ran == [3, 4, 5]
+    assert [one.ran for one in done] == [(), (), ("ingest", "target")]
+    assert "1/3 1970-01-04 · nothing to do · 0 rows" in shown
+
+
+def test_a_day_that_fails_ends_it_and_keeps_the_table(monkeypatch, capsys):
+    world = World(monkeypatch, fails_on=5)
+    with pytest.raises(DataError, match="a bad log"):
+        backfill(CONFIG, DayRange(3, 6), ["ecdctr"], Console(width=160))
+    assert world.ran == [3, 4]
+    shown = capsys.readouterr().out
+    assert "2 day(s) in" in shown
+    assert "1970-01-06" not in shown
+
+
+def test_days_the_wrong_way_round_are_refused():
+    arguments = ["backfill", "configs/xmarket.yaml"]
+    days = ["--from", "2019-01-02", "--to", "2019-01-01"]
+    result = CliRunner().invoke(main, [*arguments, *days])
+    assert result.exit_code == 2
+    assert "swap them" in result.output
