@@ -107,7 +107,7 @@ def chosen(config: Config, names: Sequence[str]) -> dict[str, StrategyConfig]:
             raise ConfigError(
                 f"strategy {name!r} is of kind ctnet, which scores on its first day as "
                 "the target model it starts from; one day cannot compare it. Name the "
-                "others with --strategies; `make prove-ctnet` compares it over days"
+                "others with --strategies; docs/methods/ctnet.md says more"
             )
     data = config.model_dump(by_alias=True)
     data["strategies"] |= {name: entry.model_dump() for name, entry in entries.items()}

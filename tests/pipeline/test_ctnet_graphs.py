@@ -1,0 +1,63 @@
+"""The graphs of CTNet's steps: what their trainers read and are told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from models.level_inputs import LevelInputs
+from pipeline.steps import Known
+from pipeline.strategies import KINDS
+from pipeline.strategies import Kind
+from tests.pipeline.test_ctnet_plan import make_world
+from tests.pipeline.test_ctnet_plan import of_kind
+from tests.pipeline.test_plan import completed
+from tests.pipeline.test_plan import merged
+from tests.pipeline.test_plan import planner
+
+pytestmark = pytest.mark.slow  # imports TFX
+
+
+def test_every_step_has_a_graph_whose_trainer_has_both_parents(monkeypatch, tmp_path):
+    from pipeline.graphs import graph_for
+
+    monkeypatch.setitem(KINDS, "ctnet", Kind(ctnet=True))
+    config = make_world(root=tmp_path)
+    first = planner(config).run(38, ["ctnet"])
+    known = merged(Known(), completed(first))
+    (later,) = of_kind(planner(config, known).run(39, ["ctnet"]), "target")
+    (source,), (base,), (begins,) = (
+        of_kind(first, kind) for kind in ("source", "base", "target")
+    )
+    read, told = {}, {}
+    for name, step in (
+        ("source", source),
+        ("base", base),
+        ("begins", begins),
+        ("later", later),
+    ):
+        (trainer,) = [
+            node
+            for node in graph_for(config, step).components
+            if node.id.endswith("Trainer")
+        ]
+        read[name] = {"base_model", "source_model"} & set(trainer.inputs)
+        settings = json.loads(trainer.exec_properties["custom_config"])["settings"]
+        paths = dict.fromkeys(
+            (
+                *("transform_graph", "vocabulary", "warm_start", "source_model"),
+                *("serving_dir", "train_dir", "run_dir"),
+            ),
+            tmp_path,
+        )
+        told[name] = LevelInputs.model_validate(
+            {**settings, **paths, "examples": ["*"]}
+        )
+    both = {"base_model", "source_model"}
+    assert read == {"source": set(), "base": set(), "begins": both, "later": both}
+    assert (told["source"].level, told["source"].domains) == ("source", ("feeds",))
+    assert (told["base"].level, told["base"].ctnet) == ("target", None)
+    assert told["begins"].ctnet == told["later"].ctnet == config.ctnet_of("ctnet")
+    assert (told["begins"].begins, told["later"].begins) == (True, False)
+    assert told["later"].continues
