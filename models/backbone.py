@@ -140,6 +140,9 @@ class Backbone(Network):
     def _logits(
         self, rows: Mapping[str, Any], pooled: Mapping[str, Any], training: bool
     ) -> Any:
-        base = self.base(rows, pooled)  # (B, F * D)
+        return self.logits_of(self.base(rows, pooled), training)
+
+    def logits_of(self, base: Any, training: bool) -> Any:
+        """Returns logits (B,) for the features' vectors side by side, (B, F * D)."""
         hidden = self.mlp(self.cross(base), training=training)
         return tf.squeeze(self.logit(hidden), axis=1)

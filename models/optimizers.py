@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from typing import Protocol
 
 import tf_keras as keras
 from tensorflow_recommenders.experimental.optimizers import CompositeOptimizer
 
-from models.network import Network
 from models.settings import TrainingConfig
 
 # Our choice, between two evils: the gradient of a batch's mean loss is tiny for one
@@ -17,7 +17,19 @@ from models.settings import TrainingConfig
 INITIAL_ACCUMULATOR = 0.01
 
 
-def build_optimizer(network: Network, training: TrainingConfig) -> CompositeOptimizer:
+class Trained(Protocol):
+    """What an optimizer trains; a `Network` is one."""
+
+    @property
+    def embedding_variables(self) -> list[Any]:
+        """The embedding tables, which get sparse gradients."""
+
+    @property
+    def dense_variables(self) -> list[Any]:
+        """Everything else."""
+
+
+def build_optimizer(network: Trained, training: TrainingConfig) -> CompositeOptimizer:
     """Returns Adagrad for the embedding tables and Adam for everything else.
 
     Adagrad applies a sparse gradient to the rows of the batch alone; Adam's moments

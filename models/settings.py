@@ -93,6 +93,45 @@ class MultiDomainConfig(StrictModel):
     experts: ExpertsConfig = ExpertsConfig()
 
 
+class CctlConfig(StrictModel):
+    """CCTL: source rows beside the target's, each with a weight of its own.
+
+    Attributes:
+        source_ratio: Source rows of a step per target row, whatever the domains' sizes;
+            8, as a target of a few percent of the rows then sees a good part of the
+            sources in two passes, at a cost near that of mixing all rows.
+        sync_steps: Steps `k` after which the pure tower starts again from the mixed
+            one; 0 never does, its ablation.
+        estimator: Where weights come from. `agreement`: what the row's group has in
+            common with what a model of the target alone has learned; `companion`: keep
+            or drop a whole source for k steps and look at the gain; `uniform`: all 1,
+            their ablation.
+        price: Share of the target's own agreement at which a row weighs one half.
+        temperature: How far from `price` a weight goes from one half to about 0.73; a
+            tenth tells a source of no use (0 of the target's agreement) from one of
+            full use (1) by weights of 0.01 and 0.99.
+        by_row: Whether the weights differ within a source, as the information flow
+            network says, or only between sources.
+        trust: Whether the companion's gain may lower all weights together.
+        alignment: Whether source fields are mapped before they meet the target's
+            network; false is the ablation.
+        enhancement: Weight of the contrastive loss; 0 is the ablation.
+        flow_learning_rate: Adam's rate for the information flow network, which learns
+            slowly as a single row's agreement is mostly noise.
+    """
+
+    source_ratio: float = Field(default=8.0, gt=0)
+    sync_steps: int = Field(default=50, ge=0)
+    estimator: Literal["agreement", "companion", "uniform"] = "agreement"
+    price: float = Field(default=0.5, ge=0)
+    temperature: float = Field(default=0.1, gt=0)
+    by_row: bool = True
+    trust: bool = True
+    alignment: bool = True
+    enhancement: float = Field(default=0.01, ge=0)
+    flow_learning_rate: float = Field(default=0.001, gt=0)
+
+
 class TrainingConfig(StrictModel):
     """How a level is trained.
 

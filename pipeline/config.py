@@ -56,8 +56,8 @@ class Config(StrictModel):
         name: Name of the pipeline and of the published model.
         root: Folder for everything a run writes (artifacts, metadata, log files).
         metadata: Where ML Metadata is kept: `sqlite`, a file in `root`, or
-            `mysql://user@host/database`, `postgresql://user@host/database`, one
-            database for each configuration. The password comes from the environment.
+            `mysql://user@host/database`, one database for each configuration. The
+            password comes from the environment.
         logs: Dated logs, `<domain>/date=YYYY-MM-DD/*`.
         schema: TFMD schema of the raw features (text format).
         import: Shipped data that `crossctr import` turns into dated logs; none by

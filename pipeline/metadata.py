@@ -17,14 +17,14 @@ SQLITE = "sqlite"
 METADATA_FILE = "metadata.sqlite"
 PASSWORD = "CROSSCTR_METADATA_PASSWORD"
 PASSWORD_FILE = "CROSSCTR_METADATA_PASSWORD_FILE"
-_PORTS = {"mysql": 3306, "postgresql": 5432}
+_SCHEME = "mysql"
+_PORT = 3306
 
 
 @dataclass(frozen=True)
 class Server:
-    """A database on a server; its password is nowhere in the configuration."""
+    """A MySQL or MariaDB database; its password is nowhere in the configuration."""
 
-    kind: str
     user: str
     host: str
     port: int
@@ -40,17 +40,19 @@ def parse_server(address: str) -> Server | None:
     """
     if address == SQLITE:
         return None
-    expected = (
-        f"expected {SQLITE!r}, 'mysql://user@host/database' or "
-        "'postgresql://user@host/database'"
-    )
+    expected = f"expected {SQLITE!r} or 'mysql://user@host/database'"
     kind, separator, _ = address.partition("://")
-    if kind not in _PORTS or not separator:
-        hint = closest(kind, [*_PORTS, SQLITE]) if len(kind) < 20 else ""
+    if kind in ("postgres", "postgresql"):
+        raise ValueError(
+            "metadata: ML Metadata cannot keep text with backslashes in PostgreSQL, "
+            f"and the settings of components have them; {expected}"
+        )
+    if kind != _SCHEME or not separator:
+        hint = closest(kind, [_SCHEME, SQLITE]) if len(kind) < 20 else ""
         raise ValueError(f"metadata: {expected}{hint}")
     try:
         parts = urlsplit(address)
-        port = parts.port or _PORTS[kind]
+        port = parts.port or _PORT
         password = parts.password
     except ValueError:
         raise ValueError(
@@ -64,7 +66,7 @@ def parse_server(address: str) -> Server | None:
     database = parts.path.strip("/")
     if not (parts.username and parts.hostname and database) or "/" in database:
         raise ValueError(f"metadata: user, host or database is missing; {expected}")
-    return Server(kind, unquote(parts.username), parts.hostname, port, database)
+    return Server(unquote(parts.username), parts.hostname, port, database)
 
 
 def connection(
@@ -89,20 +91,11 @@ def connection(
         )
         return config
     password = _password() if with_password else ""
-    if server.kind == "mysql":
-        config.mysql.host = server.host
-        config.mysql.port = server.port
-        config.mysql.user = server.user
-        config.mysql.database = server.database
-        config.mysql.password = password
-    else:
-        config.postgresql.host = server.host
-        config.postgresql.port = str(server.port)
-        config.postgresql.user = server.user
-        config.postgresql.dbname = server.database
-        config.postgresql.password = password
-        # The server's owner makes the database; a pipeline need not be allowed to.
-        config.postgresql.skip_db_creation = True
+    config.mysql.host = server.host
+    config.mysql.port = server.port
+    config.mysql.user = server.user
+    config.mysql.database = server.database
+    config.mysql.password = password
     return config
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from models.days import DayRange
 from pipeline.steps import Known
@@ -219,3 +222,52 @@ def test_a_model_that_started_without_snapshots_goes_on_without():
     assert second.continues
     assert second.snapshots == ()
     assert "no snapshots until CPM's next tick" in second.note
+
+
+CALENDARS = {
+    "days": st.lists(st.integers(31, 46), min_size=2, max_size=7, unique=True),
+    "cpm": st.integers(2, 9),
+    "target": st.integers(1, 3),
+    "window": st.integers(2, 9),
+}
+
+
+def _calendar(cpm, target, window):
+    levels = {
+        "cpm": {"every_days": cpm, "window_days": 9},
+        "target": {"every_days": target, "window_days": window},
+    }
+    return make_config(levels=levels)
+
+
+@settings(max_examples=40, deadline=None)
+@given(**CALENDARS)
+def test_no_day_is_trained_twice_into_one_chain(days, cpm, target, window):
+    config = _calendar(cpm, target, window)
+    _, targets = run_days(days, ["ecdctr", "target_only"], config=config)
+    made = {step.training: step for step in targets.values()}
+    for step in targets.values():
+        while step.continues:
+            before = made[step.warm_start]
+            assert before.strategy == step.strategy
+            assert before.days.last < step.days.first
+            step = before
+
+
+@settings(max_examples=40, deadline=None)
+@given(**CALENDARS)
+def test_a_backfill_trains_on_what_a_run_at_the_time_would_have(
+    days, cpm, target, window
+):
+    config = _calendar(cpm, target, window)
+    days = sorted(days)
+    _, then = run_days(days, config=config)
+    known, _ = run_days([60], config=config)
+    _, today = run_days(days, known=known, config=config)
+    for key, step in then.items():
+        late = today[key]
+        assert (late.days, late.continues) == (step.days, step.continues)
+        assert late.evaluation == step.evaluation
+        assert len(late.snapshots) == len(step.snapshots)
+        assert late.note == step.note
+        assert all(block.days.first < key[0] for block in late.blocks)

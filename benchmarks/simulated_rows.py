@@ -1,0 +1,193 @@
+"""Simulated impressions as encoded rows, without logs, ingest or TFX.
+
+The world of `crossctr simulate` with the features of `configs/feeds_ads.yaml`, encoded
+as the pipeline would, but for ids, whose vocabulary is everyone there is. So a proof
+that trains dozens of models spends its time on training them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models.features import FIRST_OOV_ROW
+from models.features import Feature
+from models.features import FeatureTable
+from models.features import IdSpace
+from pipeline.simulation.population import CATEGORIES
+from pipeline.simulation.population import DEVICES
+from pipeline.simulation.population import MAX_INTERESTS
+from pipeline.simulation.population import SEGMENTS
+from pipeline.simulation.settings import DomainPlan
+from pipeline.simulation.truth import HOURS
+from pipeline.simulation.truth import SLOTS
+from pipeline.simulation.world import DomainWorld
+
+Columns = dict[str, npt.NDArray[Any]]
+# Domains that a table of rows has room for.
+_DOMAINS = 8
+_FIRST = FIRST_OOV_ROW + 1
+_BUCKETS = 16
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded impressions.
+
+    Attributes:
+        columns: By feature, and `label` and `day`.
+        probability: The true click probability of each.
+        accident: Whether its click is an accident.
+    """
+
+    columns: Columns
+    probability: npt.NDArray[np.float32]
+    accident: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.probability)
+
+    def where(self, chosen: npt.NDArray[Any]) -> Rows:
+        """Returns the chosen rows."""
+        return Rows(
+            {name: values[chosen] for name, values in self.columns.items()},
+            self.probability[chosen],
+            self.accident[chosen],
+        )
+
+    def relabelled(self, labels: npt.NDArray[Any], domain: int | None = None) -> Rows:
+        """Returns the rows with other labels, and as those of another domain."""
+        columns = {**self.columns, "label": labels}
+        if domain is not None:
+            columns["domain"] = np.full(len(self), _FIRST + domain)
+        return replace(self, columns=columns)
+
+
+def draw(
+    plans: Sequence[DomainPlan], seed: int, days: int
+) -> tuple[FeatureTable, dict[str, Rows]]:
+    """Draws the impressions of every domain and the features that they have."""
+    worlds = {plan.name: DomainWorld(plan, seed, days) for plan in plans}
+    known = {
+        space: np.unique(np.concatenate([ids(world) for world in worlds.values()]))
+        for space, ids in _IDS.items()
+    }
+    rows = {
+        plan.name: _encode(worlds[plan.name], position, days, known)
+        for position, plan in enumerate(plans)
+    }
+    return _features(known), rows
+
+
+_IDS: dict[str, Callable[[DomainWorld], npt.NDArray[np.int64]]] = {
+    "user": lambda world: world.users.ids,
+    "item": lambda world: world.items.ids,
+}
+
+
+def write(rows: Rows, path: Path) -> None:
+    """Writes rows as one shard of transformed Examples."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = pa.table(
+        {
+            name: pa.array(list(values)) if values.ndim > 1 else _lists(values)
+            for name, values in sorted(rows.columns.items())
+        }
+    )
+    pq.write_table(table, path, row_group_size=65_536)
+
+
+def _lists(values: npt.NDArray[Any]) -> pa.Array:
+    offsets = np.arange(len(values) + 1, dtype=np.int64)
+    return pa.LargeListArray.from_arrays(
+        pa.array(offsets), pa.array(values.astype(np.int64))
+    )
+
+
+def _encode(
+    world: DomainWorld,
+    position: int,
+    days: int,
+    known: dict[str, npt.NDArray[np.int64]],
+) -> Rows:
+    parts = [(day, rows) for day in range(days) for rows in world.day(day)]
+
+    def column(name: str) -> npt.NDArray[Any]:
+        return np.concatenate([getattr(rows, name) for _, rows in parts])
+
+    day = np.concatenate([np.full(len(rows), day) for day, rows in parts])
+    user, item = column("user"), column("item")
+    users, items = world.users, world.items
+    # A list is shorter than its room where fewer interests are known; 0 is padding.
+    place = np.arange(MAX_INTERESTS)
+    interests = np.where(
+        place < users.num_interests[:, None], users.interests + _FIRST, 0
+    )
+    columns = {
+        "user_id": np.searchsorted(known["user"], users.ids[user]) + _FIRST,
+        "item_id": np.searchsorted(known["item"], items.ids[item]) + _FIRST,
+        "domain": np.full(len(user), _FIRST + position),
+        "segment": users.segment[user] + _FIRST,
+        "category": items.category[item] + _FIRST,
+        "interests": interests[user],
+        "slot": column("slot").astype(np.int64) + position * SLOTS + _FIRST,
+        "hour": column("hour").astype(np.int64) + _FIRST,
+        "device": users.device[user] + _FIRST,
+        "refreshes": _log_bucket(users.refreshes[user]),
+        "item_age_days": _log_bucket(np.maximum(day - items.arrival[item], 0)),
+        "score": FIRST_OOV_ROW
+        + np.minimum(items.score[item] * _BUCKETS, _BUCKETS - 1).astype(np.int64),
+        "label": column("click"),
+        "day": day,
+    }
+    encoded = {name: values.astype(np.int64) for name, values in columns.items()}
+    return Rows(encoded, column("probability"), column("accident"))
+
+
+def _log_bucket(counts: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    bucket = np.log2(counts + 1.0).astype(np.int64)
+    return FIRST_OOV_ROW + np.minimum(bucket, _BUCKETS - 1)
+
+
+def _features(known: dict[str, npt.NDArray[np.int64]]) -> FeatureTable:
+    sizes = {
+        "user": len(known["user"]),
+        "item": len(known["item"]),
+        "category": CATEGORIES,
+        "segment": SEGMENTS,
+        "device": DEVICES,
+        "slot": SLOTS * _DOMAINS,
+        "hour": HOURS,
+        "domain": _DOMAINS,
+    }
+    names = {"user": "user_id", "item": "item_id"}
+    return FeatureTable(
+        features=(
+            *(
+                Feature(name=names.get(space, space), kind="id", vocabulary=space)
+                for space in sizes
+            ),
+            Feature(
+                name="interests",
+                kind="ids",
+                vocabulary="category",
+                max_length=MAX_INTERESTS,
+            ),
+            Feature(name="refreshes", kind="count", buckets=_BUCKETS),
+            Feature(name="item_age_days", kind="count", buckets=_BUCKETS),
+            Feature(name="score", kind="rate", buckets=_BUCKETS),
+        ),
+        vocabularies={
+            space: IdSpace(capacity=size, oov_buckets=1)
+            for space, size in sizes.items()
+        },
+    )

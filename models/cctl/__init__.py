@@ -1,0 +1,1 @@
+"""CCTL: a companion network says what source rows bring to the target."""

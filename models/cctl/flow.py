@@ -1,0 +1,83 @@
+"""The information flow network: from a source row to its weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+
+from models.features import FeatureTable
+
+# Features of more values than this are left out: a weight by user or item would rest on
+# a handful of rows.
+MAX_VALUES = 4_096
+_WIDTH = 8
+_UNITS = 32
+
+
+class FlowNetwork(keras.layers.Layer):
+    """Says by how much a row's group differs from its domain.
+
+    It starts at zero: a row is like its domain until rows like it have shown otherwise.
+    The label is no input, though a row's own agreement would tell a shuffled click from
+    a real one: rows chosen by their label have another click rate than the truth, and
+    the network would learn that one (our choice).
+
+    Args:
+        features: All features; those of kind `id`, `count` and `rate` with few values
+            are read, the domain among them.
+    """
+
+    def __init__(self, features: FeatureTable, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.tables = {
+            feature.name: self.add_weight(
+                f"{feature.name}/table",
+                (features.num_rows(feature.table), _WIDTH),
+                initializer=keras.initializers.RandomNormal(stddev=0.3),
+            )
+            for feature in features.features
+            if feature.kind != "ids" and features.num_rows(feature.table) <= MAX_VALUES
+        }
+        self.hidden = keras.layers.Dense(_UNITS, activation="relu", name="hidden")
+        self.output_layer = keras.layers.Dense(
+            1, kernel_initializer="zeros", name="output"
+        )
+
+    def call(self, rows: Mapping[str, Any]) -> Any:
+        """Maps rows by feature, (B,), to differences (B,)."""
+        vectors = [tf.gather(t, rows[name]) for name, t in self.tables.items()]
+        hidden = self.hidden(tf.concat(vectors, axis=1))
+        return tf.squeeze(self.output_layer(hidden), axis=1)
+
+    def named_variables(self) -> dict[str, Any]:
+        """Returns every variable by name."""
+        return {
+            **{f"{name}/table": table for name, table in self.tables.items()},
+            "hidden/kernel": self.hidden.kernel,
+            "hidden/bias": self.hidden.bias,
+            "output/kernel": self.output_layer.kernel,
+            "output/bias": self.output_layer.bias,
+        }
+
+
+def flow_loss(slope: Any, gain: Any, mass: Any) -> Any:
+    """Returns the loss whose minimum is the slope of every group; a scalar.
+
+    `mean(q s^2 / 2 - a s)`, least where `s = E[a] / E[q]` of the rows alike. It is the
+    log loss, to second order, of scaling the target model's logits by `s`.
+
+    Args:
+        slope: What the network says, (B,).
+        gain: `a` of `agreement`, (B,).
+        mass: `q` of `agreement`, (B,).
+    """
+    gain, mass = tf.stop_gradient(gain), tf.stop_gradient(mass)
+    return tf.reduce_mean(mass * slope**2 / 2 - gain * slope)
+
+
+def weights_of(slope: Any, price: float, temperature: float, trust: Any) -> Any:
+    """Returns weights in (0, 1), `sigmoid((slope - price) / temperature + trust)`."""
+    return tf.sigmoid((slope - price) / temperature + trust)

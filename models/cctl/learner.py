@@ -1,0 +1,428 @@
+"""How CCTL trains: towers side by side, weights from the target's own knowledge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from models.batches import Batch
+from models.batches import ExampleReader
+from models.cctl.enhancement import COMPARED_ROWS
+from models.cctl.flow import flow_loss
+from models.cctl.flow import weights_of
+from models.cctl.network import CompanionNetwork
+from models.cctl.record import CctlRecord
+from models.mixing import SourceStream
+from models.mixing import cut
+from models.optimizers import build_optimizer
+from models.optimizers import set_rate_factor
+from models.progress import PROGRESS
+from models.settings import TrainingConfig
+from models.shuffling import split_sizes
+from models.steps import SPAN
+
+# Every so many batches of the target, one is kept from the reference, to see what its
+# knowledge is worth on rows it has not learned.
+_HELD_OUT = 4
+# Standard errors from zero that the reference's agreement with the target needs before
+# sources are measured by it.
+_SURE = 2.0
+# A window's gain moves the trust by its distance from zero in standard deviations,
+# at most one, times this; a trust of -4 is a weight of 0.02 of what it was.
+_TRUST_STEP, _LEAST_TRUST = 0.1, -4.0
+_KEEP_STEP = 0.3
+# Share of the past in the running mean and variance of the gain.
+_MEMORY = 0.9
+
+
+class CctlLearner:
+    """One training of a companion network.
+
+    A step: the source rows get their weights; the mixed tower learns from the target's
+    rows and the weighted source rows, the pure tower from the target's rows, the flow
+    network from the source rows' agreement. Every k steps the next batch of the target
+    is scored by both towers before either learns from it, the difference is the
+    window's gain, and the pure tower starts again from the mixed one.
+
+    Args:
+        network: The networks; changed in place.
+        sources: The sources' rows.
+        training: Batch size (target rows of a step), epochs, rates, seed.
+        optimizer: The mixed tower's; a new one by default.
+        record: What happened; a new one by default.
+    """
+
+    def __init__(
+        self,
+        network: CompanionNetwork,
+        sources: ExampleReader,
+        training: TrainingConfig,
+        *,
+        optimizer: Any = None,
+        record: CctlRecord | None = None,
+    ) -> None:
+        self._network = network
+        self._cctl = network.cctl
+        self._training = training
+        self.optimizer = optimizer or build_optimizer(network.mixed_part, training)
+        self._pure_optimizer = build_optimizer(network.pure, training)
+        self._reference_optimizer = build_optimizer(network.reference, training)
+        self._helpers = keras.optimizers.Adam(
+            training.dense_learning_rate, jit_compile=False
+        )
+        self._helpers.build(network.helper_variables)
+        self._flow = keras.optimizers.Adam(
+            self._cctl.flow_learning_rate, jit_compile=False
+        )
+        self._flow.build(network.flow.trainable_variables)
+        self._source_rows = max(1, round(self._cctl.source_ratio * training.batch_size))
+        self._sources = SourceStream(
+            sources,
+            rows_per_step=self._source_rows,
+            shuffle_rows=training.shuffle_rows,
+            seed=training.seed,
+        )
+        self.record = record or CctlRecord(network.sources)
+        self._steps = 0
+        self._touched: dict[str, list[Any]] = {}
+        self._gain_mean, self._gain_square, self._gains = 0.0, 0.0, 0
+        self._kept = tf.Variable(tf.ones([len(network.sources)]), trainable=False)
+        # 0 until the reference has shown that it knows something.
+        self._knows = tf.Variable(0.0, trainable=False)
+        self._yardstick = tf.Variable(1.0, trainable=False)
+        self._generator = np.random.default_rng(training.seed)
+        self._trace()
+        self._sync(whole=True)
+
+    # --- What the loop asks for
+
+    def prepare(self, reader: ExampleReader) -> None:
+        """Trains the reference on the target's rows and measures what it knows.
+
+        A fourth of the batches is held out in every pass. A reference that an earlier
+        training left is measured on the new rows first and learns from all of them.
+        """
+        if self._cctl.estimator != "agreement":
+            self._knows.assign(0.0)
+            return
+        sums = self._network.yardstick_sums
+        trained = float(sums.sums[0, sums.ROWS]) > 0
+        if trained:
+            # Newer rows count for more.
+            sums.sums.assign(sums.sums / 2)
+        for epoch in range(1 if trained else self._training.epochs):
+            last = trained or epoch + 1 == self._training.epochs
+            for index, batch in enumerate(self._target_batches(reader)):
+                held_out = trained or index % _HELD_OUT == 0
+                if held_out and last:
+                    self._measure(batch.rows, batch.labels)
+                if not held_out or trained:
+                    self._learn_reference(batch.rows, batch.labels)
+        slope, error = float(sums.slopes()[0]), float(sums.errors()[0])
+        sure = slope > _SURE * error
+        self._knows.assign(float(sure))
+        self._yardstick.assign(slope if sure else 1.0)
+        self.record.yardstick = (slope, error)
+        PROGRESS.info(
+            f"the target's own model · agreement {slope:.2f} ± {error:.2f} on rows "
+            "held out" + ("" if sure else "; too little to weigh the sources by")
+        )
+
+    def spans(self, reader: ExampleReader, epoch: int) -> Iterator[Batch]:
+        """Yields the target's rows of a pass, some batches at a time."""
+        return reader.prefetched(
+            batch_size=self._training.batch_size,
+            shuffle_rows=self._training.shuffle_rows,
+            seed=self._training.seed,
+            epoch=epoch,
+            span=SPAN,
+        )
+
+    def set_rate_factor(self, factor: float) -> None:
+        """Sets the towers' rates to `factor` times those of the configuration."""
+        set_rate_factor(self.optimizer, self._training, factor)
+        set_rate_factor(self._pure_optimizer, self._training, factor)
+        self._helpers.learning_rate.assign(self._training.dense_learning_rate * factor)
+
+    def train(self, span: Batch) -> Any:
+        """Trains on some batches; returns each one's log loss on the target's rows."""
+        sizes = split_sizes(len(span.labels), self._training.batch_size)
+        sources = self._sources.take(len(sizes))
+        losses, start = [], 0
+        for index, size in enumerate(sizes):
+            target = cut(span, start, start + size)
+            first = index * self._source_rows
+            source = cut(sources, first, first + self._source_rows)
+            self._end_window(target)
+            loss, weights = self._step(
+                target.rows, target.labels, source.rows, source.labels
+            )
+            of_row = self._network.source_of(source.rows).numpy()
+            self.record.add_rows(source, of_row, weights.numpy())
+            self._touch(target.rows, source.rows)
+            self._steps += 1
+            start += size
+            losses.append(float(loss))
+        self.record.source_rows = self._sources.rows_read
+        self.record.source_passes = self._sources.passes
+        return np.array(losses, np.float32)
+
+    def finish(self) -> None:
+        """Ends the reading and notes what the sources came to."""
+        self._sources.close()
+        ratio = self._network.source_sums.slopes() / self._yardstick
+        error = self._network.source_sums.errors() / self._yardstick
+        self.record.agreement = {
+            name: (float(ratio[i]), float(error[i]))
+            for i, name in enumerate(self._network.sources)
+            if float(self._network.source_sums.sums[i, 0]) > 0
+        }
+        self.record.trust = float(self._network.trust)
+        self.record.measured = bool(self._knows.numpy())
+
+    # --- Windows
+
+    def _end_window(self, target: Batch) -> None:
+        """Measures the gain on a batch that nobody has learned from, then syncs."""
+        k = self._cctl.sync_steps or 50
+        if self._steps % k or not self._steps:
+            return
+        mixed, pure = (float(v) for v in self._gain(target.rows, target.labels))
+        gain = pure - mixed
+        self._gains += 1
+        # Of the first windows the mean is plain, later ones forget.
+        memory = min(_MEMORY, 1 - 1 / self._gains)
+        before = self._gain_mean
+        self._gain_mean = memory * self._gain_mean + (1 - memory) * gain
+        self._gain_square = memory * self._gain_square + (1 - memory) * gain**2
+        spread = max(self._gain_square - self._gain_mean**2, 1e-12) ** 0.5
+        if self._cctl.trust and self._gains > 1:
+            moved = float(np.clip(self._gain_mean / spread, -1, 1)) * _TRUST_STEP
+            trust = float(self._network.trust) + moved
+            self._network.trust.assign(min(max(trust, _LEAST_TRUST), 0.0))
+        if self._cctl.estimator == "companion":
+            self._learn_to_keep((gain - before) / spread if self._gains > 2 else 0.0)
+        distance = float(self._distance())
+        self.record.add_window(self._steps, gain, distance, float(self._network.trust))
+        if self._cctl.sync_steps:
+            self._sync()
+
+    def _learn_to_keep(self, advantage: float) -> None:
+        """REINFORCE on the last window's keep decisions, then draws the next ones."""
+        logits = self._network.keep_logits
+        step = _KEEP_STEP * float(np.clip(advantage, -2, 2))
+        logits.assign_add(step * (self._kept - tf.sigmoid(logits)))
+        drawn = self._generator.random(len(self._network.sources))
+        self._kept.assign((drawn < tf.sigmoid(logits).numpy()).astype(np.float32))
+
+    def _touch(self, *batches: Mapping[str, Any]) -> None:
+        """Notes which rows of each table the towers may have moved apart."""
+        if not self._cctl.sync_steps:
+            return
+        for feature in self._network.features.features:
+            ids = [rows[feature.name].ravel() for rows in batches]
+            self._touched.setdefault(feature.table, []).extend(ids)
+
+    def _sync(self, whole: bool = False) -> None:
+        """Copies the mixed tower, its statistics and slots into the pure one.
+
+        Of the tables, only rows that a batch since the last time has touched.
+        """
+        for mixed, pure in self._pairs():
+            pure.assign(mixed)
+        for table, (mixed, pure) in self._table_pairs().items():
+            slots = self._slots(mixed, pure)
+            pairs = [(mixed, pure), *([slots] if slots else [])]
+            ids = self._touched.get(table)
+            for source, copy in pairs:
+                if whole:
+                    copy.assign(source)
+                elif ids:
+                    _copy_rows(
+                        source, copy, tf.constant(np.unique(np.concatenate(ids)))
+                    )
+        self._touched = {}
+
+    def _pairs(self) -> list[tuple[Any, Any]]:
+        mixed, pure = self._network.mixed, self._network.pure
+        others = mixed.named_variables()
+        theirs = pure.named_variables()
+        pairs = [
+            (variable, theirs[name])
+            for name, variable in others.items()
+            if not name.startswith("embedding/")
+        ]
+        dense = self.optimizer.optimizers[1], self._pure_optimizer.optimizers[1]
+        rates = {id(optimizer._learning_rate) for optimizer in dense}
+        pairs += [
+            (a, b)
+            for a, b in zip(dense[0].variables, dense[1].variables, strict=True)
+            if id(a) not in rates
+        ]
+        return pairs
+
+    def _table_pairs(self) -> dict[str, tuple[Any, Any]]:
+        mixed, pure = self._network.mixed, self._network.pure
+        return {
+            name: (table, pure.embedding.tables[name])
+            for name, table in mixed.embedding.tables.items()
+        }
+
+    def _slots(self, mixed: Any, pure: Any) -> tuple[Any, Any] | None:
+        """Returns the accumulators of a table in both optimizers."""
+        found = []
+        for optimizer, table in (
+            (self.optimizer.optimizers[0], mixed),
+            (self._pure_optimizer.optimizers[0], pure),
+        ):
+            index = optimizer._index_dict[optimizer._var_key(table)]
+            found.append(optimizer._accumulators[index])
+        return found[0], found[1]
+
+    def _target_batches(self, reader: ExampleReader) -> Iterator[Batch]:
+        """Yields the target's batches in one and the same order each time."""
+        return reader.prefetched(
+            batch_size=self._training.batch_size,
+            shuffle_rows=self._training.shuffle_rows,
+            seed=self._training.seed + 1,
+        )
+
+    # --- The traced parts
+
+    def _trace(self) -> None:
+        self._step = tf.function(self._train_step, reduce_retracing=True)
+        self._gain = tf.function(self._losses_of_towers, reduce_retracing=True)
+        self._measure = tf.function(self._measure_target, reduce_retracing=True)
+        self._learn_reference = tf.function(self._reference_step, reduce_retracing=True)
+        self._distance = tf.function(self._tower_distance)
+
+    def _measure_target(self, rows: Any, labels: Any) -> None:
+        logits = self._network.reference(rows, training=False)
+        domain = tf.zeros_like(labels, tf.int32)
+        self._network.yardstick_sums.add(labels, logits, domain)
+
+    def _reference_step(self, rows: Any, labels: Any) -> None:
+        network = self._network.reference
+        variables = network.trainable_variables
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(log_losses(labels, network(rows, training=True)))
+        gradients = tape.gradient(loss, variables)
+        self._reference_optimizer.apply_gradients(
+            zip(gradients, variables, strict=True)
+        )
+
+    def _losses_of_towers(self, rows: Any, labels: Any) -> Any:
+        """Returns the mean log loss of the mixed and of the pure tower."""
+        return tuple(
+            tf.stop_gradient(
+                tf.reduce_mean(log_losses(labels, tower(rows, training=False)))
+            )
+            for tower in (self._network.mixed, self._network.pure)
+        )
+
+    def _tower_distance(self) -> Any:
+        """Returns the distance of the towers' dense weights over the mixed one's."""
+        mixed = self._network.mixed.dense_variables
+        pure = self._network.pure.dense_variables
+        apart = tf.add_n(
+            [tf.reduce_sum((a - b) ** 2) for a, b in zip(mixed, pure, strict=True)]
+        )
+        return tf.sqrt(apart / tf.add_n([tf.reduce_sum(a**2) for a in mixed]))
+
+    def _train_step(
+        self, rows: Any, labels: Any, source_rows: Any, source_labels: Any
+    ) -> tuple[Any, Any]:
+        source = self._network.source_of(source_rows)
+        weights = self._weigh(source_rows, source_labels, source)
+        loss = self._mixed_step(
+            rows, labels, source_rows, source_labels, source, weights
+        )
+        pure = self._network.pure
+        variables = pure.trainable_variables
+        with tf.GradientTape() as tape:
+            own = tf.reduce_mean(log_losses(labels, pure(rows, training=True)))
+        gradients = tape.gradient(own, variables)
+        self._pure_optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return loss, weights
+
+    def _weigh(self, rows: Any, labels: Any, source: Any) -> Any:
+        """Returns the rows' weights, (B,), and lets the flow network learn."""
+        network, cctl = self._network, self._cctl
+        if cctl.estimator == "uniform":
+            return tf.ones_like(labels)
+        if cctl.estimator == "companion":
+            return tf.gather(self._kept, source)
+        logits = network.reference(rows, training=False)
+        gain, mass = network.source_sums.add(labels, logits, source)
+        gain /= self._yardstick
+        of_domain = tf.gather(network.source_sums.slopes(), source) / self._yardstick
+        slope = of_domain
+        if cctl.by_row:
+            variables = network.flow.trainable_variables
+            with tf.GradientTape() as tape:
+                slope = of_domain + network.flow(rows)
+                loss = flow_loss(slope, gain, mass)
+            gradients = tape.gradient(loss, variables)
+            self._flow.apply_gradients(zip(gradients, variables, strict=True))
+        weights = weights_of(slope, cctl.price, cctl.temperature, network.trust)
+        equal = tf.sigmoid(network.trust + 1 / cctl.temperature) * tf.ones_like(labels)
+        return tf.stop_gradient(tf.where(self._knows > 0, weights, equal))
+
+    def _mixed_step(
+        self,
+        rows: Any,
+        labels: Any,
+        source_rows: Any,
+        source_labels: Any,
+        source: Any,
+        weights: Any,
+    ) -> Any:
+        network = self._network
+        variables, helpers = network.mixed.trainable_variables, network.helper_variables
+        with tf.GradientTape() as tape:
+            source_logits, aligned = network.source_logits(source_rows, source)
+            loss = tf.reduce_mean(log_losses(labels, network(rows, training=True)))
+            whole = loss + weighted_loss(source_labels, source_logits, weights)
+            if self._cctl.enhancement:
+                whole += self._cctl.enhancement * self._contrast(
+                    rows, source_rows, aligned, source
+                )
+        gradients = tape.gradient(whole, [*variables, *helpers])
+        count = len(variables)
+        self.optimizer.apply_gradients(zip(gradients[:count], variables, strict=True))
+        self._helpers.apply_gradients(zip(gradients[count:], helpers, strict=True))
+        return loss
+
+    def _contrast(
+        self, rows: Any, source_rows: Any, aligned: Mapping[str, Any], source: Any
+    ) -> Any:
+        """Returns the contrastive loss of the first target and source rows."""
+        network, half = self._network, COMPARED_ROWS // 2
+        few = {name: values[:half] for name, values in rows.items()}
+        own = network.contrasted(network.mixed.embedding(few), few)
+        theirs = network.contrasted(aligned, source_rows)[:half]
+        target = tf.fill([tf.shape(own)[0]], len(network.sources))
+        domain = tf.concat([target, source[:half]], axis=0)
+        return network.enhancement(tf.concat([own, theirs], axis=0), domain)
+
+
+def log_losses(labels: Any, logits: Any) -> Any:
+    """Returns the log loss of each row, (B,)."""
+    return tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+
+
+def weighted_loss(labels: Any, logits: Any, weights: Any) -> Any:
+    """Returns `mean(sg(w) BCE)`: whoever gives the weights learns nothing from it.
+
+    Without the stop-gradient all weights would go to zero, where the loss is least.
+    """
+    return tf.reduce_mean(tf.stop_gradient(weights) * log_losses(labels, logits))
+
+
+def _copy_rows(source: Any, copy: Any, rows: Any) -> None:
+    copy.scatter_update(tf.IndexedSlices(tf.gather(source, rows), rows))

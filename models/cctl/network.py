@@ -1,0 +1,233 @@
+"""The networks of CCTL, of which the mixed tower alone is served."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from models.backbone import Backbone
+from models.cctl.agreement import DomainSums
+from models.cctl.alignment import Alignment
+from models.cctl.enhancement import Enhancement
+from models.cctl.flow import FlowNetwork
+from models.features import DOMAIN_FEATURE
+from models.features import SNAPSHOT_SPACES
+from models.features import FeatureTable
+from models.layers.mlp import NormalisedStack
+from models.network import Network
+from models.network import ServingForm
+from models.settings import CctlConfig
+from models.settings import NetworkConfig
+
+# The target model that weights are measured by has few rows to learn from.
+_REFERENCE = {"width": 4, "hidden_units": (16,), "cross_layers": 1}
+
+
+class Part(NamedTuple):
+    """What one optimizer trains."""
+
+    embedding_variables: list[Any]
+    dense_variables: list[Any]
+
+
+class CompanionNetwork(Network):
+    """Two towers of one architecture, and what weighs the sources' rows.
+
+    `mixed` learns from the target's rows and weighted source rows, `pure` from the
+    target's alone and starts again from `mixed` every k steps. `reference` is a smaller
+    network that never sees a source row; `flow` learns where sources agree with it.
+
+    Called, and served, it is the mixed tower.
+
+    Args:
+        features: All features.
+        network: Sizes of a tower.
+        cctl: The strategy's settings.
+        sources: The source domains.
+        rows: Row of each domain in the table of the feature `domain`; a domain without
+            rows so far has none.
+
+    References:
+        Zhang et al., CCTL, KDD'23, arXiv 2306.16425.
+    """
+
+    def __init__(
+        self,
+        features: FeatureTable,
+        network: NetworkConfig,
+        cctl: CctlConfig,
+        sources: Sequence[str],
+        rows: Mapping[str, int],
+    ) -> None:
+        super().__init__(features, network.width, name="cctl")
+        self.cctl = cctl
+        self.sources = tuple(sources)
+        self.mixed = Backbone(features, network)
+        self.pure = Backbone(features, network)
+        self.reference = Backbone(features, network.model_copy(update=_REFERENCE))
+        self.embedding = self.mixed.embedding
+        self.flow = FlowNetwork(features, name="flow")
+        widths = {f.name: f.width or network.width for f in features.features}
+        self.alignment = Alignment(self.sources, widths, maps=cctl.alignment)
+        self.enhancement = Enhancement(name="enhancement")
+        self.source_sums = DomainSums(len(self.sources))
+        # The target's agreement with a model that has not seen the rows.
+        self.yardstick_sums = DomainSums(1)
+        self.trust = tf.Variable(0.0, trainable=False, name="trust")
+        self.keep_logits = tf.Variable(tf.ones([len(self.sources)]), trainable=False)
+        # A row of no known source counts as one of the first.
+        self._source_of_row = np.zeros(
+            features.num_rows(features[DOMAIN_FEATURE].table), np.int32
+        )
+        for index, source in enumerate(self.sources):
+            if source in rows:
+                self._source_of_row[rows[source]] = index
+        self.create_variables()
+
+    def create_variables(self) -> None:
+        """Runs the parts once, so that all variables are there."""
+        super().create_variables()
+        rows = {
+            name: tf.ones([1], tf.int64)
+            for name in (feature.name for feature in self.features.features)
+        }
+        self.flow(rows)
+        vectors = self.contrasted(self.mixed.embedding.tables, rows)
+        self.enhancement(vectors, tf.zeros([1], tf.int32))
+
+    def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
+        """Returns the mixed tower's logits, (B,)."""
+        return self.mixed(rows, training=training)
+
+    def source_of(self, rows: Mapping[str, Any]) -> Any:
+        """Returns the index of each row's source, int32 (B,)."""
+        return tf.gather(tf.constant(self._source_of_row), rows[DOMAIN_FEATURE])
+
+    def source_logits(
+        self, rows: Mapping[str, Any], source: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """Returns the mixed tower's logits of source rows while it trains.
+
+        Batch normalisation takes the statistics of the source rows themselves, and the
+        running ones, which the target is served with, stay the target's (our choice).
+
+        Args:
+            rows: By feature the rows, (B,) or (B, L).
+            source: Index of each row's source, (B,).
+
+        Returns:
+            The logits (B,), and the aligned vectors by feature.
+        """
+        aligned = self.alignment(self.mixed.embedding(rows), source)
+        base = tf.concat(list(aligned.values()), axis=1)
+        with self.mixed.mlp.guests():
+            logits = self.mixed.logits_of(base, training=True)
+        return logits + tf.gather(self.alignment.shift, source), aligned
+
+    def contrasted(self, vectors: Mapping[str, Any], rows: Mapping[str, Any]) -> Any:
+        """Returns user and item vectors side by side, (B, width).
+
+        Args:
+            vectors: By feature the vectors, or by table the tables.
+            rows: By feature the rows.
+        """
+        chosen = []
+        for space in SNAPSHOT_SPACES:
+            name = self._first_of(space)
+            if name in vectors:
+                chosen.append(vectors[name])
+            else:
+                table = vectors[self.features[name].table]
+                chosen.append(tf.gather(table, rows[name]))
+        return tf.concat(chosen, axis=1)
+
+    def _first_of(self, space: str) -> str:
+        """Returns the first `id` feature of a space, or of any if there is none."""
+        ids = [f for f in self.features.features if f.kind == "id"]
+        own = [f for f in ids if f.table == space]
+        return (own or ids)[0].name
+
+    @property
+    def mixed_part(self) -> Part:
+        """The mixed tower's variables."""
+        return Part(self.mixed.embedding_variables, self.mixed.dense_variables)
+
+    @property
+    def helper_variables(self) -> list[Any]:
+        """What is trained with the mixed tower and not served."""
+        helpers = list(self.alignment.trainable_variables)
+        if self.cctl.enhancement:
+            helpers += self.enhancement.trainable_variables
+        return helpers
+
+    @property
+    def embedding_variables(self) -> list[Any]:
+        """The tables of all towers."""
+        towers = (self.mixed, self.pure, self.reference)
+        return [table for tower in towers for table in tower.embedding_variables]
+
+    @property
+    def stages(self) -> list[list[NormalisedStack]]:
+        """The mixed tower's stacks."""
+        return self.mixed.stages
+
+    def named_variables(self) -> dict[str, Any]:
+        """Returns the mixed tower's variables by their own names, others' with a part.
+
+        The pure tower is not among them: a training starts it from the mixed one.
+        """
+        parts: dict[str, Any] = {
+            "reference": self.reference,
+            "flow": self.flow,
+            "alignment": self.alignment,
+        }
+        return {
+            **self.mixed.named_variables(),
+            **{
+                f"{part}/{name}": variable
+                for part, layer in parts.items()
+                for name, variable in layer.named_variables().items()
+            },
+            "enhancement/projection": self.enhancement.projection.kernel,
+            "flow/source_sums": self.source_sums.sums,
+            "flow/yardstick_sums": self.yardstick_sums.sums,
+            "flow/trust": self.trust,
+            "flow/keep_logits": self.keep_logits,
+        }
+
+    def set_base_rate(self, click_rate: float) -> None:
+        """Starts every tower's bias at the log-odds of the target's click rate."""
+        for tower in (self.mixed, self.pure, self.reference):
+            tower.set_base_rate(click_rate)
+
+    def set_source_rates(
+        self, click_rate: float, click_rates: Mapping[str, float]
+    ) -> None:
+        """Starts the sources' shifts where their click rates are.
+
+        Args:
+            click_rate: The target's.
+            click_rates: Those of the sources with rows.
+        """
+        shifts = [
+            _log_odds(click_rates[name]) - _log_odds(click_rate)
+            if name in click_rates
+            else 0.0
+            for name in self.sources
+        ]
+        self.alignment.shift.assign(shifts)
+
+    def serving_form(self) -> ServingForm:
+        """Returns the mixed tower and nothing else."""
+        return self.mixed.serving_form()
+
+
+def _log_odds(rate: float) -> float:
+    share = min(max(rate, 1e-4), 1 - 1e-4)
+    return math.log(share / (1 - share))

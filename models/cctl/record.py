@@ -1,0 +1,172 @@
+"""What a CCTL training remembers for people: weights, gains, distances."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from models.batches import Batch
+
+# Rows with the highest and with the lowest weights that are kept.
+_EXTREMES = 10
+# Below this share of the target's own agreement a source brings nothing, and above
+# this one it is hardly worse than the target's own rows.
+_NOTHING, _FULL = 0.15, 0.7
+
+
+class CctlRecord:
+    """Collects what happens while it trains.
+
+    Args:
+        sources: The source domains.
+
+    Attributes:
+        windows: Of each window `step`, `gain`, `distance`, `trust` and the mean weight
+            by source, `weights`.
+        yardstick: Agreement of the target's own model with rows held out, and its
+            standard error.
+        agreement: The same of each source over the yardstick.
+        measured: Whether the yardstick was good enough to weigh by.
+        trust: What is added to the weights' log-odds in the end.
+        source_rows: Source rows read.
+        source_passes: Passes over them that were begun.
+    """
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        self._sources = tuple(sources)
+        self.windows: list[dict[str, Any]] = []
+        self.yardstick = (0.0, 0.0)
+        self.agreement: dict[str, tuple[float, float]] = {}
+        self.measured = False
+        self.trust = 0.0
+        self.source_rows = self.source_passes = 0
+        # Sum of weights, of squared weights, and rows, by source.
+        self._all = np.zeros((3, len(self._sources)))
+        self._window = np.zeros((3, len(self._sources)))
+        self._highest: list[tuple[float, int, dict[str, Any]]] = []
+        self._lowest: list[tuple[float, int, dict[str, Any]]] = []
+        self._number = 0
+
+    def add_rows(
+        self,
+        rows: Batch,
+        source: npt.NDArray[np.int32],
+        weights: npt.NDArray[np.float32],
+    ) -> None:
+        """Counts the weights of one step's source rows."""
+        sums = np.stack(
+            [
+                np.bincount(source, values, len(self._sources))
+                for values in (weights, weights**2, np.ones_like(weights))
+            ]
+        )
+        self._all += sums
+        self._window += sums
+        # One of each step is enough to find ten of a training.
+        top, bottom = int(weights.argmax()), int(weights.argmin())
+        self._keep(self._highest, float(weights[top]), rows, top, source)
+        self._keep(self._lowest, -float(weights[bottom]), rows, bottom, source)
+
+    def add_window(self, step: int, gain: float, distance: float, trust: float) -> None:
+        """Notes a window that ends before `step`, and TensorBoard's scalars."""
+        weights = self._means(self._window)
+        self.windows.append(
+            {
+                "step": step,
+                "gain": gain,
+                "distance": distance,
+                "trust": trust,
+                "weights": weights,
+            }
+        )
+        tf.summary.scalar("cctl/gain", gain, step=step)
+        tf.summary.scalar("cctl/tower_distance", distance, step=step)
+        tf.summary.scalar("cctl/trust", trust, step=step)
+        for name, weight in weights.items():
+            tf.summary.scalar(f"cctl/weight/{name}", weight, step=step)
+        self._window[:] = 0
+
+    def means(self) -> dict[str, float]:
+        """Returns the mean weight of each source that was read."""
+        return self._means(self._all)
+
+    def words(self) -> list[str]:
+        """Returns a sentence per source on what it brought."""
+        said = []
+        for name, weight in self.means().items():
+            start = f"{name}: mean weight {weight:.2f}"
+            if not self.measured or name not in self.agreement:
+                said.append(f"{start}; not measured against the target's own model")
+                continue
+            ratio, error = self.agreement[name]
+            text = (
+                f"{start}; its clicks agree {ratio:.2f} ± {error:.2f} as well with "
+                "what the target has learned as the target's own"
+            )
+            if ratio + error < _NOTHING:
+                text += (
+                    f". {name} brings nothing to the target: leave it out of "
+                    "`sources`, or look for what is wrong with its labels"
+                )
+            elif ratio > _FULL:
+                text += ", so nearly all of it is used"
+            said.append(text)
+        return said
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns everything for the trainer's report."""
+        return {
+            "weights": self.means(),
+            "rows": {
+                name: int(count)
+                for name, count in zip(self._sources, self._all[2], strict=True)
+            },
+            "agreement": {name: list(pair) for name, pair in self.agreement.items()},
+            "yardstick": list(self.yardstick),
+            "measured": self.measured,
+            "trust": self.trust,
+            "source_rows": self.source_rows,
+            "source_passes": self.source_passes,
+            "windows": self.windows,
+            "highest": [row for _, _, row in sorted(self._highest, reverse=True)],
+            "lowest": [row for _, _, row in sorted(self._lowest, reverse=True)],
+            "words": self.words(),
+        }
+
+    def _means(self, sums: npt.NDArray[np.float64]) -> dict[str, float]:
+        return {
+            name: float(total / rows)
+            for name, total, rows in zip(self._sources, sums[0], sums[2], strict=True)
+            if rows
+        }
+
+    def _keep(
+        self,
+        kept: list[tuple[float, int, dict[str, Any]]],
+        key: float,
+        rows: Batch,
+        index: int,
+        source: npt.NDArray[np.int32],
+    ) -> None:
+        if len(kept) == _EXTREMES and key <= kept[0][0]:
+            return
+        self._number += 1
+        row = {
+            "source": self._sources[source[index]],
+            "weight": abs(key),
+            "label": int(rows.labels[index]),
+            "day": int(rows.days[index]),
+            "rows": {
+                name: values[index].tolist() for name, values in rows.rows.items()
+            },
+        }
+        entry = (key, self._number, row)
+        if len(kept) < _EXTREMES:
+            heapq.heappush(kept, entry)
+        else:
+            heapq.heapreplace(kept, entry)
