@@ -49,6 +49,8 @@ from pipeline.tables import comparison
 from pipeline.tables import plan_table
 from pipeline.tables import result_table
 from pipeline.tables import warm_start_table
+from pipeline.version_commands import rollback_command
+from pipeline.version_commands import versions_command
 from pipeline.vocabulary_commands import vocabularies_command
 
 
@@ -267,4 +269,6 @@ main.add_command(report_command)
 main.add_command(schema)
 main.add_command(simulate)
 main.add_command(sizes)
+main.add_command(rollback_command)
+main.add_command(versions_command)
 main.add_command(vocabularies_command)

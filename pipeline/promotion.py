@@ -143,9 +143,11 @@ def _record(
         state=metadata_store_pb2.Artifact.LIVE,
         custom_properties=former.custom_properties,
     )
-    _set(published, {"pushed": 1, "path": str(path)})
+    set_properties(published, {"pushed": 1, "path": str(path)})
     names = {"who": "by", "when": "at", "why": "reason"}
-    _set(published, {f"override_{names[k]}": v for k, v in vars(override).items()})
+    set_properties(
+        published, {f"override_{names[k]}": v for k, v in vars(override).items()}
+    )
     read = [
         (a, _event(metadata_store_pb2.Event.INPUT, a.id))
         for a in metadata.get_artifacts_by_id([s.id for s in [*inputs, refused]])
@@ -159,7 +161,10 @@ def _event(kind: Any, artifact_id: int | None = None) -> metadata_store_pb2.Even
     return metadata_store_pb2.Event(type=kind, artifact_id=artifact_id)
 
 
-def _set(artifact: metadata_store_pb2.Artifact, values: dict[str, int | str]) -> None:
+def set_properties(
+    artifact: metadata_store_pb2.Artifact, values: dict[str, int | str]
+) -> None:
+    """Sets custom properties of an artifact, in memory."""
     for name, value in values.items():
         if isinstance(value, int):
             artifact.custom_properties[name].int_value = value

@@ -78,7 +78,7 @@ def publish(source: Path, folder: Path, day: int, lineage: dict[str, Any]) -> Pa
     """
     versions = versions_in(folder)
     for version in versions:
-        known = _lineage(folder / str(version))
+        known = lineage_of(folder / str(version))
         if known.get("model_fingerprint") == lineage["model_fingerprint"]:
             return folder / str(version)
     version = next_version(day, versions)
@@ -94,7 +94,8 @@ def publish(source: Path, folder: Path, day: int, lineage: dict[str, Any]) -> Pa
     return temporary.rename(folder / str(version))
 
 
-def _lineage(version: Path) -> dict[str, Any]:
+def lineage_of(version: Path) -> dict[str, Any]:
+    """Returns what a version was made from; nothing if it does not say."""
     path = version / LINEAGE_FILE
     if not path.is_file():
         return {}

@@ -226,3 +226,66 @@ def test_without_a_name_the_override_is_the_process_users(world, monkeypatch):
     world.run("--day", DAY, "--reason", "checked")
     lineage = json.loads((world.serving / "2019010200" / LINEAGE).read_text())
     assert lineage["override"]["who"] == "ada"
+
+
+def _published(world, name, version):
+    folder = world.serving / str(version)
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_text(name)
+    return world.judged(name, pushed=1, path=str(folder))
+
+
+def _roll_back(world, reason="clicks fell"):
+    arguments = ["rollback", str(world.path), "--reason", reason, "--by", "Ada"]
+    return CliRunner().invoke(main, arguments)
+
+
+def test_a_rollback_keeps_the_files_and_the_next_run_compares_with_what_is_left(world):
+    _published(world, "good", 2019010200)
+    _published(world, "bad", 2019010201)
+    assert [name for _, name in known_state(world.store).live] == [
+        "good-model",
+        "bad-model",
+    ]
+    result = _roll_back(world)
+    assert result.exit_code == 0, result.output
+    assert "2019010201 is withdrawn by Ada" in result.output
+    assert "serves 2019010200 now" in result.output
+    assert [path.name for path in world.serving.iterdir() if path.name.isdigit()] == [
+        "2019010200"
+    ]
+    (kept,) = (world.serving / ".withdrawn").iterdir()
+    assert (kept / "saved_model.pb").read_text() == "bad"
+    state = known_state(world.store)
+    assert [name for _, name in state.live] == ["good-model"]
+    # It is judged all the same, so the day is not trained again.
+    assert "bad-step" in state.published
+    withdrawn = world.store.artifacts("PublishedModel")[-1].properties
+    assert withdrawn["withdrawn_by"] == "Ada"
+    assert withdrawn["withdrawn_reason"] == "clicks fell"
+
+
+def test_what_was_rolled_back_can_be_promoted_again(world):
+    _published(world, "good", 2019010200)
+    _published(world, "bad", 2019010201)
+    assert _roll_back(world).exit_code == 0
+    result = world.run(*PROMOTE)
+    assert result.exit_code == 0, result.output
+    assert (world.serving / "2019010201" / "saved_model.pb").read_text() == "bad"
+    assert [name for _, name in known_state(world.store).live][-1] == "bad-model"
+
+
+@pytest.mark.parametrize("versions", [(), (2019010200,)])
+def test_the_last_version_is_never_rolled_back(world, versions):
+    for version in versions:
+        _published(world, "only", version)
+    result = _roll_back(world)
+    assert result.exit_code == 2
+    assert "expected an older version to fall back to" in result.output
+    assert all((world.serving / str(version)).is_dir() for version in versions)
+
+
+def test_a_rollback_wants_a_reason(world):
+    result = _roll_back(world, reason=" ")
+    assert result.exit_code == 2
+    assert "--reason is empty" in result.output
