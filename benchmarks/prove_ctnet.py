@@ -1,6 +1,6 @@
 """CTNet's proofs on simulated logs, day by day: `python -m benchmarks.prove_ctnet`.
 
-It needs the kind `ctnet` in `pipeline.strategies.KINDS` and has not been run yet.
+It has not been run yet.
 
 | key                  | holds if                                                        |
 | -------------------- | --------------------------------------------------------------- |

@@ -40,4 +40,5 @@ KINDS = {
     "mmoe": Kind(mixed=True, network="mmoe"),
     "ple": Kind(mixed=True, network="ple"),
     "star": Kind(mixed=True, network="star"),
+    "ctnet": Kind(ctnet=True),
 }

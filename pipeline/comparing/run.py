@@ -185,7 +185,8 @@ def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1)
         "deviation over them. In brackets paired 95 % intervals over users and seeds, "
         "each for itself, not corrected for their number.\n\n"
         f"{grid.as_markdown()}\n"
-        "What each costs, all levels that it needs:\n\n"
+        "What each costs, all levels that it needs. Seconds and milliseconds follow "
+        "what else the machine does meanwhile; rows read and sizes do not:\n\n"
         f"{tables.cost(comparison).as_markdown()}\n"
         f"`{comparison.command}`, {comparison.written:%Y-%m-%d}\n"
     )

@@ -15,13 +15,9 @@ from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.store import METADATA_FILE
 from pipeline.store import Store
-from pipeline.strategies import KINDS
 from tests.pipeline import feeds_ads
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif("ctnet" not in KINDS, reason="the kind is not registered yet"),
-]
+pytestmark = pytest.mark.slow
 
 FIRST = feeds_ads.FIRST_DAY
 DAYS = range(FIRST + 2, FIRST + 5)

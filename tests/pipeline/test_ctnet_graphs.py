@@ -8,8 +8,6 @@ import pytest
 
 from models.level_inputs import LevelInputs
 from pipeline.steps import Known
-from pipeline.strategies import KINDS
-from pipeline.strategies import Kind
 from tests.pipeline.test_ctnet_plan import make_world
 from tests.pipeline.test_ctnet_plan import of_kind
 from tests.pipeline.test_plan import completed
@@ -19,10 +17,9 @@ from tests.pipeline.test_plan import planner
 pytestmark = pytest.mark.slow  # imports TFX
 
 
-def test_every_step_has_a_graph_whose_trainer_has_both_parents(monkeypatch, tmp_path):
+def test_every_step_has_a_graph_whose_trainer_has_both_parents(tmp_path):
     from pipeline.graphs import graph_for
 
-    monkeypatch.setitem(KINDS, "ctnet", Kind(ctnet=True))
     config = make_world(root=tmp_path)
     first = planner(config).run(38, ["ctnet"])
     known = merged(Known(), completed(first))

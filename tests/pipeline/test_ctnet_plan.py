@@ -7,18 +7,11 @@ import pytest
 from models.days import DayRange
 from models.errors import ConfigError
 from pipeline.steps import Known
-from pipeline.strategies import KINDS
-from pipeline.strategies import Kind
 from tests.pipeline.test_continuation import run_days
 from tests.pipeline.test_plan import completed
 from tests.pipeline.test_plan import make_config
 from tests.pipeline.test_plan import merged
 from tests.pipeline.test_plan import planner
-
-
-@pytest.fixture(autouse=True)
-def _registered(monkeypatch):
-    monkeypatch.setitem(KINDS, "ctnet", Kind(ctnet=True))
 
 
 def make_world(**changes):

@@ -21,8 +21,6 @@ from pipeline.comparing.trials import run_trials
 from pipeline.job import Plan
 from pipeline.scoring import Scored
 from pipeline.steps import Known
-from pipeline.strategies import KINDS
-from pipeline.strategies import Kind
 from tests.pipeline.comparing.examples import comparison
 from tests.pipeline.comparing.examples import cost
 from tests.pipeline.test_plan import completed
@@ -172,8 +170,7 @@ def test_a_kind_that_the_configuration_cannot_have_is_refused():
         chosen(make_config(), ["star"])
 
 
-def test_what_is_itself_only_over_days_is_not_compared_on_one(monkeypatch):
-    monkeypatch.setitem(KINDS, "ctnet", Kind(ctnet=True))
+def test_what_is_itself_only_over_days_is_not_compared_on_one():
     with pytest.raises(ConfigError, match="'ctnet' is of kind ctnet, which scores"):
         chosen(make_config(), ["ctnet"])
 
