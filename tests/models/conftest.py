@@ -129,7 +129,7 @@ def transform_graph(
             return tf.where(dense < 0, tf.ones_like(rows), rows)
         space = table.vocabularies[feature.table]
         path = str(vocabulary / f"{feature.table}.txt")
-        row = tft.apply_vocabulary(dense, tf.constant(path), default_value=-1)
+        row = tft.apply_vocabulary(dense, path, default_value=-1)
         bucket = tf.strings.to_hash_bucket_fast(dense, space.oov_buckets) + 2
         rows = tf.where(row >= 0, row + space.first_id_row, bucket)
         missing = tf.constant(0 if feature.kind == "ids" else 1, tf.int64)

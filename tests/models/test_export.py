@@ -19,6 +19,7 @@ from models.export import export_saved_model
 from models.features import FeatureTable
 from models.settings import NetworkConfig
 from models.snapshots import SnapshotTables
+from tests.saved_models import table_operations_of_requests
 
 # Scores files of serialized Examples with nothing but TensorFlow.
 _SCORE_ELSEWHERE = """
@@ -213,3 +214,8 @@ def test_drop_missing(values: Any, expected: Any) -> None:
     ragged = tf.RaggedTensor.from_sparse(sparse).to_list()
     as_text = [[v.decode() if isinstance(v, bytes) else v for v in r] for r in ragged]
     assert as_text == expected
+
+
+@pytest.mark.slow
+def test_no_request_reads_a_vocabulary_file_again(saved_model: Path) -> None:
+    assert table_operations_of_requests(saved_model) == {"LookupTableFindV2"}
