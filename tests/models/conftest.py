@@ -32,8 +32,16 @@ def features() -> FeatureTable:
         features=(
             Feature(name="user_id", kind="id", vocabulary="user", tpm=True),
             Feature(name="item_id", kind="id", vocabulary="item", tpm=True),
-            Feature(name="domain", kind="id", vocabulary="domain", tpm=True),
-            Feature(name="recent_items", kind="ids", vocabulary="item", max_length=2),
+            Feature(
+                name="domain", kind="id", vocabulary="domain", tpm=True, side="context"
+            ),
+            Feature(
+                name="recent_items",
+                kind="ids",
+                vocabulary="item",
+                max_length=2,
+                side="user",
+            ),
             Feature(name="item_impressions", kind="count", buckets=4),
             Feature(name="item_click_rate", kind="rate", buckets=4),
         ),
