@@ -290,6 +290,11 @@ def _training_inputs(step: Step) -> dict[str, tuple[type, dict[str, Any]]]:
         ),
         "vocabulary": (artifacts.Vocabulary, _wanted(blocks[-1:], before_day=day)),
     }
+    if step.kind in ("target", "base"):
+        inputs["raw_examples"] = (
+            standard_artifacts.Examples,
+            _wanted(blocks, before_day=day, role="raw"),
+        )
     if step.warm_start:
         inputs["base_model"] = (
             standard_artifacts.Model,
@@ -345,6 +350,7 @@ def _trainer(
         base_model=resolver.outputs["base_model"] if step.warm_start else None,
         source_model=resolver.outputs["source_model"] if step.source else None,
         snapshots=resolver.outputs["snapshots"] if step.snapshots else None,
+        raw_examples=resolver.outputs["raw_examples"] if level == "target" else None,
         domains=domains,
         settings=settings,
         fingerprint=step.training or step.fingerprint,
