@@ -9,10 +9,8 @@ that day, as often as it is there.
 
 from __future__ import annotations
 
-import glob
 import logging
 from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,19 +18,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 import tensorflow as tf
 
 from models.batches import ExampleReader
 from models.calibration import Platt
+from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError
-from models.features import DAY
-from models.features import FeatureTable
 from models.level_inputs import Skew
 from models.network import Network
 from models.requests import Row
 from models.requests import inputs_of
+from models.requests import raw_rows
+from models.saved_scorer import SavedScorer
 
 # What float32 sums in another order differ by; a wrong row differs by far more.
 TOLERANCE = 1e-6
@@ -41,29 +39,6 @@ MOST_ROWS = 1_000
 _progress = logging.getLogger("crossctr.progress")
 
 Columns = Mapping[str, npt.NDArray[Any]]
-
-
-class SavedScorer:
-    """A SavedModel in a session of its own, as TensorFlow Serving runs it."""
-
-    def __init__(self, folder: Path) -> None:
-        """Loads the model."""
-        self._session = tf.compat.v1.Session(graph=tf.Graph())
-        with self._session.graph.as_default():
-            meta = tf.compat.v1.saved_model.load(self._session, ["serve"], str(folder))
-        self.signatures = meta.signature_def
-
-    def __call__(self, signature: str, inputs: Columns) -> dict[str, Any]:
-        """Returns the outputs of a signature by name."""
-        named = self.signatures[signature]
-        fed = {named.inputs[key].name: value for key, value in inputs.items()}
-        fetched = {key: info.name for key, info in named.outputs.items()}
-        outputs: dict[str, Any] = self._session.run(fetched, fed)
-        return outputs
-
-    def close(self) -> None:
-        """Frees the model."""
-        self._session.close()
 
 
 def trained_scores(
@@ -110,7 +85,7 @@ def check_skew(
     day = max(stored.summarise().rows_by_day, default=None)
     if day is None:
         return Skew()
-    rows = list(raw_rows(raw, stored.features, day, MOST_ROWS))
+    rows = list(raw_rows(raw, stored.features, DayRange(day, day), MOST_ROWS))
     if not rows:
         raise DataError(
             f"the raw Examples at {', '.join(raw)} have no row of {to_date(day)}, of "
@@ -139,23 +114,6 @@ def check_skew(
             f"{rows[worst]}"
         )
     return found
-
-
-def raw_rows(
-    patterns: Sequence[str], features: FeatureTable, day: int, most: int
-) -> Iterator[Row]:
-    """Yields at most `most` raw rows of a day, in file order."""
-    names = [feature.name for feature in features.features]
-    left = most
-    for path in sorted({path for pattern in patterns for path in glob.glob(pattern)}):
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(columns=[DAY, *names]):
-                of_day = np.flatnonzero(batch[DAY].flatten().to_numpy() == day)
-                for row in batch.take(of_day[:left].tolist()).to_pylist():
-                    yield {name: row[name] or () for name in names}
-                    left -= 1
-                if left == 0:
-                    return
 
 
 def _check_encoding(encoded: Columns, rows: Sequence[Row], day: ExampleReader) -> None:

@@ -15,13 +15,14 @@ import tensorflow as tf
 from models.backbone import Backbone
 from models.batches import ExampleReader
 from models.calibration import Platt
+from models.days import DayRange
 from models.errors import DataError
 from models.export import export_saved_model
 from models.features import FeatureTable
 from models.requests import inputs_of
+from models.requests import raw_rows
 from models.settings import NetworkConfig
 from models.skew import check_skew
-from models.skew import raw_rows
 from models.skew import trained_scores
 
 RAW = {
@@ -129,7 +130,7 @@ def test_another_encoding_is_found_and_a_missing_row_too(
 
 
 def test_raw_rows_are_the_first_of_the_day(features: FeatureTable, raw: str) -> None:
-    rows = list(raw_rows([raw], features, 9, most=2))
+    rows = list(raw_rows([raw], features, DayRange(9, 9), most=2))
     assert [list(row["item_id"]) for row in rows] == [[b"i2"], [b"i0"]]
     assert "label" not in rows[0]
-    assert len(list(raw_rows([raw], features, 9, most=50))) == 3
+    assert len(list(raw_rows([raw], features, DayRange(9, 9), most=50))) == 3
