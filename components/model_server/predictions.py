@@ -32,8 +32,7 @@ def predict(
     try:
         return scorer(signature, inputs)
     except tf.errors.OpError as error:
-        # TensorFlow's first line says it; the rest is where in the graph.
-        raise BadRequestError(str(error.message).split("\n")[0]) from error
+        raise BadRequestError(_said(str(error.message))) from error
 
 
 def check(scorer: SavedScorer, signature: str, inputs: Mapping[str, Any]) -> None:
@@ -68,3 +67,10 @@ def check(scorer: SavedScorer, signature: str, inputs: Mapping[str, Any]) -> Non
                 f"input {name} of {signature} has shape {list(value.shape)}; expected "
                 f"{free}"
             )
+
+
+def _said(message: str) -> str:
+    """Returns the line that says what is wrong; around it, where in the graph it is."""
+    before, _, _ = message.partition("\n\t [[")
+    lines = [line for line in before.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else message
