@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from components.publisher.labels import Labels
-from components.publisher.labels import read_labels
+from components.publisher.labels import labels_in
 from components.publisher.logic import versions_in
 from models.saved_scorer import SavedScorer
 
 _log = logging.getLogger("crossctr.serve")
-
-# Without a models.config: as many as docker/serving kept loaded before there was one.
-_NEWEST = 2
 
 
 class NoSuchVersionError(LookupError):
@@ -51,9 +48,8 @@ class ModelVersions:
         """Remembers the folder; `refresh` loads.
 
         Args:
-            folder: `<directory>/<name>`, with a folder for each version. If
-                `<directory>/models.config` speaks of the model, it says which are
-                loaded; else the newest two are.
+            folder: `<directory>/<name>`, with a folder for each version.
+                `<directory>/models.config` says which are loaded (`labels`).
         """
         self.name = folder.name
         self.failed: dict[int, str] = {}
@@ -64,11 +60,9 @@ class ModelVersions:
 
     def refresh(self) -> None:
         """Loads and drops versions until they are those that are wanted."""
-        labels = read_labels(self._folder.parent, self.name)
         there = versions_in(self._folder)
-        wanted = there[-_NEWEST:]
-        if labels is not None:
-            wanted = [version for version in there if version in labels.loaded]
+        labels = labels_in(self._folder.parent, self.name, there)
+        wanted = [v for v in there if labels is not None and v in labels.loaded]
         for version in wanted:
             if version not in self._loaded and version not in self.failed:
                 self._load(version)

@@ -138,6 +138,24 @@ def read_labels(directory: Path, name: str) -> Labels | None:
     return None
 
 
+def labels_in(directory: Path, name: str, versions: Sequence[int]) -> Labels | None:
+    """Returns a model's labels, also of versions of before there was the file.
+
+    Args:
+        directory: The folder with a folder for each model.
+        name: The model.
+        versions: The versions that are published, ascending.
+
+    Returns:
+        Without an entry, the highest version is the stable one; None if nothing is
+        published.
+    """
+    known = read_labels(directory, name)
+    if known is not None or not versions:
+        return known
+    return Labels(versions[-1], None, versions[-2] if len(versions) > 1 else None)
+
+
 def write_labels(
     directory: Path, name: str, labels: Labels | None, server_path: str
 ) -> Path:

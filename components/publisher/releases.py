@@ -55,15 +55,8 @@ class Shelf:
         return self.directory / self.name
 
     def labels(self) -> Labels | None:
-        """Returns the labels.
-
-        Versions of before there were labels: the highest is the stable one.
-        """
-        known = labels.read_labels(self.directory, self.name)
-        there = versions_in(self.folder)
-        if known is None and there:
-            return Labels(there[-1], None, there[-2] if len(there) > 1 else None)
-        return known
+        """Returns the labels."""
+        return labels.labels_in(self.directory, self.name, versions_in(self.folder))
 
     def release(
         self,
