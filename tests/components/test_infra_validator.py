@@ -50,7 +50,6 @@ class Scores(tf.Module):
 @pytest.fixture
 def validate(tmp_path: Path):
     """Returns a function that validates a model which scores every row `value`."""
-
     # Late: TFX takes seconds to import, and the fast tests do without.
     from tfx.proto import infra_validator_pb2
     from tfx.types import standard_artifacts
