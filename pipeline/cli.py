@@ -201,7 +201,8 @@ def run(
         if result.published:
             console.print(f"Published SavedModel: {result.published}", soft_wrap=True)
         elif result.strategy == config.strategy:
-            reasons = "; ".join(result.decision["reasons"])
+            unfit = f"not fit to be served: {result.unfit}" if result.unfit else ""
+            reasons = unfit or "; ".join(result.decision["reasons"])
             console.print(f"Not published: {escape(reasons)}", soft_wrap=True)
     report_run(config, day, steps, console)
     _print_offer(config_path, planned, console)
