@@ -6,14 +6,20 @@ raw Examples is.
 
 from __future__ import annotations
 
+import glob
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 import tensorflow as tf
 
+from models.days import DayRange
+from models.features import DAY
 from models.features import Feature
 from models.features import FeatureTable
 
@@ -51,6 +57,31 @@ def inputs_of(signature: str, features: FeatureTable, rows: Sequence[Row]) -> Te
             for feature in features.features
         }
     return {"examples": np.array([serialized(features, row) for row in rows], object)}
+
+
+def raw_rows(
+    patterns: Sequence[str], features: FeatureTable, days: DayRange, most: int
+) -> Iterator[Row]:
+    """Yields at most `most` raw rows of some days, in file order.
+
+    Args:
+        patterns: Globs of raw Examples (Parquet).
+        features: The features that are read.
+        days: The days.
+        most: Rows after which it stops.
+    """
+    names = [feature.name for feature in features.features]
+    left = most
+    for path in sorted({path for pattern in patterns for path in glob.glob(pattern)}):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(columns=[DAY, *names]):
+                day = batch[DAY].flatten().to_numpy()
+                inside = np.flatnonzero((day >= days.first) & (day <= days.last))
+                for row in batch.take(pa.array(inside[:left])).to_pylist():
+                    yield {name: row[name] or () for name in names}
+                    left -= 1
+                if left == 0:
+                    return
 
 
 def serialized(features: FeatureTable, row: Row) -> bytes:
