@@ -157,9 +157,16 @@ def _print(name: str, config: Config, results: list[dict[str, Any]]) -> None:
         old = np.mean([r["forgetting"][model]["gauc"] for r in results])
         seeds = [r["pooled"][model]["gauc"] for r in results]
         spread = f" ± {np.std(seeds, ddof=1):.4f}" if len(seeds) > 1 else ""
+        apart = ["", ""]
+        if model != "target_only":
+            apart = [
+                told(difference(results, model, "target_only", metric))
+                for metric in ("gauc", "auc")
+            ]
         print(
             f"| {model} | {values['gauc']:.4f}{spread} | {values['auc']:.4f} | "
-            f"{values['log_loss']:.4f} | {rows:,.0f} | {old:.4f} |"
+            f"{values['log_loss']:.4f} | {apart[0]} | {apart[1]} | {rows:,.0f} | "
+            f"{old:.4f} |"
         )
     print("\n| GAUC |", " | ".join(str(to_date(day))[:7] for day in steps[:-1]), "|")
     print("| --- |", " | ".join(["---:"] * MONTHS), "|")

@@ -12,6 +12,7 @@ import itertools
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
@@ -375,6 +376,45 @@ class Study:
             )
             for space in SNAPSHOT_SPACES
         }
+
+
+def difference(
+    results: Sequence[Mapping[str, Any]],
+    model: str,
+    base: str,
+    metric: str = "gauc",
+    first: int = 1,
+) -> tuple[float, float, float]:
+    """Returns how far two models are apart, as a mean with a 95 % interval.
+
+    The interval is a normal one over steps and seeds, which stand for one another:
+    steps of one seed share a model that goes on, so it is somewhat too narrow.
+
+    Args:
+        results: What the seeds came to, as `asdict` of `Result`.
+        model: The model.
+        base: What it is compared with.
+        metric: The metric of a step.
+        first: First step that counts; on the first of all CTNet is `target_only`.
+    """
+    pairs = [
+        (r["days"][model][step][metric], r["days"][base][step][metric])
+        for r in results
+        for step in range(first, len(r["days"][base]))
+    ]
+    apart = np.array([a - b for a, b in pairs], np.float64)
+    apart = apart[np.isfinite(apart)]
+    half = 1.96 * apart.std(ddof=1) / len(apart) ** 0.5
+    return float(apart.mean()), float(apart.mean() - half), float(apart.mean() + half)
+
+
+def told(found: tuple[float, float, float]) -> str:
+    """Returns a difference in words: mean, interval, and whether zero is outside."""
+    mean, low, high = found
+    verdict = "not told apart"
+    if low > 0 or high < 0:
+        verdict = "wins" if low > 0 else "loses"
+    return f"{mean:+.4f} [{low:+.4f}, {high:+.4f}] {verdict}"
 
 
 def _metrics(users: Any, probability: Any, labels: Any) -> dict[str, float]:

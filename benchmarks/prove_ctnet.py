@@ -1,7 +1,5 @@
 """CTNet's proofs on simulated logs, day by day: `python -m benchmarks.prove_ctnet`.
 
-It has not been run yet.
-
 | key                  | holds if                                                        |
 | -------------------- | --------------------------------------------------------------- |
 | `first_day_equal`    | on its first day it scores every target row as the target model, to the last bit, as a network and through both SavedModels |
@@ -342,18 +340,36 @@ def _print_stored(arguments: argparse.Namespace) -> None:
         ]
         for world in WORLDS
     }
-    _tables(_numbers(found, arguments))
+    _tables(_numbers(found, arguments), found)
 
 
-def _tables(n: dict[str, Any]) -> None:
-    print("| model | GAUC | AUC | log loss | rows a day | seconds a day |")
-    print("| --- | --- | --- | --- | --- | --- |")
+def _tables(n: dict[str, Any], found: dict[str, list[dict[str, Any]]]) -> None:
+    # Late: it imports TensorFlow.
+    from benchmarks.ctnet_study import difference
+    from benchmarks.ctnet_study import told
+
+    print(
+        "| model | GAUC | AUC | log loss | GAUC of a day, minus target_only | AUC of a "
+        "day, minus target_only | rows a day | seconds a day |"
+    )
+    print("| --- | ---: | ---: | ---: | --- | --- | ---: | ---: |")
     for name, values in n["pooled"].items():
         cost = n["costs"][name]
+        apart = ["", ""]
+        if name != "target_only":
+            apart = [
+                told(difference(found["plain"], name, "target_only", metric))
+                for metric in ("gauc", "auc")
+            ]
         print(
             f"| {name} | {values['gauc']:.4f} | {values['auc']:.4f} | "
-            f"{values['log_loss']:.4f} | {cost['rows']:,.0f} | {cost['seconds']:.2f} |"
+            f"{values['log_loss']:.4f} | {apart[0]} | {apart[1]} | "
+            f"{cost['rows']:,.0f} | {cost['seconds']:.2f} |"
         )
+    print("\nPlanted change, GAUC of the days from the source's turn on:")
+    for base in PLANTED_MODELS[1:]:
+        apart_by = difference(found["planted"], "ctnet", base, first=SOURCE_TURNS)
+        print(f"ctnet minus {base}: {told(apart_by)}")
     for title, by_day in (
         ("GAUC", n["by_day"]["gauc"]),
         ("AUC", n["by_day"]["auc"]),
@@ -373,11 +389,17 @@ def _tables(n: dict[str, Any]) -> None:
 
 
 def _report(numbers: dict[str, Any], found: dict[str, list[dict[str, Any]]]) -> None:
-    _tables(numbers)
+    _tables(numbers, found)
     by_seed = {
         world: [r["pooled"]["ctnet"]["gauc"] for r in results]
         for world, results in found.items()
     }
+    from benchmarks.ctnet_study import difference
+
+    numbers["minus_target_only"] = difference(found["plain"], "ctnet", "target_only")
+    numbers["minus_no_reload"] = difference(
+        found["planted"], "ctnet", "ctnet, no reload", first=SOURCE_TURNS
+    )
     proofs = _proofs(numbers)
     print()
     for name, holds in proofs.items():
