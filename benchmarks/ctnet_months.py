@@ -148,10 +148,15 @@ def _print(name: str, config: Config, results: list[dict[str, Any]]) -> None:
         f"\n{name}: {', '.join(config.sources)} -> {config.target}, {MONTHS} months "
         f"from {to_date(steps[0])}, {len(results)} seed(s)\n"
     )
+    # Late: it imports TensorFlow.
+    from benchmarks.ctnet_study import difference
+    from benchmarks.ctnet_study import told
+
     print(
-        "| model | GAUC | AUC | log loss | rows a month | old rows' GAUC at the end |"
+        "| model | GAUC | AUC | log loss | GAUC of a month, minus target_only | AUC of "
+        "a month, minus target_only | rows a month | old rows' GAUC at the end |"
     )
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    print("| --- | ---: | ---: | ---: | --- | --- | ---: | ---: |")
     for model, values in _pooled(results).items():
         rows = np.mean([r["costs"][model]["rows"] for r in results])
         old = np.mean([r["forgetting"][model]["gauc"] for r in results])
