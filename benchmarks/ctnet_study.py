@@ -58,7 +58,7 @@ CTNETS: dict[str, dict[str, Any]] = {
     "ctnet, snapshots": {"snapshots": True},
 }
 # Target rows that are scored at once; those of all days of the study are fewer.
-_MOST_ROWS = 100_000
+_MOST_ROWS = 1_000_000
 
 
 class Trainee:
