@@ -9,7 +9,7 @@ DAY ?= 2019-01-01
 PEERS := benchmarks/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training kill-ingest kill-backfill bench-backfill prove-ecdctr results check-airflow check-kubeflow
+.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill prove-ecdctr results check-airflow check-kubeflow
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -74,6 +74,12 @@ results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b for 
 
 bench-training: $(READY) $(PEERS)/.venv-deepctr/.ready $(PEERS)/.venv-rechub/.ready ## Measure the training: reading, table sizes, DeepCTR, torch-rechub, memory (30 min)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_training $(BENCH_FLAGS)
+
+bench-serving: $(READY) $(PEERS)/.venv-deepctr/.ready ## Measure a request: every strategy, rank, gRPC, against DeepCTR (5 min)
+	TF_USE_LEGACY_KERAS=1 TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m benchmarks.bench_serving --deepctr-python $(PEERS)/.venv-deepctr/bin/python $(BENCH_FLAGS)
+
+load-serving: $(READY) ## Ask a server for ten minutes while versions change (11 min)
+	TF_USE_LEGACY_KERAS=1 TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m benchmarks.load_serving $(BENCH_FLAGS)
 
 # Complete lists, so nothing is resolved: see the note in each.
 $(PEERS)/.venv-deepctr/.ready: $(PEERS)/deepctr.txt

@@ -12,6 +12,7 @@ import tf_keras as keras
 from models.features import Feature
 from models.features import FeatureTable
 from models.layers.cross_stack import CrossStack
+from models.layers.embedding_tables import side_by_side
 from models.layers.mlp import Mlp
 from models.layers.snapshot_pooling import FoldedLookup
 from models.layers.snapshot_pooling import SnapshotLookup
@@ -80,7 +81,7 @@ class Backbone(Network):
 
     def base(self, rows: Mapping[str, Any], pooled: Mapping[str, Any]) -> Any:
         """Returns what the interaction reads, (B, F * D)."""
-        return tf.concat([*self.embedding(rows).values(), *pooled.values()], axis=1)
+        return side_by_side([*self.embedding(rows).values(), *pooled.values()])
 
     def named_variables(self) -> dict[str, Any]:
         """Returns every variable by name; the frozen snapshots are not among them."""

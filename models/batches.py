@@ -146,6 +146,12 @@ class ExampleReader:
             num_rows, num_clicks, impressions, dict(rows_by_day), clicks
         )
 
+    def chunks(self) -> Iterator[Columns]:
+        """Yields the rows, with `label` and `day`, in the shards' order."""
+        names = [feature.name for feature in self.features.features]
+        for group in self._groups:
+            yield from self._read(group, names)
+
     def batches(
         self,
         *,

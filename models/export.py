@@ -13,13 +13,8 @@ from models.features import Feature
 from models.features import FeatureTable
 from models.network import Network
 from models.network import ServingForm
-
-_RAW_TYPES = {
-    "id": tf.string,
-    "ids": tf.string,
-    "count": tf.int64,
-    "rate": tf.float32,
-}
+from models.requests import RAW_TYPES
+from models.serving_contract import write_contract
 
 
 def export_saved_model(
@@ -31,18 +26,20 @@ def export_saved_model(
     | -------------------- | ----------------------------- | ------------------------- |
     | `serving_default`    | `examples`: tf.Example, (B,)  | `ctr`: float32, (B,)      |
     | `predict`            | one raw tensor per feature    | `ctr`: float32, (B,)      |
+    | `rank`               | the same, but user and context with one row, items with N | `ctr`: float32, (N,) |
     | `transform_features` | `examples`: tf.Example, (B,)  | int64 rows per feature    |
 
     Raw tensors have shape (B,), or (B, any) for lists; an empty string, a negative
     number or NaN stands for a missing value. Neither label nor day is asked for.
-    Optimizer, metrics and the unfolded snapshots stay out.
+    Optimizer, metrics and the unfolded snapshots stay out. There is no `rank` if no
+    feature is the item's. Beside the model lies its contract (`serving_contract`).
 
     Args:
         network: The trained network, with or without a calibrator; it names its own
             features.
         transform_graph_dir: TransformGraph artifact.
         serving_dir: Folder of the SavedModel.
-    """
+    """  # noqa: E501 (a table)
     # Imported late: it costs a second or more and only the export needs it.
     import tensorflow_transform as tft
 
@@ -50,18 +47,26 @@ def export_saved_model(
     module = _ServingModule(
         network.features, network.serving_form(), output.transform_features_layer()
     )
+    features = network.features.features
     examples = tf.TensorSpec([None], tf.string, name="examples")
-    raw = {f.name: _raw_tensor_spec(f) for f in network.features.features}
+    predict = {f.name: _raw_tensor_spec(f, None) for f in features}
     signatures = {
         "serving_default": module.serve.get_concrete_function(examples),
-        "predict": module.predict.get_concrete_function(raw),
+        "predict": module.predict.get_concrete_function(predict),
         "transform_features": module.transform_features.get_concrete_function(examples),
     }
+    if any(feature.served_side == "item" for feature in features):
+        rank = {
+            f.name: _raw_tensor_spec(f, None if f.served_side == "item" else 1)
+            for f in features
+        }
+        signatures["rank"] = module.rank.get_concrete_function(rank)
     tf.saved_model.save(module, str(serving_dir), signatures=signatures)
+    write_contract(network.features, serving_dir)
 
 
 class _ServingModule(tf.Module):
-    """The three signatures, and exactly what they need to be saved."""
+    """The signatures, and exactly what they need to be saved."""
 
     def __init__(
         self, features: FeatureTable, form: ServingForm, transform_layer: Any
@@ -75,11 +80,23 @@ class _ServingModule(tf.Module):
 
     @tf.function
     def serve(self, examples: Any) -> dict[str, Any]:
-        return self._score(self._parse(examples))
+        return self._score(self._encode(self._parse(examples)))
 
     @tf.function
     def predict(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        return self._score({name: drop_missing(raw[name]) for name in raw})
+        return self._score(self._encode(_all_there(raw)))
+
+    @tf.function
+    def rank(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        rows = self._encode(_all_there(raw))
+        for feature in self._features:
+            if feature.served_side != "item":
+                # A shape known when traced is what keeps the user's part at one row.
+                rows[feature.name] = tf.ensure_shape(
+                    rows[feature.name],
+                    [1, feature.max_length] if feature.kind == "ids" else [1],
+                )
+        return self._score(rows)
 
     @tf.function
     def transform_features(self, examples: Any) -> dict[str, Any]:
@@ -87,7 +104,7 @@ class _ServingModule(tf.Module):
 
     def _parse(self, examples: Any) -> dict[str, Any]:
         # VarLen: a missing feature is an empty row, not an error.
-        spec = {f.name: tf.io.VarLenFeature(_RAW_TYPES[f.kind]) for f in self._features}
+        spec = {f.name: tf.io.VarLenFeature(RAW_TYPES[f.kind]) for f in self._features}
         parsed: dict[str, Any] = tf.io.parse_example(examples, spec)
         return parsed
 
@@ -100,8 +117,12 @@ class _ServingModule(tf.Module):
             for f in self._features
         }
 
-    def _score(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        return {"ctr": tf.sigmoid(self._logits(self._encode(raw)))}
+    def _score(self, rows: Mapping[str, Any]) -> dict[str, Any]:
+        return {"ctr": tf.sigmoid(self._logits(rows))}
+
+
+def _all_there(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: drop_missing(raw[name]) for name in raw}
 
 
 def drop_missing(values: Any) -> Any:
@@ -120,6 +141,6 @@ def drop_missing(values: Any) -> Any:
     return tf.ragged.boolean_mask(values, there).to_sparse()
 
 
-def _raw_tensor_spec(feature: Feature) -> Any:
-    shape = [None, None] if feature.kind == "ids" else [None]
-    return tf.TensorSpec(shape, _RAW_TYPES[feature.kind], name=feature.name)
+def _raw_tensor_spec(feature: Feature, num_rows: int | None) -> Any:
+    shape = [num_rows, None] if feature.kind == "ids" else [num_rows]
+    return tf.TensorSpec(shape, RAW_TYPES[feature.kind], name=feature.name)

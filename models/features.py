@@ -114,6 +114,11 @@ class Feature(StrictModel):
         max_length: Ids kept of an `ids` feature.
         width: Embedding width. Defaults to the network's.
         tpm: Whether the tiny pretraining model reads it.
+        side: What it is a fact of: the `user`, the `context` of the request (time,
+            place, device) or the `item`. A `rank` request says what is of user and
+            context once, and what is of the item once per candidate. Without it, the
+            user's id is the user's and every other feature the item's, which is never
+            wrong and only sends more.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -124,6 +129,7 @@ class Feature(StrictModel):
     max_length: int = Field(default=10, gt=0)
     width: int | None = Field(default=None, gt=0)
     tpm: bool = False
+    side: Literal["user", "item", "context"] | None = None
 
     @model_validator(mode="after")
     def _check_vocabulary(self) -> Feature:
@@ -148,6 +154,13 @@ class Feature(StrictModel):
     def table(self) -> str:
         """Name of the embedding table the feature's rows belong to."""
         return self.vocabulary if self.vocabulary is not None else self.name
+
+    @property
+    def served_side(self) -> Literal["user", "item", "context"]:
+        """The declared side, or what stands for it."""
+        if self.side is not None:
+            return self.side
+        return "user" if self.name == USER_FEATURE else "item"
 
 
 class FeatureTable(StrictModel):
@@ -229,6 +242,7 @@ def describe(table: FeatureTable) -> list[dict[str, Any]]:
             "table": feature.table,
             "rows": table.num_rows(feature.table),
             "tpm": feature.tpm,
+            "side": feature.served_side,
         }
         for feature in table.features
     ]

@@ -48,6 +48,8 @@ from models.network import Network
 from models.optimizers import build_optimizer
 from models.optimizers import optimizer_state
 from models.scored_days import ScoredDays
+from models.skew import check_skew
+from models.skew import trained_scores
 from models.tpm import TinyModel
 from models.training import DailyTraining
 from models.training import TrainingResult
@@ -184,6 +186,14 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     _write_json(inputs.train_dir / LAYOUT_FILE, _layout(inputs, features))
     served = network if calibrator is None else Calibrated(network, calibrator)
     export_saved_model(served, inputs.transform_graph, inputs.serving_dir)
+    if inputs.raw_examples:
+        skew = check_skew(
+            trained_scores(network, calibrator),
+            inputs.serving_dir,
+            _target_rows(inputs, network.features),
+            inputs.raw_examples,
+        )
+        report = report.model_copy(update={"skew": skew})
     # Last: a folder with a report is complete.
     _write_json(inputs.train_dir / REPORT_FILE, report.model_dump(mode="json"))
     return report

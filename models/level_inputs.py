@@ -49,6 +49,8 @@ class LevelInputs(StrictModel):
             choice). So no row is missing from it, and none is scored by a model that
             knew its label.
         examples: Glob patterns of transformed Parquet shards.
+        raw_examples: Glob patterns of the target's raw rows, by which the exported
+            model is compared with the trained one; empty for no comparison.
         transform_graph: TransformGraph artifact, for serving.
         vocabulary: Vocabulary artifact that the Examples were transformed with.
         warm_start: Model artifact to start from, or None.
@@ -73,6 +75,7 @@ class LevelInputs(StrictModel):
     begins: bool = False
     calibration_days: int = Field(default=0, ge=0)
     examples: tuple[str, ...] = Field(min_length=1)
+    raw_examples: tuple[str, ...] = ()
     transform_graph: Path
     vocabulary: Path
     warm_start: Path | None = None
@@ -118,6 +121,20 @@ class LevelInputs(StrictModel):
         return self.last_day - self.calibration_days + 1
 
 
+class Skew(StrictModel):
+    """How far training and serving are apart on the same rows.
+
+    Attributes:
+        day: Day of the rows, days since 1970-01-01; None if there were none.
+        rows: Rows compared.
+        largest: Largest difference between two click probabilities of one row.
+    """
+
+    day: int | None = None
+    rows: int = 0
+    largest: float = 0.0
+
+
 class LevelReport(StrictModel):
     """What a training came to; `report.json` holds the same.
 
@@ -140,6 +157,8 @@ class LevelReport(StrictModel):
         snapshot_days: Period days of the snapshots, newest first.
         calibration: Scale and shift of the logits and the rows they were fitted on;
             None without a calibrator.
+        skew: Rows compared in training and serving, and the largest difference of two
+            click probabilities; None if none were.
         memory_before_mib: Resident memory of the process before, libraries and what
             earlier levels still hold; None in reports of versions that did not measure.
         peak_memory_mib: The largest while it trained; None as above.
@@ -160,5 +179,6 @@ class LevelReport(StrictModel):
     warm_start: dict[str, dict[str, int]] | None
     snapshot_days: tuple[int, ...]
     calibration: dict[str, float] | None = None
+    skew: Skew | None = None
     memory_before_mib: float | None = None
     peak_memory_mib: float | None = None

@@ -43,6 +43,8 @@ from pipeline.report_commands import report_command
 from pipeline.report_commands import report_run
 from pipeline.results import target_result
 from pipeline.schema_commands import schema
+from pipeline.serve_commands import predict_command
+from pipeline.serve_commands import serve_command
 from pipeline.simulate_commands import simulate
 from pipeline.size_commands import sizes
 from pipeline.slice_table import slice_table
@@ -209,7 +211,8 @@ def run(
         if result.published:
             console.print(f"Published SavedModel: {result.published}", soft_wrap=True)
         elif result.strategy == config.strategy:
-            reasons = "; ".join(result.decision["reasons"])
+            unfit = f"not fit to be served: {result.unfit}" if result.unfit else ""
+            reasons = unfit or "; ".join(result.decision["reasons"])
             console.print(f"Not published: {escape(reasons)}", soft_wrap=True)
     report_run(config, day, steps, console)
     _print_offer(config_path, planned, console)
@@ -279,6 +282,8 @@ main.add_command(report_command)
 main.add_command(schema)
 main.add_command(simulate)
 main.add_command(sizes)
+main.add_command(predict_command)
 main.add_command(rollback_command)
+main.add_command(serve_command)
 main.add_command(versions_command)
 main.add_command(vocabularies_command)

@@ -215,6 +215,18 @@ class IntervalConfig(StrictModel):
 
 
 class ServingConfig(StrictModel):
-    """Where published models go: `<directory>/<name>/<version>/`."""
+    """Where published models go: `<directory>/<name>/<version>/`.
+
+    Attributes:
+        directory: The folder with a folder for each model, and `models.config`.
+        keep: Versions that stay; older ones are removed when one is published, never
+            one that `models.config` names.
+        rollout: Label of a new version: `stable`, or `canary`, which waits for
+            `crossctr promote`.
+        server_path: Where TF Serving sees `directory`, for `models.config`.
+    """
 
     directory: Path
+    keep: int = Field(default=10, ge=2)
+    rollout: Literal["stable", "canary"] = "stable"
+    server_path: str = "/models"

@@ -26,6 +26,7 @@ from components.evaluation_set.slices import rules_to_json
 from components.example_validator.component import ExampleValidator
 from components.gate.component import Gate
 from components.guard.component import Guard
+from components.infra_validator.component import InfraValidator
 from components.log_example_gen.component import LogExampleGen
 from components.metrics.config import evaluation_config
 from components.publisher.component import Publisher
@@ -204,15 +205,29 @@ def target_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
     )
     nodes = [resolver, trainer, evaluation_set, evaluator, gate]
     if step.strategy == config.strategy:
+        infra_validator = InfraValidator(
+            model=trainer.outputs["model"],
+            examples=resolver.outputs["evaluation_examples"],
+            features=config.table.to_json(),
+            domain=config.target,
+            first_day=step.evaluation.first,
+            last_day=step.evaluation.last,
+            name=config.name,
+            fingerprint=step.fingerprint,
+        )
         publisher = Publisher(
             model=trainer.outputs["model"],
             decision=gate.outputs["decision"],
+            infra_blessing=infra_validator.outputs["blessing"],
             name=config.name,
             directory=str(config.serving.directory),
             day=step.day,
             fingerprint=step.fingerprint,
+            keep=config.serving.keep,
+            rollout=config.serving.rollout,
+            server_path=config.serving.server_path,
         )
-        nodes.append(publisher)
+        nodes += [infra_validator, publisher]
     return _pipeline(config, nodes)
 
 
@@ -290,6 +305,11 @@ def _training_inputs(step: Step) -> dict[str, tuple[type, dict[str, Any]]]:
         ),
         "vocabulary": (artifacts.Vocabulary, _wanted(blocks[-1:], before_day=day)),
     }
+    if step.kind in ("target", "base"):
+        inputs["raw_examples"] = (
+            standard_artifacts.Examples,
+            _wanted(blocks, before_day=day, role="raw"),
+        )
     if step.warm_start:
         inputs["base_model"] = (
             standard_artifacts.Model,
@@ -345,6 +365,7 @@ def _trainer(
         base_model=resolver.outputs["base_model"] if step.warm_start else None,
         source_model=resolver.outputs["source_model"] if step.source else None,
         snapshots=resolver.outputs["snapshots"] if step.snapshots else None,
+        raw_examples=resolver.outputs["raw_examples"] if level == "target" else None,
         domains=domains,
         settings=settings,
         fingerprint=step.training or step.fingerprint,

@@ -1,4 +1,4 @@
-"""Publishes a model that the Gate has refused, on a person's word, and records it."""
+"""Makes a version the stable one or the canary, on a person's word, and records it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
 
-from components.publisher.logic import publish
+from components.publisher import labels
+from components.publisher.labels import Labels
+from components.publisher.logic import WARMUP_FILE
 from components.publisher.logic import versions_in
+from components.publisher.releases import Shelf
 from models.days import to_date
 from models.errors import DataError
 from pipeline.config import Config
@@ -53,27 +56,40 @@ class Promotion:
 
     Attributes:
         path: Version folder.
-        was_published: Whether it was published before; then nothing was done.
-        refusals: What the Gate had against it.
-        newer: Highest version if it is above this one, which servers then prefer.
+        was_published: Whether it was published before.
+        changed: Whether anything is different now.
+        refusals: What Gate and server had against it.
+        labels: What servers are told.
+        newer: Highest version if it is above this one.
     """
 
     path: Path
     was_published: bool
+    changed: bool
     refusals: tuple[str, ...]
+    labels: Labels
     newer: int | None
 
 
-def promote(config: Config, day: int, override: Override) -> Promotion:
-    """Publishes the newest model that was judged for `day`, whatever the Gate said.
+def shelf_of(config: Config) -> Shelf:
+    """Returns where the configuration's versions are."""
+    serving = config.serving
+    return Shelf(serving.directory, config.name, serving.server_path, serving.keep)
 
-    The version folder is written as the Publisher writes it. A promotion that was
-    killed is finished by the same command.
+
+def promote(
+    config: Config, day: int, override: Override, *, as_canary: bool = False
+) -> Promotion:
+    """Makes the newest model that was judged for `day` the stable version.
+
+    It is published if the Gate or the server had refused it, as the Publisher would
+    have. A promotion that was killed is finished by the same command.
 
     Args:
         config: The configuration; its `strategy` is the one that is published.
         day: The run's day.
         override: Who does it, and why.
+        as_canary: Whether it becomes the canary instead.
 
     Raises:
         DataError: Nothing was judged for `day`, or its model is no longer stored.
@@ -88,10 +104,17 @@ def promote(config: Config, day: int, override: Override) -> Promotion:
     newest = judged[-1]
     decision = decision_of(store, newest.fingerprint)
     refusals = tuple(r for r in decision["reasons"] if r.endswith(": refused"))
-    folder = config.serving.directory / config.name
+    unfit = newest.properties.get("infra_reason")
+    if unfit:
+        refusals = (*refusals, f"not fit to be served: {unfit}")
+    shelf = shelf_of(config)
     if newest.properties.get("pushed"):
         path = Path(str(newest.properties["path"]))
-        return Promotion(path, True, refusals, _above(folder, path))
+        changed, after = _relabel(shelf, int(path.name), as_canary=as_canary)
+        if changed:
+            _note(store, newest, override, "canary" if as_canary else "stable")
+        newer = _above(shelf.folder, path)
+        return Promotion(path, True, changed, refusals, after, newer)
     fingerprint = str(newest.properties["model_fingerprint"])
     model = store.newest("Model", fingerprint)
     if model is None or not Path(model.uri, _SERVING_FOLDER).is_dir():
@@ -107,10 +130,46 @@ def promote(config: Config, day: int, override: Override) -> Promotion:
         "decision": decision,
         "override": vars(override),
     }
-    path = publish(Path(model.uri, _SERVING_FOLDER), folder, day, lineage)
+    blessing = store.newest("InfraBlessing", newest.fingerprint)
+    warmup = Path(blessing.uri, Path(WARMUP_FILE).name) if blessing else None
+    released = shelf.release(
+        Path(model.uri, _SERVING_FOLDER),
+        day,
+        lineage,
+        warmup=warmup if warmup and warmup.is_file() else None,
+        as_canary=as_canary,
+        force=True,
+    )
     gate = store.newest("GateDecision", newest.fingerprint)
-    _record(store, newest, [model, *([gate] if gate else [])], path, override)
-    return Promotion(path, False, refusals, _above(folder, path))
+    _record(store, newest, [model, *([gate] if gate else [])], released.path, override)
+    newer = _above(shelf.folder, released.path)
+    return Promotion(released.path, False, True, refusals, released.labels, newer)
+
+
+def _relabel(shelf: Shelf, version: int, *, as_canary: bool) -> tuple[bool, Labels]:
+    """Gives a published version another label; returns whether that changed any."""
+    before = shelf.labels()
+    if as_canary:
+        after = labels.published(before, version, as_canary=True)
+        if version not in after.by_name().values() or after.stable == version:
+            stable = f"stable is {after.stable}"
+            raise DataError(
+                f"{version} cannot be the canary, as {stable}; expected a version "
+                "above it. Promote it without --canary to make it the stable one"
+            )
+    else:
+        after = labels.promoted(before, version)
+    shelf.write(after)
+    return after != before, after
+
+
+def _note(store: Store, stored: Stored, override: Override, label: str) -> None:
+    """Records in ML Metadata who gave a published model its label."""
+    metadata = store.connect()
+    (artifact,) = metadata.get_artifacts_by_id([stored.id])
+    who = {"by": override.who, "at": override.when, "reason": override.why}
+    set_properties(artifact, {f"{label}_{key}": text for key, text in who.items()})
+    metadata.put_artifacts([artifact])
 
 
 def _day_of(stored: Stored) -> int:

@@ -24,6 +24,7 @@ class TargetResult:
         report: The trainer's report.
         published: Version folder, or None.
         continues: Whether the model goes on from its own of an earlier day.
+        unfit: Why no server could use the model; empty if one could, or was not asked.
     """
 
     strategy: str
@@ -31,6 +32,7 @@ class TargetResult:
     report: Mapping[str, Any]
     published: str | None
     continues: bool = False
+    unfit: str = ""
 
 
 def known_state(store: Store) -> Known:
@@ -81,15 +83,14 @@ def target_result(store: Store, step: Step) -> TargetResult:
     if model is None:
         raise LookupError(f"step {step.label!r} has no stored result")
     published = store.newest("PublishedModel", step.fingerprint)
-    path = None
-    if published is not None and published.properties.get("pushed"):
-        path = str(published.properties["path"])
+    about = {} if published is None else published.properties
     return TargetResult(
         strategy=step.strategy,
         decision=decision_of(store, step.fingerprint),
         report=_read_json(Path(model.uri) / "Format-Train" / "report.json"),
-        published=path,
+        published=str(about["path"]) if about.get("pushed") else None,
         continues=step.continues,
+        unfit=str(about.get("infra_reason", "")),
     )
 
 

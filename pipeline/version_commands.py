@@ -9,6 +9,7 @@ from typing import Any
 import click
 from rich.table import Table
 
+from components.publisher.labels import Labels
 from components.publisher.logic import lineage_of
 from components.publisher.logic import versions_in
 from models.errors import ConfigError
@@ -17,6 +18,7 @@ from pipeline.config_file import load_config
 from pipeline.options import CONFIG
 from pipeline.options import wide_console
 from pipeline.promotion import Override
+from pipeline.promotion import shelf_of
 from pipeline.rollback import roll_back
 from pipeline.root_lock import user_name
 
@@ -33,7 +35,7 @@ def versions_command(config_path: Path) -> None:
             f"nothing is published in {str(folder)!r}; run `crossctr run` for a day "
             "that the Gate approves first"
         )
-    wide_console().print(versions_table(folder, found))
+    wide_console().print(versions_table(folder, found, shelf_of(config).labels()))
 
 
 @click.command(name="rollback")
@@ -41,7 +43,7 @@ def versions_command(config_path: Path) -> None:
 @click.option("--reason", required=True, help="Why, for the record.")
 @click.option("--by", "who", help="Who decides. Default: the user of this process.")
 def rollback_command(config_path: Path, reason: str, who: str | None) -> None:
-    """Take the newest published version away; servers fall back to the one before.
+    """Take the canary, or else the stable version, away; servers fall back.
 
     Its files are kept, who, when and why are recorded in ML Metadata, and the next run
     compares with the version that is left.
@@ -59,21 +61,27 @@ def rollback_command(config_path: Path, reason: str, who: str | None) -> None:
         f"{override.why}"
     )
     click.echo(f"  kept in {done.kept}")
-    click.echo(f"A server that takes the latest version serves {done.serves} now")
+    for label, version in done.labels.by_name().items():
+        click.echo(f"  {label}: {version}")
 
 
-def versions_table(folder: Path, versions: list[int]) -> Table:
+def versions_table(folder: Path, versions: list[int], labels: Labels | None) -> Table:
     """Returns the versions of a model's folder, newest first.
 
     Args:
         folder: The model's folder, `<directory>/<name>`.
         versions: What is in it, ascending.
+        labels: What servers are told.
     """
-    table = Table(
-        title=f"{folder}: a server that takes the latest serves {versions[-1]}",
-        title_justify="left",
+    named = (
+        {version: label for label, version in labels.by_name().items()}
+        if labels
+        else {}
     )
-    for column in ("version", "day", "strategy"):
+    if labels and labels.previous:
+        named[labels.previous] = "(loaded)"
+    table = Table(title=str(folder), title_justify="left")
+    for column in ("version", "label", "day", "strategy"):
         table.add_column(column)
     for column in ("AUC", "GAUC", "predicted/actual"):
         table.add_column(column, justify="right")
@@ -88,6 +96,7 @@ def versions_table(folder: Path, versions: list[int]) -> Table:
         )
         table.add_row(
             str(version),
+            named.get(version, ""),
             str(lineage.get("day", "unknown")),
             str(lineage.get("strategy", "unknown")),
             _number(metrics.get("auc"), 4),

@@ -1,4 +1,4 @@
-"""Copies the model if the Gate approved it, and records either outcome."""
+"""Copies the model if Gate and server approved it, and records either outcome."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from tfx.utils import path_utils
 
 from components.artifacts import DECISION_FILE
 from components.artifacts import stamp
-from components.publisher.logic import publish
+from components.infra_validator.executor import WARMUP_FILE
+from components.publisher.labels import CANARY
+from components.publisher.releases import Shelf
+from components.publisher.releases import describe
 from models.days import to_date
 
 _progress = logging.getLogger("crossctr.progress")
@@ -36,9 +39,16 @@ class Executor(base_executor.BaseExecutor):
         uri = artifact_utils.get_single_uri(input_dict["decision"])
         decision = json.loads((Path(uri) / DECISION_FILE).read_text(encoding="utf-8"))
         day = exec_properties["day"]
-        folder = Path(exec_properties["directory"]) / exec_properties["name"]
+        blessing = artifact_utils.get_single_instance(input_dict["infra_blessing"])
+        shelf = Shelf(
+            Path(exec_properties["directory"]),
+            exec_properties["name"],
+            exec_properties["server_path"],
+            exec_properties["keep"],
+        )
+        fit = blessing.get_int_custom_property("blessed") == 1
         path = ""
-        if decision["approved"]:
+        if decision["approved"] and fit:
             lineage = {
                 "day": str(to_date(day)),
                 "strategy": decision["strategy"],
@@ -47,8 +57,16 @@ class Executor(base_executor.BaseExecutor):
                 "decision": decision,
             }
             source = Path(path_utils.serving_model_path(model.uri))
-            path = str(publish(source, folder, day, lineage))
+            released = shelf.release(
+                source,
+                day,
+                lineage,
+                warmup=Path(blessing.uri) / WARMUP_FILE,
+                as_canary=exec_properties["rollout"] == CANARY,
+            )
+            path = str(released.path)
             _progress.info(f"published {path}")
+            _progress.info(describe(released))
         Path(published.uri).mkdir(parents=True, exist_ok=True)
         stamp(
             published,
@@ -59,4 +77,5 @@ class Executor(base_executor.BaseExecutor):
             model_fingerprint=model.get_string_custom_property("fingerprint"),
             pushed=int(bool(path)),
             path=path,
+            infra_reason="" if fit else blessing.get_string_custom_property("reason"),
         )

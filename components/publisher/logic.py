@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from models.days import to_date
 from models.errors import DataError
 
 # TF Serving reads nothing but its warmup file from this folder.
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 LINEAGE_FILE = "assets.extra/crossctr.json"
 
 _ATTEMPTS = 100
@@ -60,7 +62,13 @@ def versions_in(folder: Path) -> list[int]:
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
 
 
-def publish(source: Path, folder: Path, day: int, lineage: dict[str, Any]) -> Path:
+def publish(
+    source: Path,
+    folder: Path,
+    day: int,
+    lineage: dict[str, Any],
+    warmup: Path | None = None,
+) -> Path:
     """Copies a SavedModel to its version folder.
 
     A killed attempt leaves nothing that a server would load, and the same command
@@ -72,6 +80,7 @@ def publish(source: Path, folder: Path, day: int, lineage: dict[str, Any]) -> Pa
         day: The model's day.
         lineage: What the model is made from, written beside it; `model_fingerprint`
             tells whether a version holds this very model, which is not copied again.
+        warmup: Requests that TF Serving replays when it loads the version, if any.
 
     Returns:
         The version's folder.
@@ -89,6 +98,8 @@ def publish(source: Path, folder: Path, day: int, lineage: dict[str, Any]) -> Pa
     shutil.copytree(source, temporary)
     path = temporary / LINEAGE_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
+    if warmup is not None:
+        shutil.copyfile(warmup, temporary / WARMUP_FILE)
     text = json.dumps({"version": version, **lineage}, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
     return temporary.rename(folder / str(version))
@@ -101,3 +112,22 @@ def lineage_of(version: Path) -> dict[str, Any]:
         return {}
     lineage: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return lineage
+
+
+def superfluous(versions: Sequence[int], keep: int, in_use: Iterable[int]) -> list[int]:
+    """Returns the versions that may go, oldest first.
+
+    Args:
+        versions: All of them, ascending.
+        keep: How many of the newest stay.
+        in_use: Those that a server is told to load, which stay, too.
+    """
+    used = set(in_use)
+    return [version for version in versions[:-keep] if version not in used]
+
+
+def remove(folder: Path, version: int) -> None:
+    """Removes a version; a server sees it whole or not at all."""
+    leaving = folder / f".{version}.removing"
+    (folder / str(version)).rename(leaving)
+    shutil.rmtree(leaving)

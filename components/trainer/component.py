@@ -25,6 +25,9 @@ class LevelTrainerSpec(standard_component_specs.TrainerSpec):
     INPUTS = {
         **standard_component_specs.TrainerSpec.INPUTS,
         "vocabulary": ChannelParameter(type=artifacts.Vocabulary),
+        "raw_examples": ChannelParameter(
+            type=standard_artifacts.Examples, optional=True
+        ),
         "source_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
         "snapshots": ChannelParameter(type=artifacts.EmbeddingSnapshot, optional=True),
     }
@@ -47,6 +50,7 @@ class LevelTrainer(tfx_component.Trainer):
         examples: types.BaseChannel,
         transform_graph: types.BaseChannel,
         vocabulary: types.BaseChannel,
+        raw_examples: types.BaseChannel | None = None,
         base_model: types.BaseChannel | None,
         source_model: types.BaseChannel | None = None,
         snapshots: types.BaseChannel | None,
@@ -60,6 +64,8 @@ class LevelTrainer(tfx_component.Trainer):
             examples: Transformed Examples of every block that overlaps the window.
             transform_graph: The newest block's, for serving.
             vocabulary: The newest vocabulary before the run's day.
+            raw_examples: The raw Examples of the same blocks, by which the exported
+                model is compared with the trained one; none for levels not served.
             base_model: Model to warm-start from, if any.
             source_model: Source model to read, if any.
             snapshots: TPM periods to read, newest first, if any.
@@ -71,6 +77,7 @@ class LevelTrainer(tfx_component.Trainer):
             examples=examples,
             transform_graph=transform_graph,
             vocabulary=vocabulary,
+            raw_examples=raw_examples,
             base_model=base_model,
             source_model=source_model,
             snapshots=snapshots,

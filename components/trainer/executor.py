@@ -31,11 +31,17 @@ class Executor(tfx_executor.GenericExecutor):
         base_model = input_dict.get("base_model") or []
         source_model = input_dict.get("source_model") or []
         snapshots = input_dict.get("snapshots") or []
+        settings = fn_args.custom_config["settings"]
+        # The last domain is the target.
+        raw = artifact_utils.get_split_uris(
+            input_dict.get("raw_examples") or [], settings["domains"][-1]
+        )
         model = artifact_utils.get_single_instance(output_dict["model"])
         fn_args.custom_config["paths"] = {
             "examples": fn_args.train_files,
             "transform_graph": fn_args.transform_graph_path,
             "vocabulary": artifact_utils.get_single_uri(input_dict["vocabulary"]),
+            "raw_examples": [f"{uri}/*.parquet" for uri in raw],
             "warm_start": base_model[0].uri if base_model else None,
             "source_model": source_model[0].uri if source_model else None,
             "snapshots": [snapshot.uri for snapshot in snapshots],

@@ -101,7 +101,7 @@ def _vocabulary_rows(
         position = tf.fill(tf.shape(ids), tf.constant(-1, tf.int64))
     else:
         position = tft.apply_vocabulary(
-            ids, tf.constant(str(path)), default_value=-1, name=f"{feature.name}_rows"
+            ids, str(path), default_value=-1, name=f"{feature.name}_rows"
         )
     bucket = tf.strings.to_hash_bucket_fast(ids, space.oov_buckets)
     return tf.where(

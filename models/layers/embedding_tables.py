@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -127,6 +130,32 @@ class EmbeddingTables(keras.layers.Layer):
             "features": self.features.model_dump(mode="json"),
             "width": self.width,
         }
+
+
+def side_by_side(vectors: Sequence[Any]) -> Any:
+    """Concatenates vectors, those that all rows share being repeated.
+
+    Args:
+        vectors: Tensors of shape (B, D_i), or (1, D_i), known when traced, where one
+            stands for all rows.
+
+    Returns:
+        Tensor of shape (B, sum of D_i).
+    """
+    shared = [vector.shape[0] == 1 for vector in vectors]
+    if all(shared) or not any(shared):
+        return tf.concat(vectors, axis=1)
+    num_rows = tf.shape(vectors[shared.index(False)])[0]
+    parts = []
+    # Neighbours are joined before they are repeated: one copy instead of one each.
+    for is_shared, group in itertools.groupby(
+        zip(shared, vectors, strict=True), key=operator.itemgetter(0)
+    ):
+        joined = tf.concat([vector for _, vector in group], axis=1)
+        if is_shared:
+            joined = tf.broadcast_to(joined, [num_rows, joined.shape[1]])
+        parts.append(joined)
+    return tf.concat(parts, axis=1)
 
 
 def _masked_mean(vectors: Any, ids: Any) -> Any:

@@ -15,6 +15,7 @@ from models.batches import batch_signature
 from models.features import DOMAIN_FEATURE
 from models.features import FeatureTable
 from models.layers.cross_stack import CrossStack
+from models.layers.embedding_tables import side_by_side
 from models.layers.mlp import NormalisedStack
 from models.multi_domain.body import Body
 from models.multi_domain.body import route
@@ -111,7 +112,7 @@ class MultiDomainNetwork(Network):
         return ServingForm(logits, list(traced.graph.variables))
 
     def _shared(self, rows: Mapping[str, Any], training: bool) -> Any:
-        base = tf.concat(list(self.embedding(rows).values()), axis=1)  # (B, F * D)
+        base = side_by_side(list(self.embedding(rows).values()))  # (B, F * D)
         return self.body.shared(self.cross(base), training)
 
 

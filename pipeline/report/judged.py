@@ -91,6 +91,7 @@ class Judged:
         slices: Metrics by slice.
         published: Folder of the version; empty if none was written.
         override: Who published it against the Gate; None if nobody did.
+        unfit: Why no server could use it; empty if one could, or was not asked.
         calibration: Predicted against actual by tenths; empty if not computed.
         calibration_note: Why it is empty.
     """
@@ -108,6 +109,7 @@ class Judged:
     slices: tuple[Metrics, ...]
     published: str
     override: Override | None
+    unfit: str = ""
     calibration: tuple[Decile, ...] = ()
     calibration_note: str = ""
 
@@ -131,6 +133,8 @@ class Judged:
             return f"Refused; {stays}."
         if self.published:
             return f"Approved and published as version {self.version}."
+        if self.unfit:
+            return f"Approved, not fit to be served, not published: {self.unfit}"
         if self.publishes:
             return "Approved, not published."
         return "Approved; this strategy is compared, not published."
@@ -201,6 +205,7 @@ def describe(
         slices=tuple(_metrics(part) for part in decision.get("slices") or ()),
         published=str(properties.get("path", "")) if properties.get("pushed") else "",
         override=override,
+        unfit=str(properties.get("infra_reason", "")),
     )
 
 

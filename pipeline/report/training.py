@@ -36,6 +36,8 @@ class Training:
         curve: Log loss of single batches by step; None if too few were noted.
         warm_start: Rows by variable under `copied`, `resized`, `new` and `left_out`;
             None without a warm start.
+        skew: `rows` compared in training and serving, and the `largest` difference of
+            two click probabilities; None if none were.
     """
 
     label: str
@@ -48,6 +50,7 @@ class Training:
     parameters: Mapping[str, int]
     curve: Series | None
     warm_start: Mapping[str, Mapping[str, int]] | None
+    skew: Mapping[str, Any] | None = None
 
 
 def gather_training(store: Store, label: str, fingerprint: str) -> Training | None:
@@ -85,6 +88,7 @@ def describe(
         parameters=dict(report["parameters"]),
         curve=Series(label, tuple(points)) if enough else None,
         warm_start=report.get("warm_start"),
+        skew=report.get("skew"),
     )
 
 

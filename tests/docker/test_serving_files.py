@@ -13,6 +13,11 @@ from google.protobuf import text_format
 from google.protobuf import wrappers_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
+from components.publisher.labels import LABELS_FILE
+from components.publisher.labels import Labels
+from components.publisher.labels import write_labels
+from pipeline.config_sections import ServingConfig
+
 DOCKER = Path(__file__).parents[2] / "docker"
 SERVING = DOCKER / "serving"
 _FIELD = descriptor_pb2.FieldDescriptorProto
@@ -67,11 +72,25 @@ def _parsed(name, message):
     return text_format.Parse((SERVING / name).read_text(), message)
 
 
-def test_models_are_served_from_the_mounted_folder_under_their_own_names():
-    served = _parsed("models.config", model_server_config_pb2.ModelServerConfig())
+def test_the_server_reads_the_labels_that_the_publisher_writes(tmp_path):
+    write_labels(
+        tmp_path,
+        "xmarket",
+        Labels(3, 4, 2),
+        ServingConfig.model_fields["server_path"].default,
+    )
+    text = (tmp_path / LABELS_FILE).read_text()
+    served = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
     (model,) = served.model_config_list.config
     assert (model.name, model.base_path) == ("xmarket", "/models/xmarket")
-    assert model.model_version_policy.latest.num_versions == 2
+    assert list(model.model_version_policy.specific.versions) == [2, 3, 4]
+    assert dict(model.version_labels) == {"stable": 3, "canary": 4}
+    flags = (SERVING / "Dockerfile").read_text()
+    assert f"--model_config_file=/models/{LABELS_FILE}" in flags
+    mounts = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"][
+        "serving"
+    ]
+    assert [m.rsplit(":", 2)[1] for m in mounts["volumes"]] == ["/models"]
 
 
 def test_a_misspelt_key_is_refused():
@@ -80,6 +99,12 @@ def test_a_misspelt_key_is_refused():
             'model_config_list { config { base_pth: "x" } }',
             model_server_config_pb2.ModelServerConfig(),
         )
+
+
+def test_batching_is_off_unless_asked_for_as_rank_cannot_be_batched():
+    assert "batching" not in (SERVING / "Dockerfile").read_text().split("ENTRYPOINT")[1]
+    services = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]
+    assert services["serving"]["command"] == "${BATCHING:-}"
 
 
 def test_batches_hold_more_than_one_request_and_wait_a_millisecond():
@@ -107,8 +132,8 @@ def test_compose_mounts_files_that_exist_and_waits_for_a_model():
     for mount in mounts:
         assert (DOCKER / mount.split(":")[0]).is_file()
     copied = (SERVING / "Dockerfile").read_text()
-    for name in ("models.config", "batching.config", "monitoring.config"):
-        assert f"/config/{name}" in copied
+    for name in ("batching.config", "monitoring.config"):
+        assert name in copied.split("COPY")[1].split("/config/")[0]
         assert (SERVING / name).is_file()
 
 
@@ -116,18 +141,20 @@ def test_waiting_ends_with_a_whole_version_and_not_before(tmp_path):
     def wait():
         script = str(SERVING / "wait_for_model.sh")
         return subprocess.run(
-            ["sh", script, str(tmp_path), "1"],
+            ["sh", script, str(tmp_path), "ads", "1"],
             capture_output=True,
             text=True,
             check=False,
         )
 
-    half = tmp_path / "2024010100"
-    half.mkdir()
+    half = tmp_path / "ads" / "2024010100"
+    half.mkdir(parents=True)
     waited = wait()
     assert waited.returncode == 75
     assert "crossctr run" in waited.stderr
     (half / "saved_model.pb").touch()
+    assert wait().returncode == 75
+    write_labels(tmp_path, "ads", Labels(2024010100), "/models")
     assert wait().stdout == f"{half} is there\n"
 
 

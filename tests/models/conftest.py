@@ -32,8 +32,16 @@ def features() -> FeatureTable:
         features=(
             Feature(name="user_id", kind="id", vocabulary="user", tpm=True),
             Feature(name="item_id", kind="id", vocabulary="item", tpm=True),
-            Feature(name="domain", kind="id", vocabulary="domain", tpm=True),
-            Feature(name="recent_items", kind="ids", vocabulary="item", max_length=2),
+            Feature(
+                name="domain", kind="id", vocabulary="domain", tpm=True, side="context"
+            ),
+            Feature(
+                name="recent_items",
+                kind="ids",
+                vocabulary="item",
+                max_length=2,
+                side="user",
+            ),
             Feature(name="item_impressions", kind="count", buckets=4),
             Feature(name="item_click_rate", kind="rate", buckets=4),
         ),
@@ -129,7 +137,7 @@ def transform_graph(
             return tf.where(dense < 0, tf.ones_like(rows), rows)
         space = table.vocabularies[feature.table]
         path = str(vocabulary / f"{feature.table}.txt")
-        row = tft.apply_vocabulary(dense, tf.constant(path), default_value=-1)
+        row = tft.apply_vocabulary(dense, path, default_value=-1)
         bucket = tf.strings.to_hash_bucket_fast(dense, space.oov_buckets) + 2
         rows = tf.where(row >= 0, row + space.first_id_row, bucket)
         missing = tf.constant(0 if feature.kind == "ids" else 1, tf.int64)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,13 +14,18 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from google.protobuf import json_format
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from models.backbone import Backbone
 from models.export import drop_missing
 from models.export import export_saved_model
 from models.features import FeatureTable
+from models.requests import inputs_of
+from models.serving_contract import CONTRACT_FILE
 from models.settings import NetworkConfig
 from models.snapshots import SnapshotTables
+from tests.saved_models import table_operations_of_requests
 
 # Scores files of serialized Examples with nothing but TensorFlow.
 _SCORE_ELSEWHERE = """
@@ -182,6 +189,151 @@ def test_session_loader_without_this_project(saved_model: Path, tmp_path: Path) 
     )
 
 
+class Served:
+    """A SavedModel as TF Serving runs it: a session, fed by tensor names."""
+
+    def __init__(self, folder: Path) -> None:
+        self.session = tf.compat.v1.Session(graph=tf.Graph())
+        with self.session.graph.as_default():
+            meta = tf.compat.v1.saved_model.load(self.session, ["serve"], str(folder))
+        self.signatures = meta.signature_def
+
+    def __call__(self, name: str, **inputs: Any) -> Any:
+        signature = self.signatures[name]
+        fed = {signature.inputs[key].name: value for key, value in inputs.items()}
+        fetched = {key: info.name for key, info in signature.outputs.items()}
+        return self.session.run(fetched, fed)
+
+
+@pytest.fixture(scope="module")
+def served(saved_model: Path) -> Served:
+    return Served(saved_model)
+
+
+ROW = {**KNOWN, "item_impressions": [2], "item_click_rate": [0.6]}
+CANDIDATES = [
+    {**ROW, "item_id": [item], "item_impressions": [shown], "item_click_rate": rate}
+    for item, shown, rate in (("i0", 1, []), ("never seen", 0, [0.1]), ("i2", 9, [1.0]))
+]
+
+
+@pytest.mark.slow
+def test_rank_takes_the_user_once(served: Served, features: FeatureTable) -> None:
+    one_by_one = served("predict", **inputs_of("predict", features, CANDIDATES))
+    inputs = inputs_of("rank", features, CANDIDATES)
+    assert {name: len(value) for name, value in inputs.items()} == {
+        "user_id": 1,
+        "domain": 1,
+        "recent_items": 1,
+        "item_id": 3,
+        "item_impressions": 3,
+        "item_click_rate": 3,
+    }
+    ranked = served("rank", **inputs)["ctr"]
+    assert len(set(ranked.round(6))) == 3
+    np.testing.assert_allclose(ranked, one_by_one["ctr"], atol=1e-6)
+    serialized = inputs_of("serving_default", features, CANDIDATES)
+    np.testing.assert_allclose(
+        served("serving_default", **serialized)["ctr"], ranked, atol=1e-6
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signature", ["predict", "rank"])
+def test_any_request_gives_finite_numbers_or_an_error_of_its_own(
+    served: Served, features: FeatureTable, signature: str
+) -> None:
+    strange = [
+        {},
+        {"user_id": [b"\xff\xfe"], "item_id": [b"\x00"], "recent_items": [b"\xff"]},
+        {"recent_items": [f"i{i}" for i in range(10_000)], "item_impressions": [-1]},
+        {"item_impressions": [2**62], "item_click_rate": [float("inf")]},
+        {"item_click_rate": [float("nan")]},
+    ]
+    for row in strange:
+        inputs = inputs_of(signature, features, [row])
+        (ctr,) = served(signature, **inputs)["ctr"]
+        assert 0 < ctr < 1
+    many = inputs_of(signature, features, [CANDIDATES[0]] * 10_000)
+    ctr = served(signature, **many)["ctr"]
+    assert ctr.shape == (10_000,)
+    assert np.ptp(ctr) < 1e-6
+    none = {
+        name: value[:0] if len(value) > 1 or signature == "predict" else value
+        for name, value in inputs_of(signature, features, CANDIDATES).items()
+    }
+    assert served(signature, **none)["ctr"].shape == (0,)
+    with pytest.raises((ValueError, TypeError)):
+        served(signature, **{**many, "item_impressions": ["many"] * 10_000})
+    uneven = {**many, "item_impressions": many["item_impressions"][:7]}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="imension"):
+        served(signature, **uneven)
+    if signature == "rank":
+        two_users = {**many, "user_id": np.array([b"u1", b"u2"], object)}
+        with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
+            served(signature, **two_users)
+
+
+@pytest.mark.slow
+def test_the_contract_says_what_is_served(saved_model: Path, served: Served) -> None:
+    contract = json.loads((saved_model / CONTRACT_FILE).read_text())["signatures"]
+    assert set(contract) == {n for n in served.signatures if not n.startswith("__")}
+    assert contract["rank"]["inputs"]["user_id"] == {
+        "dtype": "string",
+        "shape": [1],
+        "kind": "id",
+        "side": "user",
+        "missing": "",
+    }
+    assert contract["rank"]["inputs"]["item_click_rate"] == {
+        "dtype": "float32",
+        "shape": [None],
+        "kind": "rate",
+        "side": "item",
+        "missing": "nan",
+    }
+    assert contract["rank"]["outputs"] == {"ctr": {"dtype": "float32", "shape": [None]}}
+    for name, about in contract.items():
+        request = json_format.ParseDict(about["example"]["grpc"], PredictRequest())
+        assert request.model_spec.signature_name == name
+        sent = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
+        answer = served(name, **sent)
+        assert set(answer) == set(about["outputs"])
+        # REST's column format says the same as nested lists.
+        inputs = about["example"]["rest"]["inputs"]
+        if "examples" in inputs:
+            decoded = [base64.b64decode(value["b64"]) for value in inputs["examples"]]
+            inputs = {"examples": decoded}
+        again = served(name, **inputs)
+        for key, value in answer.items():
+            np.testing.assert_allclose(value, again[key])
+
+
+@pytest.mark.slow
+def test_tensorflows_own_command_ranks_without_this_project(
+    saved_model: Path, served: Served, features: FeatureTable, tmp_path: Path
+) -> None:
+    inputs = inputs_of("rank", features, CANDIDATES)
+    given = []
+    for name, value in inputs.items():
+        # Object arrays would have to be pickled.
+        np.save(tmp_path / name, value.astype("S") if value.dtype == object else value)
+        given.append(f"{name}={tmp_path / name}.npy")
+    command = [Path(sys.executable).parent / "saved_model_cli", "run"]
+    options = ["--dir", saved_model, "--tag_set", "serve", "--signature_def", "rank"]
+    finished = subprocess.run(
+        [*command, *options, "--inputs", ";".join(given), "--outdir", tmp_path],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": ""},
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr[-2_000:]
+    ranked = np.load(tmp_path / "ctr.npy")
+    np.testing.assert_allclose(ranked, served("rank", **inputs)["ctr"], atol=1e-6)
+
+
 @pytest.mark.slow
 def test_nothing_but_serving_is_saved(saved_model: Path) -> None:
     names = [
@@ -195,6 +347,7 @@ def test_nothing_but_serving_is_saved(saved_model: Path) -> None:
     assert set(loaded.signatures) == {
         "serving_default",
         "predict",
+        "rank",
         "transform_features",
     }
 
@@ -213,3 +366,8 @@ def test_drop_missing(values: Any, expected: Any) -> None:
     ragged = tf.RaggedTensor.from_sparse(sparse).to_list()
     as_text = [[v.decode() if isinstance(v, bytes) else v for v in r] for r in ragged]
     assert as_text == expected
+
+
+@pytest.mark.slow
+def test_no_request_reads_a_vocabulary_file_again(saved_model: Path) -> None:
+    assert table_operations_of_requests(saved_model) == {"LookupTableFindV2"}

@@ -9,6 +9,8 @@ import yaml
 from click.testing import CliRunner
 from ml_metadata.proto import metadata_store_pb2
 
+from components.publisher.labels import Labels
+from components.publisher.labels import read_labels
 from models.days import to_day
 from pipeline.cli import main
 from pipeline.config_file import load_config
@@ -67,7 +69,7 @@ class World:
         metadata.put_attributions_and_associations([link], [])
         return number
 
-    def judged(self, name="m", *, pushed=0, path=""):
+    def judged(self, name="m", *, pushed=0, path="", infra_reason=""):
         """Stores a model, its decision and whether it was published."""
         day = to_day(datetime.date.fromisoformat(DAY))
         model = self.folder / f"model-{name}"
@@ -86,6 +88,7 @@ class World:
             day=day,
             pushed=pushed,
             path=path,
+            infra_reason=infra_reason,
         )
 
 
@@ -154,11 +157,41 @@ def test_promoting_again_says_so_and_changes_nothing(world):
     assert len(world.store.artifacts("PublishedModel")) == 2
 
 
+def _labels(world):
+    return read_labels(world.serving.parent, "xmarket")
+
+
 def test_a_model_that_the_gate_approved_is_published_already(world):
-    world.judged(pushed=1, path="/serving/xmarket/2019010200")
+    _published(world, "approved", 2019010200)
     result = world.run(*PROMOTE)
-    assert f"{DAY} is published already: /serving/xmarket/2019" in result.output
-    assert not world.serving.exists()
+    there = world.serving / "2019010200"
+    assert f"{DAY} is published already: {there}" in result.output
+    assert "stable: 2019010200" in result.output
+    assert _labels(world) == Labels(2019010200)
+
+
+def test_a_canary_waits_for_its_promotion_and_an_older_day_can_be_brought_back(world):
+    _published(world, "old", 2019010100)
+    world.judged("new")
+    result = world.run(*PROMOTE, "--canary")
+    assert result.exit_code == 0, result.output
+    assert "canary: 2019010200" in result.output
+    assert _labels(world) == Labels(2019010100, 2019010200, None)
+    result = world.run(*PROMOTE)
+    assert f"Labelled {world.serving / '2019010200'}" in result.output
+    assert _labels(world) == Labels(2019010200, None, 2019010100)
+    noted = world.store.artifacts("PublishedModel")[-1].properties
+    assert noted["stable_by"] == "Ada"
+    assert noted["stable_reason"] == "checked by hand"
+    refused = world.run(*PROMOTE, "--canary")
+    assert refused.exit_code == 2
+    assert "stable is 2019010200" in refused.output
+
+
+def test_a_model_that_no_server_could_load_is_named_when_promoted(world):
+    world.judged(infra_reason="rank of 3 row(s) answered INTERNAL")
+    result = world.run(*PROMOTE)
+    assert "in spite of: not fit to be served: rank of 3 row(s)" in result.output
 
 
 def test_a_promotion_that_was_killed_is_finished_by_the_same_command(
@@ -250,7 +283,8 @@ def test_a_rollback_keeps_the_files_and_the_next_run_compares_with_what_is_left(
     result = _roll_back(world)
     assert result.exit_code == 0, result.output
     assert "2019010201 is withdrawn by Ada" in result.output
-    assert "serves 2019010200 now" in result.output
+    assert "stable: 2019010200" in result.output
+    assert _labels(world) == Labels(2019010200)
     assert [path.name for path in world.serving.iterdir() if path.name.isdigit()] == [
         "2019010200"
     ]
@@ -263,6 +297,32 @@ def test_a_rollback_keeps_the_files_and_the_next_run_compares_with_what_is_left(
     withdrawn = world.store.artifacts("PublishedModel")[-1].properties
     assert withdrawn["withdrawn_by"] == "Ada"
     assert withdrawn["withdrawn_reason"] == "clicks fell"
+
+
+def test_a_rollback_that_was_killed_is_finished_by_the_same_command(world, monkeypatch):
+    for name, version in (("a", 2019010200), ("b", 2019010201), ("c", 2019010202)):
+        _published(world, name, version)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.rename", killed)
+        assert _roll_back(world).exit_code != 0
+    assert (world.serving / "2019010202").is_dir()
+    assert _roll_back(world).exit_code == 0
+    left = [path.name for path in world.serving.iterdir() if path.name.isdigit()]
+    assert sorted(left) == ["2019010200", "2019010201"]
+    assert _labels(world) == Labels(2019010201, None, 2019010200)
+    assert [name for _, name in known_state(world.store).live] == ["a-model", "b-model"]
+
+
+def test_a_canary_is_rolled_back_before_the_stable_version(world):
+    _published(world, "old", 2019010100)
+    world.judged("new")
+    world.run(*PROMOTE, "--canary")
+    assert _roll_back(world).exit_code == 0
+    assert _labels(world) == Labels(2019010100)
 
 
 def test_what_was_rolled_back_can_be_promoted_again(world):

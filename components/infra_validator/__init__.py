@@ -1,0 +1,1 @@
+"""TFX's InfraValidator without Docker: a server of this process answers first."""

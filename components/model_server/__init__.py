@@ -1,0 +1,1 @@
+"""A server of published models for this machine; production is TensorFlow Serving."""

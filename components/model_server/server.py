@@ -1,0 +1,125 @@
+"""Both protocols on their ports, and the look at the folder from time to time."""
+
+from __future__ import annotations
+
+import http.server
+import logging
+import threading
+from collections.abc import Sequence
+from concurrent import futures
+from pathlib import Path
+
+import grpc
+from tensorflow_serving.apis import model_service_pb2_grpc
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+from components.model_server import rest
+from components.model_server.service import ModelService
+from components.model_server.service import PredictionService
+from components.model_server.versions import ModelVersions
+from models.errors import DataError
+
+_log = logging.getLogger("crossctr.serve")
+
+# A request of 10,000 candidates with long lists has a few megabytes.
+_MOST_BYTES = 256 * 2**20
+
+
+class ModelServer:
+    """Serves the published versions of some models until it is stopped.
+
+    Args:
+        folders: `<directory>/<name>` of each model.
+        host: Address to listen on.
+        port: gRPC port; 0 for any free one.
+        rest_port: REST port; 0 for any free one, None for none.
+        poll_seconds: How often the folders are looked at for other versions.
+        threads: Requests answered at once.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        rest_port: int | None = None,
+        poll_seconds: float = 1.0,
+        threads: int = 4,
+    ) -> None:
+        self.models = {folder.name: ModelVersions(folder) for folder in folders}
+        self._poll_seconds = poll_seconds
+        self._stopping = threading.Event()
+        self._grpc = grpc.server(
+            futures.ThreadPoolExecutor(threads),
+            options=[
+                ("grpc.max_receive_message_length", _MOST_BYTES),
+                ("grpc.max_send_message_length", _MOST_BYTES),
+                # Else two servers share a port, and requests go to either.
+                ("grpc.so_reuseport", 0),
+            ],
+        )
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+            PredictionService(self.models), self._grpc
+        )
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(
+            ModelService(self.models), self._grpc
+        )
+        try:
+            self.port = self._grpc.add_insecure_port(f"{host}:{port}")
+        except RuntimeError:
+            self.port = 0
+        if not self.port:
+            raise DataError(_taken(host, port, "--port"))
+        self._rest = None
+        self.rest_port = None
+        if rest_port is not None:
+            try:
+                self._rest = http.server.ThreadingHTTPServer(
+                    (host, rest_port), rest.handler(self.models)
+                )
+            except OSError as error:
+                raise DataError(_taken(host, rest_port, "--rest-port")) from error
+            self.rest_port = self._rest.server_address[1]
+        self._threads = [threading.Thread(target=self._poll, daemon=True)]
+        if self._rest is not None:
+            serve = self._rest.serve_forever
+            self._threads.append(threading.Thread(target=serve, daemon=True))
+
+    def start(self) -> None:
+        """Loads what is published and begins to answer."""
+        self.refresh()
+        self._grpc.start()
+        for thread in self._threads:
+            thread.start()
+
+    def refresh(self) -> None:
+        """Looks at the folders now."""
+        for model in self.models.values():
+            model.refresh()
+
+    def stop(self) -> None:
+        """Answers what has come in and unloads everything."""
+        self._stopping.set()
+        self._grpc.stop(grace=5).wait()
+        if self._rest is not None:
+            self._rest.shutdown()
+            self._rest.server_close()
+        for thread in self._threads:
+            thread.join()
+        for model in self.models.values():
+            model.close()
+
+    def _poll(self) -> None:
+        while not self._stopping.wait(self._poll_seconds):
+            try:
+                self.refresh()
+            except Exception:  # noqa: BLE001 (a broken file must not end the server)
+                _log.exception("cannot look for other versions; trying again")
+
+
+def _taken(host: str, port: int, option: str) -> str:
+    return (
+        f"cannot listen on {host}:{port}; is another server using it? Choose another "
+        f"with {option}"
+    )

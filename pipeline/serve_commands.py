@@ -1,0 +1,303 @@
+"""`crossctr serve` and `predict`: try a published model on this machine."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import json
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from components.publisher.logic import versions_in
+from models.errors import ConfigError
+from models.errors import DataError
+from pipeline.config import Config
+from pipeline.config_file import load_config
+from pipeline.console import quiet_libraries
+from pipeline.options import CONFIG
+from pipeline.options import wide_console
+from pipeline.promotion import shelf_of
+from pipeline.store import Store
+
+if TYPE_CHECKING:
+    from components.model_server.server import ModelServer
+    from models.features import Feature
+
+_SIGNATURES = ("rank", "predict", "serving_default")
+_SECONDS = 60.0
+
+Row = dict[str, list[Any]]
+
+
+@click.command(name="serve")
+@CONFIG
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address.")
+@click.option("--port", default=8500, show_default=True, help="gRPC port; 0: any.")
+@click.option("--rest-port", default=8501, show_default=True, help="REST; 0: any.")
+def serve_command(config_path: Path, host: str, port: int, rest_port: int) -> None:
+    """Serve the published versions on this machine, to try them without Docker.
+
+    Loads what models.config says, takes up new versions, labels and rollbacks within a
+    second, and answers TF Serving's gRPC (Predict, GetModelMetadata, GetModelStatus)
+    and REST predict. Production is TensorFlow Serving: docs/containers.md.
+    """
+    config = load_config(config_path)
+    folder = shelf_of(config).folder
+    if not versions_in(folder):
+        raise DataError(
+            f"nothing is published in {str(folder)!r}; run `crossctr run` for a day "
+            "that the Gate approves first"
+        )
+    with _quiet(config) as terminal:
+        terminal.print("Importing TensorFlow and loading (some seconds) ...")
+        # Late: it imports TensorFlow.
+        from components.model_server.server import ModelServer
+
+        _show_changes(terminal)
+        server = ModelServer([folder], host=host, port=port, rest_port=rest_port)
+        try:
+            server.start()
+            _announce(terminal, server, config, config_path, host)
+            while True:
+                time.sleep(1)
+        except KeyboardInterrupt:
+            terminal.print("Stopping")
+        finally:
+            server.stop()
+
+
+def _quiet(config: Config) -> AbstractContextManager[Console]:
+    """Sends what libraries print into a file; gives the terminal."""
+    return quiet_libraries(config.root / "serve" / "libraries.log", wide_console())
+
+
+def _show_changes(terminal: Console) -> None:
+    """Prints which versions come and go, with the time."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            now = datetime.datetime.now(tz=datetime.timezone.utc)
+            terminal.print(f"{now:%H:%M:%S} {record.getMessage()}", soft_wrap=True)
+
+    log = logging.getLogger("crossctr.serve")
+    log.setLevel(logging.INFO)
+    log.addHandler(Handler())
+
+
+def _announce(
+    terminal: Console,
+    server: ModelServer,
+    config: Config,
+    config_path: Path,
+    host: str,
+) -> None:
+    model = server.models[config.name]
+    named = {version: label for label, version in model.labels.items()}
+    versions = ", ".join(
+        f"{v} ({named[v]})" if v in named else str(v) for v in model.loaded
+    )
+    for line in (
+        f"{config.name}: {versions or 'no version could be loaded'}",
+        f"  gRPC  {host}:{server.port}",
+        f"  REST  http://{host}:{server.rest_port}/v1/models/{config.name}",
+        f"  try   crossctr predict {config_path} --server {host}:{server.port}",
+        "For trying only: production is TensorFlow Serving, docs/containers.md. "
+        "Ctrl-C stops.",
+    ):
+        terminal.print(line, soft_wrap=True, highlight=False)
+
+
+@click.command(name="predict")
+@CONFIG
+@click.option("--server", default="127.0.0.1:8500", show_default=True, help="gRPC.")
+@click.option(
+    "--rows",
+    "rows_path",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="JSON Lines, a row each. Default: rows of the newest stored logs.",
+)
+@click.option("--number", default=5, show_default=True, help="Rows from stored logs.")
+@click.option(
+    "--signature",
+    type=click.Choice(_SIGNATURES),
+    default="predict",
+    show_default=True,
+    help="`rank` takes user and context from the first row.",
+)
+@click.option("--label", default="", help="Version by label, such as stable.")
+@click.option("--version", type=int, help="Version by number.")
+def predict_command(
+    config_path: Path,
+    server: str,
+    rows_path: Path | None,
+    number: int,
+    signature: str,
+    label: str,
+    version: int | None,
+) -> None:
+    """Ask a server, `crossctr serve` or TF Serving, for click probabilities."""
+    config = load_config(config_path)
+    if label and version is not None:
+        raise ConfigError("--label and --version both name a version; give one of them")
+    with _quiet(config) as terminal:
+        if rows_path is None:
+            rows = stored_rows(config, number)
+        else:
+            features = {feature.name: feature for feature in config.table.features}
+            rows = read_rows(rows_path, features)
+        answer, milliseconds = ask(
+            server, config, rows, signature, label=label, version=version
+        )
+        terminal.print(_table(config, rows, answer))
+        terminal.print(
+            f"{config.name} version {answer['version']}, {signature} of {len(rows)} "
+            f"rows: {milliseconds:.1f} ms",
+            highlight=False,
+        )
+
+
+def stored_rows(config: Config, number: int) -> list[Row]:
+    """Returns the first raw rows of the newest day of the target that is stored.
+
+    Raises:
+        DataError: Nothing is ingested.
+    """
+    from models.days import DayRange
+    from models.requests import raw_rows
+
+    stored = [
+        s
+        for s in Store(config.root, config.metadata).artifacts("Examples")
+        if s.properties.get("role") == "raw"
+    ]
+    for block in sorted(stored, key=lambda s: s.last_day, reverse=True):
+        pattern = f"{block.uri}/Split-{config.target}/*.parquet"
+        for day in range(block.last_day, int(block.properties["first_day"]) - 1, -1):
+            days = DayRange(day, day)
+            rows = list(raw_rows([pattern], config.table, days, number))
+            if rows:
+                return [{k: list(v) for k, v in row.items()} for row in rows]
+    raise DataError(
+        f"no row of {config.target!r} is ingested under {str(config.root)!r}; give "
+        "rows with --rows FILE, or ingest days first"
+    )
+
+
+def read_rows(path: Path, features: Mapping[str, Feature]) -> list[Row]:
+    """Reads JSON Lines: an object with values or lists of values by feature.
+
+    Raises:
+        DataError: A line is no such object.
+    """
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            content = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{where} is no JSON: {error}") from error
+        if not isinstance(content, dict):
+            raise DataError(f"{where} must be an object; received {line.strip()[:60]}")
+        row = {}
+        for name, value in content.items():
+            if name not in features:
+                close = difflib.get_close_matches(name, features, n=1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise DataError(f"{where}: there is no feature {name!r}{hint}")
+            row[name] = _values(where, features[name], value)
+        rows.append(row)
+    if not rows:
+        raise DataError(f"{path} has no rows; expected a JSON object a line")
+    return rows
+
+
+def _values(where: str, feature: Feature, value: Any) -> list[Any]:
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    allowed: tuple[type, ...] = (str,)
+    if not feature.is_id:
+        allowed = (int,) if feature.kind == "count" else (int, float)
+    for item in values:
+        if not isinstance(item, allowed) or isinstance(item, bool):
+            raise DataError(
+                f"{where}: {feature.name} of kind {feature.kind} must be "
+                f"{' or '.join(kind.__name__ for kind in allowed)}; received {item!r}"
+            )
+    return values
+
+
+def ask(
+    server: str,
+    config: Config,
+    rows: list[Row],
+    signature: str,
+    *,
+    label: str = "",
+    version: int | None = None,
+) -> tuple[dict[str, Any], float]:
+    """Returns `ctr` and the `version` that answered, and the milliseconds it took.
+
+    Raises:
+        DataError: Nothing listens there, or it refuses the request.
+    """
+    import grpc
+    import tensorflow as tf
+    from tensorflow_serving.apis import prediction_service_pb2_grpc
+    from tensorflow_serving.apis.predict_pb2 import PredictRequest
+
+    from models.requests import inputs_of
+
+    request = PredictRequest()
+    request.model_spec.name = config.name
+    request.model_spec.signature_name = signature
+    if label:
+        request.model_spec.version_label = label
+    if version is not None:
+        request.model_spec.version.value = version
+    for name, value in inputs_of(signature, config.table, rows).items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    with grpc.insecure_channel(server) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        started = time.perf_counter()
+        try:
+            response = stub.Predict(request, timeout=_SECONDS)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                raise DataError(
+                    f"nothing answers at {server}; start a server with `crossctr serve "
+                    "CONFIG`, or name TF Serving's gRPC port with --server HOST:PORT"
+                ) from error
+            raise DataError(
+                f"{server} answers {error.code().name}: {error.details()}"
+            ) from error
+        milliseconds = (time.perf_counter() - started) * 1_000
+    ctr = tf.make_ndarray(response.outputs["ctr"])
+    found = {"ctr": ctr.tolist(), "version": response.model_spec.version.value}
+    return found, milliseconds
+
+
+def _table(config: Config, rows: list[Row], answer: dict[str, Any]) -> Table:
+    table = Table()
+    shown = [f.name for f in config.table.features if f.kind == "id"][:4]
+    for name in shown:
+        table.add_column(name)
+    table.add_column("ctr", justify="right")
+    for row, ctr in zip(rows, answer["ctr"], strict=True):
+        cells = (_cell(row.get(name) or []) for name in shown)
+        table.add_row(*cells, f"{ctr:.5f}")
+    return table
+
+
+def _cell(values: list[Any]) -> str:
+    texts = [v.decode(errors="replace") if isinstance(v, bytes) else v for v in values]
+    return ", ".join(map(str, texts))
