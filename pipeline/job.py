@@ -155,7 +155,7 @@ def run_steps(
     (log_file.parent / "config.json").write_text(
         config.model_dump_json(indent=1), encoding="utf-8"
     )
-    recorder = RunRecorder(log_file.parent, steps, day)
+    recorder = RunRecorder(log_file.parent, steps, day, code_fingerprint())
     with quiet_libraries(log_file, console) as shown:
         display = RunDisplay(shown, len(steps), below, only_live=only_live)
         try:
