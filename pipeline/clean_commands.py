@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from components.publisher.labels import labels_in
 from components.publisher.logic import versions_in
 from models.days import to_date
 from models.errors import DataError
@@ -57,7 +58,8 @@ class Removal:
     type=click.IntRange(min=1),
     default=3,
     show_default=True,
-    help="Newest published versions whose lineage is kept.",
+    help="Newest published versions whose lineage is kept, beside those that servers "
+    "load: stable, canary and the one before.",
 )
 def clean_command(config_path: Path, yes: bool, keep_versions: int) -> None:
     """Say what no run of a later day can need, and remove it with --yes.
@@ -90,8 +92,11 @@ def removals(config: Config, store: Store, keep_versions: int) -> list[Removal]:
         return []
     made = makers(store)
     items = items_of(made)
-    serving = config.serving.directory / config.name
-    kept = {str(version) for version in versions_in(serving)[-keep_versions:]}
+    serving = config.serving.directory
+    versions = versions_in(serving / config.name)
+    labels = labels_in(serving, config.name, versions)
+    loaded = labels.loaded if labels else ()
+    kept = {str(version) for version in (*versions[-keep_versions:], *loaded)}
     live_prints = {
         str(stored.properties["model_fingerprint"])
         for stored in store.artifacts("PublishedModel")

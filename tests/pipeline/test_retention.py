@@ -6,6 +6,8 @@ import ml_metadata
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from components.publisher.labels import Labels
+from components.publisher.labels import write_labels
 from models.errors import DataError
 from pipeline.clean_commands import items_of
 from pipeline.clean_commands import leftovers
@@ -179,6 +181,9 @@ def test_a_published_version_keeps_the_model_it_was_made_from(world):
     assert removals(world, store, 1) == []
     version.with_name("1970011300").mkdir()
     assert len(removals(world, store, 1)) == 2
+    labels = Labels(stable=1970011300, previous=1970011200)
+    write_labels(world.serving.directory, world.name, labels, "/models")
+    assert removals(world, store, 1) == []
 
 
 def test_what_a_killed_command_left_goes(world):
