@@ -179,9 +179,11 @@ def test_a_published_version_keeps_the_model_it_was_made_from(world):
     live.custom_properties["pushed"].int_value = 1
     metadata.put_artifacts([live])
     assert removals(world, store, 1) == []
-    version.with_name("1970011300").mkdir()
+    # The newest one is loaded, and the one before it.
+    for newer in ("1970011300", "1970011400"):
+        version.with_name(newer).mkdir()
     assert len(removals(world, store, 1)) == 2
-    labels = Labels(stable=1970011300, previous=1970011200)
+    labels = Labels(stable=1970011400, previous=1970011200)
     write_labels(world.serving.directory, world.name, labels, "/models")
     assert removals(world, store, 1) == []
 
