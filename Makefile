@@ -9,7 +9,7 @@ DAY ?= 2019-01-01
 PEERS := benchmarks/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill prove-ecdctr results check-airflow check-kubeflow
+.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill prove-ecdctr results check-airflow check-kubeflow check-beam
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -95,6 +95,9 @@ $(PEERS)/.venv-rechub/.ready: $(PEERS)/rechub.txt
 # 3.11.2 is the Python of Debian 12: some releases want a later patch of 3.11.
 check-airflow: $(READY) .venv-airflow/.ready ## Run three days under a real Airflow and kill one task (15 min)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m tests.orchestration.check_airflow .venv-airflow/bin
+
+check-beam: $(READY) ## Run a day on a portable runner and in two processes, compare with the run in memory (10 min)
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m tests.orchestration.check_beam
 
 check-kubeflow: TRIAL = build/check-kubeflow
 check-kubeflow: $(READY) .venv-kfp/.ready ## Load the compiled pipelines with Kubeflow's SDK, run their command lines here (3 min)

@@ -39,7 +39,8 @@ from benchmarks.kill_ingest import environment
 from benchmarks.kill_ingest import last_node
 from models.days import to_date
 from pipeline.config_file import load_config
-from pipeline.store import METADATA_FILE
+from pipeline.lineage import makers
+from pipeline.lineage import text_of
 from pipeline.store import Store
 
 NUM_DAYS = 5
@@ -328,7 +329,7 @@ def _hashes(store: Store, kind: str) -> dict[str, str]:
 def lineage(store: Store) -> list[str]:
     """Returns which artifact was made from which, by type and fingerprint."""
     found = set()
-    for output, inputs in _makers(store):
+    for output, inputs in makers(store):
         found |= {f"{_name(output)} <- {_name(i)}" for i in inputs}
     return sorted(found)
 
@@ -341,12 +342,12 @@ def warm_start_chains(store: Store, level: str) -> list[list[int]]:
     """
     parents: dict[int, int] = {}
     models: dict[int, metadata_store_pb2.Artifact] = {}
-    for output, inputs in _makers(store):
-        if output.type != "Model" or _text(output, "level") != level:
+    for output, inputs in makers(store):
+        if output.type != "Model" or text_of(output, "level") != level:
             continue
         models[output.id] = output
         for one in inputs:
-            if one.type == "Model" and _text(one, "level") == level:
+            if one.type == "Model" and text_of(one, "level") == level:
                 parents[output.id] = one.id
     chains = []
     for start in sorted(models.keys() - set(parents.values())):
@@ -362,40 +363,11 @@ def warm_start_chains(store: Store, level: str) -> list[list[int]]:
     return chains
 
 
-def _makers(
-    store: Store,
-) -> list[tuple[metadata_store_pb2.Artifact, list[metadata_store_pb2.Artifact]]]:
-    """Returns every finished artifact with what the executions that made it read."""
-    if not (store.root / METADATA_FILE).exists():
-        return []
-    metadata = store.connect()
-    artifacts = {artifact.id: artifact for artifact in metadata.get_artifacts()}
-    done = {
-        execution.id
-        for execution in metadata.get_executions()
-        if execution.last_known_state == metadata_store_pb2.Execution.COMPLETE
-    }
-    read: dict[int, list[int]] = {}
-    made: list[tuple[int, int]] = []
-    for event in metadata.get_events_by_execution_ids(sorted(done)):
-        if event.type == metadata_store_pb2.Event.INPUT:
-            read.setdefault(event.execution_id, []).append(event.artifact_id)
-        elif event.type == metadata_store_pb2.Event.OUTPUT:
-            made.append((event.artifact_id, event.execution_id))
-    return [
-        (artifacts[output], [artifacts[i] for i in read.get(execution, [])])
-        for output, execution in made
-        if artifacts[output].state == metadata_store_pb2.Artifact.LIVE
-    ]
-
-
-def _text(artifact: metadata_store_pb2.Artifact, name: str) -> str:
-    return str(artifact.custom_properties[name].string_value)
-
-
 def _name(artifact: metadata_store_pb2.Artifact) -> str:
-    part = _text(artifact, "role") or _text(artifact, "level")
-    return " ".join(filter(None, (artifact.type, part, _text(artifact, "fingerprint"))))
+    part = text_of(artifact, "role") or text_of(artifact, "level")
+    return " ".join(
+        filter(None, (artifact.type, part, text_of(artifact, "fingerprint")))
+    )
 
 
 if __name__ == "__main__":

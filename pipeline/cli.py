@@ -19,6 +19,7 @@ from models.errors import listed
 from models.features import describe
 from pipeline.ablate_commands import ablate
 from pipeline.backfill_commands import backfill_command
+from pipeline.clean_commands import clean_command
 from pipeline.compare_commands import compare_command
 from pipeline.compile_commands import compile_command
 from pipeline.config import Config
@@ -275,6 +276,7 @@ def _import_logs(config: Config, console: Console) -> None:
 main.add_command(promote_command)
 main.add_command(ablate)
 main.add_command(backfill_command)
+main.add_command(clean_command)
 main.add_command(compare_command)
 main.add_command(compile_command)
 main.add_command(embeddings)
