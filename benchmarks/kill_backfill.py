@@ -296,7 +296,7 @@ def read_result(root: Path, serving: Path) -> Result:
             key = f"{kind} {part or ''} {stored.fingerprint}"
             counts[key] = counts.get(key, 0) + 1
     metrics = {
-        stored.fingerprint: Path(stored.uri, "decision.json").read_text("utf-8")
+        stored.fingerprint: _rounded(Path(stored.uri, "decision.json"))
         for stored in store.artifacts("GateDecision")
     }
     return Result(
@@ -313,6 +313,12 @@ def read_result(root: Path, serving: Path) -> Result:
             if days.count(day) > 1
         ),
     )
+
+
+def _rounded(path: Path) -> str:
+    """Returns a decision; threads add up floats in any order, which shows in 1e-8."""
+    text = path.read_text(encoding="utf-8")
+    return json.dumps(json.loads(text, parse_float=lambda f: round(float(f), 5)))
 
 
 def _hashes(store: Store, kind: str) -> dict[str, str]:
