@@ -9,7 +9,7 @@ DAY ?= 2019-01-01
 PEERS := benchmarks/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest prove-ecdctr prove-ctnet ctnet-months results check-airflow check-kubeflow
+.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill prove-ecdctr prove-ctnet ctnet-months results check-airflow check-kubeflow check-beam
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -51,6 +51,13 @@ bench-simulator: $(READY) ## Measure the simulator's speed and how much of its o
 
 kill-ingest: $(READY) ## Kill an ingest 20 times, repeat it, compare what is left (25 min)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.kill_ingest $(BENCH_FLAGS)
+
+bench-backfill: $(READY) ## Measure what a further day of a backfill costs, and the rows of a day of CTNet (10 min)
+	$(BIN)/crossctr simulate configs/feeds_ads.yaml
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_backfill $(BENCH_FLAGS)
+
+kill-backfill: $(READY) ## Kill a backfill of five days 30 times, repeat it, compare what is left (hours; goes on if called again)
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.kill_backfill $(BENCH_FLAGS)
 
 # For real logs: PROOF_CONFIG=configs/amazon.yaml PROOF_DAY=2014-06-01 PREPARE=import
 prove-ecdctr: PROOF_CONFIG ?= configs/feeds_ads.yaml
@@ -96,6 +103,9 @@ $(PEERS)/.venv-rechub/.ready: $(PEERS)/rechub.txt
 # 3.11.2 is the Python of Debian 12: some releases want a later patch of 3.11.
 check-airflow: $(READY) .venv-airflow/.ready ## Run three days under a real Airflow and kill one task (15 min)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m tests.orchestration.check_airflow .venv-airflow/bin
+
+check-beam: $(READY) ## Run a day on a portable runner and in two processes, compare with the run in memory (10 min)
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m tests.orchestration.check_beam
 
 check-kubeflow: TRIAL = build/check-kubeflow
 check-kubeflow: $(READY) .venv-kfp/.ready ## Load the compiled pipelines with Kubeflow's SDK, run their command lines here (3 min)

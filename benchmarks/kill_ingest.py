@@ -172,11 +172,13 @@ def _ingest(config: Path) -> list[str]:
     return ["ingest", str(config), "--to", _LAST_DAY]
 
 
-def _command(arguments: list[str]) -> list[str]:
+def command(arguments: list[str]) -> list[str]:
+    """Returns how this checkout's `crossctr` is started."""
     return [sys.executable, "-m", "pipeline", *arguments]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Returns the environment in which it finds this checkout's code."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
@@ -184,11 +186,11 @@ def _run(
     arguments: list[str], folder: Path, *, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     ran = subprocess.run(
-        _command(arguments),
+        command(arguments),
         capture_output=True,
         text=True,
         cwd=folder,
-        env=_environment(),
+        env=environment(),
         check=False,
     )
     if check and ran.returncode != 0:
@@ -201,11 +203,11 @@ def _start_and_kill(arguments: list[str], root: Path, moment: float) -> str | No
     output = root.with_suffix(".txt")
     with output.open("wb") as stream:
         process = subprocess.Popen(
-            _command(arguments),
+            command(arguments),
             stdout=stream,
             stderr=subprocess.STDOUT,
             cwd=root.parent,
-            env=_environment(),
+            env=environment(),
             start_new_session=True,
         )
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -215,10 +217,10 @@ def _start_and_kill(arguments: list[str], root: Path, moment: float) -> str | No
         code = process.wait()
     if code == 0:
         return None
-    return _last_node(root)
+    return last_node(root)
 
 
-def _last_node(root: Path) -> str:
+def last_node(root: Path) -> str:
     """Returns the component that was running, as ML Metadata has it."""
     if not (root / METADATA_FILE).exists():
         return "start-up and imports"

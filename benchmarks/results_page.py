@@ -18,7 +18,8 @@ Written by `make results [SEEDS=3] [DATASETS=feeds_ads,amazon]` from what is in 
 pictures and sentences are made from the numbers in [results/](results/). What the columns mean and how to read an interval:
 [compare.md](compare.md). All strategies share backbone, loader, optimizer and passes over the target's rows
 ([methods/baselines.md](methods/baselines.md)); none was tuned for these days. A date that all trainings end before, and the rows that all
-are judged on, stand with each table.
+are judged on, stand with each table. `ctnet` needs days before it differs from `target_only`: its results over days and months are in
+[methods/ctnet.md](methods/ctnet.md). Which strategy to choose: [methods/choosing.md](methods/choosing.md).
 
 """  # noqa: E501 (lines of the page)
 

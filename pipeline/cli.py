@@ -19,12 +19,14 @@ from models.errors import listed
 from models.features import describe
 from pipeline.ablate_commands import ablate
 from pipeline.backfill_commands import backfill_command
+from pipeline.clean_commands import clean_command
 from pipeline.compare_commands import compare_command
 from pipeline.compile_commands import compile_command
 from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.console import duration
 from pipeline.embedding_commands import embeddings
+from pipeline.fingerprint import code_fingerprint
 from pipeline.job import Plan
 from pipeline.job import plan_run
 from pipeline.job import plan_when_ready
@@ -35,6 +37,9 @@ from pipeline.options import chosen_strategies
 from pipeline.options import hold_root
 from pipeline.options import wide_console
 from pipeline.promote_commands import promote_command
+from pipeline.reasons import read_earlier
+from pipeline.reasons import settings_of
+from pipeline.reasons import why_due
 from pipeline.report_commands import report_command
 from pipeline.report_commands import report_run
 from pipeline.results import target_result
@@ -123,7 +128,13 @@ def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) ->
     strategies = chosen_strategies(config, strategy, compare)
     planned = plan_run(config, lambda planner: planner.run(day, strategies))
     console = wide_console()
-    console.print(plan_table(planned.steps))
+    why = why_due(
+        planned.steps,
+        read_earlier(config.root),
+        code_fingerprint(),
+        settings_of(config),
+    )
+    console.print(plan_table(planned.steps, why))
     _print_offer(config_path, planned, console)
 
 
@@ -265,6 +276,7 @@ def _import_logs(config: Config, console: Console) -> None:
 main.add_command(promote_command)
 main.add_command(ablate)
 main.add_command(backfill_command)
+main.add_command(clean_command)
 main.add_command(compare_command)
 main.add_command(compile_command)
 main.add_command(embeddings)

@@ -34,7 +34,9 @@ from pipeline.late import runs_to_repeat
 from pipeline.metadata import connection
 from pipeline.plan import Planner
 from pipeline.results import known_state
+from pipeline.results import removed_fingerprints
 from pipeline.results import rows_of
+from pipeline.retention import refuse_removed
 from pipeline.run_records import RunRecorder
 from pipeline.steps import Step
 from pipeline.store import Store
@@ -96,6 +98,7 @@ def plan_run(config: Config, make: Callable[[Planner], list[Step]]) -> Plan:
     )
     late = late_logs(before, now, days)
     run_day = max(step.run_day for step in steps)
+    refuse_removed(steps, removed_fingerprints(store))
     return Plan(
         explain(steps, before, now),
         late,
@@ -155,7 +158,7 @@ def run_steps(
     (log_file.parent / "config.json").write_text(
         config.model_dump_json(indent=1), encoding="utf-8"
     )
-    recorder = RunRecorder(log_file.parent, steps, day)
+    recorder = RunRecorder(log_file.parent, steps, day, code_fingerprint())
     with quiet_libraries(log_file, console) as shown:
         display = RunDisplay(shown, len(steps), below, only_live=only_live)
         try:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from models.days import DayRange
+from pipeline.retention import KINDS
 from pipeline.steps import Known
 from pipeline.steps import Step
+from pipeline.store import REMOVED
 from pipeline.store import Store
 
 
@@ -68,6 +70,16 @@ def known_state(store: Store) -> Known:
     return Known(
         blocks, frozenset(results), frozenset(published), tuple(live), models, sources
     )
+
+
+def removed_fingerprints(store: Store) -> set[str]:
+    """Returns what is known to have been made, but whose files were removed."""
+    return {
+        stored.fingerprint
+        for kind in KINDS
+        for stored in store.artifacts(kind)
+        if stored.properties.get(REMOVED) and stored.fingerprint
+    }
 
 
 def rows_of(store: Store, step: Step) -> int | None:

@@ -51,12 +51,14 @@ class RunRecord:
         started: When, in UTC.
         steps: In running order.
         error: Why it stopped; empty if it did not.
+        code: Hash of the code that made what it made.
     """
 
     day: int | None
     started: datetime.datetime
     steps: tuple[StepRun, ...]
     error: str = ""
+    code: str = ""
 
 
 _RECORD = TypeAdapter(RunRecord)
@@ -65,12 +67,14 @@ _RECORD = TypeAdapter(RunRecord)
 class RunRecorder:
     """Keeps a run's record on disk up to date, so that a killed run leaves one too."""
 
-    def __init__(self, folder: Path, steps: Sequence[Step], day: int | None) -> None:
+    def __init__(
+        self, folder: Path, steps: Sequence[Step], day: int | None, code: str = ""
+    ) -> None:
         """Records `steps` in `folder`, which exists."""
         self._path = folder / RECORD_FILE
         runs = [StepRun(step, "reused" if step.done else "due") for step in used(steps)]
         now = datetime.datetime.now(tz=datetime.timezone.utc)
-        self.record = RunRecord(day, now.replace(microsecond=0), tuple(runs))
+        self.record = RunRecord(day, now.replace(microsecond=0), tuple(runs), code=code)
         self._write()
 
     def finished(
@@ -135,17 +139,24 @@ def read_records(root: Path) -> list[RunRecord]:
     Raises:
         DataError: A record cannot be read.
     """
-    records = []
-    for path in sorted((root / "runs").glob(f"*/{RECORD_FILE}")):
-        try:
-            records.append(_RECORD.validate_json(path.read_bytes()))
-        except ValidationError as error:
-            raise DataError(
-                f"{str(path)!r} is no record of a run ({error.error_count()} errors, "
-                f"the first: {error.errors()[0]['msg']}); delete the file, nothing but "
-                "the report reads it"
-            ) from error
-    return sorted(records, key=lambda record: record.started)
+    paths = sorted((root / "runs").glob(f"*/{RECORD_FILE}"))
+    return sorted(map(read_record, paths), key=lambda record: record.started)
+
+
+def read_record(path: Path) -> RunRecord:
+    """Returns the record in a file.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        return _RECORD.validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise DataError(
+            f"{str(path)!r} is no record of a run ({error.error_count()} errors, "
+            f"the first: {error.errors()[0]['msg']}); delete the file, nothing but "
+            "`plan` and the report read it"
+        ) from error
 
 
 def seconds_by_step(records: Iterable[RunRecord]) -> dict[str, StepRun]:

@@ -13,6 +13,9 @@ from pipeline.metadata import METADATA_FILE as METADATA_FILE
 from pipeline.metadata import SQLITE
 from pipeline.metadata import connection
 
+# Custom property of an artifact whose rows or weights `crossctr clean` has removed.
+REMOVED = "removed"
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -55,15 +58,15 @@ class Store:
             metadata: The configuration's `metadata`.
         """
         self.root = root
-        self._metadata = metadata
+        self.metadata = metadata
 
     def connect(self) -> ml_metadata.MetadataStore:
         """Returns ML Metadata itself."""
-        return ml_metadata.MetadataStore(connection(self.root, self._metadata))
+        return ml_metadata.MetadataStore(connection(self.root, self.metadata))
 
     def artifacts(self, type_name: str) -> list[Stored]:
         """Returns the finished artifacts of a type, oldest first."""
-        if self._metadata == SQLITE and not (self.root / METADATA_FILE).exists():
+        if self.metadata == SQLITE and not (self.root / METADATA_FILE).exists():
             return []
         store = self.connect()
         found = [

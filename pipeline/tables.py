@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +12,13 @@ from pipeline.results import TargetResult
 from pipeline.steps import Step
 
 
-def plan_table(steps: Sequence[Step]) -> Table:
-    """Returns what would run: rows, artifacts read and why."""
+def plan_table(steps: Sequence[Step], why: Mapping[str, str]) -> Table:
+    """Returns what would run: rows, artifacts read and why.
+
+    Args:
+        steps: The plan.
+        why: By fingerprint, why a step is due.
+    """
     table = Table(title="Plan", title_justify="left")
     for column in ("#", "step", "reads rows of", "reads", "state"):
         table.add_column(column, overflow="fold")
@@ -28,7 +34,7 @@ def plan_table(steps: Sequence[Step]) -> Table:
         days = str(step.days)
         if step.evaluation:
             days += f"; judged on {step.evaluation}"
-        state = "done" if step.done else "due"
+        state = "done" if step.done else f"due: {why[step.fingerprint]}"
         if step.note:
             state += f" ({step.note})"
         table.add_row(

@@ -114,6 +114,7 @@ def test_two_workers_give_what_one_process_gives(
     assert set(served.signatures) == {
         "serving_default",
         "predict",
+        "rank",
         "transform_features",
     }
 

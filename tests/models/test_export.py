@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -306,6 +307,31 @@ def test_the_contract_says_what_is_served(saved_model: Path, served: Served) -> 
         again = served(name, **inputs)
         for key, value in answer.items():
             np.testing.assert_allclose(value, again[key])
+
+
+@pytest.mark.slow
+def test_tensorflows_own_command_ranks_without_this_project(
+    saved_model: Path, served: Served, features: FeatureTable, tmp_path: Path
+) -> None:
+    inputs = inputs_of("rank", features, CANDIDATES)
+    given = []
+    for name, value in inputs.items():
+        # Object arrays would have to be pickled.
+        np.save(tmp_path / name, value.astype("S") if value.dtype == object else value)
+        given.append(f"{name}={tmp_path / name}.npy")
+    command = [Path(sys.executable).parent / "saved_model_cli", "run"]
+    options = ["--dir", saved_model, "--tag_set", "serve", "--signature_def", "rank"]
+    finished = subprocess.run(
+        [*command, *options, "--inputs", ";".join(given), "--outdir", tmp_path],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": ""},
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr[-2_000:]
+    ranked = np.load(tmp_path / "ctr.npy")
+    np.testing.assert_allclose(ranked, served("rank", **inputs)["ctr"], atol=1e-6)
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Writes a folder with a few days of tiny logs and a configuration that trains on them.
 
-python -m tests.orchestration.trial FOLDER
+python -m tests.orchestration.trial FOLDER [DAYS]
 """
 
 from __future__ import annotations
@@ -31,4 +31,4 @@ def write(folder: Path, days: int) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), 3)
+    write(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3)

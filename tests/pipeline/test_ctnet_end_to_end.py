@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
+from benchmarks.kill_backfill import warm_start_chains
 from pipeline.store import METADATA_FILE
 from pipeline.store import Store
 from tests.pipeline import feeds_ads
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.slow
 
 FIRST = feeds_ads.FIRST_DAY
 DAYS = range(FIRST + 2, FIRST + 5)
+TWICE = [*DAYS, *DAYS]
 NUM_REQUESTS = 200
 
 # One process, so that TFX is imported once; nothing is judged, which takes longest.
@@ -51,7 +53,8 @@ def root(tmp_path_factory):
             training={"batch_size": 16},
         )
     ran = subprocess.run(
-        [sys.executable, "-c", _RUN, str(folder / "config.yaml"), *map(str, DAYS)],
+        # The same days again: they must be found done.
+        [sys.executable, "-c", _RUN, str(folder / "config.yaml"), *map(str, TWICE)],
         capture_output=True,
         text=True,
         check=False,
@@ -136,3 +139,14 @@ def test_lineage_shows_both_parents_and_no_source_is_too_new(root):
         }
         assert (read["base_model"], read["source_model"]) == (parent.id, source.id)
         assert source.last_day < model.last_day < day
+
+
+def test_no_chain_of_models_is_trained_on_a_day_twice(root):
+    (target,) = warm_start_chains(Store(root), "target")
+    (source,) = warm_start_chains(Store(root), "source")
+    # From the first day of logs on, each day up to the one before the run's, once.
+    assert target == list(range(FIRST, DAYS[-1]))
+    assert source == list(range(source[0], DAYS[-1] - 1))
+    for level in ("target", "source"):
+        prints = [model.fingerprint for model in _models(root, level)]
+        assert len(set(prints)) == len(prints)

@@ -1,0 +1,200 @@
+"""`make bench-backfill`: what a further day costs beyond its rows, and CTNet's rows.
+
+    python -m benchmarks.bench_backfill [--days 5] [--config configs/feeds_ads.yaml]
+
+The days have 80 rows each, so that nearly all of their time is fixed. The fitting of
+the model is taken off, nothing else; reading, statistics and judging of those few rows
+count as overhead. How to read it: docs/operations.md.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.kill_backfill import backfill_arguments
+from benchmarks.kill_backfill import write_trial
+from benchmarks.kill_ingest import command
+from benchmarks.kill_ingest import environment
+from models.days import to_date
+from models.days import to_day
+from pipeline.config import Config
+from pipeline.config_file import load_config
+from pipeline.plan import Planner
+from pipeline.results import target_result
+from pipeline.run_records import RunRecord
+from pipeline.run_records import read_records
+from pipeline.steps import Known
+from pipeline.steps import Step
+from pipeline.store import Store
+
+_HISTORY = 3
+_CTNET = "ctnet"
+
+
+@click.command()
+@click.option("--days", default=5, show_default=True, help="Days of the backfill.")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("configs/feeds_ads.yaml"),
+    show_default=True,
+    help="Whose rows a day of ctnet and of joint are counted in; its logs must exist.",
+)
+@click.option("--day", default="2024-02-23", show_default=True, help="That day.")
+def main(days: int, path: Path, day: str) -> None:
+    """Run a backfill of tiny days and print where the time goes."""
+    console = Console(width=100)
+    share = rows_share(load_config(path), day, console)
+    with tempfile.TemporaryDirectory(prefix="crossctr-backfill-") as name:
+        folder = Path(name)
+        write_trial(folder, days)
+        started, before = time.perf_counter(), os.times()
+        subprocess.run(
+            command(backfill_arguments(folder, days)),
+            check=True,
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+        )
+        wall, after = time.perf_counter() - started, os.times()
+        processor = sum(after[2:4]) - sum(before[2:4])
+        overhead = profile(folder / "runs", console)
+    load = os.getloadavg()[0]
+    console.print(
+        f"The whole backfill took {wall:.0f} s, {processor:.0f} s of the processors; "
+        f"{load:.1f} processes wanted this machine's {os.cpu_count()} cores at its end"
+    )
+    keys = {
+        "overhead_seconds_per_day": round(overhead, 1),
+        "daily_rows_share_ctnet": round(share, 4),
+        "wall_seconds": round(wall, 1),
+        "cpu_seconds": round(processor, 1),
+    }
+    print(json.dumps(keys))
+
+
+def profile(root: Path, console: Console) -> float:
+    """Prints where the days' seconds went; returns a further day's overhead."""
+    records = [record for record in read_records(root) if record.day is not None]
+    store = Store(root)
+    days = [_seconds(record, store) for record in records]
+    # The first day imports TFX, ingests the history and trains the rarer levels.
+    first, *further = days
+    parts = sorted(
+        {part for day in further for part in day},
+        key=lambda part: -_median(further, part),
+    )
+    table = Table(title=f"Seconds of a day, median of {len(further)} further days")
+    for column in ("", "first day", "further day"):
+        table.add_column(column, justify="left" if not column else "right")
+    for part in parts:
+        row = f"{first.get(part, 0.0):.2f}", f"{_median(further, part):.2f}"
+        table.add_row(part, *row)
+    console.print(table)
+    return statistics.median(
+        sum(seconds for part, seconds in day.items() if part != "fitting")
+        for day in further
+    )
+
+
+def _median(days: Sequence[dict[str, float]], part: str) -> float:
+    return statistics.median(day.get(part, 0.0) for day in days)
+
+
+def _seconds(record: RunRecord, store: Store) -> dict[str, float]:
+    """Returns what a day spent, by component; fitting apart from its trainer."""
+    spent: dict[str, float] = {}
+    for run in record.steps:
+        if run.seconds is None:
+            continue
+        inside = 0.0
+        for node, seconds in run.nodes:
+            spent[node] = spent.get(node, 0.0) + seconds
+            inside += seconds
+        between = "building graphs, between components"
+        spent[between] = spent.get(between, 0.0) + run.seconds - inside
+        if run.step.kind == "target":
+            report = target_result(store, run.step).report
+            fitting = float(report.get("seconds", 0.0))
+            spent["fitting"] = spent.get("fitting", 0.0) + fitting
+            spent["TargetTrainer"] = spent.get("TargetTrainer", 0.0) - fitting
+    return spent
+
+
+def rows_share(config: Config, day: str, console: Console) -> float:
+    """Returns the rows a day of ctnet reads over those joint reads of its window."""
+    wanted = to_day(datetime.date.fromisoformat(day))
+    config = config.model_copy(
+        update={
+            "strategies": {
+                **config.strategies,
+                _CTNET: type(config.strategies[config.strategy])(),
+            }
+        }
+    )
+    known = Known()
+    for one in range(wanted - _HISTORY, wanted + 1):
+        steps = Planner(config, known, str, "").run(one, [_CTNET])
+        due = [s for s in steps if not _is_known(s, known) and s.kind != "ingest"]
+        known = _with(known, steps)
+    joint = Planner(config, Known(), str, "").run(wanted, ["joint"])[-1]
+    read = {
+        "ctnet": sum(_rows(config, step) for step in due if not step.begins),
+        "joint": _rows(config, joint),
+    }
+    console.print(
+        f"{config.name} on {to_date(wanted)}: ctnet reads {read['ctnet']:,} rows "
+        f"({', '.join(f'{s.kind} {s.days}' for s in due)}), joint {read['joint']:,} "
+        f"({joint.days})"
+    )
+    return read["ctnet"] / read["joint"]
+
+
+def _is_known(step: Step, known: Known) -> bool:
+    stored = {**known.models, **known.sources}
+    return (step.training or step.fingerprint) in stored
+
+
+def _with(known: Known, steps: Sequence[Step]) -> Known:
+    blocks = {s.fingerprint: s.days for s in steps if s.kind == "ingest"}
+    models = {
+        s.training or s.fingerprint: s.day
+        for s in steps
+        if s.kind in ("base", "target")
+    }
+    sources = {s.fingerprint: s.day for s in steps if s.kind == "source"}
+    return Known(
+        blocks={**known.blocks, **blocks},
+        models={**known.models, **models},
+        sources={**known.sources, **sources},
+    )
+
+
+def _rows(config: Config, step: Step) -> int:
+    domains = config.sources
+    if step.kind in ("base", "target"):
+        domains = config.domains_of(step.strategy)
+    return sum(
+        pq.read_metadata(path).num_rows
+        for domain in domains
+        for one in range(step.days.first, step.days.last + 1)
+        for path in (config.logs / domain / f"date={to_date(one)}").glob("*.parquet")
+    )
+
+
+if __name__ == "__main__":
+    main()

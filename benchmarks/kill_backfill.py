@@ -1,0 +1,380 @@
+"""`make kill-backfill`: SIGKILL a backfill at random moments, repeat it, compare.
+
+    python -m benchmarks.kill_backfill [--kills 30] [--per-backfill 3] [--seed 17]
+
+A backfill of five days dies at a random moment, the same command is repeated. The
+repetition must finish the day that was broken off; then it is killed in its turn, until
+a backfill has died `--per-backfill` times and is left to end. A kill counts as
+completed if the next repetition finished the day it hit and the last one everything.
+What is left is compared with an undisturbed run's; all kills of one backfill share the
+verdict. How to read it: docs/operations.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from ml_metadata.proto import metadata_store_pb2
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.kill_ingest import ROOT
+from benchmarks.kill_ingest import command
+from benchmarks.kill_ingest import environment
+from benchmarks.kill_ingest import last_node
+from models.days import to_date
+from pipeline.config_file import load_config
+from pipeline.lineage import makers
+from pipeline.lineage import text_of
+from pipeline.store import Store
+
+NUM_DAYS = 5
+_DAY_DONE = re.compile(r"^(\d+)/\d+ \d{4}-\d\d-\d\d · ", re.MULTILINE)
+_SHARED_STATE = "undisturbed.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a backfill left behind, as far as a repeated one must leave the same.
+
+    Attributes:
+        metrics: What the Gate saw and said, by its fingerprint.
+        vocabularies: Hash of every vocabulary file, by block and name.
+        snapshots: Hash of every snapshot file, by fingerprint and name.
+        versions: Published versions.
+        artifacts: Finished artifacts, by type and level: a second one would be a
+            training or a row twice.
+        lineage: "what <- from what" of everything that has a fingerprint.
+        twice: Days that one warm-start chain was trained on twice.
+    """
+
+    metrics: dict[str, str]
+    vocabularies: dict[str, str]
+    snapshots: dict[str, str]
+    versions: list[str]
+    artifacts: dict[str, int]
+    lineage: list[str]
+    twice: list[int]
+
+    def differences(self, other: Result) -> list[str]:
+        """Returns the names of the parts that differ."""
+        return [n for n in vars(self) if getattr(self, n) != getattr(other, n)]
+
+
+@dataclass
+class Kill:
+    """One SIGKILL and what came of it.
+
+    Attributes:
+        backfill: Number of the backfill it hit, from 1.
+        seconds: How long the process had lived.
+        day: Number of the day it was in, from 1; after the last day one more.
+        node: What it was doing, as ML Metadata has it.
+        completed: Whether the same command finished that day.
+        identical: Whether the backfill's end equals the undisturbed one's.
+        verdict: In words.
+    """
+
+    backfill: int
+    seconds: float
+    day: int
+    node: str
+    completed: bool = False
+    identical: bool = False
+    verdict: str = ""
+
+
+@click.command()
+@click.option("--kills", default=30, show_default=True, help="Times it dies in all.")
+@click.option("--per-backfill", default=3, show_default=True, help="Kills of each.")
+@click.option("--seed", default=17, show_default=True, help="Seed of the moments.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("build/kill-backfill"),
+    show_default=True,
+    help="Where it works; a second call with it goes on after the last kill.",
+)
+def main(kills: int, per_backfill: int, seed: int, folder: Path) -> None:
+    """Kill a backfill of five days at random moments and repeat it."""
+    console = Console(width=120)
+    folder = folder.resolve()
+    trials = Trials(folder)
+    expected = trials.undisturbed(console)
+    done = trials.kills()
+    while len(done) < kills:
+        number = done[-1].backfill + 1 if done else 1
+        moments = random.Random(f"{seed} {number}")
+        wanted = min(per_backfill, kills - len(done))
+        for kill in trials.disturb(number, wanted, moments, expected):
+            done.append(kill)
+            console.print(f"kill {len(done)}: {kill}", markup=False, soft_wrap=True)
+        trials.keep(done)
+    table = Table(title="Killed, then repeated with the same command")
+    for column in ("kill", "backfill", "after", "in day", "while in", "result"):
+        table.add_column(column)
+    for index, kill in enumerate(done, 1):
+        table.add_row(
+            str(index),
+            str(kill.backfill),
+            f"{kill.seconds:.1f} s",
+            str(kill.day),
+            kill.node,
+            kill.verdict,
+        )
+    console.print(table)
+    counts = {
+        "kills": len(done),
+        "completed": sum(kill.completed for kill in done),
+        "identical": sum(kill.identical for kill in done),
+        "backfills": len({kill.backfill for kill in done}),
+    }
+    print(json.dumps(counts))
+
+
+class Trials:
+    """Backfills of one little world, one after another in the same root."""
+
+    def __init__(self, folder: Path) -> None:
+        """Writes the world's logs unless an earlier call has."""
+        self._folder = folder
+        self._root = folder / "runs"
+        self._serving = folder / "serving"
+        # Fingerprints know the folder of the models, so every backfill has the same.
+        if not (folder / "config.yaml").exists():
+            write_trial(folder, NUM_DAYS)
+
+    def undisturbed(self, console: Console) -> Result:
+        """Returns what a backfill leaves if nobody kills it, and notes its seconds."""
+        path = self._folder / _SHARED_STATE
+        if not path.exists():
+            console.print(f"An undisturbed backfill of {NUM_DAYS} days ...")
+            self._clear()
+            started = time.perf_counter()
+            code, shown = self._run(lambda _: False)
+            if code:
+                raise click.ClickException(f"the undisturbed backfill failed: {shown}")
+            seconds = time.perf_counter() - started
+            found = dataclasses.asdict(read_result(self._root, self._serving))
+            path.write_text(json.dumps([seconds, found]), encoding="utf-8")
+        self._seconds, found = json.loads(path.read_text(encoding="utf-8"))
+        expected = Result(**found)
+        console.print(
+            f"It took {self._seconds:.0f} s: {len(expected.metrics)} decisions, "
+            f"{len(expected.lineage)} edges of lineage"
+        )
+        return expected
+
+    def kills(self) -> list[Kill]:
+        """Returns the kills of earlier calls."""
+        path = self._folder / "kills.json"
+        if not path.exists():
+            return []
+        return [Kill(**kill) for kill in json.loads(path.read_text(encoding="utf-8"))]
+
+    def keep(self, done: list[Kill]) -> None:
+        """Notes the kills so far."""
+        text = json.dumps([dataclasses.asdict(kill) for kill in done])
+        (self._folder / "kills.json").write_text(text, encoding="utf-8")
+
+    def disturb(
+        self, number: int, wanted: int, moments: random.Random, expected: Result
+    ) -> list[Kill]:
+        """Kills one backfill up to `wanted` times, lets it end and compares."""
+        self._clear()
+        found: list[Kill] = []
+        broken = 0
+        while True:
+            left = wanted - len(found)
+            moment = moments.random() * self._seconds / wanted if left else None
+            code, shown, seconds = self._attempt(moment, after_day=broken)
+            days_done = len(_DAY_DONE.findall(shown))
+            for kill in found[-1:]:
+                kill.completed = days_done >= min(kill.day, NUM_DAYS)
+            if code != -signal.SIGKILL:
+                break
+            if found and not found[-1].completed:
+                raise click.ClickException(f"died before it had repeated: {shown}")
+            broken = days_done + 1
+            kill = Kill(number, round(seconds, 1), broken, last_node(self._root))
+            found.append(kill)
+        if code:
+            verdict, same = f"exit {code}: {' '.join(shown.split()[-40:])}", False
+        else:
+            parts = expected.differences(read_result(self._root, self._serving))
+            verdict = f"differs in {', '.join(parts)}" if parts else "identical"
+            same = not parts
+        for kill in found:
+            kill.verdict, kill.identical = verdict, same
+            kill.completed = kill.completed and code == 0
+        if not same:
+            kept = self._folder / f"differs-{number}"
+            shutil.copytree(self._root, kept, dirs_exist_ok=True)
+        return found
+
+    def _attempt(self, moment: float | None, after_day: int) -> tuple[int, str, float]:
+        """Runs the command; kills it `moment` seconds after it has done a day."""
+        started = time.perf_counter()
+        reached: list[float] = [started] if not after_day else []
+
+        def is_due(shown: str) -> bool:
+            now = time.perf_counter()
+            days_done = len(_DAY_DONE.findall(shown))
+            if not reached and days_done >= min(after_day, NUM_DAYS):
+                reached.append(now)
+            return moment is not None and bool(reached) and now > reached[0] + moment
+
+        code, shown = self._run(is_due)
+        return code, shown, time.perf_counter() - started
+
+    def _run(self, is_due: Callable[[str], bool]) -> tuple[int, str]:
+        """Runs the backfill until it ends or `is_due` to die."""
+        arguments = backfill_arguments(self._folder, NUM_DAYS)
+        output = self._folder / "shown.txt"
+        with output.open("wb") as stream:
+            process = subprocess.Popen(
+                command(arguments),
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                cwd=self._folder,
+                env={**environment(), "PYTHONUNBUFFERED": "1"},
+                start_new_session=True,
+            )
+            while process.poll() is None:
+                if is_due(output.read_text(encoding="utf-8", errors="replace")):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+                    break
+                time.sleep(0.05)
+        shown = output.read_text(encoding="utf-8", errors="replace")
+        return process.returncode, shown
+
+    def _clear(self) -> None:
+        for path in (self._root, self._serving):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def write_trial(folder: Path, num_days: int) -> None:
+    """Writes tiny logs and a configuration with `num_days` days to run."""
+    # One day before, one after to be judged on.
+    arguments = ["-m", "tests.orchestration.trial", str(folder), str(num_days + 2)]
+    subprocess.run([sys.executable, *arguments], check=True, cwd=ROOT)
+
+
+def backfill_arguments(folder: Path, num_days: int) -> list[str]:
+    """Returns the backfill of what `write_trial` wrote."""
+    config = load_config(folder / "config.yaml")
+    first, last = to_date(config.first + 1), to_date(config.first + num_days)
+    path = str(folder / "config.yaml")
+    return ["backfill", path, "--from", str(first), "--to", str(last)]
+
+
+def read_result(root: Path, serving: Path) -> Result:
+    """Reads what the backfills below `root` left behind."""
+    store = Store(root)
+    kinds = ("Examples", "Model", "EmbeddingSnapshot", "GateDecision", "PublishedModel")
+    counts: dict[str, int] = {}
+    for kind in kinds:
+        for stored in store.artifacts(kind):
+            part = stored.properties.get("role") or stored.properties.get("level")
+            key = f"{kind} {part or ''} {stored.fingerprint}"
+            counts[key] = counts.get(key, 0) + 1
+    metrics = {
+        stored.fingerprint: _rounded(Path(stored.uri, "decision.json"))
+        for stored in store.artifacts("GateDecision")
+    }
+    return Result(
+        metrics=metrics,
+        vocabularies=_hashes(store, "Vocabulary"),
+        snapshots=_hashes(store, "EmbeddingSnapshot"),
+        versions=sorted(path.name for path in serving.glob("*/*")),
+        artifacts=counts,
+        lineage=lineage(store),
+        twice=sorted(
+            day
+            for days in warm_start_chains(store, "target")
+            for day in days
+            if days.count(day) > 1
+        ),
+    )
+
+
+def _rounded(path: Path) -> str:
+    """Returns a decision; threads add up floats in any order, which shows in 1e-8."""
+    text = path.read_text(encoding="utf-8")
+    return json.dumps(json.loads(text, parse_float=lambda f: round(float(f), 5)))
+
+
+def _hashes(store: Store, kind: str) -> dict[str, str]:
+    return {
+        f"{stored.fingerprint} {path.relative_to(stored.uri)}": hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
+        for stored in store.artifacts(kind)
+        for path in sorted(Path(stored.uri).rglob("*"))
+        if path.is_file()
+    }
+
+
+def lineage(store: Store) -> list[str]:
+    """Returns which artifact was made from which, by type and fingerprint."""
+    found = set()
+    for output, inputs in makers(store):
+        found |= {f"{_name(output)} <- {_name(i)}" for i in inputs}
+    return sorted(found)
+
+
+def warm_start_chains(store: Store, level: str) -> list[list[int]]:
+    """Returns the days on which each model of a level and those before it were trained.
+
+    Follows ML Metadata back from every model that no other of its level starts from; a
+    chain ends at a model of another level, whose rows are other domains'.
+    """
+    parents: dict[int, int] = {}
+    models: dict[int, metadata_store_pb2.Artifact] = {}
+    for output, inputs in makers(store):
+        if output.type != "Model" or text_of(output, "level") != level:
+            continue
+        models[output.id] = output
+        for one in inputs:
+            if one.type == "Model" and text_of(one, "level") == level:
+                parents[output.id] = one.id
+    chains = []
+    for start in sorted(models.keys() - set(parents.values())):
+        days: list[int] = []
+        at: int | None = start
+        while at is not None:
+            path = Path(models[at].uri, "Format-Train", "report.json")
+            report = json.loads(path.read_bytes())
+            if report["rows"]:
+                days = [*range(report["first_day"], report["last_day"] + 1), *days]
+            at = parents.get(at)
+        chains.append(days)
+    return chains
+
+
+def _name(artifact: metadata_store_pb2.Artifact) -> str:
+    part = text_of(artifact, "role") or text_of(artifact, "level")
+    return " ".join(
+        filter(None, (artifact.type, part, text_of(artifact, "fingerprint")))
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""One run in memory, on a portable runner, in two processes: the same rows.
+
+python -m tests.orchestration.check_beam
+
+crossctr is built into a wheel and installed into a folder outside the repository; the
+job service and the pool of workers are processes of their own, as on a cluster. Rows,
+vocabularies and quarantine must be equal; models are not compared bit by bit, as they
+see their rows in the runner's order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.kill_ingest import read_result
+from pipeline.store import Store
+
+ROOT = Path(__file__).parents[2]
+_WAIT_SECONDS = 180
+
+
+def main() -> None:
+    """Runs three times and compares."""
+    with tempfile.TemporaryDirectory(prefix="crossctr-beam-") as name:
+        folder = Path(name)
+        environment = _install(folder)
+        trial = folder / "trial"
+        subprocess.run(
+            [sys.executable, "-m", "tests.orchestration.trial", str(trial)],
+            check=True,
+            cwd=ROOT,
+        )
+        with _job_service(folder, environment) as portable:
+            runners = {
+                "in memory": [],
+                "portable": portable,
+                "two processes": [
+                    "--direct_running_mode=multi_processing",
+                    "--direct_num_workers=2",
+                ],
+            }
+            found = {
+                runner: _run(trial, runner, arguments, environment)
+                for runner, arguments in runners.items()
+            }
+    expected = found.pop("in memory")
+    different = {
+        runner: [key for key in expected if expected[key] != result[key]]
+        for runner, result in found.items()
+    }
+    rows = sum(expected["rows"].values())
+    print(f"{rows} rows of Examples, {len(expected['vocabularies'])} vocabulary files")
+    print(json.dumps({runner: not keys for runner, keys in different.items()}))
+    if any(different.values()):
+        sys.exit(f"different from the run in memory: {different}")
+
+
+def _install(folder: Path) -> dict[str, str]:
+    """Installs the wheel and returns the environment that finds only it."""
+    source = folder / "source"
+    source.mkdir()
+    # A copy, as setuptools would leave its build folder in the repository.
+    for name in ("pipeline", "components", "models", "schema"):
+        shutil.copytree(ROOT / name, source / name)
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    flags = ["--no-deps", "--no-build-isolation", "--target", str(folder / "installed")]
+    subprocess.run([*pip, "install", *flags, str(source)], check=True)
+    shutil.rmtree(source)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(folder / "installed"),
+        # The pool starts `python` from PATH.
+        "PATH": path,
+        "TF_USE_LEGACY_KERAS": "1",
+    }
+    found = subprocess.run(
+        [sys.executable, "-c", "import pipeline; print(pipeline.__file__)"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment,
+    ).stdout
+    if not found.startswith(str(folder)):
+        sys.exit(f"the wheel is not what is imported, but {found}")
+    return environment
+
+
+@contextlib.contextmanager
+def _job_service(folder: Path, environment: dict[str, str]) -> Iterator[list[str]]:
+    """Starts Beam's job service and a pool of workers; yields the flags for them."""
+    job, pool = _free_port(), _free_port()
+    runners = "apache_beam.runners"
+    commands = [
+        [f"{runners}.portability.local_job_service_main", f"--port={job}"],
+        [f"{runners}.worker.worker_pool_main", f"--service_port={pool}"],
+    ]
+    processes = []
+    try:
+        for index, (module, flag) in enumerate(commands):
+            with (folder / f"beam-{index}.txt").open("wb") as output:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", module, flag],
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd=folder,
+                    env=environment,
+                    start_new_session=True,
+                )
+            processes.append(process)
+        for port in (job, pool):
+            _wait_for(port)
+        yield [
+            "--runner=PortableRunner",
+            f"--job_endpoint=localhost:{job}",
+            "--environment_type=EXTERNAL",
+            f"--environment_config=localhost:{pool}",
+        ]
+    finally:
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("localhost", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _wait_for(port: int) -> None:
+    until = time.monotonic() + _WAIT_SECONDS
+    while time.monotonic() < until:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("localhost", port), timeout=1),
+        ):
+            return
+        time.sleep(0.5)
+    sys.exit(f"nothing listens on port {port} after {_WAIT_SECONDS} s")
+
+
+def _run(
+    trial: Path, runner: str, arguments: list[str], environment: dict[str, str]
+) -> dict[str, Any]:
+    """Runs a day and returns what must not depend on the runner."""
+    settings = yaml.safe_load((trial / "config.yaml").read_text(encoding="utf-8"))
+    root = trial / runner.replace(" ", "-")
+    settings |= {
+        "root": str(root),
+        "serving": {"directory": str(root / "serving")},
+        "strategy": "target_only",
+        "strategies": {"target_only": {}},
+        "beam_args": arguments,
+    }
+    config = root.with_suffix(".yaml")
+    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    first = datetime.date.fromisoformat(settings["first_day"]) + datetime.timedelta(1)
+    started = time.monotonic()
+    ran = subprocess.run(
+        [sys.executable, "-m", "pipeline", "run", str(config), "--day", str(first)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=trial,
+        env=environment,
+    )
+    print(f"{runner}: exit {ran.returncode}, {time.monotonic() - started:.0f} s")
+    if ran.returncode:
+        sys.exit(ran.stdout + ran.stderr)
+    (decision,) = Store(root).artifacts("GateDecision")
+    judged = json.loads(Path(decision.uri, "decision.json").read_bytes())["candidate"]
+    return {**vars(read_result(root)), "evaluation_rows": judged["example_count"]}
+
+
+if __name__ == "__main__":
+    main()
