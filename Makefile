@@ -9,7 +9,7 @@ DAY ?= 2019-01-01
 PEERS := benchmarks/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill prove-ecdctr results check-airflow check-kubeflow check-beam
+.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill prove-ecdctr prove-ctnet ctnet-months results check-airflow check-kubeflow check-beam
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -67,6 +67,14 @@ prove-ecdctr: SEEDS ?= 5
 prove-ecdctr: $(READY) ## Prove E-CDCTR: folding, point in time, every part left out once (45 min)
 	$(BIN)/crossctr $(PREPARE) $(PROOF_CONFIG)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_ecdctr $(PROOF_CONFIG) --day $(PROOF_DAY) --seeds $(SEEDS)
+
+prove-ctnet: SEEDS ?= 2
+prove-ctnet: $(READY) ## Prove CTNet: first day, frozen source, reload, forgetting, 14 days of curves (15 min)
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_ctnet --seeds $(SEEDS)
+
+ctnet-months: SEEDS ?= 2
+ctnet-months: $(READY) ## CTNet over twelve months of amazon and xmarket, beside other ways to use a source (10 min)
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.ctnet_months --seeds $(SEEDS)
 
 results: SEEDS ?= 3
 results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b for some (hours): docs/results.md

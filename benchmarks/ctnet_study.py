@@ -1,16 +1,19 @@
-"""CTNet over days beside other ways to use a source: trained and scored in one process.
+"""CTNet step by step beside other ways to use a source, in one process.
 
-Everything is ingested once by the pipeline; then each day of the study trains every
-model on what it may read on that day, and scores the day's target rows before any model
-trains on them. The vocabulary is that of the last day: an id of a later day has a row
-already, which nothing has trained.
+Everything is ingested once by the pipeline; then each step of the study, a day or a
+month, trains every model on what it may read by then, and scores the target rows until
+the next step before any model trains on them. The vocabulary is that of the last day:
+an id of a later day has a row already, which nothing has trained.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -55,7 +58,7 @@ CTNETS: dict[str, dict[str, Any]] = {
     "ctnet, snapshots": {"snapshots": True},
 }
 # Target rows that are scored at once; those of all days of the study are fewer.
-_MOST_ROWS = 100_000
+_MOST_ROWS = 1_000_000
 
 
 class Trainee:
@@ -127,10 +130,10 @@ class Result:
     """What a study came to.
 
     Attributes:
-        days: Metrics by model and day.
-        pooled: Metrics by model, over the rows of all days.
-        forgetting: Metrics by model, on the first days' rows, at the end.
-        costs: By model, rows read and seconds spent on a day after the first.
+        days: Metrics by model and step.
+        pooled: Metrics by model, over the rows of all steps.
+        forgetting: Metrics by model, on the first rows of the history, at the end.
+        costs: By model, rows read and seconds spent on a step after the first.
         equal_rows: Target rows on which CTNet of the first day scored as the target
             model to the last bit.
         all_rows: Target rows compared.
@@ -145,11 +148,28 @@ class Result:
 
 
 class Study:
-    """Some days of one configuration, on rows that are ingested already."""
+    """Some steps of one configuration, on rows that are ingested already.
 
-    def __init__(self, config: Config, seed: int, history: int, window: int) -> None:
+    Args:
+        config: The configuration.
+        seed: Of weights, shuffling and dropout.
+        steps: First day of each step, ascending, and the day after the last step; the
+            rows before the first one are the history.
+        window: Days that `finetune` and `joint` read at each step.
+        old_days: Days at the beginning of the history whose rows are scored at the end.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        seed: int,
+        steps: Sequence[int],
+        window: int,
+        old_days: int = 3,
+    ) -> None:
         self._config, self._seed = config, seed
-        self._first, self._history, self._window = config.first, history, window
+        self._first, self._steps, self._window = config.first, list(steps), window
+        self._old_days = old_days
         store = Store(config.root)
         self._folders = [
             stored.uri
@@ -158,10 +178,10 @@ class Study:
         ]
         self._vocabulary = Path(store.artifacts("Vocabulary")[-1].uri)
 
-    def run(self, num_days: int, folder: Path, models: Iterable[str]) -> Result:
-        """Runs `num_days` days after the history; `folder` takes snapshots."""
+    def run(self, folder: Path, models: Iterable[str]) -> Result:
+        """Runs all steps; `folder` takes snapshots."""
         models = list(models)
-        start = self._first + self._history
+        start = self._steps[0]
         source = self._trainee(self._backbone(), "source")
         target = self._trainee(self._backbone(), "target")
         tables = self._snapshots(folder) if "ctnet, snapshots" in models else {}
@@ -191,12 +211,17 @@ class Study:
         scores: dict[str, list[Any]] = {name: [] for name in everyone}
         rows_of_days: list[Any] = []
 
-        # The source model of the day before the first has not seen its newest day.
-        self._fit(source, self._config.sources, self._first, start - 2, moving=True)
-        for day in range(start, start + num_days):
+        # A source model that has not seen the time of the rows that CTNet trains on:
+        # as long before the first step as the steps are long.
+        length = self._steps[1] - start
+        self._fit(
+            source, self._config.sources, self._first, start - length - 1, moving=True
+        )
+        since = start - length
+        for day, end in itertools.pairwise(self._steps):
             former = _values(source.network.named_variables())
             before = {name: (m.rows, m.seconds) for name, m in everyone.items()}
-            self._fit(source, self._config.sources, day - 1, day - 1, moving=False)
+            self._fit(source, self._config.sources, since, day - 1, moving=False)
             ads = (self._config.target,)
             if day == start:
                 parents = [target, *([with_tables] if with_tables else [])]
@@ -211,11 +236,11 @@ class Study:
                     _assign(ctnet.network.source_variables(), former)
                 self._compare_first_day(result, target, ctnets, start - 1)
             else:
-                self._fit(target, ads, day - 1, day - 1, moving=False)
+                self._fit(target, ads, since, day - 1, moving=False)
                 for name, ctnet in ctnets.items():
                     if CTNETS[name].get("reload", True):
                         _assign(ctnet.network.source_variables(), former)
-                    self._fit(ctnet, ads, day - 1, day - 1, moving=False)
+                    self._fit(ctnet, ads, since, day - 1, moving=False)
             first = max(self._first, day - self._window)
             if "joint" in restarts:
                 restarts["joint"].begin_again()
@@ -232,16 +257,18 @@ class Study:
                 self._fit(tuned, ads, first, day - 1, moving=True)
                 tuned.rows += pretrained.rows - read
                 tuned.seconds += pretrained.seconds - spent
-            rows_of_days.append(self._rows(day, day))
+            rows_of_days.append(self._rows(day, end - 1))
             for name, model in everyone.items():
                 scores[name].append(model.probabilities(rows_of_days[-1].rows))
             if day > start:
                 for name, model in everyone.items():
                     cost = result.costs.setdefault(name, {"rows": 0.0, "seconds": 0.0})
                     rows, seconds = before[name]
-                    cost["rows"] += (model.rows - rows) / (num_days - 1)
-                    cost["seconds"] += (model.seconds - seconds) / (num_days - 1)
-        old_rows = self._rows(self._first, self._first + 2)
+                    later = len(self._steps) - 2
+                    cost["rows"] += (model.rows - rows) / later
+                    cost["seconds"] += (model.seconds - seconds) / later
+            since = day
+        old_rows = self._rows(self._first, self._first + self._old_days - 1)
         for name, model in everyone.items():
             result.days[name] = [
                 _metrics(rows.rows[USER_FEATURE], probability, rows.labels)
@@ -259,7 +286,7 @@ class Study:
 
     def first_day(self) -> tuple[Backbone, Ctnet, Callable[[], None]]:
         """Returns the target model, CTNet on its first day, and what trains it."""
-        last = self._first + self._history - 1
+        last = self._steps[0] - 1
         source = self._trainee(self._backbone(), "source")
         self._fit(source, self._config.sources, last - 2, last - 1, moving=True)
         old, ads = self._backbone(), (self._config.target,)
@@ -334,7 +361,7 @@ class Study:
         patterns = [
             f"{f}/Split-{d}/*" for f in self._folders for d in self._config.sources
         ]
-        last = self._first + self._history - 1
+        last = self._steps[0] - 1
         reader = ExampleReader(patterns, network.features, self._first, last)
         trainee.train(reader, moving=True)
         trained, period = folder / "trained", folder / "period"
@@ -349,6 +376,45 @@ class Study:
             )
             for space in SNAPSHOT_SPACES
         }
+
+
+def difference(
+    results: Sequence[Mapping[str, Any]],
+    model: str,
+    base: str,
+    metric: str = "gauc",
+    first: int = 1,
+) -> tuple[float, float, float]:
+    """Returns how far two models are apart, as a mean with a 95 % interval.
+
+    The interval is a normal one over steps and seeds, which stand for one another:
+    steps of one seed share a model that goes on, so it is somewhat too narrow.
+
+    Args:
+        results: What the seeds came to, as `asdict` of `Result`.
+        model: The model.
+        base: What it is compared with.
+        metric: The metric of a step.
+        first: First step that counts; on the first of all CTNet is `target_only`.
+    """
+    pairs = [
+        (r["days"][model][step][metric], r["days"][base][step][metric])
+        for r in results
+        for step in range(first, len(r["days"][base]))
+    ]
+    apart = np.array([a - b for a, b in pairs], np.float64)
+    apart = apart[np.isfinite(apart)]
+    half = 1.96 * apart.std(ddof=1) / len(apart) ** 0.5
+    return float(apart.mean()), float(apart.mean() - half), float(apart.mean() + half)
+
+
+def told(found: tuple[float, float, float]) -> str:
+    """Returns a difference in words: mean, interval, and whether zero is outside."""
+    mean, low, high = found
+    verdict = "not told apart"
+    if low > 0 or high < 0:
+        verdict = "wins" if low > 0 else "loses"
+    return f"{mean:+.4f} [{low:+.4f}, {high:+.4f}] {verdict}"
 
 
 def _metrics(users: Any, probability: Any, labels: Any) -> dict[str, float]:
