@@ -3,9 +3,15 @@
 import base64
 import bz2
 import functools
+import gc
+import json
+import types
+import weakref
 
+import apache_beam as beam
 import pytest
 from apache_beam.internal import pickler
+from apache_beam.transforms import core
 from tfx.utils import dependency_utils
 
 from pipeline import beam_costs
@@ -69,3 +75,44 @@ def test_workers_elsewhere_get_beams_own_packing():
     with beam_costs.spared(PORTABLE):
         packed = base64.b64decode(pickler.dumps(1))
     assert bz2.decompress(packed)
+
+
+class _Doubled(beam.DoFn):
+    def process(self, element, factor=2, at=beam.DoFn.TimestampParam):
+        """Yields one number."""
+        yield element * factor, at
+
+
+@pytest.mark.parametrize(
+    "function", [_Doubled().process, _Doubled().setup, max, lambda x, y=1: x + y]
+)
+def test_a_functions_arguments_are_those_that_beam_finds(function):
+    expected = core.get_function_args_defaults(function)
+    with beam_costs.spared(LOCAL):
+        for _ in range(2):
+            assert core.get_function_args_defaults(function) == expected
+
+
+def test_a_known_function_is_not_kept_alive():
+    def process(owner, element):
+        return owner, element
+
+    method = types.MethodType(process, object())
+    with beam_costs.spared(LOCAL):
+        core.get_function_args_defaults(method)
+    gone = weakref.ref(process)
+    del method, process
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_pipeline_runs_as_without(tmp_path):
+    with beam_costs.spared(LOCAL), beam.Pipeline(argv=LOCAL) as pipeline:
+        _ = (
+            pipeline
+            | beam.Create([1, 2])
+            | beam.ParDo(_Doubled(), 3)
+            | beam.Map(lambda pair: json.dumps(pair[0]))
+            | beam.io.WriteToText(str(tmp_path / "out"), shard_name_template="")
+        )
+    assert sorted((tmp_path / "out").read_text().split()) == ["3", "6"]
