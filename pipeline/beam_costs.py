@@ -95,7 +95,7 @@ def spared(beam_args: Sequence[str]) -> Iterator[None]:
             # Hints to who writes a pipeline: of each function the source is read, and
             # of each type hint the stack is kept for an error's message.
             (core, "_check_fn_use_yield_and_return", lambda _: False),
-            (decorators, "TRACEBACK_LIMIT", 0),
+            (decorators, "TRACEBACK_LIMIT", -2),  # Beam adds two frames of its own
             (core, "get_function_args_defaults", _arguments),
         ]
         for module, name, by in replaced:
