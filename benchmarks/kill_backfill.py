@@ -44,7 +44,7 @@ from pipeline.lineage import text_of
 from pipeline.store import Store
 
 NUM_DAYS = 5
-_DAY_DONE = re.compile(r"^(\d+)/\d+ \d{4}-\d\d-\d\d · ", re.MULTILINE)
+DAY_DONE = re.compile(r"^(\d+)/\d+ \d{4}-\d\d-\d\d · ", re.MULTILINE)
 _SHARED_STATE = "undisturbed.json"
 # Several threads add up floats in any order.
 _ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
@@ -214,7 +214,7 @@ class Trials:
             left = wanted - len(found)
             moment = moments.random() * self._seconds / wanted if left else None
             code, shown, seconds = self._attempt(moment, after_day=broken)
-            days_done = len(_DAY_DONE.findall(shown))
+            days_done = len(DAY_DONE.findall(shown))
             for kill in found[-1:]:
                 kill.completed = days_done >= min(kill.day, NUM_DAYS)
             if code != -signal.SIGKILL:
@@ -248,7 +248,7 @@ class Trials:
 
         def is_due(shown: str) -> bool:
             now = time.perf_counter()
-            days_done = len(_DAY_DONE.findall(shown))
+            days_done = len(DAY_DONE.findall(shown))
             if not reached and days_done >= min(after_day, NUM_DAYS):
                 reached.append(now)
             return moment is not None and bool(reached) and now > reached[0] + moment
