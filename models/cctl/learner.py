@@ -12,23 +12,32 @@ import tf_keras as keras
 
 from models.batches import Batch
 from models.batches import ExampleReader
+from models.cctl.agreement import agreement
 from models.cctl.enhancement import COMPARED_ROWS
+from models.cctl.flow import Alike
+from models.cctl.flow import alike_loss
 from models.cctl.flow import flow_loss
 from models.cctl.flow import weights_of
 from models.cctl.network import CompanionNetwork
 from models.cctl.record import CctlRecord
 from models.mixing import SourceStream
 from models.mixing import cut
+from models.mixing import join
 from models.optimizers import build_optimizer
 from models.optimizers import set_rate_factor
 from models.progress import PROGRESS
+from models.settings import CctlConfig
 from models.settings import TrainingConfig
 from models.shuffling import split_sizes
-from models.steps import SPAN
+from models.steps import EXPLODED
 
 # Every so many batches of the target, one is kept from the reference, to see what its
 # knowledge is worth on rows it has not learned.
 _HELD_OUT = 4
+# Source rows, and held-out rows of the target, on which the flow network learns before
+# the first weight is asked for; how often, and how many at once.
+_SAMPLE_ROWS, _FLOW_PASSES, _FLOW_ROWS = 65_536, 3, 256
+_SCORED_ROWS = 8_192
 # Standard errors from zero that the reference's agreement with the target needs before
 # sources are measured by it.
 _SURE = 2.0
@@ -81,12 +90,10 @@ class CctlLearner:
         )
         self._flow.build(network.flow.trainable_variables)
         self._source_rows = max(1, round(self._cctl.source_ratio * training.batch_size))
-        self._sources = SourceStream(
-            sources,
-            rows_per_step=self._source_rows,
-            shuffle_rows=training.shuffle_rows,
-            seed=training.seed,
-        )
+        self._source_reader = sources
+        self._sources: SourceStream | None = None
+        self._alone = False
+        self._held_out_logits: Any = None
         self.record = record or CctlRecord(network.sources)
         self._steps = 0
         self._touched: dict[str, list[Any]] = {}
@@ -101,29 +108,56 @@ class CctlLearner:
 
     # --- What the loop asks for
 
-    def prepare(self, reader: ExampleReader) -> None:
-        """Trains the reference on the target's rows and measures what it knows.
+    def begin(self, reader: ExampleReader) -> None:
+        """Opens the sources' rows of the same days and learns what agreement is.
 
-        A fourth of the batches is held out in every pass. A reference that an earlier
-        training left is measured on the new rows first and learns from all of them.
+        Without source rows in these days, the target's rows are learned alone.
         """
-        if self._cctl.estimator != "agreement":
-            self._knows.assign(0.0)
-            return
-        sums = self._network.yardstick_sums
-        trained = float(sums.sums[0, sums.ROWS]) > 0
-        if trained:
+        self._sources = SourceStream(
+            self._source_reader.between(reader.first_day, reader.last_day),
+            rows_per_step=self._source_rows,
+            shuffle_rows=self._training.shuffle_rows,
+            seed=self._training.seed,
+        )
+        sample = self._sources.peek(_SAMPLE_ROWS)
+        self._alone = sample is None
+        if sample is not None and self._cctl.estimator == "agreement":
+            self._measure(reader, sample)
+
+    def _measure(self, reader: ExampleReader, sample: Batch) -> None:
+        """Trains the reference and the flow network, and measures all domains.
+
+        A fourth of the target's batches is held out from the reference in every pass.
+        A reference that an earlier training left is measured on the new rows first and
+        learns from all of them then.
+        """
+        sums = self._network.sums
+        known = float(sums.sums[-1, sums.ROWS]) > 0
+        if known:
             # Newer rows count for more.
             sums.sums.assign(sums.sums / 2)
-        for epoch in range(1 if trained else self._training.epochs):
-            last = trained or epoch + 1 == self._training.epochs
-            for index, batch in enumerate(self._target_batches(reader)):
-                held_out = trained or index % _HELD_OUT == 0
-                if held_out and last:
-                    self._measure(batch.rows, batch.labels)
-                if not held_out or trained:
-                    self._learn_reference(batch.rows, batch.labels)
-        slope, error = float(sums.slopes()[0]), float(sums.errors()[0])
+        held_out = self._learn_reference(reader, known)
+        target = len(self._network.sources)
+        parts = [(held_out, np.full(len(held_out.labels), target, np.int32))]
+        parts.append((sample, self._network.source_of(sample.rows).numpy()))
+        rows = join([part for part, _ in parts])
+        domain = np.concatenate([of_row for _, of_row in parts])
+        logits = np.concatenate([self._held_out_logits, self._logits_of(sample)])
+        sums.add_rows(
+            tf.constant(rows.labels), tf.constant(logits), tf.constant(domain)
+        )
+        every = range(0, len(domain), _FLOW_ROWS)
+        for _ in range(1 if known else _FLOW_PASSES):
+            order = self._generator.permutation(len(domain))
+            for start in every:
+                chosen = order[start : start + _FLOW_ROWS]
+                self._learn_flow(*_chosen(rows, logits, domain, chosen))
+        # What was counted while the network learned is no measure.
+        sums.forget_gains(0.5 if known else 0.0)
+        for start in every:
+            chosen = np.arange(start, min(start + _FLOW_ROWS, len(domain)))
+            self._count_gains(*_chosen(rows, logits, domain, chosen))
+        slope, error = float(sums.slopes()[-1]), float(sums.errors()[-1])
         sure = slope > _SURE * error
         self._knows.assign(float(sure))
         self._yardstick.assign(slope if sure else 1.0)
@@ -133,15 +167,25 @@ class CctlLearner:
             "held out" + ("" if sure else "; too little to weigh the sources by")
         )
 
-    def spans(self, reader: ExampleReader, epoch: int) -> Iterator[Batch]:
-        """Yields the target's rows of a pass, some batches at a time."""
-        return reader.prefetched(
-            batch_size=self._training.batch_size,
-            shuffle_rows=self._training.shuffle_rows,
-            seed=self._training.seed,
-            epoch=epoch,
-            span=SPAN,
+    def _learn_reference(self, reader: ExampleReader, known: bool) -> Batch:
+        """Trains the reference; returns rows it has not seen, and keeps its logits."""
+        kept: list[Batch] = []
+        logits: list[Any] = []
+        for epoch in range(1 if known else self._training.epochs):
+            last = known or epoch + 1 == self._training.epochs
+            for index, batch in enumerate(self._target_batches(reader)):
+                held_out = known or index % _HELD_OUT == 0
+                if held_out and last and len(kept) * len(batch.labels) < _SAMPLE_ROWS:
+                    kept.append(batch)
+                    if known:
+                        logits.append(self._logits_of(batch))
+                if not held_out or known:
+                    self._reference(batch.rows, batch.labels)
+        held = join(kept)
+        self._held_out_logits = (
+            np.concatenate(logits) if known else self._logits_of(held)
         )
+        return held
 
     def set_rate_factor(self, factor: float) -> None:
         """Sets the towers' rates to `factor` times those of the configuration."""
@@ -152,6 +196,8 @@ class CctlLearner:
     def train(self, span: Batch) -> Any:
         """Trains on some batches; returns each one's log loss on the target's rows."""
         sizes = split_sizes(len(span.labels), self._training.batch_size)
+        if self._sources is None or self._alone:
+            return self._train_alone(span, sizes)
         sources = self._sources.take(len(sizes))
         losses, start = [], 0
         for index, size in enumerate(sizes):
@@ -159,28 +205,41 @@ class CctlLearner:
             first = index * self._source_rows
             source = cut(sources, first, first + self._source_rows)
             self._end_window(target)
-            loss, weights = self._step(
+            loss, of_row, weights = self._step(
                 target.rows, target.labels, source.rows, source.labels
             )
-            of_row = self._network.source_of(source.rows).numpy()
-            self.record.add_rows(source, of_row, weights.numpy())
+            self.record.add_rows(source, of_row.numpy(), weights.numpy())
             self._touch(target.rows, source.rows)
             self._steps += 1
             start += size
             losses.append(float(loss))
+            if not losses[-1] < EXPLODED:
+                break
         self.record.source_rows = self._sources.rows_read
         self.record.source_passes = self._sources.passes
         return np.array(losses, np.float32)
 
-    def finish(self) -> None:
+    def _train_alone(self, span: Batch, sizes: list[int]) -> Any:
+        losses: list[float] = []
+        start = 0
+        for size in sizes:
+            target = cut(span, start, start + size)
+            losses.append(float(self._step_alone(target.rows, target.labels)))
+            start += size
+            if not losses[-1] < EXPLODED:
+                break
+        return np.array(losses, np.float32)
+
+    def end(self) -> None:
         """Ends the reading and notes what the sources came to."""
-        self._sources.close()
-        ratio = self._network.source_sums.slopes() / self._yardstick
-        error = self._network.source_sums.errors() / self._yardstick
+        if self._sources is not None:
+            self._sources.close()
+        sums = self._network.sums
+        ratio, error = sums.slopes() / self._yardstick, sums.errors() / self._yardstick
         self.record.agreement = {
             name: (float(ratio[i]), float(error[i]))
             for i, name in enumerate(self._network.sources)
-            if float(self._network.source_sums.sums[i, 0]) > 0
+            if float(sums.sums[i, sums.ROWS]) > 0
         }
         self.record.trust = float(self._network.trust)
         self.record.measured = bool(self._knows.numpy())
@@ -296,15 +355,27 @@ class CctlLearner:
 
     def _trace(self) -> None:
         self._step = tf.function(self._train_step, reduce_retracing=True)
+        self._step_alone = tf.function(self._target_step, reduce_retracing=True)
         self._gain = tf.function(self._losses_of_towers, reduce_retracing=True)
-        self._measure = tf.function(self._measure_target, reduce_retracing=True)
-        self._learn_reference = tf.function(self._reference_step, reduce_retracing=True)
+        self._learn_flow = tf.function(self._flow_step, reduce_retracing=True)
+        self._count_gains = tf.function(self._add_gains, reduce_retracing=True)
+        self._reference = tf.function(self._reference_step, reduce_retracing=True)
+        self._reference_logits = tf.function(
+            lambda rows: self._network.reference(rows, training=False),
+            reduce_retracing=True,
+        )
         self._distance = tf.function(self._tower_distance)
 
-    def _measure_target(self, rows: Any, labels: Any) -> None:
-        logits = self._network.reference(rows, training=False)
-        domain = tf.zeros_like(labels, tf.int32)
-        self._network.yardstick_sums.add(labels, logits, domain)
+    def _logits_of(self, batch: Batch) -> Any:
+        """Returns the reference's logits of any number of rows, (N,)."""
+        return np.concatenate(
+            [
+                self._reference_logits(
+                    cut(batch, start, start + _SCORED_ROWS).rows
+                ).numpy()
+                for start in range(0, len(batch.labels), _SCORED_ROWS)
+            ]
+        )
 
     def _reference_step(self, rows: Any, labels: Any) -> None:
         network = self._network.reference
@@ -315,6 +386,37 @@ class CctlLearner:
         self._reference_optimizer.apply_gradients(
             zip(gradients, variables, strict=True)
         )
+
+    def _flow_step(self, rows: Any, labels: Any, logits: Any, domain: Any) -> Any:
+        """Lets the flow network learn from rows, which count; returns their slopes."""
+        network = self._network
+        of_domain = tf.gather(network.sums.slopes(), domain)
+        variables = network.flow.trainable_variables
+        with tf.GradientTape() as tape:
+            alike = network.flow(rows)
+            gain, mass, loss = self._agreement(alike, labels, logits, domain)
+            slope = of_domain + alike.slope
+            loss += flow_loss(slope, gain, mass)
+        gradients = tape.gradient(loss, variables)
+        self._flow.apply_gradients(zip(gradients, variables, strict=True))
+        network.sums.add_gains(gain, mass, domain)
+        return slope
+
+    def _add_gains(self, rows: Any, labels: Any, logits: Any, domain: Any) -> None:
+        alike = self._network.flow(rows)
+        gain, mass, _ = self._agreement(alike, labels, logits, domain)
+        self._network.sums.add_gains(gain, mass, domain)
+
+    def _agreement(self, alike: Alike, labels: Any, logits: Any, domain: Any) -> Any:
+        """Returns `a` and `q` of rows, and the loss of what is said of rows alike."""
+        rate, mean, variance = self._network.sums.moments(domain)
+        rate = tf.clip_by_value(rate, 1e-4, 1 - 1e-4)
+        odds = tf.math.log(rate / (1 - rate)) + alike.log_odds
+        deviation = tf.sqrt(variance + 1e-12)
+        scaled = (logits - mean) / deviation
+        loss = alike_loss(labels, odds, scaled, alike.logit)
+        surplus = deviation * (scaled - alike.logit)
+        return (*agreement(labels, tf.sigmoid(odds), surplus, variance), loss)
 
     def _losses_of_towers(self, rows: Any, labels: Any) -> Any:
         """Returns the mean log loss of the mixed and of the pure tower."""
@@ -336,19 +438,32 @@ class CctlLearner:
 
     def _train_step(
         self, rows: Any, labels: Any, source_rows: Any, source_labels: Any
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Any, Any, Any]:
         source = self._network.source_of(source_rows)
         weights = self._weigh(source_rows, source_labels, source)
         loss = self._mixed_step(
             rows, labels, source_rows, source_labels, source, weights
         )
+        self._pure_step(rows, labels)
+        return loss, source, weights
+
+    def _target_step(self, rows: Any, labels: Any) -> Any:
+        """Both towers learn from the target's rows alone."""
+        network = self._network
+        variables = network.mixed.trainable_variables
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(log_losses(labels, network(rows, training=True)))
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return loss
+
+    def _pure_step(self, rows: Any, labels: Any) -> None:
         pure = self._network.pure
         variables = pure.trainable_variables
         with tf.GradientTape() as tape:
             own = tf.reduce_mean(log_losses(labels, pure(rows, training=True)))
         gradients = tape.gradient(own, variables)
         self._pure_optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return loss, weights
 
     def _weigh(self, rows: Any, labels: Any, source: Any) -> Any:
         """Returns the rows' weights, (B,), and lets the flow network learn."""
@@ -358,17 +473,11 @@ class CctlLearner:
         if cctl.estimator == "companion":
             return tf.gather(self._kept, source)
         logits = network.reference(rows, training=False)
-        gain, mass = network.source_sums.add(labels, logits, source)
-        gain /= self._yardstick
-        of_domain = tf.gather(network.source_sums.slopes(), source) / self._yardstick
-        slope = of_domain
-        if cctl.by_row:
-            variables = network.flow.trainable_variables
-            with tf.GradientTape() as tape:
-                slope = of_domain + network.flow(rows)
-                loss = flow_loss(slope, gain, mass)
-            gradients = tape.gradient(loss, variables)
-            self._flow.apply_gradients(zip(gradients, variables, strict=True))
+        network.sums.add_rows(labels, logits, source)
+        slope = self._flow_step(rows, labels, logits, source)
+        if not cctl.by_row:
+            slope = tf.gather(network.sums.slopes(), source)
+        slope /= self._yardstick
         weights = weights_of(slope, cctl.price, cctl.temperature, network.trust)
         equal = tf.sigmoid(network.trust + 1 / cctl.temperature) * tf.ones_like(labels)
         return tf.stop_gradient(tf.where(self._knows > 0, weights, equal))
@@ -387,7 +496,10 @@ class CctlLearner:
         with tf.GradientTape() as tape:
             source_logits, aligned = network.source_logits(source_rows, source)
             loss = tf.reduce_mean(log_losses(labels, network(rows, training=True)))
-            whole = loss + weighted_loss(source_labels, source_logits, weights)
+            theirs = weighted_loss(source_labels, source_logits, weights)
+            if self._cctl.balance == "rows":
+                theirs *= self._cctl.source_ratio
+            whole = loss + theirs
             if self._cctl.enhancement:
                 whole += self._cctl.enhancement * self._contrast(
                     rows, source_rows, aligned, source
@@ -422,6 +534,17 @@ def weighted_loss(labels: Any, logits: Any, weights: Any) -> Any:
     Without the stop-gradient all weights would go to zero, where the loss is least.
     """
     return tf.reduce_mean(tf.stop_gradient(weights) * log_losses(labels, logits))
+
+
+def target_share(training: TrainingConfig, cctl: CctlConfig) -> TrainingConfig:
+    """Returns the settings with the target's rows of a step for its batch size."""
+    own = max(2, round(training.batch_size / (1 + cctl.source_ratio)))
+    return training.model_copy(update={"batch_size": own})
+
+
+def _chosen(rows: Batch, logits: Any, domain: Any, chosen: Any) -> tuple[Any, ...]:
+    some = {name: values[chosen] for name, values in rows.rows.items()}
+    return some, rows.labels[chosen], logits[chosen], domain[chosen]
 
 
 def _copy_rows(source: Any, copy: Any, rows: Any) -> None:

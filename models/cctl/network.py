@@ -76,9 +76,8 @@ class CompanionNetwork(Network):
         widths = {f.name: f.width or network.width for f in features.features}
         self.alignment = Alignment(self.sources, widths, maps=cctl.alignment)
         self.enhancement = Enhancement(name="enhancement")
-        self.source_sums = DomainSums(len(self.sources))
-        # The target's agreement with a model that has not seen the rows.
-        self.yardstick_sums = DomainSums(1)
+        # Of every source, and last of the target's rows that `reference` has not seen.
+        self.sums = DomainSums(len(self.sources) + 1)
         self.trust = tf.Variable(0.0, trainable=False, name="trust")
         self.keep_logits = tf.Variable(tf.ones([len(self.sources)]), trainable=False)
         # A row of no known source counts as one of the first.
@@ -195,8 +194,7 @@ class CompanionNetwork(Network):
                 for name, variable in layer.named_variables().items()
             },
             "enhancement/projection": self.enhancement.projection.kernel,
-            "flow/source_sums": self.source_sums.sums,
-            "flow/yardstick_sums": self.yardstick_sums.sums,
+            "flow/sums": self.sums.sums,
             "flow/trust": self.trust,
             "flow/keep_logits": self.keep_logits,
         }
@@ -206,17 +204,17 @@ class CompanionNetwork(Network):
         for tower in (self.mixed, self.pure, self.reference):
             tower.set_base_rate(click_rate)
 
-    def set_source_rates(
-        self, click_rate: float, click_rates: Mapping[str, float]
-    ) -> None:
+    def set_source_rates(self, click_rates: Mapping[str, float]) -> None:
         """Starts the sources' shifts where their click rates are.
 
         Args:
-            click_rate: The target's.
-            click_rates: Those of the sources with rows.
+            click_rates: Of every domain with rows, the target among them.
         """
+        target = next(
+            rate for name, rate in click_rates.items() if name not in self.sources
+        )
         shifts = [
-            _log_odds(click_rates[name]) - _log_odds(click_rate)
+            _log_odds(click_rates[name]) - _log_odds(target)
             if name in click_rates
             else 0.0
             for name in self.sources
