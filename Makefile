@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 CONFIG ?= configs/xmarket.yaml
 DAY ?= 2019-01-01
 PEERS := benchmarks/peers
+# Two processes; a file's tests stay in one, for they share what they set up.
+IN_TWO := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill prove-ecdctr prove-ctnet ctnet-months results check-airflow check-kubeflow check-beam
@@ -38,10 +40,10 @@ check: $(READY) ## Lint, format and types
 	$(BIN)/mypy
 
 test: check ## Everything: lint, types, unit tests, TFX runs on small real rows
-	$(BIN)/python -m pytest --durations=10
+	$(BIN)/python -m pytest $(IN_TWO) --durations=10
 
 test-fast: check ## The part that takes under two minutes
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(IN_TWO) -m "not slow"
 
 bench-ingest: $(READY) ## Measure the ingest against stock TFX: speed, native share, memory (10 min)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_ingest $(BENCH_FLAGS)

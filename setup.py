@@ -37,6 +37,7 @@ setup(
             "hypothesis",
             "mypy",
             "pytest",
+            "pytest-xdist",
             "ruff",
             "scikit-learn",
             "types-PyYAML",

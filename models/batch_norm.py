@@ -58,7 +58,7 @@ def _moments(
     """Returns rows, mean and variance of what norm `index` of each stack reads."""
     rows_spec, _, _ = batch_signature(network.features)
 
-    @tf.function(input_signature=(rows_spec,))
+    @tf.function(input_signature=(rows_spec,), autograph=False)
     def sums(rows: Any) -> Any:
         with contextlib.ExitStack() as watched:
             inputs = [watched.enter_context(stack.watching()) for stack in stacks]

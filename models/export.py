@@ -78,15 +78,15 @@ class _ServingModule(tf.Module):
         self.weights = form.variables
         self.transform_layer = transform_layer
 
-    @tf.function
+    @tf.function(autograph=False)
     def serve(self, examples: Any) -> dict[str, Any]:
         return self._score(self._encode(self._parse(examples)))
 
-    @tf.function
+    @tf.function(autograph=False)
     def predict(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         return self._score(self._encode(_all_there(raw)))
 
-    @tf.function
+    @tf.function(autograph=False)
     def rank(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         rows = self._encode(_all_there(raw))
         for feature in self._features:
@@ -98,7 +98,7 @@ class _ServingModule(tf.Module):
                 )
         return self._score(rows)
 
-    @tf.function
+    @tf.function(autograph=False)
     def transform_features(self, examples: Any) -> dict[str, Any]:
         return self._encode(self._parse(examples))
 

@@ -137,7 +137,9 @@ class ScoredDays:
             spec, _, _ = batch_signature(network.features)
             self._network = network
             self._traced = tf.function(
-                lambda inputs: network(inputs, training=False), input_signature=(spec,)
+                lambda inputs: network(inputs, training=False),
+                input_signature=(spec,),
+                autograph=False,
             )
         return np.asarray(self._traced(rows).numpy(), np.float64)
 

@@ -30,6 +30,7 @@ def make_train_step(network: Network, optimizer: Any) -> Callable[..., Any]:
     return tf.function(
         _step_of(network, optimizer, tf.distribute.get_strategy()),
         input_signature=(rows_spec, labels_spec),
+        autograph=False,
     )
 
 
@@ -49,7 +50,10 @@ def make_train_span(
         strategy: Distribution strategy; defaults to the current one.
     """
     rows_spec, labels_spec, _ = batch_signature(network.features)
-    step = _step_of(network, optimizer, strategy or tf.distribute.get_strategy())
+    # Only the loop below needs autograph, which takes ten seconds over the layers.
+    step = tf.autograph.experimental.do_not_convert(
+        _step_of(network, optimizer, strategy or tf.distribute.get_strategy())
+    )
 
     @tf.function(input_signature=(rows_spec, labels_spec))
     def train_span(rows: Mapping[str, Any], labels: Any) -> Any:
@@ -75,7 +79,7 @@ def make_evaluation_step(network: Network) -> Callable[..., Any]:
     """Returns the compiled `(rows, labels) -> summed log loss`, not training."""
     rows_spec, labels_spec, _ = batch_signature(network.features)
 
-    @tf.function(input_signature=(rows_spec, labels_spec))
+    @tf.function(input_signature=(rows_spec, labels_spec), autograph=False)
     def evaluation_step(rows: Any, labels: Any) -> Any:
         logits = network(rows, training=False)
         return tf.reduce_sum(

@@ -108,7 +108,7 @@ class MultiDomainNetwork(Network):
             return self.body.logit(shared, len(self.domains) - 1, training=False)
 
         signature, _, _ = batch_signature(self.features)
-        traced = tf.function(logits).get_concrete_function(signature)
+        traced = tf.function(logits, autograph=False).get_concrete_function(signature)
         return ServingForm(logits, list(traced.graph.variables))
 
     def _shared(self, rows: Mapping[str, Any], training: bool) -> Any:
