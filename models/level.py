@@ -115,6 +115,8 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         whole = _target_rows(inputs, features)
         reader = whole.between(first, last)
         before = reader.summarise()
+        if before.num_rows == 0 and not inputs.continues:
+            raise DataError(_no_rows(inputs, inputs.domains[-1]))
     with workers.scope():
         network = _build_network(inputs)
         optimizer = build_optimizer(_trained_together(network), training)

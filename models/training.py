@@ -16,7 +16,7 @@ import numpy as np
 
 from models.batches import ExampleReader
 from models.batches import describe_days
-from models.checkpoints import read_rows
+from models.checkpoints import restore
 from models.checkpoints import save_variables
 from models.days import to_date
 from models.distribution import Workers
@@ -336,8 +336,8 @@ def _weights_put_back(network: Network, workers: Workers) -> Iterator[None]:
         save_variables(prefix, variables)
         yield
         for name, variable in variables.items():
-            for start, chunk in read_rows(prefix, name, variable.shape[0]):
-                variable[start : start + chunk.shape[0]].assign(chunk)
+            num_rows = variable.shape[0] if variable.shape.rank else 1
+            restore(prefix, name, variable, num_rows)
 
 
 def _stopped(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,7 @@ import tf_keras as keras
 
 from models.batches import Batch
 from models.batches import ExampleReader
+from models.batches import batch_signature
 from models.cctl.agreement import agreement
 from models.cctl.enhancement import COMPARED_ROWS
 from models.cctl.flow import Alike
@@ -354,17 +356,21 @@ class CctlLearner:
     # --- The traced parts
 
     def _trace(self) -> None:
-        self._step = tf.function(self._train_step, reduce_retracing=True)
-        self._step_alone = tf.function(self._target_step, reduce_retracing=True)
-        self._gain = tf.function(self._losses_of_towers, reduce_retracing=True)
-        self._learn_flow = tf.function(self._flow_step, reduce_retracing=True)
-        self._count_gains = tf.function(self._add_gains, reduce_retracing=True)
-        self._reference = tf.function(self._reference_step, reduce_retracing=True)
-        self._reference_logits = tf.function(
-            lambda rows: self._network.reference(rows, training=False),
-            reduce_retracing=True,
-        )
-        self._distance = tf.function(self._tower_distance)
+        rows, labels, _ = batch_signature(self._network.features)
+        domain = tf.TensorSpec([None], tf.int32)
+
+        def traced(function: Callable[..., Any], *signature: Any) -> Any:
+            return tf.function(function, input_signature=signature, autograph=False)
+
+        reference = self._network.reference
+        self._step = traced(self._train_step, rows, labels, rows, labels)
+        self._step_alone = traced(self._target_step, rows, labels)
+        self._gain = traced(self._losses_of_towers, rows, labels)
+        self._learn_flow = traced(self._flow_step, rows, labels, labels, domain)
+        self._count_gains = traced(self._add_gains, rows, labels, labels, domain)
+        self._reference = traced(self._reference_step, rows, labels)
+        self._reference_logits = traced(lambda r: reference(r, training=False), rows)
+        self._distance = traced(self._tower_distance)
 
     def _logits_of(self, batch: Batch) -> Any:
         """Returns the reference's logits of any number of rows, (N,)."""
