@@ -108,7 +108,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     counts = count_by_domain(window, features, inputs.vocabulary, inputs.domains)
     known = count_by_domain(before, features, inputs.vocabulary, inputs.domains)
     _check_domains(inputs, window, counts)
-    training = inputs.training
+    training, normalised = inputs.training, reader
     if inputs.cctl is not None:
         # The sources' rows come beside the target's, as many as these need.
         training = target_share(training, inputs.cctl)
@@ -168,7 +168,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         )
     local = local_network()
     if not inputs.continues:
-        count_statistics(local, reader, seed=inputs.training.seed)
+        count_statistics(local, normalised, seed=inputs.training.seed)
         workers.spread_statistics(local, network)
     scored = calibrator = None
     if inputs.calibration_days:

@@ -134,7 +134,7 @@ class CctlConfig(StrictModel):
     trust: bool = True
     alignment: bool = True
     enhancement: float = Field(default=0.01, ge=0)
-    flow_learning_rate: float = Field(default=0.001, gt=0)
+    flow_learning_rate: float = Field(default=0.003, gt=0)
 
 
 class TrainingConfig(StrictModel):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
+from models.features import DOMAIN_FEATURE
 from models.features import FeatureTable
 
 # Features of more values than this are left out: a weight by user or item would rest on
@@ -34,7 +35,12 @@ class Alike(NamedTuple):
 
 
 class FlowNetwork(keras.layers.Layer):
-    """Says by how much rows alike differ from their domain.
+    """Says by how much rows alike in who sees them and where differ from their domain.
+
+    What is shown is no input: whether clicks agree with the target's model is asked
+    among the items that one group of users sees in one place, which is what a CTR model
+    is there to rank. Were the items told, rows alike would have one logit, and nothing
+    were left to agree on (our choice).
 
     It starts at zero: a row is like its domain until rows like it have shown otherwise.
     The label is no input, though a row's own agreement would tell a shuffled click from
@@ -42,8 +48,8 @@ class FlowNetwork(keras.layers.Layer):
     the network would learn that one (our choice).
 
     Args:
-        features: All features; those of kind `id`, `count` and `rate` with few values
-            are read, the domain among them.
+        features: All features; those of users and context, the domain among them, of
+            kind `id`, `count` and `rate` and with few values are read.
     """
 
     def __init__(self, features: FeatureTable, **kwargs: Any) -> None:
@@ -55,7 +61,9 @@ class FlowNetwork(keras.layers.Layer):
                 initializer=keras.initializers.RandomNormal(stddev=0.3),
             )
             for feature in features.features
-            if feature.kind != "ids" and features.num_rows(feature.table) <= MAX_VALUES
+            if feature.kind != "ids"
+            and (feature.served_side != "item" or feature.name == DOMAIN_FEATURE)
+            and features.num_rows(feature.table) <= MAX_VALUES
         }
         self.hidden = keras.layers.Dense(_UNITS, activation="relu", name="hidden")
         self.output_layer = keras.layers.Dense(

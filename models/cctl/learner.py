@@ -40,6 +40,8 @@ _HELD_OUT = 4
 # the first weight is asked for; how often, and how many at once.
 _SAMPLE_ROWS, _FLOW_PASSES, _FLOW_ROWS = 65_536, 3, 256
 _SCORED_ROWS = 8_192
+# Rows of a batch of the reference: few, as the target has few, and it takes steps.
+_REFERENCE_ROWS = 64
 # Standard errors from zero that the reference's agreement with the target needs before
 # sources are measured by it.
 _SURE = 2.0
@@ -253,6 +255,10 @@ class CctlLearner:
         k = self._cctl.sync_steps or 50
         if self._steps % k or not self._steps:
             return
+        if self._steps == k and self._cctl.sync_steps:
+            # Until now the pure tower had no statistics to normalise by.
+            self._sync()
+            return
         mixed, pure = (float(v) for v in self._gain(target.rows, target.labels))
         gain = pure - mixed
         self._gains += 1
@@ -348,7 +354,7 @@ class CctlLearner:
     def _target_batches(self, reader: ExampleReader) -> Iterator[Batch]:
         """Yields the target's batches in one and the same order each time."""
         return reader.prefetched(
-            batch_size=self._training.batch_size,
+            batch_size=_REFERENCE_ROWS,
             shuffle_rows=self._training.shuffle_rows,
             seed=self._training.seed + 1,
         )
@@ -447,9 +453,7 @@ class CctlLearner:
     ) -> tuple[Any, Any, Any]:
         source = self._network.source_of(source_rows)
         weights = self._weigh(source_rows, source_labels, source)
-        loss = self._mixed_step(
-            rows, labels, source_rows, source_labels, source, weights
-        )
+        loss = self._mixed_step(rows, labels, source_rows, source_labels, weights)
         self._pure_step(rows, labels)
         return loss, source, weights
 
@@ -489,44 +493,50 @@ class CctlLearner:
         return tf.stop_gradient(tf.where(self._knows > 0, weights, equal))
 
     def _mixed_step(
-        self,
-        rows: Any,
-        labels: Any,
-        source_rows: Any,
-        source_labels: Any,
-        source: Any,
-        weights: Any,
+        self, rows: Any, labels: Any, source_rows: Any, source_labels: Any, weights: Any
     ) -> Any:
-        network = self._network
+        network, count = self._network, tf.shape(labels)[0]
+        both = {
+            name: tf.concat([values, source_rows[name]], axis=0)
+            for name, values in rows.items()
+        }
         variables, helpers = network.mixed.trainable_variables, network.helper_variables
         with tf.GradientTape() as tape:
-            source_logits, aligned = network.source_logits(source_rows, source)
-            loss = tf.reduce_mean(log_losses(labels, network(rows, training=True)))
-            theirs = weighted_loss(source_labels, source_logits, weights)
+            logits, aligned = network.aligned_logits(both, training=True)
+            loss = tf.reduce_mean(log_losses(labels, logits[:count]))
+            theirs = weighted_loss(source_labels, logits[count:], weights)
             if self._cctl.balance == "rows":
                 theirs *= self._cctl.source_ratio
             whole = loss + theirs
             if self._cctl.enhancement:
-                whole += self._cctl.enhancement * self._contrast(
-                    rows, source_rows, aligned, source
-                )
+                whole += self._cctl.enhancement * self._contrast(both, aligned, count)
         gradients = tape.gradient(whole, [*variables, *helpers])
-        count = len(variables)
-        self.optimizer.apply_gradients(zip(gradients[:count], variables, strict=True))
-        self._helpers.apply_gradients(zip(gradients[count:], helpers, strict=True))
+        own = len(variables)
+        self.optimizer.apply_gradients(zip(gradients[:own], variables, strict=True))
+        self._helpers.apply_gradients(zip(gradients[own:], helpers, strict=True))
         return loss
 
     def _contrast(
-        self, rows: Any, source_rows: Any, aligned: Mapping[str, Any], source: Any
+        self, rows: Mapping[str, Any], aligned: Mapping[str, Any], count: Any
     ) -> Any:
-        """Returns the contrastive loss of the first target and source rows."""
+        """Returns the contrastive loss of the first target and source rows.
+
+        Args:
+            rows: By feature the rows of both.
+            aligned: By feature their vectors.
+            count: The first so many rows are the target's.
+        """
         network, half = self._network, COMPARED_ROWS // 2
-        few = {name: values[:half] for name, values in rows.items()}
-        own = network.contrasted(network.mixed.embedding(few), few)
-        theirs = network.contrasted(aligned, source_rows)[:half]
-        target = tf.fill([tf.shape(own)[0]], len(network.sources))
-        domain = tf.concat([target, source[:half]], axis=0)
-        return network.enhancement(tf.concat([own, theirs], axis=0), domain)
+
+        def few(values: Any) -> Any:
+            own = values[: tf.minimum(half, count)]
+            return tf.concat([own, values[count : count + half]], axis=0)
+
+        chosen = {name: few(values) for name, values in rows.items()}
+        vectors = {name: few(values) for name, values in aligned.items()}
+        return network.enhancement(
+            network.contrasted(vectors, chosen), network.source_of(chosen)
+        )
 
 
 def log_losses(labels: Any, logits: Any) -> Any:

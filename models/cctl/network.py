@@ -72,6 +72,8 @@ class CompanionNetwork(Network):
         self.pure = Backbone(features, network)
         self.reference = Backbone(features, network.model_copy(update=_REFERENCE))
         self.embedding = self.mixed.embedding
+        # It sees the target's rows alone, too few of them for statistics.
+        self.pure.mlp.keep_statistics = True
         self.flow = FlowNetwork(features, name="flow")
         widths = {f.name: f.width or network.width for f in features.features}
         self.alignment = Alignment(self.sources, widths, maps=cctl.alignment)
@@ -80,9 +82,10 @@ class CompanionNetwork(Network):
         self.sums = DomainSums(len(self.sources) + 1)
         self.trust = tf.Variable(0.0, trainable=False, name="trust")
         self.keep_logits = tf.Variable(tf.ones([len(self.sources)]), trainable=False)
-        # A row of no known source counts as one of the first.
-        self._source_of_row = np.zeros(
-            features.num_rows(features[DOMAIN_FEATURE].table), np.int32
+        self._source_of_row = np.full(
+            features.num_rows(features[DOMAIN_FEATURE].table),
+            len(self.sources),
+            np.int32,
         )
         for index, source in enumerate(self.sources):
             if source in rows:
@@ -101,33 +104,34 @@ class CompanionNetwork(Network):
         self.enhancement(vectors, tf.zeros([1], tf.int32))
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
-        """Returns the mixed tower's logits, (B,)."""
-        return self.mixed(rows, training=training)
+        """Returns the mixed tower's logits, (B,), aligned for rows of sources."""
+        return self.aligned_logits(rows, training)[0]
 
     def source_of(self, rows: Mapping[str, Any]) -> Any:
-        """Returns the index of each row's source, int32 (B,)."""
+        """Returns each row's source, int32 (B,); `K` of `K` sources for the target."""
         return tf.gather(tf.constant(self._source_of_row), rows[DOMAIN_FEATURE])
 
-    def source_logits(
-        self, rows: Mapping[str, Any], source: Any
+    def aligned_logits(
+        self, rows: Mapping[str, Any], training: bool
     ) -> tuple[Any, dict[str, Any]]:
-        """Returns the mixed tower's logits of source rows while it trains.
+        """Returns the mixed tower's logits of rows of any domain.
 
-        Batch normalisation takes the statistics of the source rows themselves, and the
-        running ones, which the target is served with, stay the target's (our choice).
+        All rows of a batch are normalised together: the target's own would be too few
+        for a mean and a variance of their own (our choice).
 
         Args:
             rows: By feature the rows, (B,) or (B, L).
-            source: Index of each row's source, (B,).
+            training: Whether the tower is being trained.
 
         Returns:
             The logits (B,), and the aligned vectors by feature.
         """
+        source = self.source_of(rows)
         aligned = self.alignment(self.mixed.embedding(rows), source)
         base = tf.concat(list(aligned.values()), axis=1)
-        with self.mixed.mlp.guests():
-            logits = self.mixed.logits_of(base, training=True)
-        return logits + tf.gather(self.alignment.shift, source), aligned
+        logits = self.mixed.logits_of(base, training=training)
+        shifts = tf.concat([self.alignment.shift, [0.0]], axis=0)
+        return logits + tf.gather(shifts, source), aligned
 
     def contrasted(self, vectors: Mapping[str, Any], rows: Mapping[str, Any]) -> Any:
         """Returns user and item vectors side by side, (B, width).
@@ -170,6 +174,11 @@ class CompanionNetwork(Network):
         """The tables of all towers."""
         towers = (self.mixed, self.pure, self.reference)
         return [table for tower in towers for table in tower.embedding_variables]
+
+    @property
+    def mlps(self) -> list[NormalisedStack]:
+        """The stacks with statistics of their own; `pure` has the mixed tower's."""
+        return [self.mixed.mlp, self.reference.mlp]
 
     @property
     def stages(self) -> list[list[NormalisedStack]]:

@@ -196,7 +196,7 @@ def test_cctl_reads_what_the_ratio_needs_and_goes_on_the_next_day(
     # Two epochs of 14 rows in steps of 2, then two days of 2 rows; 6 source rows each.
     assert report.steps == 2 * 7 + 2
     assert sum(saw["rows"].values()) == 6 * report.steps
-    assert [window["step"] for window in saw["windows"]][:3] == [2, 4, 6]
+    assert [window["step"] for window in saw["windows"]][:3] == [4, 6, 8]
     assert set(saw["weights"]) == {"fr"}
     shown = saw["highest"][0]["rows"]
     assert shown["domain"] == "fr"

@@ -167,8 +167,8 @@ def world(
     tmp_path: Path,
 ) -> tuple[ExampleReader, ExampleReader]:
     """Target and source rows, 160 and 800."""
-    for name, rows in (("de", 160), ("fr", 800)):
-        columns = make_rows(rows, seed=rows)
+    for name, rows, domain in (("de", 160, 2), ("fr", 800, 3)):
+        columns = {**make_rows(rows, seed=rows), "domain": np.full(rows, domain)}
         columns["label"] = columns["item_id"] % 2
         columns["day"] = np.arange(rows) % 4
         write_shard(columns, f"{name}/part-0")
@@ -204,10 +204,11 @@ def test_towers_are_one_after_each_sync_and_the_ratio_holds(
     learner = _learner(features, source, sync_steps=3)
     _train(learner, target)
     record = learner.record.to_json()
-    # Ten steps of 16 target and 32 source rows; syncs before steps 3, 6 and 9.
+    # Ten steps of 16 target and 32 source rows; syncs before steps 3, 6 and 9,
+    # the first without a measure.
     assert record["source_rows"] == record["rows"]["fr"] == 320
     assert record["source_passes"] == 1
-    assert [window["step"] for window in record["windows"]] == [3, 6, 9]
+    assert [window["step"] for window in record["windows"]] == [6, 9]
     assert all(window["distance"] > 0 for window in record["windows"])
     assert 0 < record["weights"]["fr"] < 1
     network = learner._network
