@@ -10,6 +10,7 @@ count as overhead. How to read it: docs/operations.md.
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import os
 import statistics
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.kill_backfill import DAY_DONE
 from benchmarks.kill_backfill import backfill_arguments
 from benchmarks.kill_backfill import write_trial
 from benchmarks.kill_ingest import command
@@ -62,33 +64,65 @@ def main(days: int, path: Path, day: str) -> None:
     with tempfile.TemporaryDirectory(prefix="crossctr-backfill-") as name:
         folder = Path(name)
         write_trial(folder, days)
-        started, before = time.perf_counter(), os.times()
-        subprocess.run(
-            command(backfill_arguments(folder, days)),
-            check=True,
-            cwd=folder,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-        )
-        wall, after = time.perf_counter() - started, os.times()
-        processor = sum(after[2:4]) - sum(before[2:4])
-        overhead = profile(folder / "runs", console)
+        started = time.perf_counter()
+        processor = _run(backfill_arguments(folder, days), folder)
+        wall = time.perf_counter() - started
+        overhead, fitting = profile(folder / "runs", console)
     load = os.getloadavg()[0]
+    further = statistics.median(
+        late - early for early, late in itertools.pairwise(processor)
+    )
     console.print(
-        f"The whole backfill took {wall:.0f} s, {processor:.0f} s of the processors; "
-        f"{load:.1f} processes wanted this machine's {os.cpu_count()} cores at its end"
+        f"The whole backfill took {wall:.0f} s, {processor[-1]:.0f} s of the "
+        f"processors; a further day {further:.1f} s of them, its fitting of "
+        f"{fitting:.1f} s by the clock included. At the end {load:.1f} processes "
+        f"wanted this machine's {os.cpu_count()} cores"
     )
     keys = {
         "overhead_seconds_per_day": round(overhead, 1),
+        "fitting_seconds_per_day": round(fitting, 1),
+        "cpu_seconds_per_day": round(further, 1),
         "daily_rows_share_ctnet": round(share, 4),
         "wall_seconds": round(wall, 1),
-        "cpu_seconds": round(processor, 1),
+        "cpu_seconds": round(processor[-1], 1),
     }
     print(json.dumps(keys))
 
 
-def profile(root: Path, console: Console) -> float:
-    """Prints where the days' seconds went; returns a further day's overhead."""
+def _run(arguments: list[str], folder: Path) -> list[float]:
+    """Runs a backfill; returns the processors' seconds at the end of each day."""
+    process = subprocess.Popen(
+        command(arguments),
+        cwd=folder,
+        env={**environment(), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    spent = [
+        _processor_seconds(process.pid)
+        for line in process.stdout
+        if DAY_DONE.match(line)
+    ]
+    if process.wait():
+        raise click.ClickException(f"the backfill ended with {process.returncode}")
+    return spent
+
+
+def _processor_seconds(pid: int) -> float:
+    """Returns what a process and its ended children have spent, as Linux counts."""
+    text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    # The name, in parentheses, may hold spaces; user and system time follow.
+    fields = text.rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def profile(root: Path, console: Console) -> tuple[float, float]:
+    """Prints where the days' seconds went.
+
+    Returns:
+        A further day's seconds beyond fitting its model, and those of fitting.
+    """
     records = [record for record in read_records(root) if record.day is not None]
     store = Store(root)
     days = [_seconds(record, store) for record in records]
@@ -105,10 +139,11 @@ def profile(root: Path, console: Console) -> float:
         row = f"{first.get(part, 0.0):.2f}", f"{_median(further, part):.2f}"
         table.add_row(part, *row)
     console.print(table)
-    return statistics.median(
+    overhead = statistics.median(
         sum(seconds for part, seconds in day.items() if part != "fitting")
         for day in further
     )
+    return overhead, _median(further, "fitting")
 
 
 def _median(days: Sequence[dict[str, float]], part: str) -> float:

@@ -44,8 +44,10 @@ from pipeline.lineage import text_of
 from pipeline.store import Store
 
 NUM_DAYS = 5
-_DAY_DONE = re.compile(r"^(\d+)/\d+ \d{4}-\d\d-\d\d · ", re.MULTILINE)
+DAY_DONE = re.compile(r"^(\d+)/\d+ \d{4}-\d\d-\d\d · ", re.MULTILINE)
 _SHARED_STATE = "undisturbed.json"
+# Several threads add up floats in any order.
+_ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Result:
     """What a backfill left behind, as far as a repeated one must leave the same.
 
     Attributes:
-        metrics: What the Gate saw and said, by its fingerprint.
+        metrics: What the Gate saw and said, by its fingerprint, to five places.
+        decisions: Hash of the same files as they are.
         vocabularies: Hash of every vocabulary file, by block and name.
         snapshots: Hash of every snapshot file, by fingerprint and name.
         versions: Published versions.
@@ -64,6 +67,7 @@ class Result:
     """
 
     metrics: dict[str, str]
+    decisions: dict[str, str]
     vocabularies: dict[str, str]
     snapshots: dict[str, str]
     versions: list[str]
@@ -73,7 +77,11 @@ class Result:
 
     def differences(self, other: Result) -> list[str]:
         """Returns the names of the parts that differ."""
-        return [n for n in vars(self) if getattr(self, n) != getattr(other, n)]
+        return [
+            n
+            for n in vars(self)
+            if n != "decisions" and getattr(self, n) != getattr(other, n)
+        ]
 
 
 @dataclass
@@ -87,6 +95,7 @@ class Kill:
         node: What it was doing, as ML Metadata has it.
         completed: Whether the same command finished that day.
         identical: Whether the backfill's end equals the undisturbed one's.
+        to_the_bit: Whether the metrics do so to their last bit.
         verdict: In words.
     """
 
@@ -96,6 +105,7 @@ class Kill:
     node: str
     completed: bool = False
     identical: bool = False
+    to_the_bit: bool = False
     verdict: str = ""
 
 
@@ -142,6 +152,7 @@ def main(kills: int, per_backfill: int, seed: int, folder: Path) -> None:
         "kills": len(done),
         "completed": sum(kill.completed for kill in done),
         "identical": sum(kill.identical for kill in done),
+        "to_the_last_bit": sum(kill.to_the_bit for kill in done),
         "backfills": len({kill.backfill for kill in done}),
     }
     print(json.dumps(counts))
@@ -203,7 +214,7 @@ class Trials:
             left = wanted - len(found)
             moment = moments.random() * self._seconds / wanted if left else None
             code, shown, seconds = self._attempt(moment, after_day=broken)
-            days_done = len(_DAY_DONE.findall(shown))
+            days_done = len(DAY_DONE.findall(shown))
             for kill in found[-1:]:
                 kill.completed = days_done >= min(kill.day, NUM_DAYS)
             if code != -signal.SIGKILL:
@@ -215,12 +226,15 @@ class Trials:
             found.append(kill)
         if code:
             verdict, same = f"exit {code}: {' '.join(shown.split()[-40:])}", False
+            to_the_bit = False
         else:
-            parts = expected.differences(read_result(self._root, self._serving))
+            result = read_result(self._root, self._serving)
+            parts = expected.differences(result)
             verdict = f"differs in {', '.join(parts)}" if parts else "identical"
-            same = not parts
+            same, to_the_bit = not parts, result.decisions == expected.decisions
         for kill in found:
             kill.verdict, kill.identical = verdict, same
+            kill.to_the_bit = same and to_the_bit
             kill.completed = kill.completed and code == 0
         if not same:
             kept = self._folder / f"differs-{number}"
@@ -234,7 +248,7 @@ class Trials:
 
         def is_due(shown: str) -> bool:
             now = time.perf_counter()
-            days_done = len(_DAY_DONE.findall(shown))
+            days_done = len(DAY_DONE.findall(shown))
             if not reached and days_done >= min(after_day, NUM_DAYS):
                 reached.append(now)
             return moment is not None and bool(reached) and now > reached[0] + moment
@@ -252,7 +266,7 @@ class Trials:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 cwd=self._folder,
-                env={**environment(), "PYTHONUNBUFFERED": "1"},
+                env={**environment(), **_ONE_THREAD, "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
             )
             while process.poll() is None:
@@ -296,11 +310,14 @@ def read_result(root: Path, serving: Path) -> Result:
             key = f"{kind} {part or ''} {stored.fingerprint}"
             counts[key] = counts.get(key, 0) + 1
     metrics = {
-        stored.fingerprint: _rounded(Path(stored.uri, "decision.json"))
+        stored.fingerprint: rounded(
+            Path(stored.uri, "decision.json").read_text(encoding="utf-8")
+        )
         for stored in store.artifacts("GateDecision")
     }
     return Result(
         metrics=metrics,
+        decisions=_hashes(store, "GateDecision"),
         vocabularies=_hashes(store, "Vocabulary"),
         snapshots=_hashes(store, "EmbeddingSnapshot"),
         versions=sorted(path.name for path in serving.glob("*/*")),
@@ -315,10 +332,9 @@ def read_result(root: Path, serving: Path) -> Result:
     )
 
 
-def _rounded(path: Path) -> str:
-    """Returns a decision; threads add up floats in any order, which shows in 1e-8."""
-    text = path.read_text(encoding="utf-8")
-    return json.dumps(json.loads(text, parse_float=lambda f: round(float(f), 5)))
+def rounded(decision: str) -> str:
+    """Returns a decision without what floats added up in another order change, 1e-8."""
+    return json.dumps(json.loads(decision, parse_float=lambda f: round(float(f), 5)))
 
 
 def _hashes(store: Store, kind: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from models.calibration import Calibrated
 from models.features import Feature
 from models.features import FeatureTable
 from models.network import Network
-from models.network import ServingForm
 from models.requests import RAW_TYPES
 from models.serving_contract import write_contract
 
@@ -42,51 +42,68 @@ def export_saved_model(
     """  # noqa: E501 (a table)
     # Imported late: it costs a second or more and only the export needs it.
     import tensorflow_transform as tft
+    from tensorflow_transform.saved import saved_transform_io_v2
 
     output = tft.TFTransformOutput(str(transform_graph_dir))
-    module = _ServingModule(
-        network.features, network.serving_form(), output.transform_features_layer()
-    )
+    # What TFT's Keras layer calls. Keras would save functions of the layer's own.
+    loader = saved_transform_io_v2.SavedModelLoader(output.transform_savedmodel_dir)
+    form = network.serving_form()
+    module = tf.Module()
+    # Tracked by name of attribute: these two are all that is saved. The functions are
+    # not among them, as saving would trace each of them once more.
+    module.weights = form.variables
+    module.transform = vars(loader)
     features = network.features.features
+    functions = _Functions(network.features, form.logits, loader.apply_transform_model)
     examples = tf.TensorSpec([None], tf.string, name="examples")
     predict = {f.name: _raw_tensor_spec(f, None) for f in features}
     signatures = {
-        "serving_default": module.serve.get_concrete_function(examples),
-        "predict": module.predict.get_concrete_function(predict),
-        "transform_features": module.transform_features.get_concrete_function(examples),
+        "serving_default": _traced(functions.serve, examples),
+        "predict": _traced(functions.predict, predict),
+        "transform_features": _traced(functions.transform_features, examples),
     }
     if any(feature.served_side == "item" for feature in features):
         rank = {
             f.name: _raw_tensor_spec(f, None if f.served_side == "item" else 1)
             for f in features
         }
-        signatures["rank"] = module.rank.get_concrete_function(rank)
+        signatures["rank"] = _traced(functions.rank, rank)
     tf.saved_model.save(module, str(serving_dir), signatures=signatures)
     write_contract(network.features, serving_dir)
 
 
-class _ServingModule(tf.Module):
-    """The signatures, and exactly what they need to be saved."""
+def _traced(function: Callable[..., Any], argument: Any) -> Any:
+    # Nothing here depends on a tensor's value, so there is nothing to convert.
+    return tf.function(function, autograph=False).get_concrete_function(argument)
+
+
+class _Functions:
+    """What the signatures compute; each part that they share is traced once."""
 
     def __init__(
-        self, features: FeatureTable, form: ServingForm, transform_layer: Any
+        self,
+        features: FeatureTable,
+        logits: Callable[[Mapping[str, Any]], Any],
+        transform: Callable[[Mapping[str, Any]], Any],
     ) -> None:
-        super().__init__(name="crossctr")
         self._features = features.features
-        self._logits = form.logits
-        # Tracked by name of attribute: these two are all that is saved.
-        self.weights = form.variables
-        self.transform_layer = transform_layer
+        self._logits = logits
+        self._transform = transform
+        raw = {
+            f.name: tf.SparseTensorSpec([None, None], RAW_TYPES[f.kind])
+            for f in self._features
+        }
+        self._encode = tf.function(
+            self._encode_raw, input_signature=[raw], autograph=False
+        )
+        self._score = tf.function(self._score_rows, autograph=False)
 
-    @tf.function(autograph=False)
     def serve(self, examples: Any) -> dict[str, Any]:
-        return self._score(self._encode(self._parse(examples)))
+        return {"ctr": self._score(self._encode(self._parse(examples)))}
 
-    @tf.function(autograph=False)
     def predict(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        return self._score(self._encode(_all_there(raw)))
+        return {"ctr": self._score(self._encode(_all_there(raw)))}
 
-    @tf.function(autograph=False)
     def rank(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         rows = self._encode(_all_there(raw))
         for feature in self._features:
@@ -96,11 +113,12 @@ class _ServingModule(tf.Module):
                     rows[feature.name],
                     [1, feature.max_length] if feature.kind == "ids" else [1],
                 )
-        return self._score(rows)
+        # Not `_score`: its trace is for one number of rows and would be taken.
+        return {"ctr": self._score_rows(rows)}
 
-    @tf.function(autograph=False)
     def transform_features(self, examples: Any) -> dict[str, Any]:
-        return self._encode(self._parse(examples))
+        rows: dict[str, Any] = self._encode(self._parse(examples))
+        return rows
 
     def _parse(self, examples: Any) -> dict[str, Any]:
         # VarLen: a missing feature is an empty row, not an error.
@@ -108,8 +126,8 @@ class _ServingModule(tf.Module):
         parsed: dict[str, Any] = tf.io.parse_example(examples, spec)
         return parsed
 
-    def _encode(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        rows = self.transform_layer(raw)
+    def _encode_raw(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        rows = self._transform(raw)
         return {
             f.name: tf.reshape(
                 rows[f.name], [-1, f.max_length] if f.kind == "ids" else [-1]
@@ -117,8 +135,8 @@ class _ServingModule(tf.Module):
             for f in self._features
         }
 
-    def _score(self, rows: Mapping[str, Any]) -> dict[str, Any]:
-        return {"ctr": tf.sigmoid(self._logits(rows))}
+    def _score_rows(self, rows: Mapping[str, Any]) -> Any:
+        return tf.sigmoid(self._logits(rows))
 
 
 def _all_there(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,9 +153,15 @@ def drop_missing(values: Any) -> Any:
     Returns:
         SparseTensor of shape (B, at most L), values moved to the left.
     """
-    if values.shape.rank == 1:
-        values = values[:, tf.newaxis]
     there = values != "" if values.dtype == tf.string else values >= 0
+    if values.shape.rank == 1:
+        # A tenth of the operations that lists need, and most features are none.
+        row = tf.where(there)
+        return tf.SparseTensor(
+            tf.pad(row, [[0, 0], [0, 1]]),
+            tf.gather(values, row[:, 0]),
+            tf.stack([tf.size(values, tf.int64), 1]),
+        )
     return tf.ragged.boolean_mask(values, there).to_sparse()
 
 

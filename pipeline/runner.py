@@ -18,6 +18,7 @@ from tfx.orchestration.portable import launcher
 from tfx.utils import name_utils
 
 from models.errors import DataError
+from pipeline.beam_costs import spared
 from pipeline.console import RunDisplay
 from pipeline.console import forward_progress
 
@@ -65,5 +66,6 @@ def run_graph(
     with (
         mock.patch.object(launcher, "Launcher", ReportingLauncher),
         forward_progress(display),
+        spared(graph.beam_pipeline_args),
     ):
         LocalDagRunner().run(graph)

@@ -137,6 +137,8 @@ def test_serve_says_where_it_listens_and_stops_at_ctrl_c(config):
         text=True,
         cwd=config.parent,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # A shell that runs the tests in the background has it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     lines = []
     deadline = time.monotonic() + 120

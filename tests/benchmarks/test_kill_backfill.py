@@ -1,0 +1,40 @@
+"""When a killed backfill's result counts as that of an undisturbed one."""
+
+import json
+
+import pytest
+
+from benchmarks.kill_backfill import rounded
+
+DECISION = {
+    "approved": True,
+    "reasons": ["AUC 0.51234 is enough"],
+    "candidate": {"auc": 0.512345678901, "example_count": 38, "gauc": None},
+}
+
+
+def _changed(auc):
+    return {**DECISION, "candidate": {**DECISION["candidate"], "auc": auc}}
+
+
+def test_a_decision_is_kept_but_for_what_threads_change():
+    text = json.dumps(DECISION)
+    assert json.loads(rounded(text)) == _changed(0.51235)
+
+
+@pytest.mark.parametrize("other", [0.512345678901 + 1e-8, 0.5123456])
+def test_sums_in_another_order_are_equal(other):
+    assert rounded(json.dumps(_changed(other))) == rounded(json.dumps(DECISION))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        _changed(0.51236),
+        {**DECISION, "approved": False},
+        {**DECISION, "reasons": ["AUC 0.51234 is not enough"]},
+        {**DECISION, "candidate": {**DECISION["candidate"], "example_count": 39}},
+    ],
+)
+def test_anything_else_is_a_difference(other):
+    assert rounded(json.dumps(other)) != rounded(json.dumps(DECISION))
