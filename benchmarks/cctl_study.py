@@ -14,11 +14,10 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
 
+from benchmarks.ctnet_study import metrics_of
 from benchmarks.simulated_rows import Rows
 from benchmarks.simulated_rows import draw
 from benchmarks.simulated_rows import write
-from components.metrics.gauc import gauc_and_coverage
-from components.metrics.logic import auc
 from models.backbone import Backbone
 from models.batch_norm import count_statistics
 from models.batches import ExampleReader
@@ -79,8 +78,8 @@ class World:
 
 def make_world(seed: int, *, theta: float = 30.0, poison: float = 0.0) -> World:
     """Draws a world; the target's rows depend on `seed` alone."""
-    simulation = SimulationConfig(
-        truth=Path(), seed=seed, theta=theta, poison=poison, **_WORLD
+    simulation = SimulationConfig.model_validate(
+        {**_WORLD, "truth": Path(), "seed": seed, "theta": theta, "poison": poison}
     )
     days = simulation.num_days
     table, rows = draw(plan_domains(simulation, ("feeds",), "ads"), seed, days)
@@ -99,7 +98,7 @@ class Trained:
     """What a training came to.
 
     Attributes:
-        metrics: `auc`, `gauc` and `log_loss` on the judged rows.
+        metrics: `auc`, `gauc` and `log_loss` on the judged rows, as served.
         seconds: Of the process's CPU time while it trained.
         weights: By source, the weight of each row at the end; empty without CCTL.
         saw: `CctlRecord.to_json`; empty without CCTL.
@@ -171,9 +170,7 @@ def train_cctl(
             everything.last_day,
         )
         domains = {name: int(r.columns["domain"][0]) for name, r in sources.items()}
-        network = CompanionNetwork(
-            world.table, _NETWORK, cctl, tuple(sources), domains
-        )
+        network = CompanionNetwork(world.table, _NETWORK, cctl, tuple(sources), domains)
         rates = {
             name: float(rows.columns["label"].mean())
             for name, rows in {**sources, "ads": world.target}.items()
@@ -213,7 +210,9 @@ def _weights(
     network: CompanionNetwork, rows: Rows, source: int, saw: dict[str, Any]
 ) -> npt.NDArray[np.float32]:
     cctl = network.cctl
-    inputs = {f.name: tf.constant(rows.columns[f.name]) for f in network.features.features}
+    inputs = {
+        f.name: tf.constant(rows.columns[f.name]) for f in network.features.features
+    }
     slope = network.sums.slopes()[source] * tf.ones(len(rows))
     if cctl.by_row:
         slope += network.flow(inputs).slope
@@ -250,11 +249,4 @@ def _metrics(network: Any, world: World) -> dict[str, float]:
             for at in range(0, len(rows), _SCORED_ROWS)
         ]
     ).astype(np.float64)
-    labels = rows.columns["label"]
-    gauc = gauc_and_coverage(rows.columns["user_id"], scores, labels)[0]
-    losses = -np.log(np.where(labels == 1, scores, 1 - scores))
-    return {
-        "auc": float(auc(scores, labels)),
-        "gauc": float(gauc),
-        "log_loss": float(losses.mean()),
-    }
+    return metrics_of(rows.columns["user_id"], scores, rows.columns["label"])

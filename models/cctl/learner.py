@@ -42,6 +42,8 @@ _SAMPLE_ROWS, _FLOW_PASSES, _FLOW_ROWS = 65_536, 3, 256
 _SCORED_ROWS = 8_192
 # Rows of a batch of the reference: few, as the target has few, and it takes steps.
 _REFERENCE_ROWS = 64
+# A third pass would cost more than it tells.
+_REFERENCE_PASSES = 2
 # Standard errors from zero that the reference's agreement with the target needs before
 # sources are measured by it.
 _SURE = 2.0
@@ -175,8 +177,9 @@ class CctlLearner:
         """Trains the reference; returns rows it has not seen, and keeps its logits."""
         kept: list[Batch] = []
         logits: list[Any] = []
-        for epoch in range(1 if known else self._training.epochs):
-            last = known or epoch + 1 == self._training.epochs
+        passes = 1 if known else min(self._training.epochs, _REFERENCE_PASSES)
+        for number in range(passes):
+            last = number + 1 == passes
             for index, batch in enumerate(self._target_batches(reader)):
                 held_out = known or index % _HELD_OUT == 0
                 if held_out and last and len(kept) * len(batch.labels) < _SAMPLE_ROWS:
