@@ -15,6 +15,7 @@ from models.backbone import Backbone
 from models.cctl.agreement import DomainSums
 from models.cctl.alignment import Alignment
 from models.cctl.enhancement import Enhancement
+from models.cctl.flow import MAX_VALUES
 from models.cctl.flow import FlowNetwork
 from models.features import DOMAIN_FEATURE
 from models.features import SNAPSHOT_SPACES
@@ -41,7 +42,8 @@ class CompanionNetwork(Network):
 
     `mixed` learns from the target's rows and weighted source rows, `pure` from the
     target's alone and starts again from `mixed` every k steps. `reference` is a smaller
-    network that never sees a source row; `flow` learns where sources agree with it.
+    network of the features with few values that never sees a source row; `flow` learns
+    where sources agree with it.
 
     Called, and served, it is the mixed tower.
 
@@ -70,7 +72,12 @@ class CompanionNetwork(Network):
         self.sources = tuple(sources)
         self.mixed = Backbone(features, network)
         self.pure = Backbone(features, network)
-        self.reference = Backbone(features, network.model_copy(update=_REFERENCE))
+        # What is known of single ids, the sources' have no part in.
+        shared = features.few_valued(MAX_VALUES)
+        self.reference = Backbone(
+            shared if len(shared.features) > 1 else features,
+            network.model_copy(update=_REFERENCE),
+        )
         self.embedding = self.mixed.embedding
         # It sees the target's rows alone, too few of them for statistics.
         self.pure.mlp.keep_statistics = True
