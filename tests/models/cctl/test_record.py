@@ -23,7 +23,7 @@ def _batch(rows: int) -> Batch:
         ((0.01, 0.02), [0.02, 0.01], "fr brings nothing to the target: leave it out"),
         (
             (0.01, 0.02),
-            [0.9, 0.01],
+            [0.9, 0.02],
             "brings nothing to the target, but some of its rows",
         ),
         ((0.9, 0.1), [0.9, 0.9], "so nearly all of it is used"),
