@@ -16,6 +16,8 @@ START = feeds_ads.FIRST_DAY + 1
 
 def write(folder: Path, days: int) -> None:
     """Writes the logs of `days` days, the first of which nothing is trained for."""
+    # A configuration's paths count from its own folder.
+    folder = folder.resolve()
     feeds_ads.NUM_DAYS = days
     folder.mkdir(parents=True, exist_ok=True)
     feeds_ads.prepare(
