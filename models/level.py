@@ -124,7 +124,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         network.set_base_rate(before.num_clicks / before.num_rows)
     if isinstance(network, MultiDomainNetwork):
         network.set_base_rates(known.click_rates)
-    if isinstance(network, CompanionNetwork):
+    if isinstance(network, CompanionNetwork) and not inputs.continues:
         network.set_source_rates(known.click_rates)
     copied = None
     if inputs.warm_start is not None:
