@@ -47,12 +47,14 @@ _REFERENCE_PASSES = 2
 # Standard errors from zero that the reference's agreement with the target needs before
 # sources are measured by it.
 _SURE = 2.0
-# A window's gain moves the trust by its distance from zero in standard deviations,
-# at most one, times this; a trust of -4 is a weight of 0.02 of what it was.
-_TRUST_STEP, _LEAST_TRUST = 0.1, -4.0
+# While the mean gain is sure to be on one side of zero, each window moves the trust by
+# this; a trust of -4 is a weight of 0.02 of what it was.
+_TRUST_STEP, _LEAST_TRUST = 0.2, -4.0
+_FEWEST_GAINS = 4
 _KEEP_STEP = 0.3
-# Share of the past in the running mean and variance of the gain.
-_MEMORY = 0.9
+# Share of the past in the running mean and variance of the gain, and the number of
+# windows that say as much as such a mean.
+_MEMORY, _REMEMBERED = 0.9, 19
 
 
 class CctlLearner:
@@ -271,8 +273,10 @@ class CctlLearner:
         self._gain_mean = memory * self._gain_mean + (1 - memory) * gain
         self._gain_square = memory * self._gain_square + (1 - memory) * gain**2
         spread = max(self._gain_square - self._gain_mean**2, 1e-12) ** 0.5
-        if self._cctl.trust and self._gains > 1:
-            moved = float(np.clip(self._gain_mean / spread, -1, 1)) * _TRUST_STEP
+        if self._cctl.trust and self._gains >= _FEWEST_GAINS:
+            error = spread / min(self._gains, _REMEMBERED) ** 0.5
+            sure = abs(self._gain_mean) > _SURE * error
+            moved = float(np.sign(self._gain_mean)) * _TRUST_STEP * sure
             trust = float(self._network.trust) + moved
             self._network.trust.assign(min(max(trust, _LEAST_TRUST), 0.0))
         if self._cctl.estimator == "companion":

@@ -79,8 +79,9 @@ class CompanionNetwork(Network):
             network.model_copy(update=_REFERENCE),
         )
         self.embedding = self.mixed.embedding
-        # It sees the target's rows alone, too few of them for statistics.
-        self.pure.mlp.keep_statistics = True
+        # It sees the target's rows alone, too few of them for statistics; without syncs
+        # it has no others.
+        self.pure.mlp.keep_statistics = cctl.sync_steps > 0
         self.flow = FlowNetwork(features, name="flow")
         widths = {f.name: f.width or network.width for f in features.features}
         self.alignment = Alignment(self.sources, widths, maps=cctl.alignment)
