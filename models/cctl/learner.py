@@ -22,6 +22,8 @@ from models.cctl.flow import flow_loss
 from models.cctl.flow import weights_of
 from models.cctl.network import CompanionNetwork
 from models.cctl.record import CctlRecord
+from models.cctl.towers import TowerPair
+from models.cctl.windows import Windows
 from models.mixing import SourceStream
 from models.mixing import cut
 from models.mixing import join
@@ -44,17 +46,11 @@ _SCORED_ROWS = 8_192
 _REFERENCE_ROWS = 64
 # A third pass would cost more than it tells.
 _REFERENCE_PASSES = 2
+# Steps of a window where the towers are never made one again.
+_WINDOW = 50
 # Standard errors from zero that the reference's agreement with the target needs before
 # sources are measured by it.
 _SURE = 2.0
-# While the mean gain is sure to be on one side of zero, each window moves the trust by
-# this; a trust of -4 is a weight of 0.02 of what it was.
-_TRUST_STEP, _LEAST_TRUST = 0.2, -4.0
-_FEWEST_GAINS = 4
-_KEEP_STEP = 0.3
-# Share of the past in the running mean and variance of the gain, and the number of
-# windows that say as much as such a mean.
-_MEMORY, _REMEMBERED = 0.9, 19
 
 
 class CctlLearner:
@@ -104,15 +100,14 @@ class CctlLearner:
         self._held_out_logits: Any = None
         self.record = record or CctlRecord(network.sources)
         self._steps = 0
-        self._touched: dict[str, list[Any]] = {}
-        self._gain_mean, self._gain_square, self._gains = 0.0, 0.0, 0
-        self._kept = tf.Variable(tf.ones([len(network.sources)]), trainable=False)
+        self._towers = TowerPair(network, self.optimizer, self._pure_optimizer)
+        self._windows = Windows(network, training.seed)
         # 0 until the reference has shown that it knows something.
         self._knows = tf.Variable(0.0, trainable=False)
         self._yardstick = tf.Variable(1.0, trainable=False)
         self._generator = np.random.default_rng(training.seed)
         self._trace()
-        self._sync(whole=True)
+        self._towers.sync(whole=True)
 
     # --- What the loop asks for
 
@@ -218,7 +213,8 @@ class CctlLearner:
                 target.rows, target.labels, source.rows, source.labels
             )
             self.record.add_rows(source, of_row.numpy(), weights.numpy())
-            self._touch(target.rows, source.rows)
+            if self._cctl.sync_steps:
+                self._towers.touch(target.rows, source.rows)
             self._steps += 1
             start += size
             losses.append(float(loss))
@@ -253,110 +249,23 @@ class CctlLearner:
         self.record.trust = float(self._network.trust)
         self.record.measured = bool(self._knows.numpy())
 
-    # --- Windows
-
     def _end_window(self, target: Batch) -> None:
         """Measures the gain on a batch that nobody has learned from, then syncs."""
-        k = self._cctl.sync_steps or 50
+        k = self._cctl.sync_steps or _WINDOW
         if self._steps % k or not self._steps:
             return
-        if self._steps == k and self._cctl.sync_steps:
-            # Until now the pure tower had no statistics to normalise by.
-            self._sync()
-            return
-        mixed, pure = (float(v) for v in self._gain(target.rows, target.labels))
-        gain = pure - mixed
-        self._gains += 1
-        # Of the first windows the mean is plain, later ones forget.
-        memory = min(_MEMORY, 1 - 1 / self._gains)
-        before = self._gain_mean
-        self._gain_mean = memory * self._gain_mean + (1 - memory) * gain
-        self._gain_square = memory * self._gain_square + (1 - memory) * gain**2
-        spread = max(self._gain_square - self._gain_mean**2, 1e-12) ** 0.5
-        if self._cctl.trust and self._gains >= _FEWEST_GAINS:
-            error = spread / min(self._gains, _REMEMBERED) ** 0.5
-            sure = abs(self._gain_mean) > _SURE * error
-            moved = float(np.sign(self._gain_mean)) * _TRUST_STEP * sure
-            trust = float(self._network.trust) + moved
-            self._network.trust.assign(min(max(trust, _LEAST_TRUST), 0.0))
-        if self._cctl.estimator == "companion":
-            self._learn_to_keep((gain - before) / spread if self._gains > 2 else 0.0)
-        distance = float(self._distance())
-        self.record.add_window(self._steps, gain, distance, float(self._network.trust))
+        # In the first window the pure tower had no statistics to normalise by.
+        if self._steps > k or not self._cctl.sync_steps:
+            mixed, pure = (float(v) for v in self._gain(target.rows, target.labels))
+            self._windows.add(pure - mixed)
+            self.record.add_window(
+                self._steps,
+                pure - mixed,
+                self._towers.distance(),
+                float(self._network.trust),
+            )
         if self._cctl.sync_steps:
-            self._sync()
-
-    def _learn_to_keep(self, advantage: float) -> None:
-        """REINFORCE on the last window's keep decisions, then draws the next ones."""
-        logits = self._network.keep_logits
-        step = _KEEP_STEP * float(np.clip(advantage, -2, 2))
-        logits.assign_add(step * (self._kept - tf.sigmoid(logits)))
-        drawn = self._generator.random(len(self._network.sources))
-        self._kept.assign((drawn < tf.sigmoid(logits).numpy()).astype(np.float32))
-
-    def _touch(self, *batches: Mapping[str, Any]) -> None:
-        """Notes which rows of each table the towers may have moved apart."""
-        if not self._cctl.sync_steps:
-            return
-        for feature in self._network.features.features:
-            ids = [rows[feature.name].ravel() for rows in batches]
-            self._touched.setdefault(feature.table, []).extend(ids)
-
-    def _sync(self, whole: bool = False) -> None:
-        """Copies the mixed tower, its statistics and slots into the pure one.
-
-        Of the tables, only rows that a batch since the last time has touched.
-        """
-        for mixed, pure in self._pairs():
-            pure.assign(mixed)
-        for table, (mixed, pure) in self._table_pairs().items():
-            slots = self._slots(mixed, pure)
-            pairs = [(mixed, pure), *([slots] if slots else [])]
-            ids = self._touched.get(table)
-            for source, copy in pairs:
-                if whole:
-                    copy.assign(source)
-                elif ids:
-                    _copy_rows(
-                        source, copy, tf.constant(np.unique(np.concatenate(ids)))
-                    )
-        self._touched = {}
-
-    def _pairs(self) -> list[tuple[Any, Any]]:
-        mixed, pure = self._network.mixed, self._network.pure
-        others = mixed.named_variables()
-        theirs = pure.named_variables()
-        pairs = [
-            (variable, theirs[name])
-            for name, variable in others.items()
-            if not name.startswith("embedding/")
-        ]
-        dense = self.optimizer.optimizers[1], self._pure_optimizer.optimizers[1]
-        rates = {id(optimizer._learning_rate) for optimizer in dense}
-        pairs += [
-            (a, b)
-            for a, b in zip(dense[0].variables, dense[1].variables, strict=True)
-            if id(a) not in rates
-        ]
-        return pairs
-
-    def _table_pairs(self) -> dict[str, tuple[Any, Any]]:
-        mixed, pure = self._network.mixed, self._network.pure
-        return {
-            name: (table, pure.embedding.tables[name])
-            for name, table in mixed.embedding.tables.items()
-        }
-
-    def _slots(self, mixed: Any, pure: Any) -> tuple[Any, Any] | None:
-        """Returns the accumulators of a table in both optimizers."""
-        found = []
-        for optimizer, table in (
-            (self.optimizer.optimizers[0], mixed),
-            (self._pure_optimizer.optimizers[0], pure),
-        ):
-            index = optimizer._index_dict[optimizer._var_key(table)]
-            found.append(optimizer._accumulators[index])
-        return found[0], found[1]
+            self._towers.sync()
 
     def _target_batches(self, reader: ExampleReader) -> Iterator[Batch]:
         """Yields the target's batches in one and the same order each time."""
@@ -383,7 +292,6 @@ class CctlLearner:
         self._count_gains = traced(self._add_gains, rows, labels, labels, domain)
         self._reference = traced(self._reference_step, rows, labels)
         self._reference_logits = traced(lambda r: reference(r, training=False), rows)
-        self._distance = traced(self._tower_distance)
 
     def _logits_of(self, batch: Batch) -> Any:
         """Returns the reference's logits of any number of rows, (N,)."""
@@ -446,15 +354,6 @@ class CctlLearner:
             for tower in (self._network.mixed, self._network.pure)
         )
 
-    def _tower_distance(self) -> Any:
-        """Returns the distance of the towers' dense weights over the mixed one's."""
-        mixed = self._network.mixed.dense_variables
-        pure = self._network.pure.dense_variables
-        apart = tf.add_n(
-            [tf.reduce_sum((a - b) ** 2) for a, b in zip(mixed, pure, strict=True)]
-        )
-        return tf.sqrt(apart / tf.add_n([tf.reduce_sum(a**2) for a in mixed]))
-
     def _train_step(
         self, rows: Any, labels: Any, source_rows: Any, source_labels: Any
     ) -> tuple[Any, Any, Any]:
@@ -488,7 +387,7 @@ class CctlLearner:
         if cctl.estimator == "uniform":
             return tf.ones_like(labels)
         if cctl.estimator == "companion":
-            return tf.gather(self._kept, source)
+            return tf.gather(self._windows.kept, source)
         logits = network.reference(rows, training=False)
         network.sums.add_rows(labels, logits, source)
         slope = self._flow_step(rows, labels, logits, source)
@@ -568,7 +467,3 @@ def target_share(training: TrainingConfig, cctl: CctlConfig) -> TrainingConfig:
 def _chosen(rows: Batch, logits: Any, domain: Any, chosen: Any) -> tuple[Any, ...]:
     some = {name: values[chosen] for name, values in rows.rows.items()}
     return some, rows.labels[chosen], logits[chosen], domain[chosen]
-
-
-def _copy_rows(source: Any, copy: Any, rows: Any) -> None:
-    copy.scatter_update(tf.IndexedSlices(tf.gather(source, rows), rows))

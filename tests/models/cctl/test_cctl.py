@@ -219,7 +219,7 @@ def test_towers_are_one_after_each_sync_and_the_ratio_holds(
         if not np.array_equal(variable, pure[name])
     }
     assert apart
-    learner._sync()
+    learner._towers.sync()
     for name, variable in network.mixed.named_variables().items():
         np.testing.assert_array_equal(variable, pure[name], err_msg=name)
 
