@@ -55,6 +55,7 @@ class Result:
     """What a backfill left behind, as far as a repeated one must leave the same.
 
     Attributes:
+        weights: Hash of every model's weights, by fingerprint and file.
         metrics: What the Gate saw and said, by its fingerprint, to five places.
         decisions: Hash of the same files as they are.
         vocabularies: Hash of every vocabulary file, by block and name.
@@ -66,6 +67,7 @@ class Result:
         twice: Days that one warm-start chain was trained on twice.
     """
 
+    weights: dict[str, str]
     metrics: dict[str, str]
     decisions: dict[str, str]
     vocabularies: dict[str, str]
@@ -316,6 +318,7 @@ def read_result(root: Path, serving: Path) -> Result:
         for stored in store.artifacts("GateDecision")
     }
     return Result(
+        weights=_hashes(store, "Model", "Format-Train/weights.data*"),
         metrics=metrics,
         decisions=_hashes(store, "GateDecision"),
         vocabularies=_hashes(store, "Vocabulary"),
@@ -333,17 +336,21 @@ def read_result(root: Path, serving: Path) -> Result:
 
 
 def rounded(decision: str) -> str:
-    """Returns a decision without what floats added up in another order change, 1e-8."""
+    """Returns a decision to five places.
+
+    Beam makes batches larger or smaller as the clock says, and a model scores a row to
+    the last bit or two differently in a batch of another size: 1e-8 in the metrics.
+    """
     return json.dumps(json.loads(decision, parse_float=lambda f: round(float(f), 5)))
 
 
-def _hashes(store: Store, kind: str) -> dict[str, str]:
+def _hashes(store: Store, kind: str, pattern: str = "**/*") -> dict[str, str]:
     return {
         f"{stored.fingerprint} {path.relative_to(stored.uri)}": hashlib.sha256(
             path.read_bytes()
         ).hexdigest()
         for stored in store.artifacts(kind)
-        for path in sorted(Path(stored.uri).rglob("*"))
+        for path in sorted(Path(stored.uri).glob(pattern))
         if path.is_file()
     }
 

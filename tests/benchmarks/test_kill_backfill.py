@@ -1,9 +1,11 @@
 """When a killed backfill's result counts as that of an undisturbed one."""
 
+import dataclasses
 import json
 
 import pytest
 
+from benchmarks.kill_backfill import Result
 from benchmarks.kill_backfill import rounded
 
 DECISION = {
@@ -38,3 +40,23 @@ def test_sums_in_another_order_are_equal(other):
 )
 def test_anything_else_is_a_difference(other):
     assert rounded(json.dumps(other)) != rounded(json.dumps(DECISION))
+
+
+RESULT = Result(
+    weights={"m data": "1"},
+    metrics={"m": "{}"},
+    decisions={"m decision.json": "1"},
+    vocabularies={"b user.txt": "1"},
+    snapshots={"t user.npy": "1"},
+    versions=["2024010200"],
+    artifacts={"Model target m": 1},
+    lineage=["Model target m <- Examples transformed b"],
+    twice=[],
+)
+
+
+@pytest.mark.parametrize("part", sorted(vars(RESULT)))
+def test_every_part_counts_but_the_decisions_last_bits(part):
+    other = dataclasses.replace(RESULT, **{part: ["something else"]})
+    expected = [] if part == "decisions" else [part]
+    assert RESULT.differences(other) == expected
