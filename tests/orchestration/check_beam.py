@@ -131,6 +131,8 @@ def _job_service(folder: Path, environment: dict[str, str]) -> Iterator[list[str
         yield [
             "--runner=PortableRunner",
             f"--job_endpoint=localhost:{job}",
+            # Else a job that takes over a minute counts as lost.
+            "--job_server_timeout=86400",
             "--environment_type=EXTERNAL",
             f"--environment_config=localhost:{pool}",
         ]
