@@ -11,7 +11,7 @@ PEERS := benchmarks/peers
 IN_TWO := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill prove-ecdctr prove-ctnet ctnet-months results check-airflow check-kubeflow check-beam
+.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -73,6 +73,10 @@ prove-ecdctr: $(READY) ## Prove E-CDCTR: folding, point in time, every part left
 prove-ctnet: SEEDS ?= 2
 prove-ctnet: $(READY) ## Prove CTNet: first day, frozen source, reload, forgetting, 14 days of curves (15 min)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_ctnet --seeds $(SEEDS)
+
+prove-cctl: SEEDS ?= 5
+prove-cctl: $(READY) ## Prove CCTL: noise, a copy, nine worlds, cost, each part left out (an hour)
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_cctl --seeds $(SEEDS) --ablations 2
 
 ctnet-months: SEEDS ?= 2
 ctnet-months: $(READY) ## CTNet over twelve months of amazon and xmarket, beside other ways to use a source (10 min)

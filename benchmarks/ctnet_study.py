@@ -271,15 +271,15 @@ class Study:
         old_rows = self._rows(self._first, self._first + self._old_days - 1)
         for name, model in everyone.items():
             result.days[name] = [
-                _metrics(rows.rows[USER_FEATURE], probability, rows.labels)
+                metrics_of(rows.rows[USER_FEATURE], probability, rows.labels)
                 for rows, probability in zip(rows_of_days, scores[name], strict=True)
             ]
             users = np.concatenate([rows.rows[USER_FEATURE] for rows in rows_of_days])
             labels = np.concatenate([rows.labels for rows in rows_of_days])
-            pooled = _metrics(users, np.concatenate(scores[name]), labels)
+            pooled = metrics_of(users, np.concatenate(scores[name]), labels)
             result.pooled[name] = pooled
             again = model.probabilities(old_rows.rows)
-            result.forgetting[name] = _metrics(
+            result.forgetting[name] = metrics_of(
                 old_rows.rows[USER_FEATURE], again, old_rows.labels
             )
         return result
@@ -417,7 +417,8 @@ def told(found: tuple[float, float, float]) -> str:
     return f"{mean:+.4f} [{low:+.4f}, {high:+.4f}] {verdict}"
 
 
-def _metrics(users: Any, probability: Any, labels: Any) -> dict[str, float]:
+def metrics_of(users: Any, probability: Any, labels: Any) -> dict[str, float]:
+    """Returns `auc`, `gauc`, its `coverage` and `log_loss` of scored rows."""
     grouped = grouped_auc(users, probability, labels)
     return {
         "auc": auc(probability, labels),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -170,10 +171,21 @@ def _features(known: dict[str, npt.NDArray[np.int64]]) -> FeatureTable:
         "domain": _DOMAINS,
     }
     names = {"user": "user_id", "item": "item_id"}
+    sides: dict[str, Literal["user", "item"]] = {
+        "user": "user",
+        "segment": "user",
+        "item": "item",
+        "category": "item",
+    }
     return FeatureTable(
         features=(
             *(
-                Feature(name=names.get(space, space), kind="id", vocabulary=space)
+                Feature(
+                    name=names.get(space, space),
+                    kind="id",
+                    vocabulary=space,
+                    side=sides.get(space, "context"),
+                )
                 for space in sizes
             ),
             Feature(
@@ -181,8 +193,9 @@ def _features(known: dict[str, npt.NDArray[np.int64]]) -> FeatureTable:
                 kind="ids",
                 vocabulary="category",
                 max_length=MAX_INTERESTS,
+                side="user",
             ),
-            Feature(name="refreshes", kind="count", buckets=_BUCKETS),
+            Feature(name="refreshes", kind="count", buckets=_BUCKETS, side="user"),
             Feature(name="item_age_days", kind="count", buckets=_BUCKETS),
             Feature(name="score", kind="rate", buckets=_BUCKETS),
         ),

@@ -53,6 +53,7 @@ def read_rows(
     *,
     first_row: int = 0,
     chunk_rows: int = CHUNK_ROWS,
+    dtype: Any = tf.float32,
 ) -> Iterator[tuple[int, Any]]:
     """Yields `(row of the chunk's start, tensor)` for some rows of a variable.
 
@@ -62,6 +63,7 @@ def read_rows(
         num_rows: Rows to read.
         first_row: Row to start from.
         chunk_rows: Rows of one chunk.
+        dtype: Type the variable was saved with.
     """
     shape = variable_shapes(prefix)[name]
     sizes = " ".join(str(size) for size in shape)
@@ -73,14 +75,21 @@ def read_rows(
             prefix=str(prefix),
             tensor_names=[name],
             shape_and_slices=[f"{sizes} {':'.join(slices)}"],
-            dtypes=[tf.float32],
+            dtypes=[dtype],
         )
         yield start, chunk
 
 
-def read_whole(prefix: Path, name: str, dtype: Any) -> Any:
-    """Returns a variable that is not read in rows, such as a count of steps."""
-    (value,) = tf.raw_ops.RestoreV2(
-        prefix=str(prefix), tensor_names=[name], shape_and_slices=[""], dtypes=[dtype]
-    )
-    return value
+def restore(prefix: Path, name: str, variable: Any, num_rows: int) -> None:
+    """Reads the first `num_rows` rows of a variable, or a scalar, into `variable`."""
+    if variable.shape.rank == 0:
+        (value,) = tf.raw_ops.RestoreV2(
+            prefix=str(prefix),
+            tensor_names=[name],
+            shape_and_slices=[""],
+            dtypes=[variable.dtype],
+        )
+        variable.assign(value)
+        return
+    for start, chunk in read_rows(prefix, name, num_rows, dtype=variable.dtype):
+        variable[start : start + chunk.shape[0]].assign(chunk)

@@ -223,6 +223,15 @@ class FeatureTable(StrictModel):
         kept = tuple(feature for feature in self.features if feature.tpm)
         return FeatureTable(features=kept, vocabularies=self.vocabularies)
 
+    def few_valued(self, most_rows: int) -> FeatureTable:
+        """Returns the table of the features whose embedding table is that small."""
+        kept = tuple(
+            feature
+            for feature in self.features
+            if self.num_rows(feature.table) <= most_rows
+        )
+        return FeatureTable(features=kept, vocabularies=self.vocabularies)
+
     def to_json(self) -> str:
         """Returns the table as one line of JSON, for component parameters."""
         return self.model_dump_json()

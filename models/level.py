@@ -21,6 +21,11 @@ from models.batches import WindowSummary
 from models.calibration import Calibrated
 from models.calibration import Platt
 from models.calibration import describe
+from models.cctl.learner import CctlLearner
+from models.cctl.learner import target_share
+from models.cctl.network import CompanionNetwork
+from models.cctl.readable import readable
+from models.cctl.record import CctlRecord
 from models.checkpoints import read_rows
 from models.checkpoints import save_variables
 from models.checkpoints import variable_shapes
@@ -41,6 +46,8 @@ from models.id_lists import is_prefix
 from models.id_lists import read_ids
 
 # A model artifact's folder beside TFX's Format-Serving, and what lies in it.
+from models.learners import Learner
+from models.learners import PlainLearner
 from models.level_inputs import LevelInputs
 from models.level_inputs import LevelReport
 from models.multi_domain.network import MultiDomainNetwork
@@ -82,6 +89,11 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     workers = Workers.from_environment(
         lambda: _write_text(inputs.train_dir / INPUTS_FILE, inputs.model_dump_json())
     )
+    if inputs.cctl is not None and workers.count > 1:
+        raise TrainingError(
+            f"cctl trains in one process; TF_CONFIG names {workers.count} workers. "
+            "Take TF_CONFIG away, or choose another strategy"
+        )
     keras.utils.set_random_seed(inputs.training.seed)
     features = inputs.features.tpm_only() if inputs.level == "tpm" else inputs.features
     last = inputs.last_trained_day
@@ -96,13 +108,24 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     counts = count_by_domain(window, features, inputs.vocabulary, inputs.domains)
     known = count_by_domain(before, features, inputs.vocabulary, inputs.domains)
     _check_domains(inputs, window, counts)
+    training, normalised = inputs.training, reader
+    if inputs.cctl is not None:
+        # The sources' rows come beside the target's, as many as these need.
+        training = target_share(training, inputs.cctl)
+        whole = _target_rows(inputs, features)
+        reader = whole.between(first, last)
+        before = reader.summarise()
+        if before.num_rows == 0 and not inputs.continues:
+            raise DataError(_no_rows(inputs, inputs.domains[-1]))
     with workers.scope():
         network = _build_network(inputs)
-        optimizer = build_optimizer(network, inputs.training)
+        optimizer = build_optimizer(_trained_together(network), training)
     if before.num_rows:
         network.set_base_rate(before.num_clicks / before.num_rows)
     if isinstance(network, MultiDomainNetwork):
         network.set_base_rates(known.click_rates)
+    if isinstance(network, CompanionNetwork) and not inputs.continues:
+        network.set_source_rates(known.click_rates)
     copied = None
     if inputs.warm_start is not None:
         kept = _kept(inputs, network, optimizer)
@@ -116,6 +139,18 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     def local_network() -> Network:
         return workers.gather(network, lambda: _build_network(inputs))
 
+    record = CctlRecord(inputs.domains[:-1])
+
+    def make_learner(optimizer: Any) -> Learner:
+        if isinstance(network, CompanionNetwork):
+            # A search for the number of epochs keeps no record.
+            kept = CctlRecord(network.sources) if optimizer is None else record
+            rows = _source_rows(inputs, features)
+            return CctlLearner(
+                network, rows, training, optimizer=optimizer, record=kept
+            )
+        return PlainLearner(network, training, workers, optimizer)
+
     results: list[TrainingResult] = []
     _keep_statistics(network, inputs.continues)
     if before.num_rows:
@@ -123,28 +158,34 @@ def run_level(inputs: LevelInputs) -> LevelReport:
             fit(
                 network,
                 reader,
-                inputs.training,
+                training,
                 rows_by_day=before.rows_by_day,
                 run_dir=inputs.run_dir,
                 optimizer=optimizer,
                 workers=workers,
+                make_learner=make_learner,
             )
         )
     local = local_network()
     if not inputs.continues:
-        count_statistics(local, reader, seed=inputs.training.seed)
+        count_statistics(local, normalised, seed=inputs.training.seed)
         workers.spread_statistics(local, network)
     scored = calibrator = None
     if inputs.calibration_days:
         scored = _scored_before(inputs, network.features, reader)
-        newest = {day: n for day, n in window.rows_by_day.items() if day > last}
+        rows_by_day = window.rows_by_day
+        if inputs.cctl is not None:
+            rows_by_day = (
+                whole.between(last + 1, inputs.last_day).summarise().rows_by_day
+            )
+        newest = {day: n for day, n in rows_by_day.items() if day > last}
         if newest:
             _keep_statistics(network, True)
             daily = DailyTraining(
                 network,
-                inputs.training,
+                training,
                 run_dir=inputs.run_dir / "daily",
-                optimizer=optimizer,
+                learner=make_learner(optimizer),
                 workers=workers,
             )
             for day, num_rows in sorted(newest.items()):
@@ -168,6 +209,9 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         held_out=results[0].held_out if results else (),
         parameters=parameters,
         warm_start=None if copied is None else copied.to_json(),
+        cctl=None
+        if inputs.cctl is None
+        else readable(record.to_json(), features, inputs.vocabulary),
         snapshot_days=tuple(
             snapshots.read_summary(folder)["period_day"] for folder in inputs.snapshots
         ),
@@ -227,10 +271,24 @@ def _target_rows(
     """Returns the target's rows alone, whose click rates are not the sources'."""
     patterns = inputs.examples
     if len(inputs.domains) > 1:
-        split = f"Split-{inputs.domains[-1]}"
-        patterns = tuple(p for p in patterns if split in Path(p).parts)
+        patterns = tuple(p for p in patterns if _is_target(inputs, p))
     first, last = (inputs.first_day, inputs.last_day) if day is None else (day, day)
     return ExampleReader(patterns, features, first, last)
+
+
+def _source_rows(inputs: LevelInputs, features: FeatureTable) -> ExampleReader:
+    """Returns the sources' rows of the window."""
+    patterns = tuple(p for p in inputs.examples if not _is_target(inputs, p))
+    return ExampleReader(patterns, features, inputs.first_day, inputs.last_day)
+
+
+def _is_target(inputs: LevelInputs, pattern: str) -> bool:
+    return f"Split-{inputs.domains[-1]}" in Path(pattern).parts
+
+
+def _trained_together(network: Network) -> Any:
+    """Returns what the level's optimizer trains."""
+    return network.mixed_part if isinstance(network, CompanionNetwork) else network
 
 
 def _calibrator(inputs: LevelInputs, network: Network, scored: ScoredDays) -> Platt:
@@ -317,8 +375,14 @@ def export_snapshot(
 def _build_network(inputs: LevelInputs) -> Network:
     if inputs.level == "tpm":
         return TinyModel(inputs.features, inputs.network)
-    if inputs.multi_domain is not None:
+    rows = {}
+    if inputs.multi_domain is not None or inputs.cctl is not None:
         rows = table_rows(inputs.features, inputs.vocabulary, inputs.domains)
+    if inputs.cctl is not None:
+        return CompanionNetwork(
+            inputs.features, inputs.network, inputs.cctl, inputs.domains[:-1], rows
+        )
+    if inputs.multi_domain is not None:
         return MultiDomainNetwork(
             inputs.features, inputs.network, inputs.multi_domain, inputs.domains, rows
         )
@@ -424,12 +488,14 @@ def _check_domains(
 ) -> None:
     """Raises if a network of several domains would not learn the target."""
     target = inputs.domains[-1]
-    if inputs.multi_domain is not None:
+    if inputs.multi_domain is not None or inputs.cctl is not None:
         check_rows_known(counts, window)
     if inputs.level != "target" or inputs.continues:
         return
     if counts.rows.get(target) == 0:
         raise DataError(_no_rows(inputs, target))
+    if inputs.cctl is not None and sum(counts.rows.values()) == counts.rows[target]:
+        raise DataError(_no_rows(inputs, *inputs.domains[:-1]))
 
 
 def _count_parameters(network: Network) -> dict[str, int]:

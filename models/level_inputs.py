@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from typing import Literal
 
 from pydantic import Field
@@ -12,6 +13,7 @@ from models.ctnet.settings import CtnetConfig
 from models.days import DayRange
 from models.features import FeatureTable
 from models.features import StrictModel
+from models.settings import CctlConfig
 from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
@@ -33,6 +35,7 @@ class LevelInputs(StrictModel):
         multi_domain: The network with a part of each domain's own that takes the
             backbone's place; None for the backbone.
         ctnet: How a source model is read beside the target's own; None for no CTNet.
+        cctl: How the sources' rows are weighed beside the target's; None for no CCTL.
         training: How it is trained.
         load_batch_norm: Whether a warm start takes over BatchNorm from another level.
             False, as in E-CDCTR: the target's activations are distributed differently.
@@ -69,6 +72,7 @@ class LevelInputs(StrictModel):
     network: NetworkConfig = NetworkConfig()
     multi_domain: MultiDomainConfig | None = None
     ctnet: CtnetConfig | None = None
+    cctl: CctlConfig | None = None
     training: TrainingConfig = TrainingConfig()
     load_batch_norm: bool = False
     continues: bool = False
@@ -143,7 +147,8 @@ class LevelReport(StrictModel):
         domains: Domains trained on.
         first_day: First day of the window.
         last_day: Last day of the window.
-        rows: Rows of the window, each read once per epoch.
+        rows: Rows of the window, each read once per epoch; of the sources' rows, CCTL
+            reads as many as it needs.
         rows_by_domain: Of these by domain; empty if several domains are read and no
             feature `domain` tells them apart.
         clicks: Those with label 1.
@@ -159,6 +164,7 @@ class LevelReport(StrictModel):
             None without a calibrator.
         skew: Rows compared in training and serving, and the largest difference of two
             click probabilities; None if none were.
+        cctl: What CCTL saw, see `CctlRecord.to_json`; None without CCTL.
         memory_before_mib: Resident memory of the process before, libraries and what
             earlier levels still hold; None in reports of versions that did not measure.
         peak_memory_mib: The largest while it trained; None as above.
@@ -180,5 +186,6 @@ class LevelReport(StrictModel):
     snapshot_days: tuple[int, ...]
     calibration: dict[str, float] | None = None
     skew: Skew | None = None
+    cctl: dict[str, Any] | None = None
     memory_before_mib: float | None = None
     peak_memory_mib: float | None = None

@@ -68,6 +68,24 @@ class SourceStream:
         self.rows_read += wanted
         return cut(whole, 0, wanted)
 
+    def peek(self, most: int) -> Batch | None:
+        """Returns at most `most` of the next rows, which `take` gives out later.
+
+        Never more than are left of one pass; None if there are no rows at all.
+        """
+        parts = [] if self._rest is None else [self._rest]
+        found = sum(len(part.labels) for part in parts)
+        while found < most:
+            batch = next(self._batches, None) if self.passes else self._next_or_none()
+            if batch is None:
+                break
+            parts.append(batch)
+            found += len(batch.labels)
+        if not parts:
+            return None
+        self._rest = join(parts)
+        return cut(self._rest, 0, most)
+
     def close(self) -> None:
         """Ends the thread that reads ahead."""
         close = getattr(self._batches, "close", None)
@@ -75,6 +93,17 @@ class SourceStream:
             close()
 
     def _next(self) -> Batch:
+        batch = self._next_or_none()
+        if batch is None:
+            raise DataError(
+                "the sources have no rows to learn from in the target's window; "
+                "expected at least one. Ingest these days of the sources, lengthen "
+                "levels.target.window_days, or choose a strategy that reads the target "
+                "alone"
+            )
+        return batch
+
+    def _next_or_none(self) -> Batch | None:
         batch = next(self._batches, None)
         if batch is None:
             self._batches = self._reader.prefetched(
@@ -85,13 +114,6 @@ class SourceStream:
             )
             self.passes += 1
             batch = next(self._batches, None)
-        if batch is None:
-            raise DataError(
-                "the sources have no rows to learn from in the target's window; "
-                "expected at least one. Ingest these days of the sources, lengthen "
-                "levels.target.window_days, or choose a strategy that reads the target "
-                "alone"
-            )
         return batch
 
 

@@ -97,9 +97,13 @@ class CctlConfig(StrictModel):
     """CCTL: source rows beside the target's, each with a weight of its own.
 
     Attributes:
-        source_ratio: Source rows of a step per target row, whatever the domains' sizes;
-            8, as a target of a few percent of the rows then sees a good part of the
-            sources in two passes, at a cost near that of mixing all rows.
+        source_ratio: Source rows of a step per target row, whatever the domains' sizes.
+            A step has `batch_size` rows of both together, so that as many steps are
+            taken as mixing the same rows would take.
+        balance: What the weights of a step's rows are shares of. `rows`: a source row
+            of weight 1 counts as much as a target row (our choice); `domains`: the
+            paper's sum of two means, all source rows together as much as all target
+            rows.
         sync_steps: Steps `k` after which the pure tower starts again from the mixed
             one; 0 never does, its ablation.
         estimator: Where weights come from. `agreement`: what the row's group has in
@@ -121,6 +125,7 @@ class CctlConfig(StrictModel):
     """
 
     source_ratio: float = Field(default=8.0, gt=0)
+    balance: Literal["rows", "domains"] = "rows"
     sync_steps: int = Field(default=50, ge=0)
     estimator: Literal["agreement", "companion", "uniform"] = "agreement"
     price: float = Field(default=0.5, ge=0)
@@ -129,7 +134,7 @@ class CctlConfig(StrictModel):
     trust: bool = True
     alignment: bool = True
     enhancement: float = Field(default=0.01, ge=0)
-    flow_learning_rate: float = Field(default=0.001, gt=0)
+    flow_learning_rate: float = Field(default=0.003, gt=0)
 
 
 class TrainingConfig(StrictModel):

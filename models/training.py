@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,16 +16,16 @@ import numpy as np
 
 from models.batches import ExampleReader
 from models.batches import describe_days
-from models.checkpoints import read_rows
+from models.checkpoints import restore
 from models.checkpoints import save_variables
 from models.days import to_date
 from models.distribution import Workers
 from models.errors import DataError
 from models.errors import TrainingError
+from models.learners import Learner
+from models.learners import PlainLearner
 from models.network import Network
-from models.optimizers import build_optimizer
 from models.optimizers import cosine_factor
-from models.optimizers import set_rate_factor
 from models.progress import PROGRESS
 from models.progress import EpochProgress
 from models.settings import EarlyStopping
@@ -33,7 +34,6 @@ from models.shuffling import split_sizes
 from models.steps import EXPLODED
 from models.steps import SPAN
 from models.steps import make_evaluation_step
-from models.steps import make_train_span
 
 
 class TrainingResult(NamedTuple):
@@ -74,6 +74,7 @@ def fit(
     run_dir: Path,
     optimizer: Any = None,
     workers: Workers | None = None,
+    make_learner: Callable[[Any], Learner] | None = None,
 ) -> TrainingResult:
     """Trains `network` on the reader's window.
 
@@ -86,19 +87,24 @@ def fit(
         optimizer: The optimizer; a new one by default. A search for the number of
             epochs always has one of its own.
         workers: Processes that train together; defaults to this one alone.
+        make_learner: Maps an optimizer, None for a new one, to what takes the steps;
+            defaults to plain training on the reader's rows.
 
     Raises:
         DataError: If there are fewer rows than workers.
         TrainingError: If the loss is not finite or explodes.
     """
     workers = workers or Workers()
+    make_learner = make_learner or plain_learner(network, training, workers)
     started = time.monotonic()
     newest = max(rows_by_day)
     plan = _Plan(training.epochs, [1.0] * training.epochs)
     held_out: tuple[float, ...] = ()
     if training.early_stopping and len(rows_by_day) > 1:
         with _weights_put_back(network, workers):
-            search = _Loop(network, training, workers, run_dir / "search", None)
+            search = _Loop(
+                network, training, workers, run_dir / "search", make_learner(None)
+            )
             held_out = search.run(
                 reader.between(reader.first_day, newest - 1),
                 sum(rows_by_day.values()) - rows_by_day[newest],
@@ -112,7 +118,7 @@ def fit(
             "the whole window"
         )
     num_rows = sum(rows_by_day.values())
-    loop = _Loop(network, training, workers, run_dir, optimizer)
+    loop = _Loop(network, training, workers, run_dir, make_learner(optimizer))
     loop.run(reader, num_rows, plan)
     loop.close()
     return loop.result(num_rows, time.monotonic() - started, held_out)
@@ -128,7 +134,7 @@ class DailyTraining:
         network: The network; its variables are changed in place.
         training: Batch size, learning rates, seed.
         run_dir: Folder for TensorBoard's scalars.
-        optimizer: The optimizer.
+        learner: What takes the steps.
         workers: Processes that train together.
     """
 
@@ -138,12 +144,12 @@ class DailyTraining:
         training: TrainingConfig,
         *,
         run_dir: Path,
-        optimizer: Any,
+        learner: Learner,
         workers: Workers,
     ) -> None:
         self._started = time.monotonic()
         once = training.model_copy(update={"epochs": 1})
-        self._loop = _Loop(network, once, workers, run_dir, optimizer)
+        self._loop = _Loop(network, once, workers, run_dir, learner)
         self._num_rows = 0
 
     def train(self, day: int, reader: ExampleReader, num_rows: int) -> None:
@@ -162,6 +168,13 @@ class DailyTraining:
         return self._loop.result(self._num_rows, time.monotonic() - self._started)
 
 
+def plain_learner(
+    network: Network, training: TrainingConfig, workers: Workers
+) -> Callable[[Any], Learner]:
+    """Returns what maps an optimizer to plain training of `network`."""
+    return lambda optimizer: PlainLearner(network, training, workers, optimizer)
+
+
 class _Plan(NamedTuple):
     """How many epochs, and the share of the learning rate in each of them."""
 
@@ -178,19 +191,11 @@ class _Loop:
         training: TrainingConfig,
         workers: Workers,
         log: Path,
-        optimizer: Any,
+        learner: Learner,
     ) -> None:
         self._training = training
         self._workers = workers.count
-        if optimizer is None:
-            with workers.scope():
-                optimizer = build_optimizer(network, training)
-        self._optimizer = optimizer
-        self._span = make_train_span(
-            network, self._optimizer, training.batch_size, workers.strategy
-        )
-        # Traced here, so that the first epoch's rate is one of training.
-        self._span.get_concrete_function()  # type: ignore[attr-defined]
+        self._learner = learner
         self._evaluate = make_evaluation_step(network)
         self._writer = workers.summary_writer(log)
         self.steps = self._first_step = 0
@@ -218,6 +223,7 @@ class _Loop:
         held_out: list[float] = []
         self._first_step = self.steps
         with self._writer.as_default():
+            self._learner.begin(reader)
             for epoch in range(plan.epochs):
                 label = f"{name} {epoch + 1}/{plan.epochs}"
                 progress = EpochProgress(label, num_rows, self.steps)
@@ -229,6 +235,7 @@ class _Loop:
                 self.epochs.append(progress)
                 if search and self._stalls(held_out, search[1], epoch, plan):
                     break
+            self._learner.end()
         return tuple(held_out)
 
     def close(self) -> None:
@@ -278,8 +285,8 @@ class _Loop:
         for span in spans:
             if training.learning_rate_schedule == "cosine":
                 factor = cosine_factor((progress.steps - self._first_step) / total)
-            set_rate_factor(self._optimizer, training, factor)
-            losses = self._span(span.rows, span.labels).numpy()
+            self._learner.set_rate_factor(factor)
+            losses = self._learner.train(span)
             if not losses[-1] < EXPLODED:
                 first = (len(losses) - 1) * training.batch_size
                 batch = slice(first, first + training.batch_size)
@@ -329,8 +336,8 @@ def _weights_put_back(network: Network, workers: Workers) -> Iterator[None]:
         save_variables(prefix, variables)
         yield
         for name, variable in variables.items():
-            for start, chunk in read_rows(prefix, name, variable.shape[0]):
-                variable[start : start + chunk.shape[0]].assign(chunk)
+            num_rows = variable.shape[0] if variable.shape.rank else 1
+            restore(prefix, name, variable, num_rows)
 
 
 def _stopped(

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.checkpoints import read_rows
-from models.checkpoints import read_whole
+from models.checkpoints import restore
 from models.errors import TrainingError
 
 Shape = tuple[int, ...]
@@ -104,11 +103,7 @@ def plan_copy(
 def apply(plan: CopyReport, prefix: Path, variables: Mapping[str, Any]) -> None:
     """Copies what `plan` says from the checkpoint at `prefix` into `variables`."""
     for name, num_rows in {**plan.copied, **plan.resized}.items():
-        if variables[name].shape.rank == 0:
-            variables[name].assign(read_whole(prefix, name, variables[name].dtype))
-            continue
-        for start, chunk in read_rows(prefix, name, num_rows):
-            variables[name][start : start + chunk.shape[0]].assign(chunk)
+        restore(prefix, name, variables[name], num_rows)
 
 
 def _num_rows(shape: Shape) -> int:

@@ -28,6 +28,7 @@ from models.features import Feature
 from models.features import FeatureTable
 from models.features import IdSpace
 from models.features import StrictModel
+from models.settings import CctlConfig
 from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
@@ -239,18 +240,22 @@ class Config(StrictModel):
 
     def _check_multi_domain(self, name: str, table: FeatureTable) -> None:
         """Raises unless the network of entry `name` can tell the domains apart."""
-        network = self._about(name).network
-        if network is None:
+        about = self._about(name)
+        network = about.network
+        if network is None and not about.cctl:
             return
         if not table.tells_domains_apart:
+            what = f"{network} has a part of each domain's own"
+            if about.cctl:
+                what = "cctl says of each source what it brings"
             raise ValueError(
-                f"strategies.{name}: {network} has a part of each domain's own and "
+                f"strategies.{name}: {what} and "
                 f"needs the feature {DOMAIN_FEATURE!r} to choose it; add "
                 f"`{{name: {DOMAIN_FEATURE}, kind: id, vocabulary: {DOMAIN_FEATURE}}}` "
                 "to features, with an append-only vocabulary of min_count 1 that no "
                 "other feature uses"
             )
-        if network != "star" and len(self.network.hidden_units) < 2:
+        if network not in ("star", None) and len(self.network.hidden_units) < 2:
             raise ValueError(
                 f"strategies.{name}: {network} makes the last hidden layer each "
                 "domain's own and shares those before it; received network."
@@ -345,6 +350,12 @@ class Config(StrictModel):
         if not self._about(strategy).ctnet:
             return None
         return CtnetConfig(adapter=self.strategies[strategy].adapter)
+
+    def cctl_of(self, strategy: str) -> CctlConfig | None:
+        """Returns how the entry `strategy` weighs the sources' rows, if it does."""
+        if not self._about(strategy).cctl:
+            return None
+        return self.strategies[strategy].cctl
 
     def snapshots_of(self, strategy: str) -> int:
         """Returns how many TPM periods the strategy entry `strategy` reads."""

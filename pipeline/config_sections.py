@@ -11,6 +11,7 @@ from pydantic import Field
 from pydantic import model_validator
 
 from models.features import StrictModel
+from models.settings import CctlConfig
 from models.settings import ExpertsConfig
 from models.settings import TrainingConfig
 from pipeline.calendar import Clock
@@ -171,6 +172,7 @@ class StrategyConfig(StrictModel):
             one, `gate` or `linear`.
         reload: Whether `ctnet` reads the newest source model each day; false is the
             ablation in which the first one stays.
+        cctl: How `cctl` mixes and weighs the sources' rows, see `CctlConfig`.
     """
 
     kind: str = ""
@@ -181,6 +183,7 @@ class StrategyConfig(StrictModel):
     experts: ExpertsConfig = ExpertsConfig()
     adapter: Literal["glu", "gate", "linear"] = "glu"
     reload: bool = True
+    cctl: CctlConfig = CctlConfig()
 
 
 class WaitConfig(StrictModel):

@@ -44,6 +44,7 @@ def size_table(config: Config) -> Iterator[str]:
 def build_network(config: Config, strategy: str) -> Network:
     """Returns the target network of `strategy`, untrained, with empty snapshots."""
     from models.backbone import Backbone
+    from models.cctl.network import CompanionNetwork
     from models.multi_domain.network import MultiDomainNetwork
     from models.snapshots import SnapshotTables
 
@@ -54,6 +55,9 @@ def build_network(config: Config, strategy: str) -> Network:
         domains = config.domains_of(strategy)
         rows = {name: space.first_id_row + i for i, name in enumerate(domains)}
         return MultiDomainNetwork(table, network, multi_domain, domains, rows)
+    cctl = config.cctl_of(strategy)
+    if cctl is not None:
+        return CompanionNetwork(table, network, cctl, config.sources, {})
     snapshots = {}
     periods = config.snapshots_of(strategy)
     for space_name in SNAPSHOT_SPACES if periods else ():

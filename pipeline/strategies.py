@@ -20,6 +20,8 @@ class Kind(NamedTuple):
             TPM's embeddings only if the entry names a number of `snapshots`.
         network: The network with a part of each domain's own that takes the backbone's
             place; None for the backbone.
+        cctl: Whether it weighs the sources' rows, and reads only as many of them as
+            the target's need.
     """
 
     pretrained: bool = False
@@ -28,6 +30,7 @@ class Kind(NamedTuple):
     mixed: bool = False
     ctnet: bool = False
     network: Literal["shared_bottom", "mmoe", "ple", "star"] | None = None
+    cctl: bool = False
 
 
 KINDS = {
@@ -41,4 +44,5 @@ KINDS = {
     "ple": Kind(mixed=True, network="ple"),
     "star": Kind(mixed=True, network="star"),
     "ctnet": Kind(ctnet=True),
+    "cctl": Kind(mixed=True, cctl=True),
 }

@@ -12,33 +12,33 @@ _MAX_DEVIATIONS = 3.0
 
 
 def agreement(
-    labels: Any, logits: Any, click_rate: Any, mean: Any, variance: Any
+    labels: Any, click_rate: Any, surplus: Any, variance: Any
 ) -> tuple[Any, Any]:
     """Returns per row the numerator and denominator of the slope of labels on logits.
 
-    `a = (y - c) h / (c (1 - c) v)` and `q = h^2 / v`, with the centred logit
-    `h = logit - mean`, `c` the click rate and `v` the variance of logits in the row's
-    own domain. `sum(a) / sum(q)` over any group of rows estimates by how much the
-    log-odds of a click rise with the logit: 1 where the model is right, 0 where it
-    knows nothing. Neither the domain's click rate nor the spread of the logits changes
-    it.
+    `a = (y - m) h / v` and `q = m (1 - m) h^2 / v`, with `m` the click rate that rows
+    alike have and `h` what the target model's logit is above theirs. `sum(a) / sum(q)`
+    over any group of rows estimates by how much the log-odds of a click rise with the
+    logit: 1 where the model is right, 0 where it knows nothing. How often a domain, a
+    slot or a group of users is clicked on does not change it: what rows alike have in
+    common is taken off both sides, so that an error of one side alone cancels
+    (Robinson's transformation; that it is used here is our choice).
 
     Args:
         labels: 0 or 1, (B,).
-        logits: The target model's, (B,).
-        click_rate: Of the row's domain, (B,).
-        mean: Mean logit in the row's domain, (B,).
-        variance: Variance of logits in the row's domain, (B,).
+        click_rate: Of rows alike, (B,).
+        surplus: The target model's logit less the mean of rows alike, (B,).
+        variance: Variance of the surplus in the row's own domain, (B,).
 
     Returns:
         `a` and `q`, both (B,).
     """
-    deviation = tf.sqrt(variance + 1e-12)
-    bound = _MAX_DEVIATIONS * deviation
-    centred = tf.clip_by_value(logits - mean, -bound, bound)
+    bound = _MAX_DEVIATIONS * tf.sqrt(variance + 1e-12)
+    surplus = tf.clip_by_value(surplus, -bound, bound)
     share = tf.clip_by_value(click_rate, 1e-4, 1 - 1e-4)
-    gain = (labels - share) * centred / (share * (1 - share) * (variance + 1e-12))
-    return gain, centred**2 / (variance + 1e-12)
+    scale = variance + 1e-12
+    gain = (labels - share) * surplus / scale
+    return gain, share * (1 - share) * surplus**2 / scale
 
 
 class DomainSums:
@@ -48,8 +48,8 @@ class DomainSums:
         count: Domains, `K`.
 
     Attributes:
-        sums: Rows, clicks, logits, squared logits, `a`, `q` and `a^2` of each domain,
-            (K, 7).
+        sums: Of each domain rows, clicks, logits and squared logits, and of its
+            measured rows `a`, `q` and `a^2`; (K, 7).
     """
 
     ROWS, CLICKS, LOGITS, SQUARES, GAINS, MASSES, GAIN_SQUARES = range(7)
@@ -59,8 +59,8 @@ class DomainSums:
             tf.zeros([count, 7], tf.float64), trainable=False, name="domain_sums"
         )
 
-    def add(self, labels: Any, logits: Any, domain: Any) -> tuple[Any, Any]:
-        """Counts a batch and returns its `a` and `q`, see `agreement`.
+    def add_rows(self, labels: Any, logits: Any, domain: Any) -> None:
+        """Counts rows.
 
         Args:
             labels: 0 or 1, (B,).
@@ -69,15 +69,26 @@ class DomainSums:
         """
         ones = tf.ones_like(labels)
         self._add([ones, labels, logits, logits**2], domain, self.ROWS)
+
+    def moments(self, domain: Any) -> tuple[Any, Any, Any]:
+        """Returns click rate, mean and variance of the logits in each row's domain."""
         sums = self.sums.read_value()
         rows = tf.maximum(sums[:, self.ROWS], 1.0)
         means = tf.cast(sums[:, : self.GAINS] / rows[:, tf.newaxis], tf.float32)
         own = tf.gather(means, domain)  # (B, 4)
         mean = own[:, self.LOGITS]
-        variance = own[:, self.SQUARES] - mean**2
-        gain, mass = agreement(labels, logits, own[:, self.CLICKS], mean, variance)
+        return own[:, self.CLICKS], mean, own[:, self.SQUARES] - mean**2
+
+    def add_gains(self, gain: Any, mass: Any, domain: Any) -> None:
+        """Counts the `a` and `q` of measured rows, (B,)."""
         self._add([gain, mass, gain**2], domain, self.GAINS)
-        return gain, mass
+
+    def forget_gains(self, kept: float) -> None:
+        """Counts what was measured so far `kept` times as much."""
+        sums = self.sums.read_value()
+        self.sums.assign(
+            tf.concat([sums[:, : self.GAINS], sums[:, self.GAINS :] * kept], axis=1)
+        )
 
     def slopes(self) -> Any:
         """Returns the slope in each domain, 0 without rows; float32 (K,)."""

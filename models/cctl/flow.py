@@ -4,21 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from typing import NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
 
+from models.features import DOMAIN_FEATURE
 from models.features import FeatureTable
 
 # Features of more values than this are left out: a weight by user or item would rest on
 # a handful of rows.
-MAX_VALUES = 4_096
+MAX_VALUES = 512
 _WIDTH = 8
 _UNITS = 32
 
 
+class Alike(NamedTuple):
+    """What the network says about rows alike, (B,) each.
+
+    Attributes:
+        slope: By how much their agreement differs from their domain's.
+        log_odds: By how much the log-odds of a click differ from their domain's.
+        logit: By how much the target model's logits differ from their domain's mean,
+            in standard deviations of the domain.
+    """
+
+    slope: Any
+    log_odds: Any
+    logit: Any
+
+
 class FlowNetwork(keras.layers.Layer):
-    """Says by how much a row's group differs from its domain.
+    """Says by how much rows alike in who sees them and where differ from their domain.
+
+    What is shown is no input: whether clicks agree with the target's model is asked
+    among the items that one group of users sees in one place, which is what a CTR model
+    is there to rank. Were the items told, rows alike would have one logit, and nothing
+    were left to agree on (our choice).
 
     It starts at zero: a row is like its domain until rows like it have shown otherwise.
     The label is no input, though a row's own agreement would tell a shuffled click from
@@ -26,8 +48,8 @@ class FlowNetwork(keras.layers.Layer):
     the network would learn that one (our choice).
 
     Args:
-        features: All features; those of kind `id`, `count` and `rate` with few values
-            are read, the domain among them.
+        features: All features; those of users and context, the domain among them, of
+            kind `id`, `count` and `rate` and with few values are read.
     """
 
     def __init__(self, features: FeatureTable, **kwargs: Any) -> None:
@@ -39,18 +61,20 @@ class FlowNetwork(keras.layers.Layer):
                 initializer=keras.initializers.RandomNormal(stddev=0.3),
             )
             for feature in features.features
-            if feature.kind != "ids" and features.num_rows(feature.table) <= MAX_VALUES
+            if feature.kind != "ids"
+            and (feature.served_side != "item" or feature.name == DOMAIN_FEATURE)
+            and features.num_rows(feature.table) <= MAX_VALUES
         }
         self.hidden = keras.layers.Dense(_UNITS, activation="relu", name="hidden")
         self.output_layer = keras.layers.Dense(
-            1, kernel_initializer="zeros", name="output"
+            len(Alike._fields), kernel_initializer="zeros", name="output"
         )
 
-    def call(self, rows: Mapping[str, Any]) -> Any:
-        """Maps rows by feature, (B,), to differences (B,)."""
+    def call(self, rows: Mapping[str, Any]) -> Alike:
+        """Maps rows by feature, (B,), to what is known of rows alike."""
         vectors = [tf.gather(t, rows[name]) for name, t in self.tables.items()]
         hidden = self.hidden(tf.concat(vectors, axis=1))
-        return tf.squeeze(self.output_layer(hidden), axis=1)
+        return Alike(*tf.unstack(self.output_layer(hidden), axis=1))
 
     def named_variables(self) -> dict[str, Any]:
         """Returns every variable by name."""
@@ -61,6 +85,19 @@ class FlowNetwork(keras.layers.Layer):
             "output/kernel": self.output_layer.kernel,
             "output/bias": self.output_layer.bias,
         }
+
+
+def alike_loss(labels: Any, log_odds: Any, logits: Any, means: Any) -> Any:
+    """Returns the loss whose minimum is what rows alike have in common; a scalar.
+
+    Args:
+        labels: 0 or 1, (B,).
+        log_odds: What the network says of their click rate, (B,).
+        logits: The target model's logits in standard deviations, (B,).
+        means: What the network says of these, (B,).
+    """
+    clicks = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=log_odds)
+    return tf.reduce_mean(clicks) + tf.reduce_mean((logits - means) ** 2) / 2
 
 
 def flow_loss(slope: Any, gain: Any, mass: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -12,32 +13,44 @@ import tf_keras as keras
 
 from models.batches import Batch
 from models.batches import ExampleReader
+from models.batches import batch_signature
+from models.cctl.agreement import agreement
 from models.cctl.enhancement import COMPARED_ROWS
+from models.cctl.flow import Alike
+from models.cctl.flow import alike_loss
 from models.cctl.flow import flow_loss
 from models.cctl.flow import weights_of
 from models.cctl.network import CompanionNetwork
 from models.cctl.record import CctlRecord
+from models.cctl.towers import TowerPair
+from models.cctl.windows import Windows
 from models.mixing import SourceStream
 from models.mixing import cut
+from models.mixing import join
 from models.optimizers import build_optimizer
 from models.optimizers import set_rate_factor
 from models.progress import PROGRESS
+from models.settings import CctlConfig
 from models.settings import TrainingConfig
 from models.shuffling import split_sizes
-from models.steps import SPAN
+from models.steps import EXPLODED
 
 # Every so many batches of the target, one is kept from the reference, to see what its
 # knowledge is worth on rows it has not learned.
 _HELD_OUT = 4
+# Source rows, and held-out rows of the target, on which the flow network learns before
+# the first weight is asked for; how often, and how many at once.
+_SAMPLE_ROWS, _FLOW_PASSES, _FLOW_ROWS = 65_536, 3, 256
+_SCORED_ROWS = 8_192
+# Rows of a batch of the reference: few, as the target has few, and it takes steps.
+_REFERENCE_ROWS = 64
+# A third pass would cost more than it tells.
+_REFERENCE_PASSES = 2
+# Steps of a window where the towers are never made one again.
+_WINDOW = 50
 # Standard errors from zero that the reference's agreement with the target needs before
 # sources are measured by it.
 _SURE = 2.0
-# A window's gain moves the trust by its distance from zero in standard deviations,
-# at most one, times this; a trust of -4 is a weight of 0.02 of what it was.
-_TRUST_STEP, _LEAST_TRUST = 0.1, -4.0
-_KEEP_STEP = 0.3
-# Share of the past in the running mean and variance of the gain.
-_MEMORY = 0.9
 
 
 class CctlLearner:
@@ -81,49 +94,73 @@ class CctlLearner:
         )
         self._flow.build(network.flow.trainable_variables)
         self._source_rows = max(1, round(self._cctl.source_ratio * training.batch_size))
-        self._sources = SourceStream(
-            sources,
-            rows_per_step=self._source_rows,
-            shuffle_rows=training.shuffle_rows,
-            seed=training.seed,
-        )
+        self._source_reader = sources
+        self._sources: SourceStream | None = None
+        self._alone = False
+        self._held_out_logits: Any = None
         self.record = record or CctlRecord(network.sources)
         self._steps = 0
-        self._touched: dict[str, list[Any]] = {}
-        self._gain_mean, self._gain_square, self._gains = 0.0, 0.0, 0
-        self._kept = tf.Variable(tf.ones([len(network.sources)]), trainable=False)
+        self._towers = TowerPair(network, self.optimizer, self._pure_optimizer)
+        self._windows = Windows(network, training.seed)
         # 0 until the reference has shown that it knows something.
         self._knows = tf.Variable(0.0, trainable=False)
         self._yardstick = tf.Variable(1.0, trainable=False)
         self._generator = np.random.default_rng(training.seed)
         self._trace()
-        self._sync(whole=True)
+        self._towers.sync(whole=True)
 
     # --- What the loop asks for
 
-    def prepare(self, reader: ExampleReader) -> None:
-        """Trains the reference on the target's rows and measures what it knows.
+    def begin(self, reader: ExampleReader) -> None:
+        """Opens the sources' rows of the same days and learns what agreement is.
 
-        A fourth of the batches is held out in every pass. A reference that an earlier
-        training left is measured on the new rows first and learns from all of them.
+        Without source rows in these days, the target's rows are learned alone.
         """
-        if self._cctl.estimator != "agreement":
-            self._knows.assign(0.0)
-            return
-        sums = self._network.yardstick_sums
-        trained = float(sums.sums[0, sums.ROWS]) > 0
-        if trained:
+        self._sources = SourceStream(
+            self._source_reader.between(reader.first_day, reader.last_day),
+            rows_per_step=self._source_rows,
+            shuffle_rows=self._training.shuffle_rows,
+            seed=self._training.seed,
+        )
+        sample = self._sources.peek(_SAMPLE_ROWS)
+        self._alone = sample is None
+        if sample is not None and self._cctl.estimator == "agreement":
+            self._measure(reader, sample)
+
+    def _measure(self, reader: ExampleReader, sample: Batch) -> None:
+        """Trains the reference and the flow network, and measures all domains.
+
+        A fourth of the target's batches is held out from the reference in every pass.
+        A reference that an earlier training left is measured on the new rows first and
+        learns from all of them then.
+        """
+        sums = self._network.sums
+        known = float(sums.sums[-1, sums.ROWS]) > 0
+        if known:
             # Newer rows count for more.
             sums.sums.assign(sums.sums / 2)
-        for epoch in range(1 if trained else self._training.epochs):
-            last = trained or epoch + 1 == self._training.epochs
-            for index, batch in enumerate(self._target_batches(reader)):
-                held_out = trained or index % _HELD_OUT == 0
-                if held_out and last:
-                    self._measure(batch.rows, batch.labels)
-                if not held_out or trained:
-                    self._learn_reference(batch.rows, batch.labels)
-        slope, error = float(sums.slopes()[0]), float(sums.errors()[0])
+        held_out = self._learn_reference(reader, known)
+        target = len(self._network.sources)
+        parts = [(held_out, np.full(len(held_out.labels), target, np.int32))]
+        parts.append((sample, self._network.source_of(sample.rows).numpy()))
+        rows = join([part for part, _ in parts])
+        domain = np.concatenate([of_row for _, of_row in parts])
+        logits = np.concatenate([self._held_out_logits, self._logits_of(sample)])
+        sums.add_rows(
+            tf.constant(rows.labels), tf.constant(logits), tf.constant(domain)
+        )
+        every = range(0, len(domain), _FLOW_ROWS)
+        for _ in range(1 if known else _FLOW_PASSES):
+            order = self._generator.permutation(len(domain))
+            for start in every:
+                chosen = order[start : start + _FLOW_ROWS]
+                self._learn_flow(*_chosen(rows, logits, domain, chosen))
+        # What was counted while the network learned is no measure.
+        sums.forget_gains(0.5 if known else 0.0)
+        for start in every:
+            chosen = np.arange(start, min(start + _FLOW_ROWS, len(domain)))
+            self._count_gains(*_chosen(rows, logits, domain, chosen))
+        slope, error = float(sums.slopes()[-1]), float(sums.errors()[-1])
         sure = slope > _SURE * error
         self._knows.assign(float(sure))
         self._yardstick.assign(slope if sure else 1.0)
@@ -133,15 +170,26 @@ class CctlLearner:
             "held out" + ("" if sure else "; too little to weigh the sources by")
         )
 
-    def spans(self, reader: ExampleReader, epoch: int) -> Iterator[Batch]:
-        """Yields the target's rows of a pass, some batches at a time."""
-        return reader.prefetched(
-            batch_size=self._training.batch_size,
-            shuffle_rows=self._training.shuffle_rows,
-            seed=self._training.seed,
-            epoch=epoch,
-            span=SPAN,
+    def _learn_reference(self, reader: ExampleReader, known: bool) -> Batch:
+        """Trains the reference; returns rows it has not seen, and keeps its logits."""
+        kept: list[Batch] = []
+        logits: list[Any] = []
+        passes = 1 if known else min(self._training.epochs, _REFERENCE_PASSES)
+        for number in range(passes):
+            last = number + 1 == passes
+            for index, batch in enumerate(self._target_batches(reader)):
+                held_out = known or index % _HELD_OUT == 0
+                if held_out and last and len(kept) * len(batch.labels) < _SAMPLE_ROWS:
+                    kept.append(batch)
+                    if known:
+                        logits.append(self._logits_of(batch))
+                if not held_out or known:
+                    self._reference(batch.rows, batch.labels)
+        held = join(kept)
+        self._held_out_logits = (
+            np.concatenate(logits) if known else self._logits_of(held)
         )
+        return held
 
     def set_rate_factor(self, factor: float) -> None:
         """Sets the towers' rates to `factor` times those of the configuration."""
@@ -152,6 +200,8 @@ class CctlLearner:
     def train(self, span: Batch) -> Any:
         """Trains on some batches; returns each one's log loss on the target's rows."""
         sizes = split_sizes(len(span.labels), self._training.batch_size)
+        if self._sources is None or self._alone:
+            return self._train_alone(span, sizes)
         sources = self._sources.take(len(sizes))
         losses, start = [], 0
         for index, size in enumerate(sizes):
@@ -159,135 +209,68 @@ class CctlLearner:
             first = index * self._source_rows
             source = cut(sources, first, first + self._source_rows)
             self._end_window(target)
-            loss, weights = self._step(
+            loss, of_row, weights = self._step(
                 target.rows, target.labels, source.rows, source.labels
             )
-            of_row = self._network.source_of(source.rows).numpy()
-            self.record.add_rows(source, of_row, weights.numpy())
-            self._touch(target.rows, source.rows)
+            self.record.add_rows(source, of_row.numpy(), weights.numpy())
+            if self._cctl.sync_steps:
+                self._towers.touch(target.rows, source.rows)
             self._steps += 1
             start += size
             losses.append(float(loss))
+            if not losses[-1] < EXPLODED:
+                break
         self.record.source_rows = self._sources.rows_read
         self.record.source_passes = self._sources.passes
         return np.array(losses, np.float32)
 
-    def finish(self) -> None:
+    def _train_alone(self, span: Batch, sizes: list[int]) -> Any:
+        losses: list[float] = []
+        start = 0
+        for size in sizes:
+            target = cut(span, start, start + size)
+            losses.append(float(self._step_alone(target.rows, target.labels)))
+            start += size
+            if not losses[-1] < EXPLODED:
+                break
+        return np.array(losses, np.float32)
+
+    def end(self) -> None:
         """Ends the reading and notes what the sources came to."""
-        self._sources.close()
-        ratio = self._network.source_sums.slopes() / self._yardstick
-        error = self._network.source_sums.errors() / self._yardstick
+        if self._sources is not None:
+            self._sources.close()
+        sums = self._network.sums
+        ratio, error = sums.slopes() / self._yardstick, sums.errors() / self._yardstick
         self.record.agreement = {
             name: (float(ratio[i]), float(error[i]))
             for i, name in enumerate(self._network.sources)
-            if float(self._network.source_sums.sums[i, 0]) > 0
+            if float(sums.sums[i, sums.ROWS]) > 0
         }
         self.record.trust = float(self._network.trust)
         self.record.measured = bool(self._knows.numpy())
 
-    # --- Windows
-
     def _end_window(self, target: Batch) -> None:
         """Measures the gain on a batch that nobody has learned from, then syncs."""
-        k = self._cctl.sync_steps or 50
+        k = self._cctl.sync_steps or _WINDOW
         if self._steps % k or not self._steps:
             return
-        mixed, pure = (float(v) for v in self._gain(target.rows, target.labels))
-        gain = pure - mixed
-        self._gains += 1
-        # Of the first windows the mean is plain, later ones forget.
-        memory = min(_MEMORY, 1 - 1 / self._gains)
-        before = self._gain_mean
-        self._gain_mean = memory * self._gain_mean + (1 - memory) * gain
-        self._gain_square = memory * self._gain_square + (1 - memory) * gain**2
-        spread = max(self._gain_square - self._gain_mean**2, 1e-12) ** 0.5
-        if self._cctl.trust and self._gains > 1:
-            moved = float(np.clip(self._gain_mean / spread, -1, 1)) * _TRUST_STEP
-            trust = float(self._network.trust) + moved
-            self._network.trust.assign(min(max(trust, _LEAST_TRUST), 0.0))
-        if self._cctl.estimator == "companion":
-            self._learn_to_keep((gain - before) / spread if self._gains > 2 else 0.0)
-        distance = float(self._distance())
-        self.record.add_window(self._steps, gain, distance, float(self._network.trust))
+        # In the first window the pure tower had no statistics to normalise by.
+        if self._steps > k or not self._cctl.sync_steps:
+            mixed, pure = (float(v) for v in self._gain(target.rows, target.labels))
+            self._windows.add(pure - mixed)
+            self.record.add_window(
+                self._steps,
+                pure - mixed,
+                self._towers.distance(),
+                float(self._network.trust),
+            )
         if self._cctl.sync_steps:
-            self._sync()
-
-    def _learn_to_keep(self, advantage: float) -> None:
-        """REINFORCE on the last window's keep decisions, then draws the next ones."""
-        logits = self._network.keep_logits
-        step = _KEEP_STEP * float(np.clip(advantage, -2, 2))
-        logits.assign_add(step * (self._kept - tf.sigmoid(logits)))
-        drawn = self._generator.random(len(self._network.sources))
-        self._kept.assign((drawn < tf.sigmoid(logits).numpy()).astype(np.float32))
-
-    def _touch(self, *batches: Mapping[str, Any]) -> None:
-        """Notes which rows of each table the towers may have moved apart."""
-        if not self._cctl.sync_steps:
-            return
-        for feature in self._network.features.features:
-            ids = [rows[feature.name].ravel() for rows in batches]
-            self._touched.setdefault(feature.table, []).extend(ids)
-
-    def _sync(self, whole: bool = False) -> None:
-        """Copies the mixed tower, its statistics and slots into the pure one.
-
-        Of the tables, only rows that a batch since the last time has touched.
-        """
-        for mixed, pure in self._pairs():
-            pure.assign(mixed)
-        for table, (mixed, pure) in self._table_pairs().items():
-            slots = self._slots(mixed, pure)
-            pairs = [(mixed, pure), *([slots] if slots else [])]
-            ids = self._touched.get(table)
-            for source, copy in pairs:
-                if whole:
-                    copy.assign(source)
-                elif ids:
-                    _copy_rows(
-                        source, copy, tf.constant(np.unique(np.concatenate(ids)))
-                    )
-        self._touched = {}
-
-    def _pairs(self) -> list[tuple[Any, Any]]:
-        mixed, pure = self._network.mixed, self._network.pure
-        others = mixed.named_variables()
-        theirs = pure.named_variables()
-        pairs = [
-            (variable, theirs[name])
-            for name, variable in others.items()
-            if not name.startswith("embedding/")
-        ]
-        dense = self.optimizer.optimizers[1], self._pure_optimizer.optimizers[1]
-        rates = {id(optimizer._learning_rate) for optimizer in dense}
-        pairs += [
-            (a, b)
-            for a, b in zip(dense[0].variables, dense[1].variables, strict=True)
-            if id(a) not in rates
-        ]
-        return pairs
-
-    def _table_pairs(self) -> dict[str, tuple[Any, Any]]:
-        mixed, pure = self._network.mixed, self._network.pure
-        return {
-            name: (table, pure.embedding.tables[name])
-            for name, table in mixed.embedding.tables.items()
-        }
-
-    def _slots(self, mixed: Any, pure: Any) -> tuple[Any, Any] | None:
-        """Returns the accumulators of a table in both optimizers."""
-        found = []
-        for optimizer, table in (
-            (self.optimizer.optimizers[0], mixed),
-            (self._pure_optimizer.optimizers[0], pure),
-        ):
-            index = optimizer._index_dict[optimizer._var_key(table)]
-            found.append(optimizer._accumulators[index])
-        return found[0], found[1]
+            self._towers.sync()
 
     def _target_batches(self, reader: ExampleReader) -> Iterator[Batch]:
         """Yields the target's batches in one and the same order each time."""
         return reader.prefetched(
-            batch_size=self._training.batch_size,
+            batch_size=_REFERENCE_ROWS,
             shuffle_rows=self._training.shuffle_rows,
             seed=self._training.seed + 1,
         )
@@ -295,16 +278,31 @@ class CctlLearner:
     # --- The traced parts
 
     def _trace(self) -> None:
-        self._step = tf.function(self._train_step, reduce_retracing=True)
-        self._gain = tf.function(self._losses_of_towers, reduce_retracing=True)
-        self._measure = tf.function(self._measure_target, reduce_retracing=True)
-        self._learn_reference = tf.function(self._reference_step, reduce_retracing=True)
-        self._distance = tf.function(self._tower_distance)
+        rows, labels, _ = batch_signature(self._network.features)
+        domain = tf.TensorSpec([None], tf.int32)
 
-    def _measure_target(self, rows: Any, labels: Any) -> None:
-        logits = self._network.reference(rows, training=False)
-        domain = tf.zeros_like(labels, tf.int32)
-        self._network.yardstick_sums.add(labels, logits, domain)
+        def traced(function: Callable[..., Any], *signature: Any) -> Any:
+            return tf.function(function, input_signature=signature, autograph=False)
+
+        reference = self._network.reference
+        self._step = traced(self._train_step, rows, labels, rows, labels)
+        self._step_alone = traced(self._target_step, rows, labels)
+        self._gain = traced(self._losses_of_towers, rows, labels)
+        self._learn_flow = traced(self._flow_step, rows, labels, labels, domain)
+        self._count_gains = traced(self._add_gains, rows, labels, labels, domain)
+        self._reference = traced(self._reference_step, rows, labels)
+        self._reference_logits = traced(lambda r: reference(r, training=False), rows)
+
+    def _logits_of(self, batch: Batch) -> Any:
+        """Returns the reference's logits of any number of rows, (N,)."""
+        return np.concatenate(
+            [
+                self._reference_logits(
+                    cut(batch, start, start + _SCORED_ROWS).rows
+                ).numpy()
+                for start in range(0, len(batch.labels), _SCORED_ROWS)
+            ]
+        )
 
     def _reference_step(self, rows: Any, labels: Any) -> None:
         network = self._network.reference
@@ -316,6 +314,37 @@ class CctlLearner:
             zip(gradients, variables, strict=True)
         )
 
+    def _flow_step(self, rows: Any, labels: Any, logits: Any, domain: Any) -> Any:
+        """Lets the flow network learn from rows, which count; returns their slopes."""
+        network = self._network
+        of_domain = tf.gather(network.sums.slopes(), domain)
+        variables = network.flow.trainable_variables
+        with tf.GradientTape() as tape:
+            alike = network.flow(rows)
+            gain, mass, loss = self._agreement(alike, labels, logits, domain)
+            slope = of_domain + alike.slope
+            loss += flow_loss(slope, gain, mass)
+        gradients = tape.gradient(loss, variables)
+        self._flow.apply_gradients(zip(gradients, variables, strict=True))
+        network.sums.add_gains(gain, mass, domain)
+        return slope
+
+    def _add_gains(self, rows: Any, labels: Any, logits: Any, domain: Any) -> None:
+        alike = self._network.flow(rows)
+        gain, mass, _ = self._agreement(alike, labels, logits, domain)
+        self._network.sums.add_gains(gain, mass, domain)
+
+    def _agreement(self, alike: Alike, labels: Any, logits: Any, domain: Any) -> Any:
+        """Returns `a` and `q` of rows, and the loss of what is said of rows alike."""
+        rate, mean, variance = self._network.sums.moments(domain)
+        rate = tf.clip_by_value(rate, 1e-4, 1 - 1e-4)
+        odds = tf.math.log(rate / (1 - rate)) + alike.log_odds
+        deviation = tf.sqrt(variance + 1e-12)
+        scaled = (logits - mean) / deviation
+        loss = alike_loss(labels, odds, scaled, alike.logit)
+        surplus = deviation * (scaled - alike.logit)
+        return (*agreement(labels, tf.sigmoid(odds), surplus, variance), loss)
+
     def _losses_of_towers(self, rows: Any, labels: Any) -> Any:
         """Returns the mean log loss of the mixed and of the pure tower."""
         return tuple(
@@ -325,30 +354,32 @@ class CctlLearner:
             for tower in (self._network.mixed, self._network.pure)
         )
 
-    def _tower_distance(self) -> Any:
-        """Returns the distance of the towers' dense weights over the mixed one's."""
-        mixed = self._network.mixed.dense_variables
-        pure = self._network.pure.dense_variables
-        apart = tf.add_n(
-            [tf.reduce_sum((a - b) ** 2) for a, b in zip(mixed, pure, strict=True)]
-        )
-        return tf.sqrt(apart / tf.add_n([tf.reduce_sum(a**2) for a in mixed]))
-
     def _train_step(
         self, rows: Any, labels: Any, source_rows: Any, source_labels: Any
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Any, Any, Any]:
         source = self._network.source_of(source_rows)
         weights = self._weigh(source_rows, source_labels, source)
-        loss = self._mixed_step(
-            rows, labels, source_rows, source_labels, source, weights
-        )
+        loss = self._mixed_step(rows, labels, source_rows, source_labels, weights)
+        self._pure_step(rows, labels)
+        return loss, source, weights
+
+    def _target_step(self, rows: Any, labels: Any) -> Any:
+        """Both towers learn from the target's rows alone."""
+        network = self._network
+        variables = network.mixed.trainable_variables
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(log_losses(labels, network(rows, training=True)))
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return loss
+
+    def _pure_step(self, rows: Any, labels: Any) -> None:
         pure = self._network.pure
         variables = pure.trainable_variables
         with tf.GradientTape() as tape:
             own = tf.reduce_mean(log_losses(labels, pure(rows, training=True)))
         gradients = tape.gradient(own, variables)
         self._pure_optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return loss, weights
 
     def _weigh(self, rows: Any, labels: Any, source: Any) -> Any:
         """Returns the rows' weights, (B,), and lets the flow network learn."""
@@ -356,59 +387,62 @@ class CctlLearner:
         if cctl.estimator == "uniform":
             return tf.ones_like(labels)
         if cctl.estimator == "companion":
-            return tf.gather(self._kept, source)
+            return tf.gather(self._windows.kept, source)
         logits = network.reference(rows, training=False)
-        gain, mass = network.source_sums.add(labels, logits, source)
-        gain /= self._yardstick
-        of_domain = tf.gather(network.source_sums.slopes(), source) / self._yardstick
-        slope = of_domain
-        if cctl.by_row:
-            variables = network.flow.trainable_variables
-            with tf.GradientTape() as tape:
-                slope = of_domain + network.flow(rows)
-                loss = flow_loss(slope, gain, mass)
-            gradients = tape.gradient(loss, variables)
-            self._flow.apply_gradients(zip(gradients, variables, strict=True))
+        network.sums.add_rows(labels, logits, source)
+        slope = self._flow_step(rows, labels, logits, source)
+        if not cctl.by_row:
+            slope = tf.gather(network.sums.slopes(), source)
+        slope /= self._yardstick
         weights = weights_of(slope, cctl.price, cctl.temperature, network.trust)
         equal = tf.sigmoid(network.trust + 1 / cctl.temperature) * tf.ones_like(labels)
         return tf.stop_gradient(tf.where(self._knows > 0, weights, equal))
 
     def _mixed_step(
-        self,
-        rows: Any,
-        labels: Any,
-        source_rows: Any,
-        source_labels: Any,
-        source: Any,
-        weights: Any,
+        self, rows: Any, labels: Any, source_rows: Any, source_labels: Any, weights: Any
     ) -> Any:
-        network = self._network
+        network, count = self._network, tf.shape(labels)[0]
+        both = {
+            name: tf.concat([values, source_rows[name]], axis=0)
+            for name, values in rows.items()
+        }
         variables, helpers = network.mixed.trainable_variables, network.helper_variables
         with tf.GradientTape() as tape:
-            source_logits, aligned = network.source_logits(source_rows, source)
-            loss = tf.reduce_mean(log_losses(labels, network(rows, training=True)))
-            whole = loss + weighted_loss(source_labels, source_logits, weights)
+            logits, aligned = network.aligned_logits(both, training=True)
+            loss = tf.reduce_mean(log_losses(labels, logits[:count]))
+            theirs = weighted_loss(source_labels, logits[count:], weights)
+            if self._cctl.balance == "rows":
+                theirs *= self._cctl.source_ratio
+            whole = loss + theirs
             if self._cctl.enhancement:
-                whole += self._cctl.enhancement * self._contrast(
-                    rows, source_rows, aligned, source
-                )
+                whole += self._cctl.enhancement * self._contrast(both, aligned, count)
         gradients = tape.gradient(whole, [*variables, *helpers])
-        count = len(variables)
-        self.optimizer.apply_gradients(zip(gradients[:count], variables, strict=True))
-        self._helpers.apply_gradients(zip(gradients[count:], helpers, strict=True))
+        own = len(variables)
+        self.optimizer.apply_gradients(zip(gradients[:own], variables, strict=True))
+        self._helpers.apply_gradients(zip(gradients[own:], helpers, strict=True))
         return loss
 
     def _contrast(
-        self, rows: Any, source_rows: Any, aligned: Mapping[str, Any], source: Any
+        self, rows: Mapping[str, Any], aligned: Mapping[str, Any], count: Any
     ) -> Any:
-        """Returns the contrastive loss of the first target and source rows."""
+        """Returns the contrastive loss of the first target and source rows.
+
+        Args:
+            rows: By feature the rows of both.
+            aligned: By feature their vectors.
+            count: The first so many rows are the target's.
+        """
         network, half = self._network, COMPARED_ROWS // 2
-        few = {name: values[:half] for name, values in rows.items()}
-        own = network.contrasted(network.mixed.embedding(few), few)
-        theirs = network.contrasted(aligned, source_rows)[:half]
-        target = tf.fill([tf.shape(own)[0]], len(network.sources))
-        domain = tf.concat([target, source[:half]], axis=0)
-        return network.enhancement(tf.concat([own, theirs], axis=0), domain)
+
+        def few(values: Any) -> Any:
+            own = values[: tf.minimum(half, count)]
+            return tf.concat([own, values[count : count + half]], axis=0)
+
+        chosen = {name: few(values) for name, values in rows.items()}
+        vectors = {name: few(values) for name, values in aligned.items()}
+        return network.enhancement(
+            network.contrasted(vectors, chosen), network.source_of(chosen)
+        )
 
 
 def log_losses(labels: Any, logits: Any) -> Any:
@@ -424,5 +458,12 @@ def weighted_loss(labels: Any, logits: Any, weights: Any) -> Any:
     return tf.reduce_mean(tf.stop_gradient(weights) * log_losses(labels, logits))
 
 
-def _copy_rows(source: Any, copy: Any, rows: Any) -> None:
-    copy.scatter_update(tf.IndexedSlices(tf.gather(source, rows), rows))
+def target_share(training: TrainingConfig, cctl: CctlConfig) -> TrainingConfig:
+    """Returns the settings with the target's rows of a step for its batch size."""
+    own = max(2, round(training.batch_size / (1 + cctl.source_ratio)))
+    return training.model_copy(update={"batch_size": own})
+
+
+def _chosen(rows: Batch, logits: Any, domain: Any, chosen: Any) -> tuple[Any, ...]:
+    some = {name: values[chosen] for name, values in rows.rows.items()}
+    return some, rows.labels[chosen], logits[chosen], domain[chosen]

@@ -15,6 +15,7 @@ from models.backbone import Backbone
 from models.cctl.agreement import DomainSums
 from models.cctl.alignment import Alignment
 from models.cctl.enhancement import Enhancement
+from models.cctl.flow import MAX_VALUES
 from models.cctl.flow import FlowNetwork
 from models.features import DOMAIN_FEATURE
 from models.features import SNAPSHOT_SPACES
@@ -41,7 +42,8 @@ class CompanionNetwork(Network):
 
     `mixed` learns from the target's rows and weighted source rows, `pure` from the
     target's alone and starts again from `mixed` every k steps. `reference` is a smaller
-    network that never sees a source row; `flow` learns where sources agree with it.
+    network of the features with few values that never sees a source row; `flow` learns
+    where sources agree with it.
 
     Called, and served, it is the mixed tower.
 
@@ -70,20 +72,28 @@ class CompanionNetwork(Network):
         self.sources = tuple(sources)
         self.mixed = Backbone(features, network)
         self.pure = Backbone(features, network)
-        self.reference = Backbone(features, network.model_copy(update=_REFERENCE))
+        # What is known of single ids, the sources' have no part in.
+        shared = features.few_valued(MAX_VALUES)
+        self.reference = Backbone(
+            shared if len(shared.features) > 1 else features,
+            network.model_copy(update=_REFERENCE),
+        )
         self.embedding = self.mixed.embedding
+        # It sees the target's rows alone, too few of them for statistics; without syncs
+        # it has no others.
+        self.pure.mlp.keep_statistics = cctl.sync_steps > 0
         self.flow = FlowNetwork(features, name="flow")
         widths = {f.name: f.width or network.width for f in features.features}
         self.alignment = Alignment(self.sources, widths, maps=cctl.alignment)
         self.enhancement = Enhancement(name="enhancement")
-        self.source_sums = DomainSums(len(self.sources))
-        # The target's agreement with a model that has not seen the rows.
-        self.yardstick_sums = DomainSums(1)
+        # Of every source, and last of the target's rows that `reference` has not seen.
+        self.sums = DomainSums(len(self.sources) + 1)
         self.trust = tf.Variable(0.0, trainable=False, name="trust")
         self.keep_logits = tf.Variable(tf.ones([len(self.sources)]), trainable=False)
-        # A row of no known source counts as one of the first.
-        self._source_of_row = np.zeros(
-            features.num_rows(features[DOMAIN_FEATURE].table), np.int32
+        self._source_of_row = np.full(
+            features.num_rows(features[DOMAIN_FEATURE].table),
+            len(self.sources),
+            np.int32,
         )
         for index, source in enumerate(self.sources):
             if source in rows:
@@ -102,33 +112,34 @@ class CompanionNetwork(Network):
         self.enhancement(vectors, tf.zeros([1], tf.int32))
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
-        """Returns the mixed tower's logits, (B,)."""
-        return self.mixed(rows, training=training)
+        """Returns the mixed tower's logits, (B,), aligned for rows of sources."""
+        return self.aligned_logits(rows, training)[0]
 
     def source_of(self, rows: Mapping[str, Any]) -> Any:
-        """Returns the index of each row's source, int32 (B,)."""
+        """Returns each row's source, int32 (B,); `K` of `K` sources for the target."""
         return tf.gather(tf.constant(self._source_of_row), rows[DOMAIN_FEATURE])
 
-    def source_logits(
-        self, rows: Mapping[str, Any], source: Any
+    def aligned_logits(
+        self, rows: Mapping[str, Any], training: bool
     ) -> tuple[Any, dict[str, Any]]:
-        """Returns the mixed tower's logits of source rows while it trains.
+        """Returns the mixed tower's logits of rows of any domain.
 
-        Batch normalisation takes the statistics of the source rows themselves, and the
-        running ones, which the target is served with, stay the target's (our choice).
+        All rows of a batch are normalised together: the target's own would be too few
+        for a mean and a variance of their own (our choice).
 
         Args:
             rows: By feature the rows, (B,) or (B, L).
-            source: Index of each row's source, (B,).
+            training: Whether the tower is being trained.
 
         Returns:
             The logits (B,), and the aligned vectors by feature.
         """
+        source = self.source_of(rows)
         aligned = self.alignment(self.mixed.embedding(rows), source)
         base = tf.concat(list(aligned.values()), axis=1)
-        with self.mixed.mlp.guests():
-            logits = self.mixed.logits_of(base, training=True)
-        return logits + tf.gather(self.alignment.shift, source), aligned
+        logits = self.mixed.logits_of(base, training=training)
+        shifts = tf.concat([self.alignment.shift, [0.0]], axis=0)
+        return logits + tf.gather(shifts, source), aligned
 
     def contrasted(self, vectors: Mapping[str, Any], rows: Mapping[str, Any]) -> Any:
         """Returns user and item vectors side by side, (B, width).
@@ -173,6 +184,11 @@ class CompanionNetwork(Network):
         return [table for tower in towers for table in tower.embedding_variables]
 
     @property
+    def mlps(self) -> list[NormalisedStack]:
+        """The stacks with statistics of their own; `pure` has the mixed tower's."""
+        return [self.mixed.mlp, self.reference.mlp]
+
+    @property
     def stages(self) -> list[list[NormalisedStack]]:
         """The mixed tower's stacks."""
         return self.mixed.stages
@@ -195,8 +211,7 @@ class CompanionNetwork(Network):
                 for name, variable in layer.named_variables().items()
             },
             "enhancement/projection": self.enhancement.projection.kernel,
-            "flow/source_sums": self.source_sums.sums,
-            "flow/yardstick_sums": self.yardstick_sums.sums,
+            "flow/sums": self.sums.sums,
             "flow/trust": self.trust,
             "flow/keep_logits": self.keep_logits,
         }
@@ -206,17 +221,17 @@ class CompanionNetwork(Network):
         for tower in (self.mixed, self.pure, self.reference):
             tower.set_base_rate(click_rate)
 
-    def set_source_rates(
-        self, click_rate: float, click_rates: Mapping[str, float]
-    ) -> None:
+    def set_source_rates(self, click_rates: Mapping[str, float]) -> None:
         """Starts the sources' shifts where their click rates are.
 
         Args:
-            click_rate: The target's.
-            click_rates: Those of the sources with rows.
+            click_rates: Of every domain with rows, the target among them.
         """
+        target = next(
+            rate for name, rate in click_rates.items() if name not in self.sources
+        )
         shifts = [
-            _log_odds(click_rates[name]) - _log_odds(click_rate)
+            _log_odds(click_rates[name]) - _log_odds(target)
             if name in click_rates
             else 0.0
             for name in self.sources

@@ -17,6 +17,8 @@ _EXTREMES = 10
 # Below this share of the target's own agreement a source brings nothing, and above
 # this one it is hardly worse than the target's own rows.
 _NOTHING, _FULL = 0.15, 0.7
+# Weight above which a group of rows is worth reading.
+_USEFUL = 0.5
 
 
 class CctlRecord:
@@ -50,6 +52,7 @@ class CctlRecord:
         self._window = np.zeros((3, len(self._sources)))
         self._highest: list[tuple[float, int, dict[str, Any]]] = []
         self._lowest: list[tuple[float, int, dict[str, Any]]] = []
+        self._largest = dict.fromkeys(self._sources, 0.0)
         self._number = 0
 
     def add_rows(
@@ -67,6 +70,9 @@ class CctlRecord:
         )
         self._all += sums
         self._window += sums
+        for name, largest in self._largest.items():
+            own = weights[source == self._sources.index(name)]
+            self._largest[name] = max(largest, float(own.max(initial=0.0)))
         # One of each step is enough to find ten of a training.
         top, bottom = int(weights.argmax()), int(weights.argmin())
         self._keep(self._highest, float(weights[top]), rows, top, source)
@@ -108,7 +114,12 @@ class CctlRecord:
                 f"{start}; its clicks agree {ratio:.2f} ± {error:.2f} as well with "
                 "what the target has learned as the target's own"
             )
-            if ratio + error < _NOTHING:
+            if ratio + error < _NOTHING and self._largest[name] > _USEFUL:
+                text += (
+                    f". As a whole {name} brings nothing to the target, but some of "
+                    "its rows do: see those with the highest weights"
+                )
+            elif ratio + error < _NOTHING:
                 text += (
                     f". {name} brings nothing to the target: leave it out of "
                     "`sources`, or look for what is wrong with its labels"

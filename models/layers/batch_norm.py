@@ -23,19 +23,12 @@ class BatchNorm(keras.layers.BatchNormalization):
         """Normalises (B, C) over the batch, or by the running statistics."""
         if not training:
             return super().call(inputs, training=False)
-        outputs, mean, variance = self._by_batch(inputs)
+        epsilon = tf.constant(self.epsilon, inputs.dtype)
+        outputs, mean, variance = _normalise(inputs, self.gamma, self.beta, epsilon)
         share = 1.0 - self.momentum
         self.moving_mean.assign_sub((self.moving_mean - mean) * share)
         self.moving_variance.assign_sub((self.moving_variance - variance) * share)
         return outputs
-
-    def by_batch(self, inputs: Any) -> Any:
-        """Normalises (B, C) over the batch and leaves the running statistics alone."""
-        return self._by_batch(inputs)[0]
-
-    def _by_batch(self, inputs: Any) -> Any:
-        epsilon = tf.constant(self.epsilon, inputs.dtype)
-        return _normalise(inputs, self.gamma, self.beta, epsilon)
 
 
 @tf.custom_gradient

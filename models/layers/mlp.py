@@ -28,7 +28,6 @@ class NormalisedStack(keras.layers.Layer):
         # Whether training normalises by the running statistics and leaves them alone.
         self.keep_statistics = False
         self._watched: list[Any] | None = None
-        self._as_guests = False
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[list[Any]]:
@@ -39,24 +38,9 @@ class NormalisedStack(keras.layers.Layer):
         finally:
             self._watched = None
 
-    @contextlib.contextmanager
-    def guests(self) -> Iterator[None]:
-        """Inside, a training call normalises by its batch and moves no average.
-
-        So rows of another domain than the one that is served leave no trace in what
-        it is served with.
-        """
-        self._as_guests = True
-        try:
-            yield
-        finally:
-            self._as_guests = False
-
     def _normalise(self, index: int, hidden: Any, training: bool) -> Any:
         if self._watched is not None:
             self._watched.append(hidden)
-        if training and self._as_guests:
-            return self.norms[index].by_batch(hidden)
         moving = training and not self.keep_statistics
         return self.norms[index](hidden, training=moving)
 

@@ -10,6 +10,8 @@ from typing import Any
 from pipeline.report.charts import Point
 from pipeline.report.charts import Series
 from pipeline.report.files import read_json
+from pipeline.report.sources import Sources
+from pipeline.report.sources import describe_sources
 from pipeline.store import Store
 
 # As `models.level` writes it; to import that is to import TensorFlow.
@@ -38,6 +40,7 @@ class Training:
             None without a warm start.
         skew: `rows` compared in training and serving, and the `largest` difference of
             two click probabilities; None if none were.
+        sources: What its sources brought; None if they were not weighed.
     """
 
     label: str
@@ -51,6 +54,7 @@ class Training:
     curve: Series | None
     warm_start: Mapping[str, Mapping[str, int]] | None
     skew: Mapping[str, Any] | None = None
+    sources: Sources | None = None
 
 
 def gather_training(store: Store, label: str, fingerprint: str) -> Training | None:
@@ -89,6 +93,7 @@ def describe(
         curve=Series(label, tuple(points)) if enough else None,
         warm_start=report.get("warm_start"),
         skew=report.get("skew"),
+        sources=describe_sources(report.get("cctl")),
     )
 
 

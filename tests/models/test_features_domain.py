@@ -35,3 +35,19 @@ def test_domains_are_told_apart_by_a_vocabulary_of_their_own(features, space, ex
     }
     table = FeatureTable(features=tuple(features), vocabularies=vocabularies)
     assert table.tells_domains_apart == expected
+
+
+def test_few_valued_leaves_out_large_tables() -> None:
+    table = FeatureTable(
+        features=(
+            Feature(name="user_id", kind="id", vocabulary="user"),
+            Feature(name="slot", kind="id", vocabulary="slot"),
+            Feature(name="age", kind="count", buckets=4),
+        ),
+        vocabularies={
+            "user": IdSpace(capacity=100, oov_buckets=1),
+            "slot": IdSpace(capacity=4, oov_buckets=1),
+        },
+    )
+    kept = [feature.name for feature in table.few_valued(20).features]
+    assert kept == ["slot", "age"]

@@ -14,6 +14,7 @@ import tensorflow as tf
 from models.checkpoints import read_rows
 from models.checkpoints import variable_shapes
 from models.errors import DataError
+from models.errors import TrainingError
 from models.features import FeatureTable
 from models.level import run_level
 from models.level_inputs import LevelInputs
@@ -44,7 +45,7 @@ def inputs(
         # de clicks on every second row, fr on every fifth.
         columns["label"] = np.arange(count) % (2 if name == "de" else 5) == 0
         columns["day"] = np.arange(count) * 10 // count
-        write_shard(columns, f"{name}/part-0")
+        write_shard(columns, f"Split-{name}/part-0")
 
     def make(name: str, **changes: Any) -> LevelInputs:
         out = tmp_path / name
@@ -56,7 +57,10 @@ def inputs(
             "features": features,
             "network": NetworkConfig(width=3, hidden_units=(4, 3)),
             "training": TrainingConfig(batch_size=8, epochs=2),
-            "examples": (str(tmp_path / "de" / "*"), str(tmp_path / "fr" / "*")),
+            "examples": (
+                str(tmp_path / "Split-de" / "*"),
+                str(tmp_path / "Split-fr" / "*"),
+            ),
             "transform_graph": tmp_path / "none",
             "vocabulary": folder,
             "serving_dir": out / "Format-Serving",
@@ -143,7 +147,7 @@ def test_a_continuing_day_without_target_rows_leaves_its_tower(
         continues=True,
         first_day=9,
         last_day=9,
-        examples=(str(tmp_path / "fr" / "*"),),
+        examples=(str(tmp_path / "Split-fr" / "*"),),
         **common,
     )
     assert run_level(again).rows_by_domain == {"fr": 6, "de": 0}
@@ -155,7 +159,7 @@ def test_a_continuing_day_without_target_rows_leaves_its_tower(
 def test_a_window_without_target_rows_is_refused(
     inputs: Callable[..., LevelInputs], tmp_path: Path
 ) -> None:
-    sources_only = inputs("none", examples=(str(tmp_path / "fr" / "*"),))
+    sources_only = inputs("none", examples=(str(tmp_path / "Split-fr" / "*"),))
     with pytest.raises(DataError, match=r"'target' has no rows of de in its window"):
         run_level(sources_only)
 
@@ -167,3 +171,73 @@ def test_rows_of_a_domain_without_a_row_are_refused(
     (full.vocabulary / "domain.txt").write_text("de\n")
     with pytest.raises(DataError, match=r"54 of 72 rows are of no domain .*capacity"):
         run_level(full)
+
+
+@pytest.fixture
+def cctl(inputs: Callable[..., LevelInputs], transform_graph: Path) -> Any:
+    """Returns a function that makes inputs of a CCTL training."""
+
+    def make(name: str, **changes: Any) -> LevelInputs:
+        settings = {"source_ratio": 3, "sync_steps": 2}
+        return inputs(name, cctl=settings, transform_graph=transform_graph, **changes)
+
+    return make
+
+
+@pytest.mark.slow
+def test_cctl_reads_what_the_ratio_needs_and_goes_on_the_next_day(
+    cctl: Callable[..., LevelInputs],
+) -> None:
+    first = cctl("first", calibration_days=2)
+    report = run_level(first)
+    assert report.rows_by_domain == {"fr": 54, "de": 18}
+    saw = report.cctl
+    assert saw is not None
+    # Two epochs of 14 rows in steps of 2, then two days of 2 rows; 6 source rows each.
+    assert report.steps == 2 * 7 + 2
+    assert sum(saw["rows"].values()) == 6 * report.steps
+    assert [window["step"] for window in saw["windows"]][:3] == [4, 6, 8]
+    assert set(saw["weights"]) == {"fr"}
+    shown = saw["highest"][0]["rows"]
+    assert shown["domain"] == "fr"
+    assert all(isinstance(value, str) for value in shown.values())
+    assert len(saw["words"]) == 1
+
+    day = {
+        "warm_start": first.train_dir.parent,
+        "continues": True,
+        "first_day": 9,
+        "last_day": 9,
+    }
+    again = run_level(cctl("again", **day))
+    assert again.warm_start is not None
+    assert not again.warm_start["new"]
+    assert not again.warm_start["left_out"]
+    assert again.rows_by_domain == {"fr": 6, "de": 2}
+
+    # A day of which only the target's rows have come teaches the target's alone.
+    target = tuple(p for p in first.examples if "Split-de" in p)
+    alone = cctl("alone", examples=target, **day)
+    report = run_level(alone)
+    assert (report.steps, report.cctl["rows"]) == (2, {"fr": 0})
+    assert not np.array_equal(
+        _values(first, "hidden_0/kernel"), _values(alone, "hidden_0/kernel")
+    )
+
+
+def test_cctl_without_source_rows_is_refused(
+    cctl: Callable[..., LevelInputs], tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=r"'target' has no rows of fr in its window"):
+        run_level(cctl("none", examples=(str(tmp_path / "Split-de" / "*"),)))
+
+
+def test_cctl_with_several_workers_is_refused(
+    cctl: Callable[..., LevelInputs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Two:
+        count = 2
+
+    monkeypatch.setattr("models.level.Workers.from_environment", lambda _: Two())
+    with pytest.raises(TrainingError, match="one process; TF_CONFIG names 2 workers"):
+        run_level(cctl("two"))

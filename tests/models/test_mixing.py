@@ -69,3 +69,31 @@ def test_sources_without_rows_are_named(features: FeatureTable, tmp_path: Path) 
     source = SourceStream(reader, rows_per_step=2, shuffle_rows=8, seed=1)
     with pytest.raises(DataError, match="sources have no rows"):
         source.take(1)
+
+
+def test_rows_that_were_peeked_at_are_the_next_to_be_taken(
+    stream: Callable[..., SourceStream],
+) -> None:
+    source = stream(10, 2)
+    peeked = source.peek(5)
+    assert peeked is not None
+    assert len(peeked.labels) == 5
+    assert source.rows_read == 0
+    taken = source.take(3)
+    source.close()
+    assert taken.days[:5].tolist() == peeked.days.tolist()
+
+
+def test_no_row_is_peeked_at_twice(stream: Callable[..., SourceStream]) -> None:
+    source = stream(10, 2)
+    peeked = source.peek(1_000)
+    assert peeked is not None
+    assert sorted(peeked.days.tolist()) == list(range(10))
+    assert sorted(source.take(5).days.tolist()) == list(range(10))
+    source.close()
+
+
+def test_there_is_nothing_to_peek_at_without_rows(
+    stream: Callable[..., SourceStream],
+) -> None:
+    assert stream(0, 2).peek(5) is None

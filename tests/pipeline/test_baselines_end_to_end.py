@@ -1,4 +1,4 @@
-"""A real TFX run of two baselines: one that mixes domains and one that fine-tunes."""
+"""A real TFX run of CCTL, of a baseline that mixes domains and one that fine-tunes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ def ran(tmp_path_factory):
     world.settings |= {
         "network": {"width": 4, "hidden_units": [8, 4]},
         "strategy": "mmoe",
-        "strategies": {"mmoe": {"experts": {"shared": 2}}, "finetune": {}},
+        "strategies": {
+            "mmoe": {"experts": {"shared": 2}},
+            "finetune": {},
+            "cctl": {"cctl": {"source_ratio": 2, "sync_steps": 1}},
+        },
         "levels": {
             "cpm": {"every_days": 90, "window_days": 90},
             "target": {"window_days": 90},
@@ -40,7 +44,7 @@ def ran(tmp_path_factory):
 
 
 def _report(world, strategy):
-    """Returns the trainer's report of a strategy; the number of domains tells it."""
+    """Returns the trainer's report of a strategy; what it has in it tells it."""
     reports = [
         json.loads(path.read_text())
         for path in world.root.glob("artifacts/LevelTrainer*/**/report.json")
@@ -48,11 +52,13 @@ def _report(world, strategy):
         json.loads(path.read_text())
         for path in world.root.glob("artifacts/TargetTrainer/**/report.json")
     ]
-    mixed = strategy == "mmoe"
+    mixed, weighed = strategy != "finetune", strategy == "cctl"
     (found,) = [
         report
         for report in reports
-        if report["level"] == "target" and (len(report["domains"]) > 1) == mixed
+        if report["level"] == "target"
+        and (len(report["domains"]) > 1) == mixed
+        and (report["cctl"] is not None) == weighed
     ]
     return found
 
@@ -86,5 +92,19 @@ def test_the_mixed_baseline_is_judged_gated_and_published(ran):
     lineage = json.loads((version / "assets.extra" / "crossctr.json").read_text())
     assert lineage["decision"]["candidate"]["example_count"] > 0
     assert lineage["strategy"] == "mmoe"
-    for strategy in ("mmoe", "finetune"):
+    for strategy in ("mmoe", "finetune", "cctl"):
         assert f"│ {strategy}" in shown
+
+
+def test_cctl_weighs_every_source_and_serves_what_it_trained(ran):
+    world, _ = ran
+    report = _report(world, "cctl")
+    assert report["rows_by_domain"] == _report(world, "mmoe")["rows_by_domain"]
+    saw = report["cctl"]
+    assert sum(saw["rows"].values()) == saw["source_rows"] > 0
+    assert all(0 < weight < 1 for weight in saw["weights"].values())
+    assert {line.split(":")[0] for line in saw["words"]} == {"fr", "mx"}
+    assert saw["windows"]
+    assert report["skew"]["rows"] > 0
+    page = (world.root / "reports" / DAY / "report.html").read_text()
+    assert "What the sources brought" in page

@@ -12,7 +12,7 @@ from tests.pipeline.test_plan import make_config
 from tests.pipeline.test_plan import planner
 
 TOWERS = ("shared_bottom", "mmoe", "ple", "star")
-MIXED = ("joint", *TOWERS)
+MIXED = ("joint", *TOWERS, "cctl")
 # CTNet is what it is only over days: test_ctnet_plan.py.
 ONE_DAY = [name for name, kind in KINDS.items() if not kind.ctnet]
 
@@ -114,6 +114,20 @@ def test_other_experts_make_another_model_and_nothing_else_due():
     assert config.multi_domain_of("ecdctr") is None
 
 
+def test_ablations_of_cctl_are_models_of_their_own():
+    entries = {
+        "cctl": {},
+        "equal": {"kind": "cctl", "cctl": {"estimator": "uniform"}},
+        "k_10": {"kind": "cctl", "cctl": {"sync_steps": 10}},
+        "plain": {"kind": "cctl", "cctl": {"enhancement": 0, "alignment": False}},
+    }
+    config = make_world(strategies={"ecdctr": {}, **entries})
+    targets = planner(config).run(38, list(entries))[-4:]
+    assert len({step.training for step in targets}) == 4
+    assert config.cctl_of("k_10").sync_steps == 10
+    assert config.cctl_of("ecdctr") is None
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -121,6 +135,14 @@ def test_other_experts_make_another_model_and_nothing_else_due():
             {"features": make_config().features},
             "mmoe has a part of each domain's own and needs the feature 'domain'",
             id="no domain",
+        ),
+        pytest.param(
+            {
+                "features": make_config().features,
+                "strategies": {"ecdctr": {}, "cctl": {}},
+            },
+            "cctl says of each source what it brings and needs the feature 'domain'",
+            id="no domain for cctl",
         ),
         pytest.param(
             {
@@ -140,9 +162,9 @@ def test_other_experts_make_another_model_and_nothing_else_due():
     ],
 )
 def test_a_network_with_towers_is_refused_without_what_it_needs(changes, words):
-    strategies = {"ecdctr": {}, "mmoe": {}}
+    changes = {"strategies": {"ecdctr": {}, "mmoe": {}}, **changes}
     with pytest.raises(ValidationError, match=words):
-        make_world(strategies=strategies, **changes)
+        make_world(**changes)
 
 
 def test_star_has_no_tower_and_joint_no_part_of_a_domains_own():

@@ -13,8 +13,10 @@ import tensorflow as tf
 from models.backbone import Backbone
 from models.batches import ExampleReader
 from models.cctl.agreement import DomainSums
+from models.cctl.agreement import agreement
 from models.cctl.alignment import Alignment
 from models.cctl.enhancement import Enhancement
+from models.cctl.flow import alike_loss
 from models.cctl.flow import flow_loss
 from models.cctl.flow import weights_of
 from models.cctl.learner import CctlLearner
@@ -35,12 +37,11 @@ def _slopes(make_labels: Callable[[Any, Any], Any], rows: int = 40_000) -> Any:
     domain = (np.arange(rows) % 2).astype(np.int32)
     labels = np.asarray(make_labels(logits, domain), np.float32)
     sums = DomainSums(2)
+    sums.add_rows(labels, logits, domain)
     for part in np.split(np.arange(rows), 20):
-        sums.add(
-            tf.constant(labels[part]),
-            tf.constant(logits[part]),
-            tf.constant(domain[part]),
-        )
+        rate, mean, variance = sums.moments(tf.constant(domain[part]))
+        gain, mass = agreement(labels[part], rate, logits[part] - mean, variance)
+        sums.add_gains(gain, mass, domain[part])
     return sums.slopes().numpy(), sums.errors().numpy()
 
 
@@ -67,6 +68,48 @@ def test_agreement_tells_shuffled_clicks_from_real_ones() -> None:
 def test_agreement_does_not_ask_how_often_a_domain_is_clicked_on() -> None:
     slopes, _ = _slopes(lambda logits, domain: _clicks(logits + 1.5 * domain))
     assert slopes[1] == pytest.approx(slopes[0], abs=0.2)
+
+
+@pytest.mark.parametrize("wrong", ["neither", "click rate", "logit"])
+def test_what_rows_alike_share_cancels_if_one_side_knows_it(wrong: str) -> None:
+    # Two groups; what the model gives one of them the clicks take away again.
+    rng = np.random.default_rng(11)
+    group = rng.integers(0, 2, 60_000)
+    own = rng.normal(0.0, 0.8, len(group))
+    logits = own + 1.0 * group
+    labels = _clicks(own - 1.0 - 1.0 * group).astype(np.float32)
+
+    def of_group(values: Any, known: bool) -> Any:
+        means = [values[group == g].mean() for g in (0, 1)]
+        return np.take(means, group) if known else np.full(len(group), values.mean())
+
+    def slope(rate: Any, mean: Any) -> float:
+        surplus = (logits - mean).astype(np.float32)
+        variance = np.full(len(group), surplus.var(), np.float32)
+        gain, mass = agreement(labels, rate.astype(np.float32), surplus, variance)
+        return float(np.sum(gain) / np.sum(mass))
+
+    rate = of_group(labels, wrong != "click rate")
+    mean = of_group(logits, wrong != "logit")
+    exact = slope(of_group(labels, True), of_group(logits, True))
+    assert exact == pytest.approx(1.0, abs=0.1)
+    assert slope(rate, mean) > 0.6
+    neither = slope(of_group(labels, False), of_group(logits, False))
+    assert neither < 0.6
+
+
+def test_the_loss_of_rows_alike_is_least_at_their_click_rate_and_mean() -> None:
+    labels, logits = (
+        tf.constant([1.0, 0.0, 0.0, 0.0]),
+        tf.constant([1.0, 2.0, 4.0, 5.0]),
+    )
+
+    def loss(rate: float, mean: float) -> float:
+        odds = tf.fill([4], np.float32(np.log(rate / (1 - rate))))
+        return float(alike_loss(labels, odds, logits, tf.fill([4], mean)))
+
+    least = loss(0.25, 3.0)
+    assert least < min(loss(0.2, 3.0), loss(0.3, 3.0), loss(0.25, 2.9), loss(0.25, 3.1))
 
 
 def test_the_flow_loss_is_least_at_the_groups_slope() -> None:
@@ -124,8 +167,8 @@ def world(
     tmp_path: Path,
 ) -> tuple[ExampleReader, ExampleReader]:
     """Target and source rows, 160 and 800."""
-    for name, rows in (("de", 160), ("fr", 800)):
-        columns = make_rows(rows, seed=rows)
+    for name, rows, domain in (("de", 160, 2), ("fr", 800, 3)):
+        columns = {**make_rows(rows, seed=rows), "domain": np.full(rows, domain)}
         columns["label"] = columns["item_id"] % 2
         columns["day"] = np.arange(rows) % 4
         write_shard(columns, f"{name}/part-0")
@@ -147,10 +190,10 @@ def _learner(
 
 
 def _train(learner: CctlLearner, target: ExampleReader) -> None:
-    learner.prepare(target)
-    for span in learner.spans(target, 0):
+    learner.begin(target)
+    for span in target.batches(batch_size=16, shuffle_rows=64, seed=1, span=4):
         assert np.isfinite(learner.train(span)).all()
-    learner.finish()
+    learner.end()
 
 
 @pytest.mark.slow
@@ -161,10 +204,11 @@ def test_towers_are_one_after_each_sync_and_the_ratio_holds(
     learner = _learner(features, source, sync_steps=3)
     _train(learner, target)
     record = learner.record.to_json()
-    # Ten steps of 16 target and 32 source rows; syncs before steps 3, 6 and 9.
+    # Ten steps of 16 target and 32 source rows; syncs before steps 3, 6 and 9,
+    # the first without a measure.
     assert record["source_rows"] == record["rows"]["fr"] == 320
     assert record["source_passes"] == 1
-    assert [window["step"] for window in record["windows"]] == [3, 6, 9]
+    assert [window["step"] for window in record["windows"]] == [6, 9]
     assert all(window["distance"] > 0 for window in record["windows"])
     assert 0 < record["weights"]["fr"] < 1
     network = learner._network
@@ -175,7 +219,7 @@ def test_towers_are_one_after_each_sync_and_the_ratio_holds(
         if not np.array_equal(variable, pure[name])
     }
     assert apart
-    learner._sync()
+    learner._towers.sync()
     for name, variable in network.mixed.named_variables().items():
         np.testing.assert_array_equal(variable, pure[name], err_msg=name)
 

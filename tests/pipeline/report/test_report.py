@@ -21,6 +21,7 @@ from pipeline.report.content import gather
 from pipeline.report.content import newest_record
 from pipeline.report.judged import Reason
 from pipeline.report.quality import gather_quality
+from pipeline.report.sources import describe_sources
 from pipeline.report.write import render_run
 from pipeline.report.write import tidy
 from pipeline.report_commands import report_run
@@ -193,7 +194,10 @@ def test_hostile_strings_stay_text(run):
     steps = tuple(
         dataclasses.replace(step, label=evil, note=evil) for step in report.steps
     )
-    trainings = tuple(dataclasses.replace(t, label=evil) for t in report.trainings)
+    trainings = tuple(
+        dataclasses.replace(t, label=evil, sources=describe_sources(_saw(evil)))
+        for t in report.trainings
+    )
     judged = dataclasses.replace(
         report.main, strategy=evil, reasons=(Reason("refused", evil),), published=evil
     )
@@ -207,6 +211,60 @@ def test_hostile_strings_stay_text(run):
     stopped = render_run(dataclasses.replace(report, error=evil))
     assert "<img" not in stopped
     assert f"of this day is published. {evil}" in check(stopped)
+
+
+def _saw(name="feeds"):
+    """Returns what the trainer notes of two sources, one of them never read."""
+    row = {
+        "source": name,
+        "weight": 0.91,
+        "label": 1,
+        "day": 17_897,
+        "rows": {"segment": "12", "slot": "top"},
+    }
+    return {
+        "weights": {name: 0.62},
+        "rows": {name: 1_200, "partner": 0},
+        "agreement": {name: [0.71, 0.04]},
+        "yardstick": [0.8, 0.05],
+        "measured": True,
+        "trust": -0.1,
+        "source_rows": 1_200,
+        "source_passes": 1,
+        "windows": [
+            {
+                "step": step,
+                "gain": 0.001 * step,
+                "distance": 0.1,
+                "trust": 0.0,
+                "weights": {name: 0.6},
+            }
+            for step in (100, 150, 200)
+        ],
+        "highest": [row],
+        "lowest": [{**row, "weight": 0.02}],
+        "words": [f"{name}: mean weight 0.62", "partner brings nothing"],
+    }
+
+
+def test_the_page_says_what_the_sources_brought(run):
+    report = gather(run.config, newest_record(run.config, stored.DAY))
+    sources = describe_sources(_saw())
+    first = dataclasses.replace(report.trainings[0], sources=sources)
+    page = render_run(dataclasses.replace(report, trainings=(first,)))
+    text = check(page)
+    for said in (
+        "feeds: mean weight 0.62 partner brings nothing",
+        "feeds 1,200 0.620 0.71 ± 0.04",
+        "partner 0 undefined not measured",
+        "0.910 feeds 2019-01-01 1 segment 12, slot top",
+        "0.020 feeds 2019-01-01",
+    ):
+        assert said in text, said
+    assert "What the sources brought" not in _page(run)
+    gains = [point.y for line in sources.gains for point in line.points]
+    assert gains == pytest.approx([0.1, 0.15, 0.2])
+    assert "Log loss that source rows saved in a window" in text
 
 
 def test_a_page_of_nothing_is_a_page():

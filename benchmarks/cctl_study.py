@@ -1,0 +1,252 @@
+"""Trains CCTL and its baselines on simulated rows, for `benchmarks.prove_cctl`."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+import tf_keras as keras
+
+from benchmarks.ctnet_study import metrics_of
+from benchmarks.simulated_rows import Rows
+from benchmarks.simulated_rows import draw
+from benchmarks.simulated_rows import write
+from models.backbone import Backbone
+from models.batch_norm import count_statistics
+from models.batches import ExampleReader
+from models.cctl.flow import weights_of
+from models.cctl.learner import CctlLearner
+from models.cctl.learner import target_share
+from models.cctl.network import CompanionNetwork
+from models.features import FeatureTable
+from models.settings import CctlConfig
+from models.settings import NetworkConfig
+from models.settings import TrainingConfig
+from models.training import fit
+from pipeline.simulation.settings import SimulationConfig
+from pipeline.simulation.settings import plan_domains
+
+# Few users and items, whose taste the target's rows can tell: only so can a source do
+# harm that shows.
+_WORLD = {"days": 30, "rows_per_day": 8_000, "sparsity": 10, "users": 600, "items": 200}
+TEST_DAYS = 5
+_NETWORK = NetworkConfig(width=8, hidden_units=(32, 16))
+_BATCH, _EPOCHS = 512, 2
+_SCORED_ROWS = 8_192
+# Domain of a source that is made of another one's rows.
+_COPY = 5
+
+
+@dataclass(frozen=True)
+class World:
+    """A simulated world, cut into what is trained on and what is judged.
+
+    Attributes:
+        table: The features.
+        target: The target's rows that are trained on.
+        judged: Its rows of the last days.
+        source: The source's rows of the same days as `target`.
+    """
+
+    table: FeatureTable
+    target: Rows
+    judged: Rows
+    source: Rows
+
+    def with_noise(self, seed: int) -> dict[str, Rows]:
+        """Returns half of the source as it is and half with its labels shuffled."""
+        rng = np.random.default_rng(seed)
+        half = rng.random(len(self.source)) < 0.5
+        noisy = self.source.where(~half)
+        shuffled = rng.permutation(noisy.columns["label"])
+        return {
+            "clean": self.source.where(half),
+            "noisy": noisy.relabelled(shuffled, domain=_COPY),
+        }
+
+    def with_copy(self) -> dict[str, Rows]:
+        """Returns the target's own rows as a source."""
+        return {"copy": self.target.relabelled(self.target.columns["label"], _COPY)}
+
+
+def make_world(seed: int, *, theta: float = 30.0, poison: float = 0.0) -> World:
+    """Draws a world; the target's rows depend on `seed` alone."""
+    simulation = SimulationConfig.model_validate(
+        {**_WORLD, "truth": Path(), "seed": seed, "theta": theta, "poison": poison}
+    )
+    days = simulation.num_days
+    table, rows = draw(plan_domains(simulation, ("feeds",), "ads"), seed, days)
+    ads, feeds = rows["ads"], rows["feeds"]
+    last = days - TEST_DAYS
+    return World(
+        table,
+        target=ads.where(ads.columns["day"] < last),
+        judged=ads.where(ads.columns["day"] >= last),
+        source=feeds.where(feeds.columns["day"] < last),
+    )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to.
+
+    Attributes:
+        metrics: `auc`, `gauc` and `log_loss` on the judged rows, as served.
+        seconds: Of the process's CPU time while it trained.
+        weights: By source, the weight of each row at the end; empty without CCTL.
+        saw: `CctlRecord.to_json`; empty without CCTL.
+    """
+
+    metrics: dict[str, float]
+    seconds: float
+    weights: dict[str, npt.NDArray[np.float32]]
+    saw: dict[str, Any]
+
+
+def train_plain(
+    world: World,
+    parts: Mapping[str, Rows],
+    seed: int,
+    *,
+    batch: int = _BATCH,
+    epochs: int = _EPOCHS,
+) -> Trained:
+    """Trains the backbone on all rows of `parts`, mixed."""
+    keras.utils.set_random_seed(seed)
+    with tempfile.TemporaryDirectory(prefix="crossctr-") as name:
+        folder = Path(name)
+        reader = _written(world, parts, folder)
+        window = reader.summarise()
+        network = Backbone(world.table, _NETWORK)
+        network.set_base_rate(window.num_clicks / window.num_rows)
+        started = time.process_time()
+        fit(
+            network,
+            reader,
+            TrainingConfig(batch_size=batch, epochs=epochs, seed=seed),
+            rows_by_day=window.rows_by_day,
+            run_dir=folder / "logs",
+        )
+        seconds = time.process_time() - started
+        count_statistics(network, reader, seed=seed)
+    return Trained(_metrics(network, world), seconds, {}, {})
+
+
+def train_cctl(
+    world: World,
+    sources: Mapping[str, Rows],
+    seed: int,
+    *,
+    batch: int = _BATCH,
+    epochs: int = _EPOCHS,
+    **settings: Any,
+) -> Trained:
+    """Trains CCTL with `settings` on the target's rows and those of `sources`."""
+    keras.utils.set_random_seed(seed)
+    cctl = CctlConfig.model_validate(settings)
+    training = target_share(
+        TrainingConfig(batch_size=batch, epochs=epochs, seed=seed), cctl
+    )
+    with tempfile.TemporaryDirectory(prefix="crossctr-") as name:
+        folder = Path(name)
+        everything = _written(world, {**sources, "ads": world.target}, folder)
+        source_rows = ExampleReader(
+            tuple(str(folder / source / "*") for source in sources),
+            world.table,
+            everything.first_day,
+            everything.last_day,
+        )
+        reader = ExampleReader(
+            (str(folder / "ads" / "*"),),
+            world.table,
+            everything.first_day,
+            everything.last_day,
+        )
+        domains = {name: int(r.columns["domain"][0]) for name, r in sources.items()}
+        network = CompanionNetwork(world.table, _NETWORK, cctl, tuple(sources), domains)
+        rates = {
+            name: float(rows.columns["label"].mean())
+            for name, rows in {**sources, "ads": world.target}.items()
+        }
+        network.set_base_rate(rates["ads"])
+        network.set_source_rates(rates)
+        learners: list[CctlLearner] = []
+
+        def make_learner(optimizer: Any) -> CctlLearner:
+            learners.append(
+                CctlLearner(network, source_rows, training, optimizer=optimizer)
+            )
+            return learners[-1]
+
+        started = time.process_time()
+        fit(
+            network,
+            reader,
+            training,
+            rows_by_day=reader.summarise().rows_by_day,
+            run_dir=folder / "logs",
+            make_learner=make_learner,
+        )
+        seconds = time.process_time() - started
+        count_statistics(network, everything, seed=seed)
+    (learner,) = learners
+    saw = learner.record.to_json()
+    weights = {
+        name: _weights(network, rows, index, saw)
+        for index, (name, rows) in enumerate(sources.items())
+        if cctl.estimator == "agreement"
+    }
+    return Trained(_metrics(network, world), seconds, weights, saw)
+
+
+def _weights(
+    network: CompanionNetwork, rows: Rows, source: int, saw: dict[str, Any]
+) -> npt.NDArray[np.float32]:
+    cctl = network.cctl
+    inputs = {
+        f.name: tf.constant(rows.columns[f.name]) for f in network.features.features
+    }
+    slope = network.sums.slopes()[source] * tf.ones(len(rows))
+    if cctl.by_row:
+        slope += network.flow(inputs).slope
+    slope /= saw["yardstick"][0]
+    weights: npt.NDArray[np.float32] = weights_of(
+        slope, cctl.price, cctl.temperature, network.trust
+    ).numpy()
+    return weights
+
+
+def _written(world: World, parts: Mapping[str, Rows], folder: Path) -> ExampleReader:
+    for name, rows in parts.items():
+        write(rows, folder / name / "part-0.parquet")
+    days = world.target.columns["day"]
+    return ExampleReader(
+        (str(folder / "*" / "*"),), world.table, int(days.min()), int(days.max())
+    )
+
+
+def _metrics(network: Any, world: World) -> dict[str, float]:
+    rows = world.judged
+    names = [feature.name for feature in world.table.features]
+    served = network.serving_form()
+    scores = np.concatenate(
+        [
+            tf.sigmoid(
+                served.logits(
+                    {
+                        name: tf.constant(rows.columns[name][at : at + _SCORED_ROWS])
+                        for name in names
+                    }
+                )
+            ).numpy()
+            for at in range(0, len(rows), _SCORED_ROWS)
+        ]
+    ).astype(np.float64)
+    return metrics_of(rows.columns["user_id"], scores, rows.columns["label"])

@@ -1,0 +1,61 @@
+"""The record of a CCTL training with ids in place of table rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from models.features import FIRST_OOV_ROW
+from models.features import PADDING_ROW
+from models.features import Feature
+from models.features import FeatureTable
+from models.id_lists import read_ids
+
+
+def readable(
+    record: dict[str, Any], features: FeatureTable, vocabulary: Path
+) -> dict[str, Any]:
+    """Returns the record with the rows of highest and lowest weight in words.
+
+    Args:
+        record: What `CctlRecord.to_json` returns.
+        features: All features.
+        vocabulary: Vocabulary artifact that the rows were encoded with.
+    """
+    spaces = {
+        feature.table: _names(feature, features, vocabulary)
+        for feature in features.features
+        if feature.is_id
+    }
+
+    def named(row: dict[str, Any]) -> dict[str, Any]:
+        values = {}
+        for name, encoded in row["rows"].items():
+            feature = features[name]
+            several = encoded if isinstance(encoded, list) else [encoded]
+            names = spaces.get(feature.table)
+            values[name] = ", ".join(
+                names.get(value, "other")
+                if names
+                else f"bucket {value - FIRST_OOV_ROW}"
+                for value in several
+                if value != PADDING_ROW
+            )
+        return {**row, "rows": values}
+
+    return {
+        **record,
+        "highest": [named(row) for row in record["highest"]],
+        "lowest": [named(row) for row in record["lowest"]],
+    }
+
+
+def _names(
+    feature: Feature, features: FeatureTable, vocabulary: Path
+) -> dict[int, str]:
+    """Returns the ids of a space by table row; none of a hashed one."""
+    space = features.vocabularies[feature.table]
+    if space.hashed:
+        return {}
+    ids = read_ids(vocabulary, feature.table).to_pylist()
+    return {space.first_id_row + position: name for position, name in enumerate(ids)}

@@ -1,0 +1,92 @@
+"""Makes the pure tower one with the mixed tower again, at the cost of what moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from models.cctl.network import CompanionNetwork
+
+
+class TowerPair:
+    """The towers of a network with their optimizers.
+
+    Args:
+        network: The network; its pure tower is changed in place.
+        mixed_optimizer: The mixed tower's.
+        pure_optimizer: The pure tower's; its slots are changed in place.
+    """
+
+    def __init__(
+        self, network: CompanionNetwork, mixed_optimizer: Any, pure_optimizer: Any
+    ) -> None:
+        self._features = network.features.features
+        self._mixed, self._pure = network.mixed, network.pure
+        self._tables = [
+            optimizer.optimizers[0] for optimizer in (mixed_optimizer, pure_optimizer)
+        ]
+        self._dense = [
+            optimizer.optimizers[1] for optimizer in (mixed_optimizer, pure_optimizer)
+        ]
+        self._touched: dict[str, list[Any]] = {}
+        self._distance = tf.function(self._apart, autograph=False)
+
+    def touch(self, *batches: Mapping[str, Any]) -> None:
+        """Notes which rows of each table the towers may have moved apart."""
+        for feature in self._features:
+            ids = [rows[feature.name].ravel() for rows in batches]
+            self._touched.setdefault(feature.table, []).extend(ids)
+
+    def sync(self, *, whole: bool = False) -> None:
+        """Copies the mixed tower, its statistics and slots into the pure one.
+
+        Of the tables, only rows that were touched since the last time.
+
+        Args:
+            whole: Whether to copy all rows.
+        """
+        for mixed, pure in self._dense_pairs():
+            pure.assign(mixed)
+        for name, mixed in self._mixed.embedding.tables.items():
+            pure = self._pure.embedding.tables[name]
+            ids = self._touched.get(name)
+            for source, copy in ((mixed, pure), self._accumulators(mixed, pure)):
+                if whole:
+                    copy.assign(source)
+                elif ids:
+                    rows = tf.constant(np.unique(np.concatenate(ids)))
+                    copy.scatter_update(tf.IndexedSlices(tf.gather(source, rows), rows))
+        self._touched = {}
+
+    def distance(self) -> float:
+        """Returns the distance of the towers' dense weights over the mixed one's."""
+        return float(self._distance())
+
+    def _apart(self) -> Any:
+        mixed, pure = self._mixed.dense_variables, self._pure.dense_variables
+        apart = [tf.reduce_sum((a - b) ** 2) for a, b in zip(mixed, pure, strict=True)]
+        return tf.sqrt(tf.add_n(apart) / tf.add_n([tf.reduce_sum(a**2) for a in mixed]))
+
+    def _dense_pairs(self) -> list[tuple[Any, Any]]:
+        theirs = self._pure.named_variables()
+        pairs = [
+            (variable, theirs[name])
+            for name, variable in self._mixed.named_variables().items()
+            if not name.startswith("embedding/")
+        ]
+        rates = {id(optimizer._learning_rate) for optimizer in self._dense}
+        mixed, pure = (optimizer.variables for optimizer in self._dense)
+        return pairs + [
+            (a, b) for a, b in zip(mixed, pure, strict=True) if id(a) not in rates
+        ]
+
+    def _accumulators(self, mixed: Any, pure: Any) -> tuple[Any, Any]:
+        """Returns the accumulators of a table in both optimizers."""
+        found = []
+        for optimizer, table in zip(self._tables, (mixed, pure), strict=True):
+            index = optimizer._index_dict[optimizer._var_key(table)]
+            found.append(optimizer._accumulators[index])
+        return found[0], found[1]

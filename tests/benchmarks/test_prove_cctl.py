@@ -1,0 +1,85 @@
+"""What CCTL's proofs make of numbers."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from benchmarks.prove_cctl import differences
+from benchmarks.prove_cctl import interval
+from benchmarks.prove_cctl import proofs
+
+
+def _seeds(target_only: float, joint: float, cctl: float) -> list[dict[str, Any]]:
+    """Returns three seeds around these GAUCs."""
+    return [
+        {
+            "target_only": {"gauc": target_only + shift},
+            "joint": {"gauc": joint + shift + 0.001 * seed},
+            "cctl": {"gauc": cctl + shift - 0.001 * seed},
+        }
+        for seed, shift in enumerate((0.0, 0.02, -0.03))
+    ]
+
+
+NUMBERS: dict[str, Any] = {
+    "noise": [{"ratio": 0.1, "weight_auc": 0.95}, {"ratio": 0.5, "weight_auc": 0.8}],
+    "copy": [{"mean": 0.7}, {"mean": 0.99}],
+    "conditions": {
+        "0 degrees, 0%": _seeds(0.60, 0.65, 0.651),
+        "0 degrees, 60%": _seeds(0.60, 0.55, 0.63),
+        "90 degrees, 60%": _seeds(0.60, 0.56, 0.61),
+    },
+    "cost": {"ratio": 2.5},
+}
+
+
+def test_an_interval_is_students() -> None:
+    mean, low, high = interval([0.01, 0.02, 0.04, 0.03, 0.05])
+    # s = 0.0158114, s / sqrt(5) = 0.0070711, t = 2.78
+    assert (mean, low, high) == pytest.approx((0.03, 0.010342, 0.049658), abs=1e-5)
+    assert interval([0.3])[1:] == (float("-inf"), float("inf"))
+
+
+def test_differences_are_paired_by_seed() -> None:
+    found = differences(_seeds(0.6, 0.65, 0.66), "cctl", "joint")
+    assert found == pytest.approx([0.01, 0.008, 0.006])
+
+
+def test_all_proofs_hold_at_their_limits() -> None:
+    held = proofs(NUMBERS)
+    assert [name for name, holds in held.items() if not holds] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "lost"),
+    [
+        ({"noise": [{"ratio": 0.51, "weight_auc": 0.9}]}, "noise_weight_ratio"),
+        ({"noise": [{"ratio": 0.1, "weight_auc": 0.79}]}, "noise_weight_auc"),
+        ({"copy": [{"mean": 0.9}, {"mean": 0.69}]}, "copy_keeps_weight"),
+        ({"cost": {"ratio": 2.51}}, "cost"),
+    ],
+)
+def test_one_seed_beyond_its_limit_loses_the_proof(
+    changes: dict[str, Any], lost: str
+) -> None:
+    held = proofs({**NUMBERS, **changes})
+    assert [name for name, holds in held.items() if not holds] == [lost]
+
+
+def test_a_condition_below_a_baseline_loses_the_proof() -> None:
+    worse = copy.deepcopy(NUMBERS)
+    worse["conditions"]["0 degrees, 0%"] = _seeds(0.60, 0.70, 0.65)
+    assert not proofs(worse)["not_below_joint"]
+    assert proofs(worse)["not_below_target_only"]
+
+
+def test_joint_must_fall_and_cctl_must_not() -> None:
+    worse = copy.deepcopy(NUMBERS)
+    for name in ("0 degrees, 60%", "90 degrees, 60%"):
+        worse["conditions"][name] = _seeds(0.60, 0.62, 0.50)
+    held = proofs(worse)
+    assert not held["joint_falls_below"]
+    assert not held["cctl_does_not"]

@@ -1,0 +1,58 @@
+"""What a CCTL training says of its sources in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.batches import Batch
+from models.cctl.record import CctlRecord
+
+
+def _batch(rows: int) -> Batch:
+    return Batch(
+        rows={"slot": np.arange(rows)},
+        labels=np.zeros(rows, np.float32),
+        days=np.full(rows, 7),
+    )
+
+
+@pytest.mark.parametrize(
+    ("agreement", "weights", "words"),
+    [
+        ((0.01, 0.02), [0.02, 0.01], "fr brings nothing to the target: leave it out"),
+        (
+            (0.01, 0.02),
+            [0.9, 0.02],
+            "brings nothing to the target, but some of its rows",
+        ),
+        ((0.9, 0.1), [0.9, 0.9], "so nearly all of it is used"),
+        ((0.4, 0.1), [0.3, 0.3], "agree 0.40 ± 0.10 as well"),
+    ],
+)
+def test_a_source_is_named_with_what_it_brings(
+    agreement: tuple[float, float], weights: list[float], words: str
+) -> None:
+    record = CctlRecord(("fr",))
+    record.add_rows(_batch(2), np.zeros(2, np.int32), np.array(weights, np.float32))
+    record.measured, record.agreement = True, {"fr": agreement}
+    (said,) = record.words()
+    assert words in said
+    assert said.startswith(f"fr: mean weight {np.mean(weights):.2f}")
+
+
+def test_the_rows_of_highest_and_lowest_weight_are_kept() -> None:
+    record = CctlRecord(("fr", "uk"))
+    source = np.array([0, 1, 0], np.int32)
+    for step in range(30):
+        weights = np.array([step / 100, 0.5, 0.9 - step / 100], np.float32)
+        record.add_rows(_batch(3), source, weights)
+    found = record.to_json()
+    highest = [row["weight"] for row in found["highest"]]
+    assert highest == pytest.approx([0.9 - step / 100 for step in range(10)])
+    assert [row["weight"] for row in found["lowest"]] == pytest.approx(
+        [step / 100 for step in range(10)]
+    )
+    assert found["rows"] == {"fr": 60, "uk": 30}
+    assert found["weights"]["uk"] == pytest.approx(0.5)
+    assert found["lowest"][0]["rows"] == {"slot": 0}
