@@ -33,9 +33,14 @@ from models.training import fit
 from pipeline.simulation.settings import SimulationConfig
 from pipeline.simulation.settings import plan_domains
 
-# Few users and items, whose taste the target's rows can tell: only so can a source do
-# harm that shows.
-_WORLD = {"days": 30, "rows_per_day": 8_000, "sparsity": 10, "users": 600, "items": 200}
+# `few` users and items, whose taste the target's rows can tell: only so can a source do
+# harm that shows. `many`, as real logs have: what agreement is measured by is no longer
+# the handful of items that the target shows.
+_WORLDS = {
+    "few": {"rows_per_day": 8_000, "users": 600, "items": 200},
+    "many": {"rows_per_day": 4_000, "users": 3_000, "items": 1_000},
+}
+_WORLD = {"days": 30, "sparsity": 10}
 TEST_DAYS = 5
 _NETWORK = NetworkConfig(width=8, hidden_units=(32, 16))
 _BATCH, _EPOCHS = 512, 2
@@ -76,11 +81,12 @@ class World:
         return {"copy": self.target.relabelled(self.target.columns["label"], _COPY)}
 
 
-def make_world(seed: int, *, theta: float = 30.0, poison: float = 0.0) -> World:
-    """Draws a world; the target's rows depend on `seed` alone."""
-    simulation = SimulationConfig.model_validate(
-        {**_WORLD, "truth": Path(), "seed": seed, "theta": theta, "poison": poison}
-    )
+def make_world(
+    seed: int, *, theta: float = 30.0, poison: float = 0.0, size: str = "few"
+) -> World:
+    """Draws a world of `few` or `many` users; the target's rows depend on the seed."""
+    knobs = {"truth": Path(), "seed": seed, "theta": theta, "poison": poison}
+    simulation = SimulationConfig.model_validate({**_WORLD, **_WORLDS[size], **knobs})
     days = simulation.num_days
     table, rows = draw(plan_domains(simulation, ("feeds",), "ads"), seed, days)
     ads, feeds = rows["ads"], rows["feeds"]
