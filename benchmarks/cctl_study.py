@@ -221,7 +221,7 @@ def _weights(
     }
     slope = network.sums.slopes()[source] * tf.ones(len(rows))
     if cctl.by_row:
-        slope += network.flow(inputs).slope
+        slope += network.flow_share * network.flow(inputs).slope
     slope /= saw["yardstick"][0]
     weights: npt.NDArray[np.float32] = weights_of(
         slope, cctl.price, cctl.temperature, network.trust

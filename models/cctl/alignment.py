@@ -33,12 +33,17 @@ class Alignment(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.sources = tuple(sources)
+        self.fields: dict[int, list[str]] = {}
+        for field, width in widths.items() if maps else ():
+            self.fields.setdefault(width, []).append(field)
+        # Fields of one width in one variable: a step's cost grows with their number.
         self.maps = {
-            f"{source}/{field}": self.add_weight(
-                f"{source}/{field}", (width, width), initializer="zeros"
+            width: self.add_weight(
+                f"maps_{width}",
+                (len(self.sources), len(fields), width, width),
+                initializer="zeros",
             )
-            for source in (self.sources if maps else ())
-            for field, width in widths.items()
+            for width, fields in self.fields.items()
         }
         self.shift = self.add_weight("shift", (len(self.sources),), initializer="zeros")
 
@@ -47,26 +52,23 @@ class Alignment(keras.layers.Layer):
 
         Args:
             embedded: By field vectors of shape (B, D).
-            source: Index of each row's source, int32 (B,).
+            source: Index of each row's source, int32 (B,); rows of an index beyond stay
+                as they are.
 
         Returns:
             By field vectors of shape (B, D).
         """
-        if not self.maps:
-            return dict(embedded)
-        masks = [
-            tf.cast(source == index, tf.float32)[:, tf.newaxis]
-            for index in range(len(self.sources))
-        ]
-        aligned = {}
-        for field, vectors in embedded.items():
-            moved = [
-                mask * (vectors @ self.maps[f"{name}/{field}"])  # (B, D)
-                for name, mask in zip(self.sources, masks, strict=True)
-            ]
-            aligned[field] = vectors + tf.add_n(moved)
+        aligned = dict(embedded)
+        for width, fields in self.fields.items():
+            vectors = tf.stack([embedded[field] for field in fields])  # (F, B, D)
+            moved = vectors
+            for index in range(len(self.sources)):
+                mask = tf.cast(source == index, tf.float32)[:, tf.newaxis]
+                moved += mask * (vectors @ self.maps[width][index])
+            aligned.update(zip(fields, tf.unstack(moved), strict=True))
         return aligned
 
     def named_variables(self) -> dict[str, Any]:
-        """Returns `<source>/<field>` and `shift`."""
-        return {**self.maps, "shift": self.shift}
+        """Returns `maps_<width>` and `shift`."""
+        named = {f"maps_{width}": variable for width, variable in self.maps.items()}
+        return {**named, "shift": self.shift}

@@ -115,6 +115,26 @@ def flow_loss(slope: Any, gain: Any, mass: Any) -> Any:
     return tf.reduce_mean(mass * slope**2 / 2 - gain * slope)
 
 
+def share_that_holds(difference: Any, gain: Any, mass: Any, slope: Any) -> float:
+    """Returns by how much to scale differences of groups, from 0 to 1.
+
+    The scale of least `flow_loss` on rows that the differences were not learned from,
+    less its standard error: what is only chance is not believed (our choice).
+
+    Args:
+        difference: What the network says of the rows' groups, (N,).
+        gain: `a` of `agreement`, (N,).
+        mass: `q` of `agreement`, (N,).
+        slope: Of the rows' domains, (N,).
+    """
+    moved = (gain - mass * slope) * difference
+    norm = float((mass * difference**2).sum())
+    if norm <= 0:
+        return 0.0
+    sure = float(moved.sum()) - float((moved**2).sum()) ** 0.5
+    return min(max(sure / norm, 0.0), 1.0)
+
+
 def weights_of(slope: Any, price: float, temperature: float, trust: Any) -> Any:
     """Returns weights in (0, 1), `sigmoid((slope - price) / temperature + trust)`."""
     return tf.sigmoid((slope - price) / temperature + trust)

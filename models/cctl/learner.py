@@ -19,6 +19,7 @@ from models.cctl.enhancement import COMPARED_ROWS
 from models.cctl.flow import Alike
 from models.cctl.flow import alike_loss
 from models.cctl.flow import flow_loss
+from models.cctl.flow import share_that_holds
 from models.cctl.flow import weights_of
 from models.cctl.network import CompanionNetwork
 from models.cctl.record import CctlRecord
@@ -149,17 +150,27 @@ class CctlLearner:
         sums.add_rows(
             tf.constant(rows.labels), tf.constant(logits), tf.constant(domain)
         )
-        every = range(0, len(domain), _FLOW_ROWS)
+        learned = self._generator.random(len(domain)) >= 1 / _HELD_OUT
         for _ in range(1 if known else _FLOW_PASSES):
-            order = self._generator.permutation(len(domain))
-            for start in every:
+            order = self._generator.permutation(np.flatnonzero(learned))
+            for start in range(0, len(order), _FLOW_ROWS):
                 chosen = order[start : start + _FLOW_ROWS]
                 self._learn_flow(*_chosen(rows, logits, domain, chosen))
         # What was counted while the network learned is no measure.
         sums.forget_gains(0.5 if known else 0.0)
-        for start in every:
-            chosen = np.arange(start, min(start + _FLOW_ROWS, len(domain)))
-            self._count_gains(*_chosen(rows, logits, domain, chosen))
+        everyone, found = np.arange(len(domain)), []
+        for start in range(0, len(domain), _SCORED_ROWS):
+            chosen = everyone[start : start + _SCORED_ROWS]
+            parts = self._count_gains(*_chosen(rows, logits, domain, chosen))
+            found.append([part.numpy() for part in parts])
+        difference, gain, mass = map(np.concatenate, zip(*found, strict=True))
+        judged = ~learned & (domain < target)
+        of_domain = sums.slopes().numpy()[domain]
+        self._network.flow_share.assign(
+            share_that_holds(
+                difference[judged], gain[judged], mass[judged], of_domain[judged]
+            )
+        )
         slope, error = float(sums.slopes()[-1]), float(sums.errors()[-1])
         sure = slope > _SURE * error
         self._knows.assign(float(sure))
@@ -315,24 +326,29 @@ class CctlLearner:
         )
 
     def _flow_step(self, rows: Any, labels: Any, logits: Any, domain: Any) -> Any:
-        """Lets the flow network learn from rows, which count; returns their slopes."""
+        """Lets the flow network learn from rows, which count.
+
+        Returns:
+            The slopes of the rows' domains, and their groups' differences, (B,) each.
+        """
         network = self._network
         of_domain = tf.gather(network.sums.slopes(), domain)
         variables = network.flow.trainable_variables
         with tf.GradientTape() as tape:
             alike = network.flow(rows)
             gain, mass, loss = self._agreement(alike, labels, logits, domain)
-            slope = of_domain + alike.slope
-            loss += flow_loss(slope, gain, mass)
+            loss += flow_loss(of_domain + alike.slope, gain, mass)
         gradients = tape.gradient(loss, variables)
         self._flow.apply_gradients(zip(gradients, variables, strict=True))
         network.sums.add_gains(gain, mass, domain)
-        return slope
+        return of_domain, alike.slope
 
-    def _add_gains(self, rows: Any, labels: Any, logits: Any, domain: Any) -> None:
+    def _add_gains(self, rows: Any, labels: Any, logits: Any, domain: Any) -> Any:
+        """Counts rows; returns their groups' differences, `a` and `q`."""
         alike = self._network.flow(rows)
         gain, mass, _ = self._agreement(alike, labels, logits, domain)
         self._network.sums.add_gains(gain, mass, domain)
+        return alike.slope, gain, mass
 
     def _agreement(self, alike: Alike, labels: Any, logits: Any, domain: Any) -> Any:
         """Returns `a` and `q` of rows, and the loss of what is said of rows alike."""
@@ -390,9 +406,9 @@ class CctlLearner:
             return tf.gather(self._windows.kept, source)
         logits = network.reference(rows, training=False)
         network.sums.add_rows(labels, logits, source)
-        slope = self._flow_step(rows, labels, logits, source)
-        if not cctl.by_row:
-            slope = tf.gather(network.sums.slopes(), source)
+        slope, difference = self._flow_step(rows, labels, logits, source)
+        if cctl.by_row:
+            slope += network.flow_share * difference
         slope /= self._yardstick
         weights = weights_of(slope, cctl.price, cctl.temperature, network.trust)
         equal = tf.sigmoid(network.trust + 1 / cctl.temperature) * tf.ones_like(labels)

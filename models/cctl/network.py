@@ -88,6 +88,8 @@ class CompanionNetwork(Network):
         self.enhancement = Enhancement(name="enhancement")
         # Of every source, and last of the target's rows that `reference` has not seen.
         self.sums = DomainSums(len(self.sources) + 1)
+        # How much of what `flow` says of groups held for rows it had not learned.
+        self.flow_share = tf.Variable(0.0, trainable=False, name="flow_share")
         self.trust = tf.Variable(0.0, trainable=False, name="trust")
         self.keep_logits = tf.Variable(tf.ones([len(self.sources)]), trainable=False)
         self._source_of_row = np.full(
@@ -212,6 +214,7 @@ class CompanionNetwork(Network):
             },
             "enhancement/projection": self.enhancement.projection.kernel,
             "flow/sums": self.sums.sums,
+            "flow/share": self.flow_share,
             "flow/trust": self.trust,
             "flow/keep_logits": self.keep_logits,
         }

@@ -18,6 +18,7 @@ from models.cctl.alignment import Alignment
 from models.cctl.enhancement import Enhancement
 from models.cctl.flow import alike_loss
 from models.cctl.flow import flow_loss
+from models.cctl.flow import share_that_holds
 from models.cctl.flow import weights_of
 from models.cctl.learner import CctlLearner
 from models.cctl.learner import weighted_loss
@@ -118,6 +119,20 @@ def test_the_flow_loss_is_least_at_the_groups_slope() -> None:
     assert min(losses) == losses[1]  # 0.8 / 2.0
 
 
+def test_differences_that_held_are_believed_and_chance_is_not() -> None:
+    rng = np.random.default_rng(4)
+    mass = np.full(20_000, 0.1, np.float32)
+    group = rng.integers(0, 2, len(mass)) - 0.5
+    gain = mass * (0.4 + 0.8 * group) + 0.3 * rng.normal(size=len(mass))
+    slope = np.full(len(mass), 0.4)
+    assert share_that_holds(group, gain, mass, slope) == pytest.approx(0.76, abs=0.06)
+    assert share_that_holds(2 * group, gain, mass, slope) < 0.42
+    chance = rng.permutation(group)
+    assert share_that_holds(chance, gain, mass, slope) < 0.1
+    assert share_that_holds(-group, gain, mass, slope) == 0.0
+    assert share_that_holds(0 * group, gain, mass, slope) == 0.0
+
+
 def test_no_gradient_reaches_the_weights_through_the_weighted_loss() -> None:
     weights, logits = tf.Variable([0.3, 0.9]), tf.Variable([0.5, -0.5])
     with tf.GradientTape() as tape:
@@ -143,7 +158,7 @@ def test_alignment_starts_as_the_identity_and_moves_its_own_source_alone() -> No
     np.testing.assert_array_equal(
         alignment(vectors, source)["item_id"], vectors["item_id"]
     )
-    alignment.maps["uk/item_id"].assign([[1.0, 0.0], [0.0, 1.0]])
+    alignment.maps[2].assign([[[[0.0, 0.0], [0.0, 0.0]]], [[[1.0, 0.0], [0.0, 1.0]]]])
     np.testing.assert_array_equal(
         alignment(vectors, source)["item_id"], [[1.0, 2.0], [6.0, 8.0]]
     )
