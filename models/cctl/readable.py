@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from models.features import FIRST_OOV_ROW
+from models.features import MISSING_ROW
 from models.features import PADDING_ROW
 from models.features import Feature
 from models.features import FeatureTable
@@ -34,13 +35,8 @@ def readable(
             feature = features[name]
             several = encoded if isinstance(encoded, list) else [encoded]
             names = spaces.get(feature.table)
-            values[name] = ", ".join(
-                names.get(value, "other")
-                if names
-                else f"bucket {value - FIRST_OOV_ROW}"
-                for value in several
-                if value != PADDING_ROW
-            )
+            words = [_word(value, names) for value in several if value != PADDING_ROW]
+            values[name] = ", ".join(words) or "none"
         return {**row, "rows": values}
 
     return {
@@ -48,6 +44,14 @@ def readable(
         "highest": [named(row) for row in record["highest"]],
         "lowest": [named(row) for row in record["lowest"]],
     }
+
+
+def _word(row: int, names: dict[int, str] | None) -> str:
+    if row == MISSING_ROW:
+        return "missing"
+    if names is None:
+        return f"bucket {row - FIRST_OOV_ROW}"
+    return names.get(row, "other")
 
 
 def _names(
