@@ -37,8 +37,7 @@ _NOTES = {
     "xmarket_mx": "As above. `mx` has one day a month.",
     "xmarket_jp": "As above, judged from 2018 on, with the six other markets as "
     "sources.",
-    "xmarket_in": "As above; the smallest market of the seven, with 1,187 rows to learn "
-    "from.",
+    "xmarket_in": "As above; the smallest market of the seven.",
 }
 
 
