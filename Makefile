@@ -76,7 +76,7 @@ prove-ctnet: $(READY) ## Prove CTNet: first day, frozen source, reload, forgetti
 
 prove-cctl: SEEDS ?= 5
 prove-cctl: $(READY) ## Prove CCTL: noise, a copy, nine worlds, cost, each part left out (an hour)
-	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_cctl --seeds $(SEEDS) --ablations 2
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_cctl --seeds $(SEEDS) --ablations $(SEEDS)
 
 ctnet-months: SEEDS ?= 2
 ctnet-months: $(READY) ## CTNet over twelve months of amazon and xmarket, beside other ways to use a source (10 min)

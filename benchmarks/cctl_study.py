@@ -21,7 +21,6 @@ from benchmarks.simulated_rows import write
 from models.backbone import Backbone
 from models.batch_norm import count_statistics
 from models.batches import ExampleReader
-from models.cctl.flow import weights_of
 from models.cctl.learner import CctlLearner
 from models.cctl.learner import target_share
 from models.cctl.network import CompanionNetwork
@@ -215,16 +214,13 @@ def train_cctl(
 def _weights(
     network: CompanionNetwork, rows: Rows, source: int, saw: dict[str, Any]
 ) -> npt.NDArray[np.float32]:
-    cctl = network.cctl
     inputs = {
         f.name: tf.constant(rows.columns[f.name]) for f in network.features.features
     }
     slope = network.sums.slopes()[source] * tf.ones(len(rows))
-    if cctl.by_row:
-        slope += network.flow_share * network.flow(inputs).slope
-    slope /= saw["yardstick"][0]
-    weights: npt.NDArray[np.float32] = weights_of(
-        slope, cctl.price, cctl.temperature, network.trust
+    difference = network.flow(inputs).slope
+    weights: npt.NDArray[np.float32] = network.weights(
+        slope, difference, saw["yardstick"][0]
     ).numpy()
     return weights
 

@@ -39,6 +39,9 @@ RUNS = ROOT / "runs"
 # What a shipped configuration gives relative to its own folder.
 _PATHS = ("root", "logs", "schema")
 
+_LARGE = "ca uk fr mx de"
+_ALL = "ca uk fr mx de jp in"
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -57,10 +60,11 @@ class DataSet:
     changes: dict[str, Any] = field(default_factory=dict)
 
 
-def _market(target: str, day: str = "2019-01-01", **changes: Any) -> DataSet:
-    """Returns Electronics with another market as the target; `in` is left out."""
-    markets = ["ca", "uk", "fr", "mx", "de"]
-    sources = [market for market in markets if market != target]
+def _market(
+    target: str, markets: str, day: str = "2019-01-01", **changes: Any
+) -> DataSet:
+    """Returns Electronics with one market as the target, the others as sources."""
+    sources = [market for market in markets.split() if market != target]
     skipping = dict.fromkeys([*sources, target], "skip")
     return DataSet(
         f"xmarket_{target}",
@@ -89,9 +93,10 @@ DATA_SETS = (
         },
     ),
     DataSet("xmarket", "xmarket.yaml", "2019-01-01"),
-    _market("mx"),
-    # A year earlier than the others: from 2019 on, jp has 471 rows.
-    _market("jp", "2018-01-01", evaluation_days=1035),
+    _market("mx", _LARGE),
+    # A year earlier than the others: from 2019 on, jp has 471 rows and in 438.
+    _market("jp", _ALL, "2018-01-01", evaluation_days=1035),
+    _market("in", _ALL, "2018-01-01", evaluation_days=1035),
 )
 
 

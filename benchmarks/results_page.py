@@ -35,7 +35,9 @@ _NOTES = {
     "first row's label makes the second look like its opposite: prefer AUC "
     "([methods/ecdctr.md](methods/ecdctr.md)).",
     "xmarket_mx": "As above. `mx` has one day a month.",
-    "xmarket_jp": "As above, judged from 2018 on; the smallest market of the five.",
+    "xmarket_jp": "As above, judged from 2018 on, with the six other markets as "
+    "sources.",
+    "xmarket_in": "As above; the smallest market of the seven.",
 }
 
 

@@ -99,8 +99,7 @@ class Network(keras.Model):
         Args:
             click_rate: Share of clicks in the window; 0 and 1 are moved inwards.
         """
-        share = min(max(click_rate, 1e-4), 1 - 1e-4)
-        self.named_variables()["logit/bias"].assign([math.log(share / (1 - share))])
+        self.named_variables()["logit/bias"].assign([log_odds(click_rate)])
 
     def serving_form(self) -> ServingForm:
         """Returns the function that is exported and what it reads."""
@@ -108,3 +107,14 @@ class Network(keras.Model):
             lambda rows: self(rows, training=False),
             list(self.named_variables().values()),
         )
+
+
+def log_odds(click_rate: float) -> float:
+    """Returns the log-odds of a click rate; 0 and 1 are moved inwards.
+
+    Example:
+        >>> round(log_odds(0.2), 3)
+        -1.386
+    """
+    share = min(max(click_rate, 1e-4), 1 - 1e-4)
+    return math.log(share / (1 - share))

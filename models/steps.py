@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from models.batches import batch_signature
+from models.features import FeatureTable
 from models.network import Network
 
 # Batches trained on in one call from Python. A call costs about half a millisecond,
@@ -39,40 +40,75 @@ def make_train_span(
 ) -> Callable[..., Any]:
     """Returns the compiled `(rows, labels) -> losses`, batch after batch.
 
-    It cuts the rows as `split_sizes` does and stops after a batch whose loss is not
-    finite or has exploded, so that `losses` ends with that batch. The check is one
-    comparison of a scalar per batch.
-
     Args:
         network: The network.
         optimizer: Applies the gradients.
         batch_size: Rows of a batch, of all workers together.
         strategy: Distribution strategy; defaults to the current one.
     """
-    rows_spec, labels_spec, _ = batch_signature(network.features)
-    # Only the loop below needs autograph, which takes ten seconds over the layers.
-    step = tf.autograph.experimental.do_not_convert(
-        _step_of(network, optimizer, strategy or tf.distribute.get_strategy())
-    )
+    step = _step_of(network, optimizer, strategy or tf.distribute.get_strategy())
+    return make_span(step, network.features, batch_size)
 
-    @tf.function(input_signature=(rows_spec, labels_spec))
-    def train_span(rows: Mapping[str, Any], labels: Any) -> Any:
+
+def make_span(
+    step: Callable[..., Any],
+    features: FeatureTable,
+    batch_size: int,
+    beside: int = 0,
+) -> Callable[..., Any]:
+    """Returns the compiled loop over batches of what `step` does with one.
+
+    It cuts the rows as `split_sizes` does and stops after a batch whose loss is not
+    finite or has exploded, so that the losses end with that batch. The check is one
+    comparison of a scalar per batch.
+
+    Args:
+        step: Maps `(rows, labels)` of a batch to its loss; with `beside`, maps
+            `(rows, labels, rows_beside, labels_beside)` to the loss and one number for
+            each row beside.
+        features: All features.
+        batch_size: Rows of a batch.
+        beside: Rows of every batch that come beside it, from a stream of their own.
+
+    Returns:
+        The loop over `(rows, labels)` or `(rows, labels, rows_beside, labels_beside)`;
+        it returns the losses, (batches,), and with `beside` the numbers,
+        (batches * beside,).
+    """
+    rows_spec, labels_spec, _ = batch_signature(features)
+    # Only the loops below need autograph, which takes ten seconds over the layers.
+    step = tf.autograph.experimental.do_not_convert(step)
+
+    def span(rows: Mapping[str, Any], labels: Any, *stream: Any) -> Any:
         num_rows = tf.shape(labels)[0]
         # A rest of less than half a batch joins the batch before it.
         num_batches = tf.maximum((2 * num_rows + batch_size) // (2 * batch_size), 1)
         losses = tf.TensorArray(tf.float32, num_batches, element_shape=[])
+        numbers = tf.TensorArray(tf.float32, num_batches, element_shape=[beside])
         index, healthy = tf.constant(0), tf.constant(True)
         while healthy and index < num_batches:
             start = index * batch_size
             stop = start + batch_size if index + 1 < num_batches else num_rows
-            loss = step({n: r[start:stop] for n, r in rows.items()}, labels[start:stop])
+            batch = _cut((rows, labels), start, stop)
+            if beside:
+                others = _cut(stream, index * beside, (index + 1) * beside)
+                loss, of_row = step(*batch, *others)
+                numbers = numbers.write(index, of_row)
+            else:
+                loss = step(*batch)
             losses = losses.write(index, loss)
             index += 1
             healthy = loss < EXPLODED  # False for NaN, too.
-        return losses.stack()[:index]
+        done = losses.stack()[:index]
+        return (done, tf.reshape(numbers.stack()[:index], [-1])) if beside else done
 
-    span: Callable[..., Any] = train_span
-    return span
+    signature = (rows_spec, labels_spec) * (2 if beside else 1)
+    compiled: Callable[..., Any] = tf.function(span, input_signature=signature)
+    return compiled
+
+
+def _cut(values: Any, start: Any, stop: Any) -> Any:
+    return tf.nest.map_structure(lambda value: value[start:stop], values)
 
 
 def make_evaluation_step(network: Network) -> Callable[..., Any]:

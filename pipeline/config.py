@@ -357,6 +357,16 @@ class Config(StrictModel):
             return None
         return self.strategies[strategy].cctl
 
+    def target_settings(self, strategy: str) -> dict[str, Any]:
+        """Returns what the entry `strategy` says of the target level's trainer."""
+        multi_domain, cctl = self.multi_domain_of(strategy), self.cctl_of(strategy)
+        return {
+            "multi_domain": multi_domain and multi_domain.model_dump(),
+            "cctl": cctl and cctl.model_dump(),
+            "load_batch_norm": self.loads_batch_norm(strategy),
+            "calibration_days": self.levels.target.calibration_days,
+        }
+
     def snapshots_of(self, strategy: str) -> int:
         """Returns how many TPM periods the strategy entry `strategy` reads."""
         about, chosen = self._about(strategy), self.strategies[strategy].snapshots

@@ -354,12 +354,7 @@ def _trainer(
         settings["ctnet"] = ctnet and ctnet.model_dump()
         settings["begins"] = step.begins
     if level == "target":
-        multi_domain = config.multi_domain_of(step.strategy)
-        settings["multi_domain"] = multi_domain and multi_domain.model_dump()
-        cctl = config.cctl_of(step.strategy)
-        settings["cctl"] = cctl and cctl.model_dump()
-        settings["load_batch_norm"] = config.loads_batch_norm(step.strategy)
-        settings["calibration_days"] = config.levels.target.calibration_days
+        settings |= config.target_settings(step.strategy)
     return LevelTrainer(
         examples=resolver.outputs["examples"],
         transform_graph=resolver.outputs["transform_graph"],

@@ -439,15 +439,10 @@ class Planner:
     ) -> Training:
         config = self._config
         blocks = overlapping(history, days)
-        multi_domain = config.multi_domain_of(strategy)
-        cctl = config.cctl_of(strategy)
         fingerprint = digest(
             *self._settings("target", config.network_of(strategy)),
-            config.loads_batch_norm(strategy),
             config.domains_of(strategy),
-            multi_domain.model_dump() if multi_domain else None,
-            cctl.model_dump() if cctl else None,
-            config.levels.target.calibration_days,
+            config.target_settings(strategy),
             prints(blocks),
             str(days),
             snapshots,

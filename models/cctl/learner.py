@@ -20,7 +20,6 @@ from models.cctl.flow import Alike
 from models.cctl.flow import alike_loss
 from models.cctl.flow import flow_loss
 from models.cctl.flow import share_that_holds
-from models.cctl.flow import weights_of
 from models.cctl.network import CompanionNetwork
 from models.cctl.record import CctlRecord
 from models.cctl.towers import TowerPair
@@ -35,6 +34,9 @@ from models.settings import CctlConfig
 from models.settings import TrainingConfig
 from models.shuffling import split_sizes
 from models.steps import EXPLODED
+from models.steps import SPAN
+from models.steps import make_span
+from models.steps import make_train_span
 
 # Every so many batches of the target, one is kept from the reference, to see what its
 # knowledge is worth on rows it has not learned.
@@ -98,9 +100,9 @@ class CctlLearner:
         self._source_reader = sources
         self._sources: SourceStream | None = None
         self._alone = False
-        self._held_out_logits: Any = None
         self.record = record or CctlRecord(network.sources)
         self._steps = 0
+        self._window = self._cctl.sync_steps or _WINDOW
         self._towers = TowerPair(network, self.optimizer, self._pure_optimizer)
         self._windows = Windows(network, training.seed)
         # 0 until the reference has shown that it knows something.
@@ -140,13 +142,13 @@ class CctlLearner:
         if known:
             # Newer rows count for more.
             sums.sums.assign(sums.sums / 2)
-        held_out = self._learn_reference(reader, known)
+        held_out, held_out_logits = self._learn_reference(reader, known)
         target = len(self._network.sources)
         parts = [(held_out, np.full(len(held_out.labels), target, np.int32))]
         parts.append((sample, self._network.source_of(sample.rows).numpy()))
         rows = join([part for part, _ in parts])
         domain = np.concatenate([of_row for _, of_row in parts])
-        logits = np.concatenate([self._held_out_logits, self._logits_of(sample)])
+        logits = np.concatenate([held_out_logits, self._logits_of(sample)])
         sums.add_rows(
             tf.constant(rows.labels), tf.constant(logits), tf.constant(domain)
         )
@@ -181,26 +183,27 @@ class CctlLearner:
             "held out" + ("" if sure else "; too little to weigh the sources by")
         )
 
-    def _learn_reference(self, reader: ExampleReader, known: bool) -> Batch:
-        """Trains the reference; returns rows it has not seen, and keeps its logits."""
+    def _learn_reference(self, reader: ExampleReader, known: bool) -> tuple[Batch, Any]:
+        """Trains the reference; returns rows it had not seen, and their logits."""
         kept: list[Batch] = []
         logits: list[Any] = []
         passes = 1 if known else min(self._training.epochs, _REFERENCE_PASSES)
         for number in range(passes):
             last = number + 1 == passes
-            for index, batch in enumerate(self._target_batches(reader)):
-                held_out = known or index % _HELD_OUT == 0
-                if held_out and last and len(kept) * len(batch.labels) < _SAMPLE_ROWS:
-                    kept.append(batch)
+            for span in self._target_spans(reader):
+                batch = np.arange(len(span.labels)) // _REFERENCE_ROWS
+                held_out = np.full(len(batch), known) | (batch % _HELD_OUT == 0)
+                if last and sum(len(part.labels) for part in kept) < _SAMPLE_ROWS:
+                    kept.append(_where(span, held_out))
                     if known:
-                        logits.append(self._logits_of(batch))
-                if not held_out or known:
-                    self._reference(batch.rows, batch.labels)
+                        logits.append(self._logits_of(span))
+                learned = span if known else _where(span, ~held_out)
+                if len(learned.labels):
+                    read = self._network.reference.features.features
+                    rows = {f.name: learned.rows[f.name] for f in read}
+                    self._reference(rows, learned.labels)
         held = join(kept)
-        self._held_out_logits = (
-            np.concatenate(logits) if known else self._logits_of(held)
-        )
-        return held
+        return held, np.concatenate(logits) if known else self._logits_of(held)
 
     def set_rate_factor(self, factor: float) -> None:
         """Sets the towers' rates to `factor` times those of the configuration."""
@@ -210,41 +213,36 @@ class CctlLearner:
 
     def train(self, span: Batch) -> Any:
         """Trains on some batches; returns each one's log loss on the target's rows."""
-        sizes = split_sizes(len(span.labels), self._training.batch_size)
         if self._sources is None or self._alone:
-            return self._train_alone(span, sizes)
+            return self._span_alone(span.rows, span.labels).numpy()
+        sizes = split_sizes(len(span.labels), self._training.batch_size)
+        starts = [0, *np.cumsum(sizes)]
         sources = self._sources.take(len(sizes))
-        losses, start = [], 0
-        for index, size in enumerate(sizes):
-            target = cut(span, start, start + size)
-            first = index * self._source_rows
-            source = cut(sources, first, first + self._source_rows)
-            self._end_window(target)
-            loss, of_row, weights = self._step(
-                target.rows, target.labels, source.rows, source.labels
-            )
-            self.record.add_rows(source, of_row.numpy(), weights.numpy())
-            if self._cctl.sync_steps:
-                self._towers.touch(target.rows, source.rows)
-            self._steps += 1
-            start += size
-            losses.append(float(loss))
-            if not losses[-1] < EXPLODED:
-                break
         self.record.source_rows = self._sources.rows_read
         self.record.source_passes = self._sources.passes
-        return np.array(losses, np.float32)
+        losses, done = np.zeros(0, np.float32), 0
+        while done < len(sizes) and (losses < EXPLODED).all():
+            if self._steps and self._steps % self._window == 0:
+                self._end_window(cut(span, starts[done], starts[done + 1]))
+            last = min(done + self._window - self._steps % self._window, len(sizes))
+            target = cut(span, starts[done], starts[last])
+            source = cut(sources, done * self._source_rows, last * self._source_rows)
+            found, weights = self._span(
+                target.rows, target.labels, source.rows, source.labels
+            )
+            self._note(source, weights.numpy())
+            if self._cctl.sync_steps:
+                self._towers.touch(target.rows, source.rows)
+            losses = np.concatenate([losses, found.numpy()])
+            self._steps += len(found)
+            done = last
+        return losses
 
-    def _train_alone(self, span: Batch, sizes: list[int]) -> Any:
-        losses: list[float] = []
-        start = 0
-        for size in sizes:
-            target = cut(span, start, start + size)
-            losses.append(float(self._step_alone(target.rows, target.labels)))
-            start += size
-            if not losses[-1] < EXPLODED:
-                break
-        return np.array(losses, np.float32)
+    def _note(self, source: Batch, weights: Any) -> None:
+        """Records the weights of source rows, of which the last may have none."""
+        weighed = cut(source, 0, len(weights))
+        of_row = self._network.source_of(weighed.rows).numpy()
+        self.record.add_rows(weighed, of_row, weights)
 
     def end(self) -> None:
         """Ends the reading and notes what the sources came to."""
@@ -262,11 +260,8 @@ class CctlLearner:
 
     def _end_window(self, target: Batch) -> None:
         """Measures the gain on a batch that nobody has learned from, then syncs."""
-        k = self._cctl.sync_steps or _WINDOW
-        if self._steps % k or not self._steps:
-            return
         # In the first window the pure tower had no statistics to normalise by.
-        if self._steps > k or not self._cctl.sync_steps:
+        if self._steps > self._window or not self._cctl.sync_steps:
             mixed, pure = (float(v) for v in self._gain(target.rows, target.labels))
             self._windows.add(pure - mixed)
             self.record.add_window(
@@ -278,12 +273,13 @@ class CctlLearner:
         if self._cctl.sync_steps:
             self._towers.sync()
 
-    def _target_batches(self, reader: ExampleReader) -> Iterator[Batch]:
-        """Yields the target's batches in one and the same order each time."""
+    def _target_spans(self, reader: ExampleReader) -> Iterator[Batch]:
+        """Yields the reference's batches in one and the same order each time."""
         return reader.prefetched(
             batch_size=_REFERENCE_ROWS,
             shuffle_rows=self._training.shuffle_rows,
             seed=self._training.seed + 1,
+            span=SPAN,
         )
 
     # --- The traced parts
@@ -295,13 +291,18 @@ class CctlLearner:
         def traced(function: Callable[..., Any], *signature: Any) -> Any:
             return tf.function(function, input_signature=signature, autograph=False)
 
-        reference = self._network.reference
-        self._step = traced(self._train_step, rows, labels, rows, labels)
-        self._step_alone = traced(self._target_step, rows, labels)
+        network, batch_size = self._network, self._training.batch_size
+        reference = network.reference
+        self._span = make_span(
+            self._train_step, network.features, batch_size, self._source_rows
+        )
+        self._span_alone = make_train_span(network.mixed, self.optimizer, batch_size)
         self._gain = traced(self._losses_of_towers, rows, labels)
         self._learn_flow = traced(self._flow_step, rows, labels, labels, domain)
         self._count_gains = traced(self._add_gains, rows, labels, labels, domain)
-        self._reference = traced(self._reference_step, rows, labels)
+        self._reference = make_train_span(
+            reference, self._reference_optimizer, _REFERENCE_ROWS
+        )
         self._reference_logits = traced(lambda r: reference(r, training=False), rows)
 
     def _logits_of(self, batch: Batch) -> Any:
@@ -315,16 +316,6 @@ class CctlLearner:
             ]
         )
 
-    def _reference_step(self, rows: Any, labels: Any) -> None:
-        network = self._network.reference
-        variables = network.trainable_variables
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(log_losses(labels, network(rows, training=True)))
-        gradients = tape.gradient(loss, variables)
-        self._reference_optimizer.apply_gradients(
-            zip(gradients, variables, strict=True)
-        )
-
     def _flow_step(self, rows: Any, labels: Any, logits: Any, domain: Any) -> Any:
         """Lets the flow network learn from rows, which count.
 
@@ -333,15 +324,18 @@ class CctlLearner:
         """
         network = self._network
         of_domain = tf.gather(network.sums.slopes(), domain)
-        variables = network.flow.trainable_variables
-        with tf.GradientTape() as tape:
+
+        def loss_of() -> tuple[Any, ...]:
             alike = network.flow(rows)
             gain, mass, loss = self._agreement(alike, labels, logits, domain)
             loss += flow_loss(of_domain + alike.slope, gain, mass)
-        gradients = tape.gradient(loss, variables)
-        self._flow.apply_gradients(zip(gradients, variables, strict=True))
+            return loss, gain, mass, alike.slope
+
+        _, gain, mass, difference = _descend(
+            loss_of, (self._flow, network.flow.trainable_variables)
+        )
         network.sums.add_gains(gain, mass, domain)
-        return of_domain, alike.slope
+        return of_domain, difference
 
     def _add_gains(self, rows: Any, labels: Any, logits: Any, domain: Any) -> Any:
         """Counts rows; returns their groups' differences, `a` and `q`."""
@@ -372,30 +366,20 @@ class CctlLearner:
 
     def _train_step(
         self, rows: Any, labels: Any, source_rows: Any, source_labels: Any
-    ) -> tuple[Any, Any, Any]:
+    ) -> tuple[Any, Any]:
+        """Returns the mixed tower's log loss on the target's rows, and the weights."""
         source = self._network.source_of(source_rows)
         weights = self._weigh(source_rows, source_labels, source)
         loss = self._mixed_step(rows, labels, source_rows, source_labels, weights)
         self._pure_step(rows, labels)
-        return loss, source, weights
-
-    def _target_step(self, rows: Any, labels: Any) -> Any:
-        """Both towers learn from the target's rows alone."""
-        network = self._network
-        variables = network.mixed.trainable_variables
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(log_losses(labels, network(rows, training=True)))
-        gradients = tape.gradient(loss, variables)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return loss
+        return loss, weights
 
     def _pure_step(self, rows: Any, labels: Any) -> None:
         pure = self._network.pure
-        variables = pure.trainable_variables
-        with tf.GradientTape() as tape:
-            own = tf.reduce_mean(log_losses(labels, pure(rows, training=True)))
-        gradients = tape.gradient(own, variables)
-        self._pure_optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        _descend(
+            lambda: (tf.reduce_mean(log_losses(labels, pure(rows, training=True))),),
+            (self._pure_optimizer, pure.trainable_variables),
+        )
 
     def _weigh(self, rows: Any, labels: Any, source: Any) -> Any:
         """Returns the rows' weights, (B,), and lets the flow network learn."""
@@ -407,10 +391,7 @@ class CctlLearner:
         logits = network.reference(rows, training=False)
         network.sums.add_rows(labels, logits, source)
         slope, difference = self._flow_step(rows, labels, logits, source)
-        if cctl.by_row:
-            slope += network.flow_share * difference
-        slope /= self._yardstick
-        weights = weights_of(slope, cctl.price, cctl.temperature, network.trust)
+        weights = network.weights(slope, difference, self._yardstick)
         equal = tf.sigmoid(network.trust + 1 / cctl.temperature) * tf.ones_like(labels)
         return tf.stop_gradient(tf.where(self._knows > 0, weights, equal))
 
@@ -422,8 +403,8 @@ class CctlLearner:
             name: tf.concat([values, source_rows[name]], axis=0)
             for name, values in rows.items()
         }
-        variables, helpers = network.mixed.trainable_variables, network.helper_variables
-        with tf.GradientTape() as tape:
+
+        def loss_of() -> tuple[Any, Any]:
             logits, aligned = network.aligned_logits(both, training=True)
             loss = tf.reduce_mean(log_losses(labels, logits[:count]))
             theirs = weighted_loss(source_labels, logits[count:], weights)
@@ -432,10 +413,13 @@ class CctlLearner:
             whole = loss + theirs
             if self._cctl.enhancement:
                 whole += self._cctl.enhancement * self._contrast(both, aligned, count)
-        gradients = tape.gradient(whole, [*variables, *helpers])
-        own = len(variables)
-        self.optimizer.apply_gradients(zip(gradients[:own], variables, strict=True))
-        self._helpers.apply_gradients(zip(gradients[own:], helpers, strict=True))
+            return whole, loss
+
+        _, loss = _descend(
+            loss_of,
+            (self.optimizer, network.mixed.trainable_variables),
+            (self._helpers, network.helper_variables),
+        )
         return loss
 
     def _contrast(
@@ -478,6 +462,31 @@ def target_share(training: TrainingConfig, cctl: CctlConfig) -> TrainingConfig:
     """Returns the settings with the target's rows of a step for its batch size."""
     own = max(2, round(training.batch_size / (1 + cctl.source_ratio)))
     return training.model_copy(update={"batch_size": own})
+
+
+def _descend(
+    loss_of: Callable[[], tuple[Any, ...]], *parts: tuple[Any, list[Any]]
+) -> tuple[Any, ...]:
+    """Takes a step of each optimizer with its variables.
+
+    Args:
+        loss_of: Returns the loss and anything else.
+        parts: Optimizers with what they train.
+
+    Returns:
+        What `loss_of` returned.
+    """
+    with tf.GradientTape() as tape:
+        found = loss_of()
+    gradients = tape.gradient(found[0], [variables for _, variables in parts])
+    for (optimizer, variables), own in zip(parts, gradients, strict=True):
+        optimizer.apply_gradients(zip(own, variables, strict=True))
+    return found
+
+
+def _where(batch: Batch, chosen: Any) -> Batch:
+    rows = {name: values[chosen] for name, values in batch.rows.items()}
+    return Batch(rows, batch.labels[chosen], batch.days[chosen])
 
 
 def _chosen(rows: Batch, logits: Any, domain: Any, chosen: Any) -> tuple[Any, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -17,12 +16,14 @@ from models.cctl.alignment import Alignment
 from models.cctl.enhancement import Enhancement
 from models.cctl.flow import MAX_VALUES
 from models.cctl.flow import FlowNetwork
+from models.cctl.flow import weights_of
 from models.features import DOMAIN_FEATURE
 from models.features import SNAPSHOT_SPACES
 from models.features import FeatureTable
 from models.layers.mlp import NormalisedStack
 from models.network import Network
 from models.network import ServingForm
+from models.network import log_odds
 from models.settings import CctlConfig
 from models.settings import NetworkConfig
 
@@ -166,6 +167,20 @@ class CompanionNetwork(Network):
         own = [f for f in ids if f.table == space]
         return (own or ids)[0].name
 
+    def weights(self, slope: Any, difference: Any, yardstick: Any) -> Any:
+        """Returns the weights of source rows, (B,), each between 0 and 1.
+
+        Args:
+            slope: Of the rows' domains, (B,).
+            difference: What `flow` says of the rows' groups, (B,).
+            yardstick: The slope of the target's own rows.
+        """
+        if self.cctl.by_row:
+            slope += self.flow_share * difference
+        return weights_of(
+            slope / yardstick, self.cctl.price, self.cctl.temperature, self.trust
+        )
+
     @property
     def mixed_part(self) -> Part:
         """The mixed tower's variables."""
@@ -234,7 +249,7 @@ class CompanionNetwork(Network):
             rate for name, rate in click_rates.items() if name not in self.sources
         )
         shifts = [
-            _log_odds(click_rates[name]) - _log_odds(target)
+            log_odds(click_rates[name]) - log_odds(target)
             if name in click_rates
             else 0.0
             for name in self.sources
@@ -244,8 +259,3 @@ class CompanionNetwork(Network):
     def serving_form(self) -> ServingForm:
         """Returns the mixed tower and nothing else."""
         return self.mixed.serving_form()
-
-
-def _log_odds(rate: float) -> float:
-    share = min(max(rate, 1e-4), 1 - 1e-4)
-    return math.log(share / (1 - share))

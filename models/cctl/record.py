@@ -47,9 +47,9 @@ class CctlRecord:
         self.measured = False
         self.trust = 0.0
         self.source_rows = self.source_passes = 0
-        # Sum of weights, of squared weights, and rows, by source.
-        self._all = np.zeros((3, len(self._sources)))
-        self._window = np.zeros((3, len(self._sources)))
+        # Sum of weights, and rows, by source.
+        self._all = np.zeros((2, len(self._sources)))
+        self._window = np.zeros((2, len(self._sources)))
         self._highest: list[tuple[float, int, dict[str, Any]]] = []
         self._lowest: list[tuple[float, int, dict[str, Any]]] = []
         self._largest = dict.fromkeys(self._sources, 0.0)
@@ -61,11 +61,11 @@ class CctlRecord:
         source: npt.NDArray[np.int32],
         weights: npt.NDArray[np.float32],
     ) -> None:
-        """Counts the weights of one step's source rows."""
+        """Counts the weights of source rows."""
         sums = np.stack(
             [
                 np.bincount(source, values, len(self._sources))
-                for values in (weights, weights**2, np.ones_like(weights))
+                for values in (weights, np.ones_like(weights))
             ]
         )
         self._all += sums
@@ -73,10 +73,13 @@ class CctlRecord:
         for name, largest in self._largest.items():
             own = weights[source == self._sources.index(name)]
             self._largest[name] = max(largest, float(own.max(initial=0.0)))
-        # One of each step is enough to find ten of a training.
-        top, bottom = int(weights.argmax()), int(weights.argmin())
-        self._keep(self._highest, float(weights[top]), rows, top, source)
-        self._keep(self._lowest, -float(weights[bottom]), rows, bottom, source)
+        if not len(weights):
+            return
+        few = min(_EXTREMES, len(weights))
+        for index in np.argpartition(-weights, few - 1)[:few]:
+            self._keep(self._highest, float(weights[index]), rows, index, source)
+        for index in np.argpartition(weights, few - 1)[:few]:
+            self._keep(self._lowest, -float(weights[index]), rows, index, source)
 
     def add_window(self, step: int, gain: float, distance: float, trust: float) -> None:
         """Notes a window that ends before `step`, and TensorBoard's scalars."""
@@ -135,7 +138,7 @@ class CctlRecord:
             "weights": self.means(),
             "rows": {
                 name: int(count)
-                for name, count in zip(self._sources, self._all[2], strict=True)
+                for name, count in zip(self._sources, self._all[1], strict=True)
             },
             "agreement": {name: list(pair) for name, pair in self.agreement.items()},
             "yardstick": list(self.yardstick),
@@ -152,7 +155,7 @@ class CctlRecord:
     def _means(self, sums: npt.NDArray[np.float64]) -> dict[str, float]:
         return {
             name: float(total / rows)
-            for name, total, rows in zip(self._sources, sums[0], sums[2], strict=True)
+            for name, total, rows in zip(self._sources, *sums, strict=True)
             if rows
         }
 

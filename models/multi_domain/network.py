@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +24,7 @@ from models.multi_domain.shared_bottom import SharedBottom
 from models.multi_domain.star import Star
 from models.network import Network
 from models.network import ServingForm
+from models.network import log_odds
 from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
 
@@ -96,9 +96,8 @@ class MultiDomainNetwork(Network):
     def set_base_rates(self, click_rates: Mapping[str, float]) -> None:
         """Starts the bias of each domain that is named at its own log-odds."""
         for domain, rate in click_rates.items():
-            share = min(max(rate, 1e-4), 1 - 1e-4)
             bias = self.body.logit_bias(self.domains.index(domain))
-            bias.assign([math.log(share / (1 - share))])
+            bias.assign([log_odds(rate)])
 
     def serving_form(self) -> ServingForm:
         """Returns the target's part and the variables that it reads."""

@@ -79,11 +79,7 @@ def cost_of(
     folder = Path(models[target.training].uri) / SERVING_FOLDER
     return Cost(
         levels=levels,
-        rows_read=sum(
-            # A search for the number of epochs reads the rows, too.
-            report["rows"] * (len(report["losses"]) + len(report.get("held_out", ())))
-            for report in reports
-        ),
+        rows_read=sum(_rows_read(report) for report in reports),
         train_seconds=sum(report["seconds"] for report in reports),
         peak_memory_mib=max(p for p, _ in memory) if measured else None,
         added_memory_mib=max(p - b for p, b in memory) if measured else None,
@@ -91,6 +87,16 @@ def cost_of(
         / _MIB,
         milliseconds=milliseconds,
     )
+
+
+def _rows_read(report: Mapping[str, Any]) -> int:
+    # A search for the number of epochs reads the rows, too.
+    passes = len(report["losses"]) + len(report.get("held_out", ()))
+    if not report.get("cctl"):
+        return int(report["rows"]) * passes
+    # Of the sources' rows CCTL reads as many as the target's need.
+    own = report["rows_by_domain"][report["domains"][-1]]
+    return int(own * passes + report["cctl"]["source_rows"])
 
 
 def summary(costs: Sequence[Cost]) -> Cost:

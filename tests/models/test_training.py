@@ -23,6 +23,7 @@ from models.optimizers import build_optimizer
 from models.settings import EarlyStopping
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
+from models.steps import make_span
 from models.steps import make_train_span
 from models.steps import make_train_step
 from models.training import epochs_without_improvement
@@ -272,6 +273,39 @@ def test_a_span_ends_with_the_first_bad_batch(
     )
     assert losses.shape == (1,)
     assert losses[0] > 20
+
+
+@pytest.mark.parametrize(("num_rows", "batches"), [(20, 3), (18, 2)])
+def test_rows_beside_a_span_come_as_many_a_batch(
+    features: FeatureTable, make_rows: MakeRows, num_rows: int, batches: int
+) -> None:
+    def step(_: Any, labels: Any, __: Any, labels_beside: Any) -> Any:
+        seen = tf.cast(tf.shape(labels)[0], tf.float32)
+        return seen, labels_beside + 100 * seen
+
+    span = make_span(step, features, batch_size=8, beside=2)
+    beside = np.arange(2 * batches, dtype=np.float32)
+    losses, numbers = span(
+        make_rows(num_rows), np.zeros(num_rows, np.float32), make_rows(6), beside
+    )
+    sizes = [8, num_rows - 8] if batches == 2 else [8, 8, 4]
+    assert losses.numpy().tolist() == sizes
+    expected = beside + 100 * np.repeat(sizes, 2)
+    assert numbers.numpy().tolist() == expected.tolist()
+
+
+def test_numbers_beside_end_with_the_first_bad_batch(
+    features: FeatureTable, make_rows: MakeRows
+) -> None:
+    def step(_: Any, labels: Any, __: Any, labels_beside: Any) -> Any:
+        return labels[0], labels_beside
+
+    span = make_span(step, features, batch_size=8, beside=2)
+    labels = np.repeat([0.0, np.nan, 0.0], 8).astype(np.float32)
+    beside = np.arange(6, dtype=np.float32)
+    losses, numbers = span(make_rows(24), labels, make_rows(6), beside)
+    assert len(losses) == 2
+    assert numbers.numpy().tolist() == [0, 1, 2, 3]
 
 
 def _days(

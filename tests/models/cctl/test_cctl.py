@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from models.cctl.learner import CctlLearner
 from models.cctl.learner import weighted_loss
 from models.cctl.network import CompanionNetwork
 from models.features import FeatureTable
+from models.mixing import cut
 from models.settings import CctlConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
@@ -237,6 +240,68 @@ def test_towers_are_one_after_each_sync_and_the_ratio_holds(
     learner._towers.sync()
     for name, variable in network.mixed.named_variables().items():
         np.testing.assert_array_equal(variable, pure[name], err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sync_steps", [3, 7])
+def test_spans_and_windows_cut_a_training_into_the_same_steps(
+    features: FeatureTable, world: tuple[ExampleReader, ExampleReader], sync_steps: int
+) -> None:
+    target, source = world
+    (rows,) = target.batches(batch_size=160, shuffle_rows=160, seed=0)
+    trained = []
+    for spans in ([0, 160], [0, 16, 112, 160]):
+        learner = _learner(features, source, sync_steps=sync_steps)
+        learner.begin(target)
+        losses = [
+            learner.train(cut(rows, start, stop))
+            for start, stop in itertools.pairwise(spans)
+        ]
+        learner.end()
+        trained.append((np.concatenate(losses), learner))
+    np.testing.assert_allclose(trained[0][0], trained[1][0], rtol=1e-4)
+    ours, theirs = (learner.record.to_json() for _, learner in trained)
+    steps = [window["step"] for window in ours["windows"]]
+    assert steps == [window["step"] for window in theirs["windows"]]
+    assert ours["weights"]["fr"] == pytest.approx(theirs["weights"]["fr"], rel=1e-4)
+    for a, b in zip(ours["windows"], theirs["windows"], strict=True):
+        assert a["distance"] == pytest.approx(b["distance"], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_training_stops_with_the_batch_that_exploded(
+    features: FeatureTable, world: tuple[ExampleReader, ExampleReader]
+) -> None:
+    target, source = world
+    learner = _learner(features, source, sync_steps=2)
+    learner.begin(target)
+    (rows,) = target.batches(batch_size=160, shuffle_rows=160, seed=0)
+    labels = rows.labels.copy()
+    labels[50] = np.nan
+    losses = learner.train(dataclasses.replace(rows, labels=labels))
+    learner.end()
+    assert len(losses) == 4
+    assert np.isfinite(losses[:3]).all()
+    assert np.isnan(losses[3])
+    assert learner.record.to_json()["rows"] == {"fr": 4 * 32}
+
+
+@pytest.mark.slow
+def test_ids_of_many_values_are_not_what_agreement_is_measured_by(
+    features: FeatureTable,
+    world: tuple[ExampleReader, ExampleReader],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("models.cctl.network.MAX_VALUES", 7)
+    target, source = world
+    learner = _learner(features, source)
+    read = {f.name for f in learner._network.reference.features.features}
+    assert "user_id" not in read
+    assert "item_impressions" in read
+    before = [v.numpy() for v in learner._network.reference.trainable_variables]
+    _train(learner, target)
+    after = learner._network.reference.trainable_variables
+    assert any((a != b.numpy()).any() for a, b in zip(before, after, strict=True))
 
 
 @pytest.mark.slow

@@ -41,6 +41,17 @@ def test_a_source_is_named_with_what_it_brings(
     assert said.startswith(f"fr: mean weight {np.mean(weights):.2f}")
 
 
+def test_more_than_one_row_of_a_span_can_be_among_the_highest() -> None:
+    record = CctlRecord(("fr",))
+    weights = np.linspace(0.0, 0.99, 100, dtype=np.float32)
+    shuffled = np.random.default_rng(1).permutation(weights)
+    record.add_rows(_batch(100), np.zeros(100, np.int32), shuffled)
+    found = record.to_json()
+    highest = [row["weight"] for row in found["highest"]]
+    assert highest == pytest.approx(sorted(weights)[:-11:-1])
+    assert [row["weight"] for row in found["lowest"]] == pytest.approx(weights[:10])
+
+
 def test_the_rows_of_highest_and_lowest_weight_are_kept() -> None:
     record = CctlRecord(("fr", "uk"))
     source = np.array([0, 1, 0], np.int32)

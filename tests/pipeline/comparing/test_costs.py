@@ -92,6 +92,23 @@ def test_rows_and_seconds_add_up_and_the_most_memory_counts(tmp_path):
     assert found.milliseconds == 1.5
 
 
+def test_of_source_rows_that_come_beside_those_that_were_read_count(tmp_path):
+    store = Models(
+        tmp_path,
+        cpm2=report(1_000, 3, 5.0),
+        m2=report(
+            5_000,
+            2,
+            2.0,
+            domains=["feeds", "ads"],
+            rows_by_domain={"feeds": 4_900, "ads": 100},
+            cctl={"source_rows": 1_600},
+        ),
+    )
+    found = cost_of(store, FINETUNE, PLAN, 1.5)
+    assert found.rows_read == 3 * 1_000 + 2 * 100 + 1_600
+
+
 def test_a_model_that_kept_no_memory_has_none(tmp_path):
     store = Models(
         tmp_path,
