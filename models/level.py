@@ -50,6 +50,7 @@ from models.learners import Learner
 from models.learners import PlainLearner
 from models.level_inputs import LevelInputs
 from models.level_inputs import LevelReport
+from models.mixing import MixedRows
 from models.multi_domain.network import MultiDomainNetwork
 from models.network import Network
 from models.optimizers import build_optimizer
@@ -108,7 +109,8 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     counts = count_by_domain(window, features, inputs.vocabulary, inputs.domains)
     known = count_by_domain(before, features, inputs.vocabulary, inputs.domains)
     _check_domains(inputs, window, counts)
-    training, normalised = inputs.training, reader
+    training = inputs.training
+    normalised: ExampleReader | MixedRows = reader
     if inputs.cctl is not None:
         # The sources' rows come beside the target's, as many as these need.
         training = target_share(training, inputs.cctl)
@@ -117,6 +119,11 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         before = reader.summarise()
         if before.num_rows == 0 and not inputs.continues:
             raise DataError(_no_rows(inputs, inputs.domains[-1]))
+        normalised = MixedRows(
+            reader,
+            _source_rows(inputs, features).between(first, last),
+            inputs.cctl.source_ratio,
+        )
     with workers.scope():
         network = _build_network(inputs)
         optimizer = build_optimizer(_trained_together(network), training)
@@ -139,12 +146,12 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     def local_network() -> Network:
         return workers.gather(network, lambda: _build_network(inputs))
 
-    record = CctlRecord(inputs.domains[:-1])
+    record, searched = (CctlRecord(inputs.domains[:-1]) for _ in range(2))
 
     def make_learner(optimizer: Any) -> Learner:
         if isinstance(network, CompanionNetwork):
-            # A search for the number of epochs keeps no record.
-            kept = CctlRecord(network.sources) if optimizer is None else record
+            # Of a search for the number of epochs only what it read is kept.
+            kept = searched if optimizer is None else record
             rows = _source_rows(inputs, features)
             return CctlLearner(
                 network, rows, training, optimizer=optimizer, record=kept
@@ -194,6 +201,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
                 local = local_network()
             results.append(daily.finish())
         calibrator = _calibrator(inputs, local, scored)
+    record.source_rows += searched.source_rows
     network = local
     report = LevelReport(
         level=inputs.level,

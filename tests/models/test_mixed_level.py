@@ -195,8 +195,12 @@ def test_cctl_reads_what_the_ratio_needs_and_goes_on_the_next_day(
     assert saw is not None
     # Two epochs of 14 rows in steps of 2, then two days of 2 rows; 6 source rows each.
     assert report.steps == 2 * 7 + 2
-    assert sum(saw["rows"].values()) == 6 * report.steps
-    assert [window["step"] for window in saw["windows"]][:3] == [4, 6, 8]
+    assert sum(saw["rows"].values()) == saw["source_rows"] == 6 * report.steps
+    # Syncs after every second step, and the ends of the first training and of each day.
+    assert [window["step"] for window in saw["windows"]] == [*range(2, 15, 2), 15, 16]
+    measured = [w["step"] for w in saw["windows"] if w["gain"] is not None]
+    # Not the first window, nor that of steps 7 and 8, which is of both passes.
+    assert measured == [4, 6, 10, 12]
     assert set(saw["weights"]) == {"fr"}
     shown = saw["highest"][0]["rows"]
     assert shown["domain"] == "fr"
@@ -214,6 +218,7 @@ def test_cctl_reads_what_the_ratio_needs_and_goes_on_the_next_day(
     assert not again.warm_start["new"]
     assert not again.warm_start["left_out"]
     assert again.rows_by_domain == {"fr": 6, "de": 2}
+    assert [window["step"] for window in again.cctl["windows"]] == [2]
 
     # A day of which only the target's rows have come teaches the target's alone.
     target = tuple(p for p in first.examples if "Split-de" in p)
