@@ -23,6 +23,7 @@ from models.batch_norm import count_statistics
 from models.batches import ExampleReader
 from models.cctl.learner import CctlLearner
 from models.cctl.learner import target_share
+from models.cctl.learner import with_ratio_of
 from models.cctl.network import CompanionNetwork
 from models.features import FeatureTable
 from models.mixing import MixedRows
@@ -158,7 +159,10 @@ def train_cctl(
 ) -> Trained:
     """Trains CCTL with `settings` on the target's rows and those of `sources`."""
     keras.utils.set_random_seed(seed)
-    cctl = CctlConfig.model_validate(settings)
+    sizes = {name: len(rows) for name, rows in sources.items()}
+    cctl = with_ratio_of(
+        CctlConfig.model_validate(settings), {**sizes, "ads": len(world.target)}, "ads"
+    )
     training = target_share(
         TrainingConfig(batch_size=batch, epochs=epochs, seed=seed), cctl
     )

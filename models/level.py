@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from models.calibration import Platt
 from models.calibration import describe
 from models.cctl.learner import CctlLearner
 from models.cctl.learner import target_share
+from models.cctl.learner import with_ratio_of
 from models.cctl.network import CompanionNetwork
 from models.cctl.readable import readable
 from models.cctl.record import CctlRecord
@@ -113,6 +115,8 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     normalised: ExampleReader | MixedRows = reader
     if inputs.cctl is not None:
         # The sources' rows come beside the target's, as many as these need.
+        inputs = _with_ratio(inputs, known.rows if before.num_rows else counts.rows)
+        assert inputs.cctl is not None
         training = target_share(training, inputs.cctl)
         whole = _target_rows(inputs, features)
         reader = whole.between(first, last)
@@ -249,6 +253,19 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     # Last: a folder with a report is complete.
     _write_json(inputs.train_dir / REPORT_FILE, report.model_dump(mode="json"))
     return report
+
+
+def _with_ratio(inputs: LevelInputs, rows: Mapping[str, int]) -> LevelInputs:
+    """Returns the inputs with as many source rows to a target row as there are."""
+    assert inputs.cctl is not None
+    cctl = with_ratio_of(inputs.cctl, rows, inputs.domains[-1])
+    if cctl.source_ratio < inputs.cctl.source_ratio:
+        _PROGRESS.info(
+            f"cctl · {cctl.source_ratio:.2f} source rows to a row of the target, all "
+            f"there are, not source_ratio's {inputs.cctl.source_ratio:g}; "
+            "repeat_sources: true would learn from each several times"
+        )
+    return inputs.model_copy(update={"cctl": cctl})
 
 
 def _keep_statistics(network: Network, keep: bool) -> None:

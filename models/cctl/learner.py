@@ -537,6 +537,21 @@ def weighted_loss(labels: Any, logits: Any, weights: Any) -> Any:
     return tf.reduce_sum(tf.stop_gradient(weights) * log_losses(labels, logits))
 
 
+def with_ratio_of(cctl: CctlConfig, rows: Mapping[str, int], target: str) -> CctlConfig:
+    """Returns the settings with a ratio for which no source row comes twice in a pass.
+
+    Args:
+        cctl: The settings.
+        rows: Rows by domain.
+        target: The target.
+    """
+    own, others = rows[target], sum(rows.values()) - rows[target]
+    if cctl.repeat_sources or not own or not others:
+        return cctl
+    ratio = min(cctl.source_ratio, others / own)
+    return cctl.model_copy(update={"source_ratio": ratio})
+
+
 def target_share(training: TrainingConfig, cctl: CctlConfig) -> TrainingConfig:
     """Returns the settings with the target's rows of a step for its batch size."""
     own = max(2, round(training.batch_size / (1 + cctl.source_ratio)))

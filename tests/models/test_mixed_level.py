@@ -18,6 +18,7 @@ from models.errors import TrainingError
 from models.features import FeatureTable
 from models.level import run_level
 from models.level_inputs import LevelInputs
+from models.settings import CctlConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 
@@ -228,6 +229,20 @@ def test_cctl_reads_what_the_ratio_needs_and_goes_on_the_next_day(
     assert not np.array_equal(
         _values(first, "hidden_0/kernel"), _values(alone, "hidden_0/kernel")
     )
+
+
+@pytest.mark.slow
+def test_cctl_says_that_the_sources_are_too_few_for_the_ratio(
+    cctl: Callable[..., LevelInputs],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = {"source_ratio": 8, "sync_steps": 2}
+    level = cctl("few").model_copy(update={"cctl": CctlConfig(**settings)})
+    with caplog.at_level("INFO", logger="crossctr.progress"):
+        report = run_level(level)
+    assert "3.00 source rows to a row of the target, all there are" in caplog.text
+    assert report.cctl["source_passes"] == 2
+    assert report.cctl["source_rows"] == 2 * 54
 
 
 def test_cctl_without_source_rows_is_refused(

@@ -24,6 +24,7 @@ from models.cctl.flow import share_that_holds
 from models.cctl.flow import weights_of
 from models.cctl.learner import CctlLearner
 from models.cctl.learner import weighted_loss
+from models.cctl.learner import with_ratio_of
 from models.cctl.network import CompanionNetwork
 from models.features import FeatureTable
 from models.mixing import cut
@@ -189,6 +190,24 @@ def test_the_contrast_is_less_where_domains_lie_apart() -> None:
     enhancement.projection.kernel.assign(np.eye(2, 16, dtype=np.float32))
     apart = tf.constant([[1.0, 0.0], [1.0, 0.1], [-1.0, 0.0], [-1.0, 0.1]])
     assert float(enhancement(apart, domain)) < float(enhancement(mixed, domain))
+
+
+@pytest.mark.parametrize(
+    ("rows", "settings", "ratio"),
+    [
+        ({"fr": 700, "uk": 100, "de": 10}, {}, 8.0),
+        ({"fr": 70, "uk": 10, "de": 40}, {}, 2.0),
+        ({"fr": 4, "de": 40}, {}, 0.1),
+        ({"fr": 4, "de": 40}, {"repeat_sources": True}, 8.0),
+        ({"fr": 0, "de": 40}, {}, 8.0),
+        ({"fr": 9, "de": 0}, {}, 8.0),
+    ],
+)
+def test_no_source_row_comes_twice_in_a_pass_unless_asked(
+    rows: dict[str, int], settings: dict[str, Any], ratio: float
+) -> None:
+    found = with_ratio_of(CctlConfig(source_ratio=8, **settings), rows, "de")
+    assert found.source_ratio == pytest.approx(ratio)
 
 
 @pytest.fixture
