@@ -23,8 +23,10 @@ from models.batch_norm import count_statistics
 from models.batches import ExampleReader
 from models.cctl.learner import CctlLearner
 from models.cctl.learner import target_share
+from models.cctl.learner import with_ratio_of
 from models.cctl.network import CompanionNetwork
 from models.features import FeatureTable
+from models.mixing import MixedRows
 from models.settings import CctlConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
@@ -105,12 +107,14 @@ class Trained:
     Attributes:
         metrics: `auc`, `gauc` and `log_loss` on the judged rows, as served.
         seconds: Of the process's CPU time while it trained.
+        measuring: Of these, before the first step: CCTL's own model of the target.
         weights: By source, the weight of each row at the end; empty without CCTL.
         saw: `CctlRecord.to_json`; empty without CCTL.
     """
 
     metrics: dict[str, float]
     seconds: float
+    measuring: float
     weights: dict[str, npt.NDArray[np.float32]]
     saw: dict[str, Any]
 
@@ -141,7 +145,7 @@ def train_plain(
         )
         seconds = time.process_time() - started
         count_statistics(network, reader, seed=seed)
-    return Trained(_metrics(network, world), seconds, {}, {})
+    return Trained(_metrics(network, world), seconds, 0.0, {}, {})
 
 
 def train_cctl(
@@ -155,7 +159,10 @@ def train_cctl(
 ) -> Trained:
     """Trains CCTL with `settings` on the target's rows and those of `sources`."""
     keras.utils.set_random_seed(seed)
-    cctl = CctlConfig.model_validate(settings)
+    sizes = {name: len(rows) for name, rows in sources.items()}
+    cctl = with_ratio_of(
+        CctlConfig.model_validate(settings), {**sizes, "ads": len(world.target)}, "ads"
+    )
     training = target_share(
         TrainingConfig(batch_size=batch, epochs=epochs, seed=seed), cctl
     )
@@ -182,12 +189,10 @@ def train_cctl(
         }
         network.set_base_rate(rates["ads"])
         network.set_source_rates(rates)
-        learners: list[CctlLearner] = []
+        learners: list[_Timed] = []
 
         def make_learner(optimizer: Any) -> CctlLearner:
-            learners.append(
-                CctlLearner(network, source_rows, training, optimizer=optimizer)
-            )
+            learners.append(_Timed(network, source_rows, training, optimizer=optimizer))
             return learners[-1]
 
         started = time.process_time()
@@ -200,7 +205,8 @@ def train_cctl(
             make_learner=make_learner,
         )
         seconds = time.process_time() - started
-        count_statistics(network, everything, seed=seed)
+        mixed = MixedRows(reader, source_rows, cctl.source_ratio)
+        count_statistics(network, mixed, seed=seed)
     (learner,) = learners
     saw = learner.record.to_json()
     weights = {
@@ -208,7 +214,19 @@ def train_cctl(
         for index, (name, rows) in enumerate(sources.items())
         if cctl.estimator == "agreement"
     }
-    return Trained(_metrics(network, world), seconds, weights, saw)
+    metrics = _metrics(network, world)
+    return Trained(metrics, seconds, learner.measuring, weights, saw)
+
+
+class _Timed(CctlLearner):
+    """Notes how long it takes to begin."""
+
+    measuring = 0.0
+
+    def begin(self, reader: ExampleReader, num_rows: int) -> None:
+        started = time.process_time()
+        super().begin(reader, num_rows)
+        self.measuring = time.process_time() - started
 
 
 def _weights(
@@ -217,6 +235,9 @@ def _weights(
     inputs = {
         f.name: tf.constant(rows.columns[f.name]) for f in network.features.features
     }
+    if not saw["measured"]:
+        equal: npt.NDArray[np.float32] = network.equal_weights(len(rows)).numpy()
+        return equal
     slope = network.sums.slopes()[source] * tf.ones(len(rows))
     difference = network.flow(inputs).slope
     weights: npt.NDArray[np.float32] = network.weights(

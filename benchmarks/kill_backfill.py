@@ -338,8 +338,9 @@ def read_result(root: Path, serving: Path) -> Result:
 def rounded(decision: str) -> str:
     """Returns a decision to five places.
 
-    Beam makes batches larger or smaller as the clock says, and a model scores a row to
-    the last bit or two differently in a batch of another size: 1e-8 in the metrics.
+    With equal weights metrics can differ by 1e-8. We take it that Beam makes batches
+    larger or smaller as the clock says, and that a model scores a row to the last bit
+    or two differently in a batch of another size.
     """
     return json.dumps(json.loads(decision, parse_float=lambda f: round(float(f), 5)))
 

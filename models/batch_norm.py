@@ -12,6 +12,7 @@ import tensorflow as tf
 from models.batches import ExampleReader
 from models.batches import batch_signature
 from models.layers.mlp import NormalisedStack
+from models.mixing import MixedRows
 from models.network import Network
 
 # Rows that the statistics are counted on: a mean of 2^18 rows is off by 0.2 % of a
@@ -21,7 +22,11 @@ _BATCH_ROWS = 4_096
 
 
 def count_statistics(
-    network: Network, reader: ExampleReader, *, seed: int, max_rows: int = MAX_ROWS
+    network: Network,
+    reader: ExampleReader | MixedRows,
+    *,
+    seed: int,
+    max_rows: int = MAX_ROWS,
 ) -> None:
     """Replaces the running mean and variance of every BatchNorm layer by counted ones.
 
@@ -33,7 +38,7 @@ def count_statistics(
 
     Args:
         network: The trained network; its running statistics are changed in place.
-        reader: The rows it was trained on.
+        reader: The rows it was trained on, in the mixture it was trained on.
         seed: Chooses the rows, if there are more than `max_rows`.
         max_rows: Rows to count on, at least.
     """
@@ -51,7 +56,7 @@ def _moments(
     network: Network,
     stacks: Sequence[NormalisedStack],
     index: int,
-    reader: ExampleReader,
+    reader: ExampleReader | MixedRows,
     seed: int,
     max_rows: int,
 ) -> list[tuple[int, Any, Any]]:

@@ -20,8 +20,8 @@ from models.steps import make_train_span
 class Learner(Protocol):
     """What the training loop asks of a way to train."""
 
-    def begin(self, reader: ExampleReader) -> None:
-        """Gets ready for passes over the rows of `reader`."""
+    def begin(self, reader: ExampleReader, num_rows: int) -> None:
+        """Gets ready for passes over the `num_rows` rows of `reader`."""
 
     def set_rate_factor(self, factor: float) -> None:
         """Sets the learning rates to `factor` times those of the configuration."""
@@ -66,7 +66,7 @@ class PlainLearner:
         # Traced here, so that the first epoch's rate is one of training.
         self._span.get_concrete_function()  # type: ignore[attr-defined]
 
-    def begin(self, reader: ExampleReader) -> None:
+    def begin(self, reader: ExampleReader, num_rows: int) -> None:
         """Needs nothing."""
 
     def set_rate_factor(self, factor: float) -> None:

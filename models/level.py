@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from models.calibration import Platt
 from models.calibration import describe
 from models.cctl.learner import CctlLearner
 from models.cctl.learner import target_share
+from models.cctl.learner import with_ratio_of
 from models.cctl.network import CompanionNetwork
 from models.cctl.readable import readable
 from models.cctl.record import CctlRecord
@@ -50,6 +52,7 @@ from models.learners import Learner
 from models.learners import PlainLearner
 from models.level_inputs import LevelInputs
 from models.level_inputs import LevelReport
+from models.mixing import MixedRows
 from models.multi_domain.network import MultiDomainNetwork
 from models.network import Network
 from models.optimizers import build_optimizer
@@ -108,15 +111,23 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     counts = count_by_domain(window, features, inputs.vocabulary, inputs.domains)
     known = count_by_domain(before, features, inputs.vocabulary, inputs.domains)
     _check_domains(inputs, window, counts)
-    training, normalised = inputs.training, reader
+    training = inputs.training
+    normalised: ExampleReader | MixedRows = reader
     if inputs.cctl is not None:
         # The sources' rows come beside the target's, as many as these need.
+        inputs = _with_ratio(inputs, known.rows if before.num_rows else counts.rows)
+        assert inputs.cctl is not None
         training = target_share(training, inputs.cctl)
         whole = _target_rows(inputs, features)
         reader = whole.between(first, last)
         before = reader.summarise()
         if before.num_rows == 0 and not inputs.continues:
             raise DataError(_no_rows(inputs, inputs.domains[-1]))
+        normalised = MixedRows(
+            reader,
+            _source_rows(inputs, features).between(first, last),
+            inputs.cctl.source_ratio,
+        )
     with workers.scope():
         network = _build_network(inputs)
         optimizer = build_optimizer(_trained_together(network), training)
@@ -139,12 +150,12 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     def local_network() -> Network:
         return workers.gather(network, lambda: _build_network(inputs))
 
-    record = CctlRecord(inputs.domains[:-1])
+    record, searched = (CctlRecord(inputs.domains[:-1]) for _ in range(2))
 
     def make_learner(optimizer: Any) -> Learner:
         if isinstance(network, CompanionNetwork):
-            # A search for the number of epochs keeps no record.
-            kept = CctlRecord(network.sources) if optimizer is None else record
+            # Of a search for the number of epochs only what it read is kept.
+            kept = searched if optimizer is None else record
             rows = _source_rows(inputs, features)
             return CctlLearner(
                 network, rows, training, optimizer=optimizer, record=kept
@@ -194,6 +205,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
                 local = local_network()
             results.append(daily.finish())
         calibrator = _calibrator(inputs, local, scored)
+    record.source_rows += searched.source_rows
     network = local
     report = LevelReport(
         level=inputs.level,
@@ -241,6 +253,19 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     # Last: a folder with a report is complete.
     _write_json(inputs.train_dir / REPORT_FILE, report.model_dump(mode="json"))
     return report
+
+
+def _with_ratio(inputs: LevelInputs, rows: Mapping[str, int]) -> LevelInputs:
+    """Returns the inputs with as many source rows to a target row as there are."""
+    assert inputs.cctl is not None
+    cctl = with_ratio_of(inputs.cctl, rows, inputs.domains[-1])
+    if cctl.source_ratio < inputs.cctl.source_ratio:
+        _PROGRESS.info(
+            f"cctl · {cctl.source_ratio:.2f} source rows to a row of the target, all "
+            f"there are, not source_ratio's {inputs.cctl.source_ratio:g}; "
+            "repeat_sources: true would learn from each several times"
+        )
+    return inputs.model_copy(update={"cctl": cctl})
 
 
 def _keep_statistics(network: Network, keep: bool) -> None:

@@ -1,8 +1,7 @@
-"""Source rows for a training on the target's: as many a step as a ratio says.
+"""Source rows for a training on the target's: as many to each as a ratio says.
 
 The target's rows decide how long a training is; the sources' come beside them, however
-many there are. What is not needed is not read, and nothing is read again before all has
-been read once.
+many there are. Nothing is learned from again before all has been learned from once.
 """
 
 from __future__ import annotations
@@ -20,52 +19,49 @@ class SourceStream:
     """Shuffled source rows without an end, taken some at a time.
 
     It stands still between two calls and begins a new pass only when one is over, so
-    after `n` rows of a window of `N` no row was read more than `ceil(n / N)` times.
+    after `n` rows of a window of `N` no row was taken more than `ceil(n / N)` times.
 
     Args:
         reader: The sources' rows.
-        rows_per_step: Rows of a step.
+        batch_rows: Rows that are read at once.
         shuffle_rows: Rows of the buffer in which the order is mixed.
         seed: Decides the order.
 
     Attributes:
-        rows_read: Rows given out so far.
+        rows_taken: Rows given out so far.
         passes: Passes begun so far.
     """
 
     def __init__(
-        self, reader: ExampleReader, *, rows_per_step: int, shuffle_rows: int, seed: int
+        self, reader: ExampleReader, *, batch_rows: int, shuffle_rows: int, seed: int
     ) -> None:
-        if rows_per_step < 1:
-            raise ValueError(
-                f"`rows_per_step` must be positive. Received: {rows_per_step}"
-            )
+        if batch_rows < 1:
+            raise ValueError(f"`batch_rows` must be positive. Received: {batch_rows}")
         self._reader = reader
-        self._rows_per_step = rows_per_step
+        self._batch_rows = batch_rows
         self._shuffle_rows = shuffle_rows
         self._seed = seed
         self._batches: Iterator[Batch] = iter(())
         self._rest: Batch | None = None
-        self.rows_read = 0
+        self.rows_taken = 0
         self.passes = 0
 
-    def take(self, steps: int) -> Batch:
-        """Returns the rows of the next `steps` steps.
+    def take(self, wanted: int) -> Batch:
+        """Returns the next `wanted` rows.
 
         Raises:
             DataError: There are no source rows at all.
         """
-        wanted = steps * self._rows_per_step
         parts, found = [], 0
         if self._rest is not None:
             parts, found = [self._rest], len(self._rest.labels)
-        while found < wanted:
+        while found < wanted or not parts:
             batch = self._next()
             parts.append(batch)
             found += len(batch.labels)
         whole = join(parts)
         self._rest = cut(whole, wanted, found) if found > wanted else None
-        self.rows_read += wanted
+        self.rows_taken += wanted
         return cut(whole, 0, wanted)
 
     def peek(self, most: int) -> Batch | None:
@@ -107,7 +103,7 @@ class SourceStream:
         batch = next(self._batches, None)
         if batch is None:
             self._batches = self._reader.prefetched(
-                batch_size=self._rows_per_step,
+                batch_size=self._batch_rows,
                 shuffle_rows=self._shuffle_rows,
                 seed=self._seed,
                 epoch=self.passes,
@@ -115,6 +111,54 @@ class SourceStream:
             self.passes += 1
             batch = next(self._batches, None)
         return batch
+
+
+class MixedRows:
+    """The target's rows with source rows among them, for one who only looks at them.
+
+    Args:
+        target: The target's rows.
+        sources: The sources'.
+        ratio: Source rows to each row of the target.
+    """
+
+    def __init__(
+        self, target: ExampleReader, sources: ExampleReader, ratio: float
+    ) -> None:
+        self._target = target
+        self._sources = sources
+        self._ratio = ratio
+
+    def batches(
+        self, *, batch_size: int, shuffle_rows: int, seed: int
+    ) -> Iterator[Batch]:
+        """Yields shuffled batches of about `batch_size` rows, mixed at the ratio."""
+        own = max(1, round(batch_size / (1 + self._ratio)))
+        stream = SourceStream(
+            self._sources,
+            batch_rows=batch_size,
+            shuffle_rows=shuffle_rows,
+            seed=seed,
+        )
+        mixed = stream.peek(1) is not None
+        try:
+            for batch in self._target.batches(
+                batch_size=own, shuffle_rows=shuffle_rows, seed=seed
+            ):
+                beside = rows_beside(len(batch.labels), self._ratio)
+                yield join([batch, stream.take(beside)]) if mixed else batch
+        finally:
+            stream.close()
+
+
+def rows_beside(num_rows: int, ratio: float) -> int:
+    """Returns how many source rows come beside `num_rows` of the target.
+
+    Example:
+        >>> rows_beside(10, 0.25), rows_beside(3, 8)
+        (2, 24)
+    """
+    return round(num_rows * ratio)
 
 
 def join(parts: list[Batch]) -> Batch:

@@ -97,9 +97,12 @@ class CctlConfig(StrictModel):
     """CCTL: source rows beside the target's, each with a weight of its own.
 
     Attributes:
-        source_ratio: Source rows of a step per target row, whatever the domains' sizes.
-            A step has `batch_size` rows of both together, so that as many steps are
+        source_ratio: Source rows of a step per target row, however many there are. A
+            step has `batch_size` rows of both together, so that as many steps are
             taken as mixing the same rows would take.
+        repeat_sources: Whether sources with fewer rows than `source_ratio` asks for are
+            learned from several times in a pass over the target's. Without, the ratio
+            is what they have: rows that come again are learnt by heart (our choice).
         balance: What the weights of a step's rows are shares of. `rows`: a source row
             of weight 1 counts as much as a target row (our choice); `domains`: the
             paper's sum of two means, all source rows together as much as all target
@@ -119,12 +122,14 @@ class CctlConfig(StrictModel):
         trust: Whether the companion's gain may lower all weights together.
         alignment: Whether source fields are mapped before they meet the target's
             network; false is the ablation.
-        enhancement: Weight of the contrastive loss; 0 is the ablation.
+        enhancement: Weight of the contrastive loss; 0 is the ablation. Ten times the
+            default cost GAUC where sources were poisoned.
         flow_learning_rate: Adam's rate for the information flow network, which learns
             slowly as a single row's agreement is mostly noise.
     """
 
     source_ratio: float = Field(default=8.0, gt=0)
+    repeat_sources: bool = False
     balance: Literal["rows", "domains"] = "rows"
     sync_steps: int = Field(default=50, ge=0)
     estimator: Literal["agreement", "companion", "uniform"] = "agreement"
@@ -133,7 +138,7 @@ class CctlConfig(StrictModel):
     by_row: bool = True
     trust: bool = True
     alignment: bool = True
-    enhancement: float = Field(default=0.01, ge=0)
+    enhancement: float = Field(default=0.001, ge=0)
     flow_learning_rate: float = Field(default=0.003, gt=0)
 
 

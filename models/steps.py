@@ -54,7 +54,7 @@ def make_span(
     step: Callable[..., Any],
     features: FeatureTable,
     batch_size: int,
-    beside: int = 0,
+    beside: float = 0.0,
 ) -> Callable[..., Any]:
     """Returns the compiled loop over batches of what `step` does with one.
 
@@ -68,12 +68,13 @@ def make_span(
             each row beside.
         features: All features.
         batch_size: Rows of a batch.
-        beside: Rows of every batch that come beside it, from a stream of their own.
+        beside: Rows of a stream of their own that come beside each row; a batch of
+            rows `a` to `b` has `round(beside * a)` to `round(beside * b)` of them.
 
     Returns:
         The loop over `(rows, labels)` or `(rows, labels, rows_beside, labels_beside)`;
-        it returns the losses, (batches,), and with `beside` the numbers,
-        (batches * beside,).
+        it returns the losses, (batches,), and with `beside` the numbers, one for each
+        row beside the batches that were trained on.
     """
     rows_spec, labels_spec, _ = batch_signature(features)
     # Only the loops below need autograph, which takes ten seconds over the layers.
@@ -84,27 +85,35 @@ def make_span(
         # A rest of less than half a batch joins the batch before it.
         num_batches = tf.maximum((2 * num_rows + batch_size) // (2 * batch_size), 1)
         losses = tf.TensorArray(tf.float32, num_batches, element_shape=[])
-        numbers = tf.TensorArray(tf.float32, num_batches, element_shape=[beside])
+        numbers = tf.zeros([0])
         index, healthy = tf.constant(0), tf.constant(True)
         while healthy and index < num_batches:
+            tf.autograph.experimental.set_loop_options(
+                shape_invariants=[(numbers, tf.TensorShape([None]))]
+            )
             start = index * batch_size
             stop = start + batch_size if index + 1 < num_batches else num_rows
             batch = _cut((rows, labels), start, stop)
             if beside:
-                others = _cut(stream, index * beside, (index + 1) * beside)
-                loss, of_row = step(*batch, *others)
-                numbers = numbers.write(index, of_row)
+                first, last = _rows_beside(start, beside), _rows_beside(stop, beside)
+                loss, of_row = step(*batch, *_cut(stream, first, last))
+                numbers = tf.concat([numbers, of_row], axis=0)
             else:
                 loss = step(*batch)
             losses = losses.write(index, loss)
             index += 1
             healthy = loss < EXPLODED  # False for NaN, too.
         done = losses.stack()[:index]
-        return (done, tf.reshape(numbers.stack()[:index], [-1])) if beside else done
+        return (done, numbers) if beside else done
 
     signature = (rows_spec, labels_spec) * (2 if beside else 1)
     compiled: Callable[..., Any] = tf.function(span, input_signature=signature)
     return compiled
+
+
+def _rows_beside(num_rows: Any, ratio: float) -> Any:
+    """Returns what `models.mixing.rows_beside` does, to the row."""
+    return tf.cast(tf.round(tf.cast(num_rows, tf.float64) * ratio), tf.int32)
 
 
 def _cut(values: Any, start: Any, stop: Any) -> Any:

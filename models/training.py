@@ -223,7 +223,7 @@ class _Loop:
         held_out: list[float] = []
         self._first_step = self.steps
         with self._writer.as_default():
-            self._learner.begin(reader)
+            self._learner.begin(reader, num_rows)
             for epoch in range(plan.epochs):
                 label = f"{name} {epoch + 1}/{plan.epochs}"
                 progress = EpochProgress(label, num_rows, self.steps)

@@ -18,7 +18,7 @@ from models.errors import TrainingError
 
 Shape = tuple[int, ...]
 
-_TABLE_PREFIX = "embedding/"
+_TABLE_SUFFIX = "/table"
 _NORM_SUFFIX = "_norm"
 
 
@@ -86,7 +86,7 @@ def plan_copy(
             report.left_out[name] = _num_rows(source[name])
         elif source[name] == shape:
             report.copied[name] = rows
-        elif name.startswith(_TABLE_PREFIX) and source[name][1:] == shape[1:]:
+        elif name.endswith(_TABLE_SUFFIX) and source[name][1:] == shape[1:]:
             report.resized[name] = min(source[name][0], rows)
         else:
             raise TrainingError(

@@ -59,36 +59,45 @@ class DomainSums:
             tf.zeros([count, 7], tf.float64), trainable=False, name="domain_sums"
         )
 
-    def add_rows(self, labels: Any, logits: Any, domain: Any) -> None:
+    def add_rows(
+        self, labels: Any, logits: Any, domain: Any, *, times: Any = 1.0
+    ) -> None:
         """Counts rows.
 
         Args:
             labels: 0 or 1, (B,).
             logits: The target model's, (B,).
             domain: Index of each row's domain, int32 (B,).
+            times: How often to count them; 0 for rows that are counted already.
         """
         ones = tf.ones_like(labels)
-        self._add([ones, labels, logits, logits**2], domain, self.ROWS)
+        self._add([ones, labels, logits, logits**2], domain, self.ROWS, times)
 
     def moments(self, domain: Any) -> tuple[Any, Any, Any]:
         """Returns click rate, mean and variance of the logits in each row's domain."""
         sums = self.sums.read_value()
         rows = tf.maximum(sums[:, self.ROWS], 1.0)
-        means = tf.cast(sums[:, : self.GAINS] / rows[:, tf.newaxis], tf.float32)
-        own = tf.gather(means, domain)  # (B, 4)
-        mean = own[:, self.LOGITS]
-        return own[:, self.CLICKS], mean, own[:, self.SQUARES] - mean**2
-
-    def add_gains(self, gain: Any, mass: Any, domain: Any) -> None:
-        """Counts the `a` and `q` of measured rows, (B,)."""
-        self._add([gain, mass, gain**2], domain, self.GAINS)
-
-    def forget_gains(self, kept: float) -> None:
-        """Counts what was measured so far `kept` times as much."""
-        sums = self.sums.read_value()
-        self.sums.assign(
-            tf.concat([sums[:, : self.GAINS], sums[:, self.GAINS :] * kept], axis=1)
+        means = sums[:, : self.GAINS] / rows[:, tf.newaxis]
+        mean = means[:, self.LOGITS]
+        # Rounding may leave a constant logit just below zero.
+        variance = tf.maximum(means[:, self.SQUARES] - mean**2, 0.0)
+        moments = tf.stack([means[:, self.CLICKS], mean, variance], axis=1)
+        return tuple(
+            tf.unstack(tf.gather(tf.cast(moments, tf.float32), domain), axis=1)
         )
+
+    def add_gains(self, gain: Any, mass: Any, domain: Any, *, times: Any = 1.0) -> None:
+        """Counts the `a` and `q` of measured rows, (B,), `times` times."""
+        self._add([gain, mass, gain**2], domain, self.GAINS, times)
+
+    def gains(self) -> Any:
+        """Returns what was measured so far, for `set_gains`."""
+        return self.sums.read_value()[:, self.GAINS :]
+
+    def set_gains(self, gains: Any) -> None:
+        """Puts what was measured back to what it was."""
+        sums = self.sums.read_value()
+        self.sums.assign(tf.concat([sums[:, : self.GAINS], gains], axis=1))
 
     def slopes(self) -> Any:
         """Returns the slope in each domain, 0 without rows; float32 (K,)."""
@@ -102,8 +111,8 @@ class DomainSums:
         squares = tf.sqrt(sums[:, self.GAIN_SQUARES])
         return tf.cast(squares / tf.maximum(sums[:, self.MASSES], 1e-9), tf.float32)
 
-    def _add(self, values: list[Any], domain: Any, first: int) -> None:
-        stacked = tf.cast(tf.stack(values, axis=1), tf.float64)
+    def _add(self, values: list[Any], domain: Any, first: int, times: Any) -> None:
+        stacked = tf.cast(times * tf.stack(values, axis=1), tf.float64)
         summed = tf.math.unsorted_segment_sum(stacked, domain, self.sums.shape[0])
         after = self.sums.shape[1] - first - len(values)
         self.sums.assign_add(tf.pad(summed, [[0, 0], [first, after]]))

@@ -27,6 +27,7 @@ from models.cctl.windows import Windows
 from models.mixing import SourceStream
 from models.mixing import cut
 from models.mixing import join
+from models.mixing import rows_beside
 from models.optimizers import build_optimizer
 from models.optimizers import set_rate_factor
 from models.progress import PROGRESS
@@ -38,12 +39,15 @@ from models.steps import SPAN
 from models.steps import make_span
 from models.steps import make_train_span
 
-# Every so many batches of the target, one is kept from the reference, to see what its
+# Every so many rows of the target, one is kept from the reference, to see what its
 # knowledge is worth on rows it has not learned.
 _HELD_OUT = 4
 # Source rows, and held-out rows of the target, on which the flow network learns before
-# the first weight is asked for; how often, and how many at once.
-_SAMPLE_ROWS, _FLOW_PASSES, _FLOW_ROWS = 65_536, 3, 256
+# the first weight is asked for, and how often.
+_SAMPLE_ROWS, _FLOW_PASSES = 32_768, 3
+# Rows that it learns from at once, then and beside every step: more cost more than they
+# tell.
+_FLOW_ROWS = 256
 _SCORED_ROWS = 8_192
 # Rows of a batch of the reference: few, as the target has few, and it takes steps.
 _REFERENCE_ROWS = 64
@@ -63,7 +67,9 @@ class CctlLearner:
     rows and the weighted source rows, the pure tower from the target's rows, the flow
     network from the source rows' agreement. Every k steps the next batch of the target
     is scored by both towers before either learns from it, the difference is the
-    window's gain, and the pure tower starts again from the mixed one.
+    window's gain, and the pure tower starts again from the mixed one. A window that
+    began in an earlier pass has no gain: some rows of the batch may have been learned
+    since then.
 
     Args:
         network: The networks; changed in place.
@@ -96,47 +102,60 @@ class CctlLearner:
             self._cctl.flow_learning_rate, jit_compile=False
         )
         self._flow.build(network.flow.trainable_variables)
-        self._source_rows = max(1, round(self._cctl.source_ratio * training.batch_size))
         self._source_reader = sources
         self._sources: SourceStream | None = None
         self._alone = False
         self.record = record or CctlRecord(network.sources)
-        self._steps = 0
+        # Steps of this learner, and of it in the present pass over the target's rows.
+        self._steps = self._steps_of_pass = 0
+        # Rows of a pass, of the present one so far, and passes that are over.
+        self._num_rows = self._rows_of_pass = self._passes = 0
+        # Source rows that were counted before the first step.
+        self._peeked = 0
         self._window = self._cctl.sync_steps or _WINDOW
         self._towers = TowerPair(network, self.optimizer, self._pure_optimizer)
         self._windows = Windows(network, training.seed)
         # 0 until the reference has shown that it knows something.
         self._knows = tf.Variable(0.0, trainable=False)
         self._yardstick = tf.Variable(1.0, trainable=False)
+        # Whether the sums count the source rows of a step; each row counts once.
+        self._counts = tf.Variable(1.0, trainable=False)
+        # Before the first steps the pure tower has no statistics to normalise by.
+        self._has_past = self._windows.steps > 0
         self._generator = np.random.default_rng(training.seed)
         self._trace()
         self._towers.sync(whole=True)
 
     # --- What the loop asks for
 
-    def begin(self, reader: ExampleReader) -> None:
+    def begin(self, reader: ExampleReader, num_rows: int) -> None:
         """Opens the sources' rows of the same days and learns what agreement is.
 
         Without source rows in these days, the target's rows are learned alone.
         """
+        beside = rows_beside(self._training.batch_size, self._cctl.source_ratio)
         self._sources = SourceStream(
             self._source_reader.between(reader.first_day, reader.last_day),
-            rows_per_step=self._source_rows,
+            batch_rows=max(beside, 1),
             shuffle_rows=self._training.shuffle_rows,
             seed=self._training.seed,
         )
+        self._num_rows, self._rows_of_pass = num_rows, 0
+        self._passes = self._steps_of_pass = self._peeked = 0
         sample = self._sources.peek(_SAMPLE_ROWS)
         self._alone = sample is None
         if sample is not None and self._cctl.estimator == "agreement":
+            self._peeked = len(sample.labels)
             self._measure(reader, sample)
 
     def _measure(self, reader: ExampleReader, sample: Batch) -> None:
         """Trains the reference and the flow network, and measures all domains.
 
-        A fourth of the target's batches is held out from the reference in every pass.
-        A reference that an earlier training left is measured on the new rows first and
+        A fourth of the target's rows is held out from the reference in every pass. A
+        reference that an earlier training left is measured on the new rows first and
         learns from all of them then.
         """
+        self._counts.assign(1.0)
         sums = self._network.sums
         known = float(sums.sums[-1, sums.ROWS]) > 0
         if known:
@@ -152,18 +171,20 @@ class CctlLearner:
         sums.add_rows(
             tf.constant(rows.labels), tf.constant(logits), tf.constant(domain)
         )
+        gains = sums.gains()
         learned = self._generator.random(len(domain)) >= 1 / _HELD_OUT
         for _ in range(1 if known else _FLOW_PASSES):
             order = self._generator.permutation(np.flatnonzero(learned))
-            for start in range(0, len(order), _FLOW_ROWS):
-                chosen = order[start : start + _FLOW_ROWS]
-                self._learn_flow(*_chosen(rows, logits, domain, chosen))
+            self._learn_flow(rows.rows, rows.labels, logits, domain, order)
         # What was counted while the network learned is no measure.
-        sums.forget_gains(0.5 if known else 0.0)
-        everyone, found = np.arange(len(domain)), []
+        sums.set_gains(gains)
+        found = []
         for start in range(0, len(domain), _SCORED_ROWS):
-            chosen = everyone[start : start + _SCORED_ROWS]
-            parts = self._count_gains(*_chosen(rows, logits, domain, chosen))
+            stop = start + _SCORED_ROWS
+            some = cut(rows, start, stop)
+            parts = self._count_gains(
+                some.rows, some.labels, logits[start:stop], domain[start:stop]
+            )
             found.append([part.numpy() for part in parts])
         difference, gain, mass = map(np.concatenate, zip(*found, strict=True))
         judged = ~learned & (domain < target)
@@ -191,8 +212,8 @@ class CctlLearner:
         for number in range(passes):
             last = number + 1 == passes
             for span in self._target_spans(reader):
-                batch = np.arange(len(span.labels)) // _REFERENCE_ROWS
-                held_out = np.full(len(batch), known) | (batch % _HELD_OUT == 0)
+                held_out = np.arange(len(span.labels)) % _HELD_OUT == 0
+                held_out |= known
                 if last and sum(len(part.labels) for part in kept) < _SAMPLE_ROWS:
                     kept.append(_where(span, held_out))
                     if known:
@@ -214,42 +235,62 @@ class CctlLearner:
     def train(self, span: Batch) -> Any:
         """Trains on some batches; returns each one's log loss on the target's rows."""
         if self._sources is None or self._alone:
+            self._towers.touch(span.rows)
             return self._span_alone(span.rows, span.labels).numpy()
         sizes = split_sizes(len(span.labels), self._training.batch_size)
         starts = [0, *np.cumsum(sizes)]
-        sources = self._sources.take(len(sizes))
-        self.record.source_rows = self._sources.rows_read
-        self.record.source_passes = self._sources.passes
         losses, done = np.zeros(0, np.float32), 0
         while done < len(sizes) and (losses < EXPLODED).all():
             if self._steps and self._steps % self._window == 0:
                 self._end_window(cut(span, starts[done], starts[done + 1]))
             last = min(done + self._window - self._steps % self._window, len(sizes))
             target = cut(span, starts[done], starts[last])
-            source = cut(sources, done * self._source_rows, last * self._source_rows)
+            source = self._take(len(target.labels))
             found, weights = self._span(
                 target.rows, target.labels, source.rows, source.labels
             )
-            self._note(source, weights.numpy())
+            self._note(source, weights.numpy(), len(found))
             if self._cctl.sync_steps:
                 self._towers.touch(target.rows, source.rows)
             losses = np.concatenate([losses, found.numpy()])
-            self._steps += len(found)
             done = last
+        self._rows_of_pass += len(span.labels)
+        if self._rows_of_pass >= self._num_rows:
+            self._passes += 1
+            self._rows_of_pass = self._steps_of_pass = 0
         return losses
 
-    def _note(self, source: Batch, weights: Any) -> None:
-        """Records the weights of source rows, of which the last may have none."""
+    def _take(self, num_rows: int) -> Batch:
+        """Returns the source rows beside some rows of the target."""
+        assert self._sources is not None
+        before = self._sources.rows_taken
+        found = self._sources.take(rows_beside(num_rows, self._cctl.source_ratio))
+        passes = self._sources.passes
+        self._counts.assign(float(passes == 1 and before >= self._peeked))
+        self.record.source_rows += len(found.labels)
+        self.record.source_passes = max(self.record.source_passes, passes)
+        return found
+
+    def _note(self, source: Batch, weights: Any, steps: int) -> None:
+        """Records steps and the weights of source rows; the last may have none."""
         weighed = cut(source, 0, len(weights))
         of_row = self._network.source_of(weighed.rows).numpy()
         self.record.add_rows(weighed, of_row, weights)
+        self.record.steps += steps
+        self._steps += steps
+        self._steps_of_pass += steps
+        self._windows.count_steps(steps)
 
     def end(self) -> None:
         """Ends the reading and notes what the sources came to."""
         if self._sources is not None:
             self._sources.close()
         sums = self._network.sums
-        ratio, error = sums.slopes() / self._yardstick, sums.errors() / self._yardstick
+        yardstick = float(self._yardstick)
+        slopes, errors = sums.slopes().numpy(), sums.errors().numpy()
+        # Of a quotient: what either is not sure of.
+        ratio = slopes / yardstick
+        error = np.hypot(errors, ratio * self.record.yardstick[1]) / yardstick
         self.record.agreement = {
             name: (float(ratio[i]), float(error[i]))
             for i, name in enumerate(self._network.sources)
@@ -257,21 +298,33 @@ class CctlLearner:
         }
         self.record.trust = float(self._network.trust)
         self.record.measured = bool(self._knows.numpy())
+        if self._cctl.estimator == "companion":
+            keep = tf.sigmoid(self._network.keep_logits).numpy().tolist()
+            self.record.keep = dict(zip(self._network.sources, keep, strict=True))
+        if not self._alone:
+            self._add_window(None)
+        self.record.write_text()
 
     def _end_window(self, target: Batch) -> None:
-        """Measures the gain on a batch that nobody has learned from, then syncs."""
-        # In the first window the pure tower had no statistics to normalise by.
-        if self._steps > self._window or not self._cctl.sync_steps:
+        """Measures the gain on a batch that neither learned from since, then syncs."""
+        gain = None
+        first = self._steps == self._window and not self._has_past
+        if (not first or not self._cctl.sync_steps) and self._is_unseen():
             mixed, pure = (float(v) for v in self._gain(target.rows, target.labels))
-            self._windows.add(pure - mixed)
-            self.record.add_window(
-                self._steps,
-                pure - mixed,
-                self._towers.distance(),
-                float(self._network.trust),
-            )
+            gain = pure - mixed
+            self._windows.add(gain)
+        self._add_window(gain)
         if self._cctl.sync_steps:
             self._towers.sync()
+
+    def _is_unseen(self) -> bool:
+        """Returns whether no row of the next batch was learned in this window."""
+        return self._passes == 0 or self._steps_of_pass >= self._window
+
+    def _add_window(self, gain: float | None) -> None:
+        self.record.add_window(
+            gain, self._towers.distance(), float(self._network.trust)
+        )
 
     def _target_spans(self, reader: ExampleReader) -> Iterator[Batch]:
         """Yields the reference's batches in one and the same order each time."""
@@ -294,16 +347,24 @@ class CctlLearner:
         network, batch_size = self._network, self._training.batch_size
         reference = network.reference
         self._span = make_span(
-            self._train_step, network.features, batch_size, self._source_rows
+            self._train_step, network.features, batch_size, self._cctl.source_ratio
         )
         self._span_alone = make_train_span(network.mixed, self.optimizer, batch_size)
         self._gain = traced(self._losses_of_towers, rows, labels)
-        self._learn_flow = traced(self._flow_step, rows, labels, labels, domain)
+        order = tf.TensorSpec([None], tf.int64)
+        self._learn_flow = traced(self._flow_pass, rows, labels, labels, domain, order)
         self._count_gains = traced(self._add_gains, rows, labels, labels, domain)
         self._reference = make_train_span(
             reference, self._reference_optimizer, _REFERENCE_ROWS
         )
         self._reference_logits = traced(lambda r: reference(r, training=False), rows)
+        # Traced here, so that the first epoch's rate is one of training.
+        functions = [self._span, self._gain]
+        if self._cctl.estimator == "agreement":
+            functions += [self._learn_flow, self._count_gains]
+            functions += [self._reference, self._reference_logits]
+        for function in functions:
+            function.get_concrete_function()  # type: ignore[attr-defined]
 
     def _logits_of(self, batch: Batch) -> Any:
         """Returns the reference's logits of any number of rows, (N,)."""
@@ -316,12 +377,25 @@ class CctlLearner:
             ]
         )
 
-    def _flow_step(self, rows: Any, labels: Any, logits: Any, domain: Any) -> Any:
-        """Lets the flow network learn from rows, which count.
+    def _flow_pass(
+        self, rows: Any, labels: Any, logits: Any, domain: Any, order: Any
+    ) -> None:
+        """Lets the flow network learn from the rows `order` names, (N,), in steps."""
 
-        Returns:
-            The slopes of the rows' domains, and their groups' differences, (B,) each.
-        """
+        def step(start: Any) -> list[Any]:
+            chosen = order[start : start + _FLOW_ROWS]
+            self._flow_step(
+                *tf.nest.map_structure(
+                    lambda values: tf.gather(values, chosen),
+                    (rows, labels, logits, domain),
+                )
+            )
+            return [start + _FLOW_ROWS]
+
+        tf.while_loop(lambda start: start < tf.size(order), step, [0])
+
+    def _flow_step(self, rows: Any, labels: Any, logits: Any, domain: Any) -> None:
+        """Lets the flow network learn from rows; the sums count what `_counts` says."""
         network = self._network
         of_domain = tf.gather(network.sums.slopes(), domain)
 
@@ -329,13 +403,12 @@ class CctlLearner:
             alike = network.flow(rows)
             gain, mass, loss = self._agreement(alike, labels, logits, domain)
             loss += flow_loss(of_domain + alike.slope, gain, mass)
-            return loss, gain, mass, alike.slope
+            return loss, gain, mass
 
-        _, gain, mass, difference = _descend(
+        _, gain, mass = _descend(
             loss_of, (self._flow, network.flow.trainable_variables)
         )
-        network.sums.add_gains(gain, mass, domain)
-        return of_domain, difference
+        network.sums.add_gains(gain, mass, domain, times=self._counts)
 
     def _add_gains(self, rows: Any, labels: Any, logits: Any, domain: Any) -> Any:
         """Counts rows; returns their groups' differences, `a` and `q`."""
@@ -388,39 +461,45 @@ class CctlLearner:
             return tf.ones_like(labels)
         if cctl.estimator == "companion":
             return tf.gather(self._windows.kept, source)
-        logits = network.reference(rows, training=False)
-        network.sums.add_rows(labels, logits, source)
-        slope, difference = self._flow_step(rows, labels, logits, source)
-        weights = network.weights(slope, difference, self._yardstick)
-        equal = tf.sigmoid(network.trust + 1 / cctl.temperature) * tf.ones_like(labels)
+        slope = tf.gather(network.sums.slopes(), source)
+        weights = network.weights(slope, network.flow(rows).slope, self._yardstick)
+        few, of_few, domain = tf.nest.map_structure(
+            lambda values: values[:_FLOW_ROWS], (dict(rows), labels, source)
+        )
+        logits = network.reference(few, training=False)
+        network.sums.add_rows(of_few, logits, domain, times=self._counts)
+        self._flow_step(few, of_few, logits, domain)
+        equal = network.equal_weights(tf.shape(labels)[0])
         return tf.stop_gradient(tf.where(self._knows > 0, weights, equal))
 
-    def _mixed_step(
+    def _mixed_step(self, *batches: Any) -> Any:
+        """Lets the mixed tower learn; returns its log loss on the target's rows."""
+        network = self._network
+        _, loss = _descend(
+            lambda: self._losses_of_mixed(*batches),
+            (self.optimizer, network.mixed.trainable_variables),
+            (self._helpers, network.helper_variables),
+        )
+        return loss
+
+    def _losses_of_mixed(
         self, rows: Any, labels: Any, source_rows: Any, source_labels: Any, weights: Any
-    ) -> Any:
+    ) -> tuple[Any, Any]:
+        """Returns what the mixed tower learns from, and the target's share of it."""
         network, count = self._network, tf.shape(labels)[0]
         both = {
             name: tf.concat([values, source_rows[name]], axis=0)
             for name, values in rows.items()
         }
-
-        def loss_of() -> tuple[Any, Any]:
-            logits, aligned = network.aligned_logits(both, training=True)
-            loss = tf.reduce_mean(log_losses(labels, logits[:count]))
-            theirs = weighted_loss(source_labels, logits[count:], weights)
-            if self._cctl.balance == "rows":
-                theirs *= self._cctl.source_ratio
-            whole = loss + theirs
-            if self._cctl.enhancement:
-                whole += self._cctl.enhancement * self._contrast(both, aligned, count)
-            return whole, loss
-
-        _, loss = _descend(
-            loss_of,
-            (self.optimizer, network.mixed.trainable_variables),
-            (self._helpers, network.helper_variables),
-        )
-        return loss
+        logits, aligned = network.aligned_logits(both, training=True)
+        loss = tf.reduce_mean(log_losses(labels, logits[:count]))
+        theirs = weighted_loss(source_labels, logits[count:], weights)
+        # A share of each target row, or of each source row.
+        of = count if self._cctl.balance == "rows" else tf.shape(source_labels)[0]
+        whole = loss + theirs / tf.cast(tf.maximum(of, 1), tf.float32)
+        if self._cctl.enhancement:
+            whole += self._cctl.enhancement * self._contrast(both, aligned, count)
+        return whole, loss
 
     def _contrast(
         self, rows: Mapping[str, Any], aligned: Mapping[str, Any], count: Any
@@ -451,11 +530,26 @@ def log_losses(labels: Any, logits: Any) -> Any:
 
 
 def weighted_loss(labels: Any, logits: Any, weights: Any) -> Any:
-    """Returns `mean(sg(w) BCE)`: whoever gives the weights learns nothing from it.
+    """Returns `sum(sg(w) BCE)`: whoever gives the weights learns nothing from it.
 
     Without the stop-gradient all weights would go to zero, where the loss is least.
     """
-    return tf.reduce_mean(tf.stop_gradient(weights) * log_losses(labels, logits))
+    return tf.reduce_sum(tf.stop_gradient(weights) * log_losses(labels, logits))
+
+
+def with_ratio_of(cctl: CctlConfig, rows: Mapping[str, int], target: str) -> CctlConfig:
+    """Returns the settings with a ratio for which no source row comes twice in a pass.
+
+    Args:
+        cctl: The settings.
+        rows: Rows by domain.
+        target: The target.
+    """
+    own, others = rows[target], sum(rows.values()) - rows[target]
+    if cctl.repeat_sources or not own or not others:
+        return cctl
+    ratio = min(cctl.source_ratio, others / own)
+    return cctl.model_copy(update={"source_ratio": ratio})
 
 
 def target_share(training: TrainingConfig, cctl: CctlConfig) -> TrainingConfig:
@@ -487,8 +581,3 @@ def _descend(
 def _where(batch: Batch, chosen: Any) -> Batch:
     rows = {name: values[chosen] for name, values in batch.rows.items()}
     return Batch(rows, batch.labels[chosen], batch.days[chosen])
-
-
-def _chosen(rows: Batch, logits: Any, domain: Any, chosen: Any) -> tuple[Any, ...]:
-    some = {name: values[chosen] for name, values in rows.rows.items()}
-    return some, rows.labels[chosen], logits[chosen], domain[chosen]

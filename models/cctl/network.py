@@ -93,6 +93,8 @@ class CompanionNetwork(Network):
         self.flow_share = tf.Variable(0.0, trainable=False, name="flow_share")
         self.trust = tf.Variable(0.0, trainable=False, name="trust")
         self.keep_logits = tf.Variable(tf.ones([len(self.sources)]), trainable=False)
+        # Running mean and mean square of the windows' gains, their number, and steps.
+        self.past = tf.Variable(tf.zeros([4], tf.float64), trainable=False)
         self._source_of_row = np.full(
             features.num_rows(features[DOMAIN_FEATURE].table),
             len(self.sources),
@@ -181,6 +183,11 @@ class CompanionNetwork(Network):
             slope / yardstick, self.cctl.price, self.cctl.temperature, self.trust
         )
 
+    def equal_weights(self, count: Any) -> Any:
+        """Returns the weights, (count,), of rows that nothing is known of."""
+        weight = tf.sigmoid(self.trust + 1 / self.cctl.temperature)
+        return tf.fill([count], weight)
+
     @property
     def mixed_part(self) -> Part:
         """The mixed tower's variables."""
@@ -232,6 +239,7 @@ class CompanionNetwork(Network):
             "flow/share": self.flow_share,
             "flow/trust": self.trust,
             "flow/keep_logits": self.keep_logits,
+            "flow/past": self.past,
         }
 
     def set_base_rate(self, click_rate: float) -> None:

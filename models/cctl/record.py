@@ -28,15 +28,17 @@ class CctlRecord:
         sources: The source domains.
 
     Attributes:
-        windows: Of each window `step`, `gain`, `distance`, `trust` and the mean weight
-            by source, `weights`.
+        steps: Steps of all trainings that it saw.
+        windows: Of each window `step`, `gain` (None if it was not measured),
+            `distance`, `trust` and the mean weight by source, `weights`.
         yardstick: Agreement of the target's own model with rows held out, and its
             standard error.
         agreement: The same of each source over the yardstick.
         measured: Whether the yardstick was good enough to weigh by.
         trust: What is added to the weights' log-odds in the end.
+        keep: By source how often its rows are kept, with `estimator: companion`.
         source_rows: Source rows read.
-        source_passes: Passes over them that were begun.
+        source_passes: Most passes over the rows of a training that were begun.
     """
 
     def __init__(self, sources: Sequence[str]) -> None:
@@ -46,6 +48,8 @@ class CctlRecord:
         self.agreement: dict[str, tuple[float, float]] = {}
         self.measured = False
         self.trust = 0.0
+        self.keep: dict[str, float] = {}
+        self.steps = 0
         self.source_rows = self.source_passes = 0
         # Sum of weights, and rows, by source.
         self._all = np.zeros((2, len(self._sources)))
@@ -81,9 +85,11 @@ class CctlRecord:
         for index in np.argpartition(weights, few - 1)[:few]:
             self._keep(self._lowest, -float(weights[index]), rows, index, source)
 
-    def add_window(self, step: int, gain: float, distance: float, trust: float) -> None:
-        """Notes a window that ends before `step`, and TensorBoard's scalars."""
-        weights = self._means(self._window)
+    def add_window(self, gain: float | None, distance: float, trust: float) -> None:
+        """Notes a window that ends here, if it had rows, and TensorBoard's scalars."""
+        if not self._window[1].any():
+            return
+        weights, step = self._means(self._window), self.steps
         self.windows.append(
             {
                 "step": step,
@@ -93,12 +99,27 @@ class CctlRecord:
                 "weights": weights,
             }
         )
-        tf.summary.scalar("cctl/gain", gain, step=step)
+        if gain is not None:
+            tf.summary.scalar("cctl/gain", gain, step=step)
         tf.summary.scalar("cctl/tower_distance", distance, step=step)
         tf.summary.scalar("cctl/trust", trust, step=step)
         for name, weight in weights.items():
             tf.summary.scalar(f"cctl/weight/{name}", weight, step=step)
         self._window[:] = 0
+
+    def write_text(self) -> None:
+        """Writes TensorBoard's words and rows; of these the numbers of table rows."""
+        texts = {"sources": "\n\n".join(self.words())}
+        for name, kept in (("highest", self._highest), ("lowest", self._lowest)):
+            rows = [row for _, _, row in sorted(kept, reverse=True)]
+            lines = ["| weight | source | label | row |", "| --- | --- | --- | --- |"]
+            lines += [
+                f"| {r['weight']:.3f} | {r['source']} | {r['label']} | {r['rows']} |"
+                for r in rows
+            ]
+            texts[f"rows_of_{name}_weight"] = "\n".join(lines)
+        for name, text in texts.items():
+            tf.summary.text(f"cctl/{name}", text, step=self.steps)
 
     def means(self) -> dict[str, float]:
         """Returns the mean weight of each source that was read."""
@@ -107,8 +128,15 @@ class CctlRecord:
     def words(self) -> list[str]:
         """Returns a sentence per source on what it brought."""
         said = []
-        for name, weight in self.means().items():
-            start = f"{name}: mean weight {weight:.2f}"
+        means = self.means()
+        for name in self._sources:
+            if name not in means:
+                said.append(f"{name}: no row of it was read, so it brought nothing")
+                continue
+            start = f"{name}: mean weight {means[name]:.2f}"
+            if name in self.keep:
+                said.append(f"{start}; the gains keep {self.keep[name]:.0%} of it")
+                continue
             if not self.measured or name not in self.agreement:
                 said.append(f"{start}; not measured against the target's own model")
                 continue
@@ -144,6 +172,7 @@ class CctlRecord:
             "yardstick": list(self.yardstick),
             "measured": self.measured,
             "trust": self.trust,
+            "keep": self.keep,
             "source_rows": self.source_rows,
             "source_passes": self.source_passes,
             "windows": self.windows,

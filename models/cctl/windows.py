@@ -25,7 +25,8 @@ class Windows:
     """Learns from the gains of windows of k steps, one after the other.
 
     Args:
-        network: The network; its `trust` and `keep_logits` are changed in place.
+        network: The network; its `trust`, `keep_logits` and `past` are changed in
+            place, so that a later training goes on from there.
         seed: Draws which sources are kept.
 
     Attributes:
@@ -36,27 +37,38 @@ class Windows:
     def __init__(self, network: CompanionNetwork, seed: int) -> None:
         self._network = network
         self._generator = np.random.default_rng(seed)
-        self._mean, self._square, self._number = 0.0, 0.0, 0
         self.kept = tf.Variable(tf.ones([len(network.sources)]), trainable=False)
 
     def add(self, gain: float) -> None:
         """Learns from one more gain, in log loss that the source rows saved."""
-        self._number += 1
+        past = self._network.past
+        before, square, number, steps = past.numpy().tolist()
+        number += 1
         # Of the first windows the mean is plain, later ones forget.
-        memory = min(_MEMORY, 1 - 1 / self._number)
-        before = self._mean
-        self._mean = memory * self._mean + (1 - memory) * gain
-        self._square = memory * self._square + (1 - memory) * gain**2
-        spread = max(self._square - self._mean**2, 1e-12) ** 0.5
+        memory = min(_MEMORY, 1 - 1 / number)
+        mean = memory * before + (1 - memory) * gain
+        square = memory * square + (1 - memory) * gain**2
+        past.assign([mean, square, number, steps])
+        spread = max(square - mean**2, 1e-12) ** 0.5
         cctl = self._network.cctl
-        if cctl.trust and self._number >= _FEWEST_GAINS:
-            self._move_trust(spread / min(self._number, _REMEMBERED) ** 0.5)
+        # Other weights than those of `agreement` do not read it.
+        if cctl.trust and cctl.estimator == "agreement" and number >= _FEWEST_GAINS:
+            self._move_trust(mean, spread / min(number, _REMEMBERED) ** 0.5)
         if cctl.estimator == "companion":
-            self._draw((gain - before) / spread if self._number > 2 else 0.0)
+            self._draw((gain - before) / spread if number > 2 else 0.0)
 
-    def _move_trust(self, error: float) -> None:
-        sure = abs(self._mean) > _SURE * error
-        moved: Any = np.sign(self._mean) * _TRUST_STEP * sure
+    @property
+    def steps(self) -> int:
+        """Steps of this and of earlier trainings."""
+        return int(self._network.past[3])
+
+    def count_steps(self, steps: int) -> None:
+        """Counts steps of training."""
+        self._network.past.assign_add([0.0, 0.0, 0.0, float(steps)])
+
+    def _move_trust(self, mean: float, error: float) -> None:
+        sure = abs(mean) > _SURE * error
+        moved: Any = np.sign(mean) * _TRUST_STEP * sure
         trust = float(self._network.trust) + float(moved)
         self._network.trust.assign(min(max(trust, _LEAST_TRUST), 0.0))
 

@@ -67,6 +67,11 @@ class Sources:
     highest: tuple[WeighedRow, ...]
     lowest: tuple[WeighedRow, ...]
 
+    @property
+    def has_gain(self) -> bool:
+        """Whether any window was measured."""
+        return any(p.y is not None for line in self.gains for p in line.points)
+
 
 def describe_sources(saw: Mapping[str, Any] | None) -> Sources | None:
     """Returns what `LevelReport.cctl` says; None if no source was weighed."""

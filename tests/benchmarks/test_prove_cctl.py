@@ -32,6 +32,10 @@ NUMBERS: dict[str, Any] = {
         "0 degrees, 60%": _seeds(0.60, 0.55, 0.63),
         "90 degrees, 60%": _seeds(0.60, 0.56, 0.61),
     },
+    "beside": {
+        "noise, many": _seeds(0.60, 0.55, 0.65),
+        "copy, many": _seeds(0.60, 0.61, 0.62),
+    },
     "cost": {"ratio": 2.5},
 }
 
@@ -83,3 +87,23 @@ def test_joint_must_fall_and_cctl_must_not() -> None:
     held = proofs(worse)
     assert not held["joint_falls_below"]
     assert not held["cctl_does_not"]
+
+
+@pytest.mark.parametrize("what", ["noise", "copy"])
+@pytest.mark.parametrize("base", ["target_only", "joint"])
+def test_noise_and_a_copy_must_not_lose_to_a_baseline(what: str, base: str) -> None:
+    worse = copy.deepcopy(NUMBERS)
+    gaucs = {"target_only": 0.60, "joint": 0.60, "cctl": 0.60, base: 0.70}
+    worse["beside"][f"{what}, few"] = _seeds(**gaucs)
+    held = proofs(worse)
+    assert [name for name, holds in held.items() if not holds] == [f"{what}_not_below"]
+
+
+def test_two_seeds_prove_no_interval() -> None:
+    few = copy.deepcopy(NUMBERS)
+    for found in (few["beside"], few["conditions"]):
+        for name, seeds in found.items():
+            found[name] = seeds[:2]
+    held = proofs(few)
+    for name in ("not_below_joint", "not_below_target_only", "noise_not_below"):
+        assert not held[name]

@@ -18,6 +18,7 @@ from models.errors import TrainingError
 from models.features import FeatureTable
 from models.level import run_level
 from models.level_inputs import LevelInputs
+from models.settings import CctlConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 
@@ -195,8 +196,12 @@ def test_cctl_reads_what_the_ratio_needs_and_goes_on_the_next_day(
     assert saw is not None
     # Two epochs of 14 rows in steps of 2, then two days of 2 rows; 6 source rows each.
     assert report.steps == 2 * 7 + 2
-    assert sum(saw["rows"].values()) == 6 * report.steps
-    assert [window["step"] for window in saw["windows"]][:3] == [4, 6, 8]
+    assert sum(saw["rows"].values()) == saw["source_rows"] == 6 * report.steps
+    # Syncs after every second step, and the ends of the first training and of each day.
+    assert [window["step"] for window in saw["windows"]] == [*range(2, 15, 2), 15, 16]
+    measured = [w["step"] for w in saw["windows"] if w["gain"] is not None]
+    # Not the first window, nor that of steps 7 and 8, which is of both passes.
+    assert measured == [4, 6, 10, 12]
     assert set(saw["weights"]) == {"fr"}
     shown = saw["highest"][0]["rows"]
     assert shown["domain"] == "fr"
@@ -214,6 +219,7 @@ def test_cctl_reads_what_the_ratio_needs_and_goes_on_the_next_day(
     assert not again.warm_start["new"]
     assert not again.warm_start["left_out"]
     assert again.rows_by_domain == {"fr": 6, "de": 2}
+    assert [window["step"] for window in again.cctl["windows"]] == [2]
 
     # A day of which only the target's rows have come teaches the target's alone.
     target = tuple(p for p in first.examples if "Split-de" in p)
@@ -223,6 +229,20 @@ def test_cctl_reads_what_the_ratio_needs_and_goes_on_the_next_day(
     assert not np.array_equal(
         _values(first, "hidden_0/kernel"), _values(alone, "hidden_0/kernel")
     )
+
+
+@pytest.mark.slow
+def test_cctl_says_that_the_sources_are_too_few_for_the_ratio(
+    cctl: Callable[..., LevelInputs],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = {"source_ratio": 8, "sync_steps": 2}
+    level = cctl("few").model_copy(update={"cctl": CctlConfig(**settings)})
+    with caplog.at_level("INFO", logger="crossctr.progress"):
+        report = run_level(level)
+    assert "3.00 source rows to a row of the target, all there are" in caplog.text
+    assert report.cctl["source_passes"] == 2
+    assert report.cctl["source_rows"] == 2 * 54
 
 
 def test_cctl_without_source_rows_is_refused(

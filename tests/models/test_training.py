@@ -18,6 +18,7 @@ from models.distribution import Workers
 from models.errors import DataError
 from models.errors import TrainingError
 from models.features import FeatureTable
+from models.mixing import rows_beside
 from models.network import Network
 from models.optimizers import build_optimizer
 from models.settings import EarlyStopping
@@ -275,22 +276,37 @@ def test_a_span_ends_with_the_first_bad_batch(
     assert losses[0] > 20
 
 
-@pytest.mark.parametrize(("num_rows", "batches"), [(20, 3), (18, 2)])
-def test_rows_beside_a_span_come_as_many_a_batch(
-    features: FeatureTable, make_rows: MakeRows, num_rows: int, batches: int
+@pytest.mark.parametrize(
+    ("num_rows", "ratio", "sizes", "beside"),
+    [
+        (20, 2.0, [8, 8, 4], [16, 16, 8]),
+        (18, 2.0, [8, 10], [16, 20]),
+        (3, 2.0, [3], [6]),
+        (20, 0.3, [8, 8, 4], [2, 3, 1]),
+        (16, 0.05, [8, 8], [0, 1]),
+    ],
+)
+def test_rows_beside_a_span_come_at_the_ratio(
+    features: FeatureTable,
+    make_rows: MakeRows,
+    num_rows: int,
+    ratio: float,
+    sizes: list[int],
+    beside: list[int],
 ) -> None:
     def step(_: Any, labels: Any, __: Any, labels_beside: Any) -> Any:
         seen = tf.cast(tf.shape(labels)[0], tf.float32)
         return seen, labels_beside + 100 * seen
 
-    span = make_span(step, features, batch_size=8, beside=2)
-    beside = np.arange(2 * batches, dtype=np.float32)
+    total = rows_beside(num_rows, ratio)
+    assert total == sum(beside)
+    span = make_span(step, features, batch_size=8, beside=ratio)
+    others = np.arange(total, dtype=np.float32)
     losses, numbers = span(
-        make_rows(num_rows), np.zeros(num_rows, np.float32), make_rows(6), beside
+        make_rows(num_rows), np.zeros(num_rows, np.float32), make_rows(total), others
     )
-    sizes = [8, num_rows - 8] if batches == 2 else [8, 8, 4]
     assert losses.numpy().tolist() == sizes
-    expected = beside + 100 * np.repeat(sizes, 2)
+    expected = others + 100 * np.repeat(sizes, beside)
     assert numbers.numpy().tolist() == expected.tolist()
 
 
@@ -300,7 +316,7 @@ def test_numbers_beside_end_with_the_first_bad_batch(
     def step(_: Any, labels: Any, __: Any, labels_beside: Any) -> Any:
         return labels[0], labels_beside
 
-    span = make_span(step, features, batch_size=8, beside=2)
+    span = make_span(step, features, batch_size=8, beside=0.25)
     labels = np.repeat([0.0, np.nan, 0.0], 8).astype(np.float32)
     beside = np.arange(6, dtype=np.float32)
     losses, numbers = span(make_rows(24), labels, make_rows(6), beside)

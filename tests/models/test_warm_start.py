@@ -104,3 +104,14 @@ def test_chunks_make_up_the_rows(tmp_path: Path, chunk_rows: int) -> None:
 def test_missing_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no checkpoint at"):
         variable_shapes(tmp_path / "weights")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["embedding/item/table", "reference/embedding/item/table", "flow/item/table"],
+)
+def test_every_table_takes_over_the_rows_both_have(name: str) -> None:
+    plan = plan_copy({name: (27, 8)}, {name: (30, 8)})
+    assert plan.resized == {name: 27}
+    with pytest.raises(TrainingError, match=r"has shape \(27, 8\)"):
+        plan_copy({name: (27, 8)}, {name: (30, 9)})

@@ -24,6 +24,7 @@ from models.cctl.flow import share_that_holds
 from models.cctl.flow import weights_of
 from models.cctl.learner import CctlLearner
 from models.cctl.learner import weighted_loss
+from models.cctl.learner import with_ratio_of
 from models.cctl.network import CompanionNetwork
 from models.features import FeatureTable
 from models.mixing import cut
@@ -146,12 +147,26 @@ def test_no_gradient_reaches_the_weights_through_the_weighted_loss() -> None:
 
 
 def test_gains_are_constants_to_the_flow_network() -> None:
-    gain, slope = tf.Variable([0.2]), tf.Variable([0.1])
+    gain, mass, slope = tf.Variable([0.2]), tf.Variable([1.0]), tf.Variable([0.1])
     with tf.GradientTape() as tape:
-        loss = flow_loss(slope, gain, tf.constant([1.0]))
-    to_gain, to_slope = tape.gradient(loss, [gain, slope])
+        loss = flow_loss(slope, gain, mass)
+    to_gain, to_mass, to_slope = tape.gradient(loss, [gain, mass, slope])
     assert to_gain is None
+    assert to_mass is None
     assert to_slope.numpy() == pytest.approx(0.1 - 0.2)
+
+
+def test_a_constant_logit_has_no_variance_and_no_gain() -> None:
+    logits = tf.fill([64], -3.0) + tf.constant([0.0, 2e-7] * 32)
+    domain, labels = tf.zeros([64], tf.int32), tf.constant([0.0, 1.0] * 32)
+    sums = DomainSums(1)
+    for _ in range(20):
+        sums.add_rows(labels, logits, domain)
+        rate, mean, variance = sums.moments(domain)
+        assert (variance.numpy() >= 0).all()
+        gain, mass = agreement(labels, rate, logits - mean, variance)
+        assert np.isfinite(gain).all()
+        assert np.isfinite(mass).all()
 
 
 def test_alignment_starts_as_the_identity_and_moves_its_own_source_alone() -> None:
@@ -175,6 +190,24 @@ def test_the_contrast_is_less_where_domains_lie_apart() -> None:
     enhancement.projection.kernel.assign(np.eye(2, 16, dtype=np.float32))
     apart = tf.constant([[1.0, 0.0], [1.0, 0.1], [-1.0, 0.0], [-1.0, 0.1]])
     assert float(enhancement(apart, domain)) < float(enhancement(mixed, domain))
+
+
+@pytest.mark.parametrize(
+    ("rows", "settings", "ratio"),
+    [
+        ({"fr": 700, "uk": 100, "de": 10}, {}, 8.0),
+        ({"fr": 70, "uk": 10, "de": 40}, {}, 2.0),
+        ({"fr": 4, "de": 40}, {}, 0.1),
+        ({"fr": 4, "de": 40}, {"repeat_sources": True}, 8.0),
+        ({"fr": 0, "de": 40}, {}, 8.0),
+        ({"fr": 9, "de": 0}, {}, 8.0),
+    ],
+)
+def test_no_source_row_comes_twice_in_a_pass_unless_asked(
+    rows: dict[str, int], settings: dict[str, Any], ratio: float
+) -> None:
+    found = with_ratio_of(CctlConfig(source_ratio=8, **settings), rows, "de")
+    assert found.source_ratio == pytest.approx(ratio)
 
 
 @pytest.fixture
@@ -201,17 +234,23 @@ def _learner(
     features: FeatureTable, source: ExampleReader, **settings: Any
 ) -> CctlLearner:
     tf.keras.utils.set_random_seed(1)
-    cctl = CctlConfig(source_ratio=2, enhancement=0.0, **settings)
+    cctl = CctlConfig(**{"source_ratio": 2, "enhancement": 0.0, **settings})
     network = CompanionNetwork(features, NETWORK, cctl, ("fr",), {"fr": 3})
     training = TrainingConfig(batch_size=16, shuffle_rows=64, seed=1)
     return CctlLearner(network, source, training)
 
 
 def _train(learner: CctlLearner, target: ExampleReader) -> None:
-    learner.begin(target)
+    learner.begin(target, 160)
     for span in target.batches(batch_size=16, shuffle_rows=64, seed=1, span=4):
         assert np.isfinite(learner.train(span)).all()
     learner.end()
+
+
+def _assert_one(network: CompanionNetwork) -> None:
+    pure = network.pure.named_variables()
+    for name, variable in network.mixed.named_variables().items():
+        np.testing.assert_array_equal(variable, pure[name], err_msg=name)
 
 
 @pytest.mark.slow
@@ -222,11 +261,13 @@ def test_towers_are_one_after_each_sync_and_the_ratio_holds(
     learner = _learner(features, source, sync_steps=3)
     _train(learner, target)
     record = learner.record.to_json()
-    # Ten steps of 16 target and 32 source rows; syncs before steps 3, 6 and 9,
-    # the first without a measure.
+    # Ten steps of 16 target and 32 source rows; syncs after steps 3, 6 and 9, the first
+    # without a gain, as is what the end leaves.
     assert record["source_rows"] == record["rows"]["fr"] == 320
     assert record["source_passes"] == 1
-    assert [window["step"] for window in record["windows"]] == [6, 9]
+    assert [window["step"] for window in record["windows"]] == [3, 6, 9, 10]
+    measured = [window["gain"] is not None for window in record["windows"]]
+    assert measured == [False, True, True, False]
     assert all(window["distance"] > 0 for window in record["windows"])
     assert 0 < record["weights"]["fr"] < 1
     network = learner._network
@@ -238,8 +279,85 @@ def test_towers_are_one_after_each_sync_and_the_ratio_holds(
     }
     assert apart
     learner._towers.sync()
-    for name, variable in network.mixed.named_variables().items():
-        np.testing.assert_array_equal(variable, pure[name], err_msg=name)
+    _assert_one(network)
+
+
+@pytest.mark.slow
+def test_towers_are_one_again_after_a_day_without_source_rows(
+    features: FeatureTable,
+    world: tuple[ExampleReader, ExampleReader],
+) -> None:
+    target, source = world
+    learner = _learner(features, source, sync_steps=3)
+    learner._source_reader = source.between(0, 1)
+    for first, last in ((0, 1), (2, 3)):
+        day = target.between(first, last)
+        learner.begin(day, 80)
+        for span in day.batches(batch_size=16, shuffle_rows=64, seed=1, span=2):
+            learner.train(span)
+        learner.end()
+    assert learner._alone
+    learner._towers.sync()
+    _assert_one(learner._network)
+
+
+@pytest.mark.slow
+def test_a_short_day_takes_the_ratio_of_source_rows(
+    features: FeatureTable, world: tuple[ExampleReader, ExampleReader]
+) -> None:
+    target, source = world
+    learner = _learner(features, source, estimator="uniform")
+    learner.begin(target, 5)
+    (rows,) = target.batches(batch_size=160, shuffle_rows=160, seed=0)
+    learner.train(cut(rows, 0, 5))
+    learner.end()
+    assert learner.record.source_rows == 10
+
+
+@pytest.mark.slow
+def test_a_later_training_measures_its_first_window_and_no_straddling_one(
+    features: FeatureTable, world: tuple[ExampleReader, ExampleReader]
+) -> None:
+    target, source = world
+    learner = _learner(features, source, sync_steps=4)
+    (rows,) = target.batches(batch_size=160, shuffle_rows=160, seed=0)
+
+    def measured(learner: CctlLearner) -> list[tuple[int, bool]]:
+        learner.begin(target, 96)
+        for _ in range(2):
+            learner.train(cut(rows, 0, 96))
+        learner.end()
+        windows = learner.record.windows
+        return [(window["step"], window["gain"] is not None) for window in windows]
+
+    # Passes end after steps 6 and 12. The window of steps 5 to 8 is of both.
+    assert measured(learner) == [(4, False), (8, False), (12, False)]
+    network = learner._network
+    later = CctlLearner(network, source, learner._training)
+    assert measured(later) == [(4, True), (8, False), (12, False)]
+    assert int(network.past[3]) == 24
+
+
+@pytest.mark.slow
+def test_each_source_row_counts_once(
+    features: FeatureTable, world: tuple[ExampleReader, ExampleReader]
+) -> None:
+    target, source = world
+    learner = _learner(features, source)
+    sums = learner._network.sums
+    # 800 source rows are looked at first and 320 of them are learned from, in two
+    # passes; a quarter of the target's rows are held out.
+    for times in (1.0, 1.5):
+        learner.begin(target, 160)
+        counted = sums.sums.numpy()
+        for _ in range(2):
+            (rows,) = target.batches(batch_size=160, shuffle_rows=160, seed=0)
+            learner.train(rows)
+        learner.end()
+        np.testing.assert_array_equal(sums.sums.numpy(), counted)
+        assert counted[0, sums.ROWS] == 800 * times
+        # What was counted before counts half, and then all of the target's rows do.
+        assert counted[1, sums.ROWS] == (40 if times == 1.0 else 20 + 160)
 
 
 @pytest.mark.slow
@@ -252,7 +370,7 @@ def test_spans_and_windows_cut_a_training_into_the_same_steps(
     trained = []
     for spans in ([0, 160], [0, 16, 112, 160]):
         learner = _learner(features, source, sync_steps=sync_steps)
-        learner.begin(target)
+        learner.begin(target, 160)
         losses = [
             learner.train(cut(rows, start, stop))
             for start, stop in itertools.pairwise(spans)
@@ -274,7 +392,7 @@ def test_a_training_stops_with_the_batch_that_exploded(
 ) -> None:
     target, source = world
     learner = _learner(features, source, sync_steps=2)
-    learner.begin(target)
+    learner.begin(target, 160)
     (rows,) = target.batches(batch_size=160, shuffle_rows=160, seed=0)
     labels = rows.labels.copy()
     labels[50] = np.nan
@@ -284,6 +402,73 @@ def test_a_training_stops_with_the_batch_that_exploded(
     assert np.isfinite(losses[:3]).all()
     assert np.isnan(losses[3])
     assert learner.record.to_json()["rows"] == {"fr": 4 * 32}
+
+
+@pytest.mark.slow
+def test_the_learners_source_loss_teaches_neither_flow_nor_reference(
+    features: FeatureTable, world: tuple[ExampleReader, ExampleReader]
+) -> None:
+    target, source = world
+    learner = _learner(features, source)
+    network = learner._network
+    (own,) = target.batches(batch_size=160, shuffle_rows=160, seed=0)
+    (theirs,) = source.batches(batch_size=800, shuffle_rows=800, seed=0)
+    others = [*network.flow.trainable_variables, *network.reference.trainable_variables]
+    slope = tf.ones([800])
+    with tf.GradientTape() as tape:
+        weights = network.weights(slope, network.flow(theirs.rows).slope, 1.0)
+        whole, _ = learner._losses_of_mixed(
+            own.rows, tf.constant(own.labels), theirs.rows, theirs.labels, weights
+        )
+    gradients = tape.gradient(whole, [*others, *network.mixed.trainable_variables])
+    assert all(gradient is None for gradient in gradients[: len(others)])
+    assert all(gradient is not None for gradient in gradients[len(others) :])
+    with tf.GradientTape() as tape:
+        mixed, pure = learner._losses_of_towers(own.rows, tf.constant(own.labels))
+    assert tape.gradient(pure - mixed, network.trainable_variables[:1]) == [None]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"estimator": "companion"},
+        {"sync_steps": 0},
+        {"balance": "domains"},
+        {"by_row": False},
+        {"trust": False},
+        {"alignment": False},
+        {"enhancement": 0.1},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_every_switch_trains_and_does_what_it_says(
+    features: FeatureTable,
+    world: tuple[ExampleReader, ExampleReader],
+    settings: dict[str, Any],
+) -> None:
+    target, source = world
+    learner = _learner(features, source, **{"sync_steps": 3, **settings})
+    network = learner._network
+    maps = list(network.alignment.maps.values())
+    assert all((m.numpy() == 0).all() for m in maps)
+    before = network.enhancement.projection.kernel.numpy()
+    _train(learner, target)
+    (switch,) = settings
+    assert bool(maps) == (switch != "alignment")
+    assert all((m.numpy() != 0).any() for m in maps)
+    moved = (network.enhancement.projection.kernel.numpy() != before).any()
+    assert moved == (switch == "enhancement")
+    distances = [window["distance"] for window in learner.record.windows]
+    if switch == "sync_steps":
+        assert len(distances) == 1  # what is left at the end
+    else:
+        assert len(distances) == 4
+    weights = learner.record.to_json()["weights"]["fr"]
+    if switch == "estimator":
+        assert set(learner.record.keep) == {"fr"}
+        assert weights in {0.0, 1.0} or 0 < weights < 1
+    assert 0 <= weights <= 1
 
 
 @pytest.mark.slow

@@ -67,3 +67,35 @@ def test_the_rows_of_highest_and_lowest_weight_are_kept() -> None:
     assert found["rows"] == {"fr": 60, "uk": 30}
     assert found["weights"]["uk"] == pytest.approx(0.5)
     assert found["lowest"][0]["rows"] == {"slot": 0}
+
+
+def test_a_source_of_which_no_row_was_read_is_named() -> None:
+    record = CctlRecord(("fr", "uk"))
+    record.add_rows(_batch(2), np.zeros(2, np.int32), np.full(2, 0.5, np.float32))
+    said = record.words()
+    assert said[0].startswith("fr: mean weight 0.50")
+    assert said[1] == "uk: no row of it was read, so it brought nothing"
+
+
+def test_what_the_companion_keeps_is_said() -> None:
+    record = CctlRecord(("fr",))
+    record.add_rows(_batch(2), np.zeros(2, np.int32), np.array([1, 0], np.float32))
+    record.keep = {"fr": 0.731}
+    assert record.words() == ["fr: mean weight 0.50; the gains keep 73% of it"]
+    assert record.to_json()["keep"] == {"fr": 0.731}
+
+
+def test_a_window_without_rows_is_none_and_each_counts_its_own() -> None:
+    record = CctlRecord(("fr",))
+    record.add_window(0.1, 0.0, 0.0)
+    assert record.windows == []
+    for weight, gain in ((0.2, None), (0.6, 0.03)):
+        record.add_rows(
+            _batch(2), np.zeros(2, np.int32), np.full(2, weight, np.float32)
+        )
+        record.steps += 5
+        record.add_window(gain, 1.0, 0.0)
+    assert [w["step"] for w in record.windows] == [5, 10]
+    assert [w["gain"] for w in record.windows] == [None, 0.03]
+    found = [w["weights"]["fr"] for w in record.windows]
+    assert found == pytest.approx([0.2, 0.6])

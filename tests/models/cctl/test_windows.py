@@ -18,6 +18,7 @@ class _Network:
         self.sources = ("fr", "uk")
         self.trust = tf.Variable(0.0)
         self.keep_logits = tf.Variable([1.0, 1.0])
+        self.past = tf.Variable([0.0, 0.0, 0.0, 0.0], dtype=tf.float64)
 
 
 def _after(gains: list[float], **settings: object) -> float:
@@ -60,3 +61,16 @@ def test_the_companion_keeps_the_source_whose_windows_gain() -> None:
 @pytest.mark.parametrize("gain", [0.0, -1.0])
 def test_few_windows_say_nothing(gain: float) -> None:
     assert _after([gain] * 3) == 0.0
+
+
+def test_windows_go_on_from_an_earlier_training() -> None:
+    gains = _noise(-0.02, 8)
+    network = _Network()
+    for some in (gains[:2], gains[2:5], gains[5:]):
+        for gain in some:
+            Windows(network, seed=1).add(gain)  # type: ignore[arg-type]
+    assert float(network.trust) == _after(gains) < 0.0
+
+
+def test_weights_that_read_no_trust_leave_it_alone() -> None:
+    assert _after(_noise(-0.02), estimator="uniform") == 0.0

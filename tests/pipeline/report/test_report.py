@@ -234,7 +234,7 @@ def _saw(name="feeds"):
         "windows": [
             {
                 "step": step,
-                "gain": 0.001 * step,
+                "gain": None if step == 100 else 0.001 * step,
                 "distance": 0.1,
                 "trust": 0.0,
                 "weights": {name: 0.6},
@@ -243,7 +243,7 @@ def _saw(name="feeds"):
         ],
         "highest": [row],
         "lowest": [{**row, "weight": 0.02}],
-        "words": [f"{name}: mean weight 0.62", "partner brings nothing"],
+        "words": [f"{name}: mean weight 0.62", "partner: no row of it was read"],
     }
 
 
@@ -254,7 +254,7 @@ def test_the_page_says_what_the_sources_brought(run):
     page = render_run(dataclasses.replace(report, trainings=(first,)))
     text = check(page)
     for said in (
-        "feeds: mean weight 0.62 partner brings nothing",
+        "feeds: mean weight 0.62 partner: no row of it was read",
         "feeds 1,200 0.620 0.71 ± 0.04",
         "partner 0 undefined not measured",
         "0.910 feeds 2019-01-01 1 segment 12, slot top",
@@ -263,8 +263,20 @@ def test_the_page_says_what_the_sources_brought(run):
         assert said in text, said
     assert "What the sources brought" not in _page(run)
     gains = [point.y for line in sources.gains for point in line.points]
-    assert gains == pytest.approx([0.1, 0.15, 0.2])
+    assert gains[0] is None
+    assert gains[1:] == pytest.approx([0.15, 0.2])
     assert "Log loss that source rows saved in a window" in text
+    assert "No window" not in text
+
+
+def test_a_training_of_few_steps_says_that_it_has_no_gain(run):
+    saw = _saw()
+    saw["windows"] = saw["windows"][:1]
+    report = gather(run.config, newest_record(run.config, stored.DAY))
+    first = dataclasses.replace(report.trainings[0], sources=describe_sources(saw))
+    text = check(render_run(dataclasses.replace(report, trainings=(first,))))
+    assert "No window of this training has a gain" in text
+    assert "Log loss that source rows saved in a window" not in text
 
 
 def test_a_page_of_nothing_is_a_page():
