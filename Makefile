@@ -75,7 +75,7 @@ prove-ctnet: $(READY) ## Prove CTNet: first day, frozen source, reload, forgetti
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_ctnet --seeds $(SEEDS)
 
 prove-cctl: SEEDS ?= 5
-prove-cctl: $(READY) ## Prove CCTL: noise, a copy, nine worlds, cost, each part left out (an hour)
+prove-cctl: $(READY) ## Prove CCTL: noise, a copy, nine worlds, cost, each part left out (half an hour)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_cctl --seeds $(SEEDS) --ablations $(SEEDS)
 
 ctnet-months: SEEDS ?= 2

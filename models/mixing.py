@@ -14,6 +14,9 @@ from models.batches import Batch
 from models.batches import ExampleReader
 from models.errors import DataError
 
+# Batch by batch, a tenth of a training would go into cutting rows.
+_BATCHES_AT_ONCE = 16
+
 
 class SourceStream:
     """Shuffled source rows without an end, taken some at a time.
@@ -23,7 +26,7 @@ class SourceStream:
 
     Args:
         reader: The sources' rows.
-        batch_rows: Rows that are read at once.
+        batch_rows: Rows of a batch; some batches are read at once.
         shuffle_rows: Rows of the buffer in which the order is mixed.
         seed: Decides the order.
 
@@ -107,6 +110,7 @@ class SourceStream:
                 shuffle_rows=self._shuffle_rows,
                 seed=self._seed,
                 epoch=self.passes,
+                span=_BATCHES_AT_ONCE,
             )
             self.passes += 1
             batch = next(self._batches, None)

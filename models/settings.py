@@ -122,8 +122,7 @@ class CctlConfig(StrictModel):
         trust: Whether the companion's gain may lower all weights together.
         alignment: Whether source fields are mapped before they meet the target's
             network; false is the ablation.
-        enhancement: Weight of the contrastive loss; 0 is the ablation. Ten times the
-            default cost GAUC where sources were poisoned.
+        enhancement: Weight of the contrastive loss; 0 is the ablation.
         flow_learning_rate: Adam's rate for the information flow network, which learns
             slowly as a single row's agreement is mostly noise.
     """
