@@ -256,7 +256,7 @@ def _weights(
         return equal
     slope = network.sums.slopes()[source] * tf.ones(len(rows))
     difference = network.flow(inputs).slope
-    weights: npt.NDArray[np.float32] = network.weights(
+    weights: npt.NDArray[np.float32] = network.row_weights(
         slope, difference, saw["yardstick"][0]
     ).numpy()
     return weights

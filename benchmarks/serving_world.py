@@ -117,7 +117,6 @@ def _networks(table: FeatureTable) -> Iterator[tuple[str, Any]]:
     from models.ctnet.network import Ctnet
     from models.ctnet.settings import CtnetConfig
     from models.multi_domain.network import MultiDomainNetwork
-    from pipeline.strategies import KINDS
 
     yield BACKBONE, Backbone(table, NETWORK)
     rng = np.random.default_rng(0)
@@ -134,8 +133,7 @@ def _networks(table: FeatureTable) -> Iterator[tuple[str, Any]]:
         body = MultiDomainConfig.model_validate({"network": kind})
         yield kind, MultiDomainNetwork(table, NETWORK, body, domains, rows)
     yield "ctnet", Ctnet(table, NETWORK, CtnetConfig())
-    if "cctl" in KINDS:
-        yield "cctl", CompanionNetwork(table, NETWORK, CctlConfig(), ("feeds",), rows)
+    yield "cctl", CompanionNetwork(table, NETWORK, CctlConfig(), ("feeds",), rows)
 
 
 def _transform_graph(folder: Path, table: FeatureTable) -> Path:

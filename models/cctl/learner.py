@@ -462,7 +462,7 @@ class CctlLearner:
         if cctl.estimator == "companion":
             return tf.gather(self._windows.kept, source)
         slope = tf.gather(network.sums.slopes(), source)
-        weights = network.weights(slope, network.flow(rows).slope, self._yardstick)
+        weights = network.row_weights(slope, network.flow(rows).slope, self._yardstick)
         few, of_few, domain = tf.nest.map_structure(
             lambda values: values[:_FLOW_ROWS], (dict(rows), labels, source)
         )

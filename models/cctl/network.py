@@ -169,7 +169,7 @@ class CompanionNetwork(Network):
         own = [f for f in ids if f.table == space]
         return (own or ids)[0].name
 
-    def weights(self, slope: Any, difference: Any, yardstick: Any) -> Any:
+    def row_weights(self, slope: Any, difference: Any, yardstick: Any) -> Any:
         """Returns the weights of source rows, (B,), each between 0 and 1.
 
         Args:

@@ -247,6 +247,13 @@ def _train(learner: CctlLearner, target: ExampleReader) -> None:
     learner.end()
 
 
+def test_kerass_own_lists_of_variables_are_there(features: FeatureTable) -> None:
+    network = CompanionNetwork(features, NETWORK, CctlConfig(), ("fr",), {"fr": 3})
+    served = {id(variable) for variable in network.mixed.named_variables().values()}
+    assert served <= {id(variable) for variable in network.variables}
+    assert network.weights == network.variables
+
+
 def _assert_one(network: CompanionNetwork) -> None:
     pure = network.pure.named_variables()
     for name, variable in network.mixed.named_variables().items():
@@ -416,7 +423,7 @@ def test_the_learners_source_loss_teaches_neither_flow_nor_reference(
     others = [*network.flow.trainable_variables, *network.reference.trainable_variables]
     slope = tf.ones([800])
     with tf.GradientTape() as tape:
-        weights = network.weights(slope, network.flow(theirs.rows).slope, 1.0)
+        weights = network.row_weights(slope, network.flow(theirs.rows).slope, 1.0)
         whole, _ = learner._losses_of_mixed(
             own.rows, tf.constant(own.labels), theirs.rows, theirs.labels, weights
         )
