@@ -302,7 +302,8 @@ class CctlLearner:
             keep = tf.sigmoid(self._network.keep_logits).numpy().tolist()
             self.record.keep = dict(zip(self._network.sources, keep, strict=True))
         if not self._alone:
-            self._add_window(None)
+            # No sync follows, and a few steps lie nearer than k.
+            self._add_window(None, apart=not self.record.windows)
         self.record.write_text()
 
     def _end_window(self, target: Batch) -> None:
@@ -321,10 +322,9 @@ class CctlLearner:
         """Returns whether no row of the next batch was learned in this window."""
         return self._passes == 0 or self._steps_of_pass >= self._window
 
-    def _add_window(self, gain: float | None) -> None:
-        self.record.add_window(
-            gain, self._towers.distance(), float(self._network.trust)
-        )
+    def _add_window(self, gain: float | None, *, apart: bool = True) -> None:
+        distance = self._towers.distance() if apart else None
+        self.record.add_window(gain, distance, float(self._network.trust))
 
     def _target_spans(self, reader: ExampleReader) -> Iterator[Batch]:
         """Yields the reference's batches in one and the same order each time."""

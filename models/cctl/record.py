@@ -29,8 +29,8 @@ class CctlRecord:
 
     Attributes:
         steps: Steps of all trainings that it saw.
-        windows: Of each window `step`, `gain` (None if it was not measured),
-            `distance`, `trust` and the mean weight by source, `weights`.
+        windows: Of each window `step`, `gain` and `distance` (None if they were not
+            measured), `trust` and the mean weight by source, `weights`.
         yardstick: Agreement of the target's own model with rows held out, and its
             standard error.
         agreement: The same of each source over the yardstick.
@@ -85,7 +85,9 @@ class CctlRecord:
         for index in np.argpartition(weights, few - 1)[:few]:
             self._keep(self._lowest, -float(weights[index]), rows, index, source)
 
-    def add_window(self, gain: float | None, distance: float, trust: float) -> None:
+    def add_window(
+        self, gain: float | None, distance: float | None, trust: float
+    ) -> None:
         """Notes a window that ends here, if it had rows, and TensorBoard's scalars."""
         if not self._window[1].any():
             return
@@ -101,7 +103,8 @@ class CctlRecord:
         )
         if gain is not None:
             tf.summary.scalar("cctl/gain", gain, step=step)
-        tf.summary.scalar("cctl/tower_distance", distance, step=step)
+        if distance is not None:
+            tf.summary.scalar("cctl/tower_distance", distance, step=step)
         tf.summary.scalar("cctl/trust", trust, step=step)
         for name, weight in weights.items():
             tf.summary.scalar(f"cctl/weight/{name}", weight, step=step)
