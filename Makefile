@@ -58,7 +58,7 @@ bench-backfill: $(READY) ## Measure what a further day of a backfill costs, and 
 	$(BIN)/crossctr simulate configs/feeds_ads.yaml
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_backfill $(BENCH_FLAGS)
 
-kill-backfill: $(READY) ## Kill a backfill of five days 30 times, repeat it, compare what is left (hours; goes on if called again)
+kill-backfill: $(READY) ## Kill a backfill of five days 30 times, repeat it, compare what is left (an hour; goes on if called again)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.kill_backfill $(BENCH_FLAGS)
 
 # For real logs: PROOF_CONFIG=configs/amazon.yaml PROOF_DAY=2014-06-01 PREPARE=import
