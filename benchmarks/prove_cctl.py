@@ -224,10 +224,8 @@ def _baselines(seed: int, size: str, what: str) -> dict[str, dict[str, Any]]:
 
     def alone() -> dict[str, Any]:
         from benchmarks.cctl_study import make_world
-        from benchmarks.cctl_study import train_plain
 
-        world = make_world(seed, size=size)
-        return train_plain(world, {"ads": world.target}, seed).metrics
+        return _train(make_world(seed, size=size), "target_only", seed).metrics
 
     return {
         "target_only": _stored(f"alone-{size}-{seed}", alone),

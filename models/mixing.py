@@ -13,9 +13,7 @@ import numpy as np
 from models.batches import Batch
 from models.batches import ExampleReader
 from models.errors import DataError
-
-# Batch by batch, a tenth of a training would go into cutting rows.
-_BATCHES_AT_ONCE = 16
+from models.steps import SPAN
 
 
 class SourceStream:
@@ -110,7 +108,7 @@ class SourceStream:
                 shuffle_rows=self._shuffle_rows,
                 seed=self._seed,
                 epoch=self.passes,
-                span=_BATCHES_AT_ONCE,
+                span=SPAN,
             )
             self.passes += 1
             batch = next(self._batches, None)

@@ -235,7 +235,6 @@ class CctlLearner:
     def train(self, span: Batch) -> Any:
         """Trains on some batches; returns each one's log loss on the target's rows."""
         if self._sources is None or self._alone:
-            self._towers.touch(span.rows)
             return self._span_alone(span.rows, span.labels).numpy()
         sizes = split_sizes(len(span.labels), self._training.batch_size)
         starts = [0, *np.cumsum(sizes)]
@@ -301,7 +300,10 @@ class CctlLearner:
         if self._cctl.estimator == "companion":
             keep = tf.sigmoid(self._network.keep_logits).numpy().tolist()
             self.record.keep = dict(zip(self._network.sources, keep, strict=True))
-        if not self._alone:
+        if self._alone and self._cctl.sync_steps:
+            # What the mixed tower learned alone is no gain of the next window.
+            self._towers.sync(whole=True)
+        elif not self._alone:
             # No sync follows, and a few steps lie nearer than k.
             self._add_window(None, apart=not self.record.windows)
         self.record.write_text()

@@ -305,6 +305,7 @@ def test_towers_are_one_again_after_a_day_without_source_rows(
             learner.train(span)
         learner.end()
     assert learner._alone
+    _assert_one(learner._network)
     learner._towers.sync()
     _assert_one(learner._network)
 
