@@ -22,8 +22,6 @@ from pathlib import Path
 
 import click
 import pyarrow.parquet as pq
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.kill_backfill import DAY_DONE
 from benchmarks.kill_backfill import backfill_arguments
@@ -41,6 +39,8 @@ from pipeline.run_records import read_records
 from pipeline.steps import Known
 from pipeline.steps import Step
 from pipeline.store import Store
+from pipeline.terminal import Console
+from pipeline.terminal import Table
 
 _HISTORY = 3
 _CTNET = "ctnet"

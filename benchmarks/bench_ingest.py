@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks import native_share
 from benchmarks import simulated_logs
+from pipeline.terminal import Console
+from pipeline.terminal import Table
 
 ROOT = Path(__file__).parents[1]
 _MEMORY_ROWS = (100_000, 1_000_000, 10_000_000)
@@ -137,7 +137,7 @@ def _profile(world: _World, console: Console) -> tuple[float | None, dict[str, A
         try:
             world.ours(path)
         except click.ClickException as error:
-            console.print(f"no native share: {error.message[-300:]}", markup=False)
+            console.print(f"no native share: {error.message[-300:]}")
             return None, {}
         counts = native_share.count(path)
         places = {k: native_share.leaders(path, k, 6) for k in ("native", "python")}

@@ -23,10 +23,10 @@ from typing import Any
 
 import click
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks import serving_world as world
+from pipeline.terminal import Console
+from pipeline.terminal import Table
 
 ROOT = Path(__file__).parents[1]
 CANDIDATES = (1, 10, 100, 1_000)

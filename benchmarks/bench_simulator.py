@@ -27,8 +27,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tensorflow as tf
 import tf_keras as keras
-from rich.console import Console
-from rich.table import Table
 
 from components.metrics.logic import auc
 from components.metrics.logic import grouped_auc
@@ -46,6 +44,8 @@ from pipeline.simulation.settings import plan_domains
 from pipeline.simulation.world import DomainWorld
 from pipeline.simulation.world import Impressions
 from pipeline.simulation.writer import write_domains
+from pipeline.terminal import Console
+from pipeline.terminal import Table
 
 _CONFIG = Path(__file__).parents[1] / "configs" / "feeds_ads.yaml"
 _TEST_DAYS = 7

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.training_rows import write_rows
+from pipeline.terminal import Console
+from pipeline.terminal import Table
 
 ROOT = Path(__file__).parents[1]
 OURS = "crossctr"

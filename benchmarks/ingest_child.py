@@ -27,10 +27,9 @@ def _measure(
     profile: str = "",
     finish: Callable[[], dict[str, Any]] = dict,
 ) -> None:
-    from rich.console import Console
-
     from benchmarks.native_share import sampled
     from pipeline.console import quiet_libraries
+    from pipeline.terminal import Console
 
     imported = _peak_bytes()
     profiler = sampled(Path(profile)) if profile else contextlib.nullcontext()
@@ -57,8 +56,6 @@ def ours(config_path: str, last_day: str, log_file: str, profile: str = "") -> N
     """Runs the ingest graph of a configuration as `crossctr ingest` does."""
     import datetime
 
-    from rich.console import Console
-
     from models.days import to_day
     from pipeline.config_file import load_config
     from pipeline.console import RunDisplay
@@ -68,6 +65,7 @@ def ours(config_path: str, last_day: str, log_file: str, profile: str = "") -> N
     from pipeline.results import rows_of
     from pipeline.runner import run_graph
     from pipeline.store import Store
+    from pipeline.terminal import Console
 
     class Stopwatch(RunDisplay):
         """Keeps the seconds of every node."""

@@ -30,8 +30,6 @@ from pathlib import Path
 
 import click
 from ml_metadata.proto import metadata_store_pb2
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.kill_ingest import ROOT
 from benchmarks.kill_ingest import command
@@ -42,6 +40,8 @@ from pipeline.config_file import load_config
 from pipeline.lineage import makers
 from pipeline.lineage import text_of
 from pipeline.store import Store
+from pipeline.terminal import Console
+from pipeline.terminal import Table
 
 NUM_DAYS = 5
 DAY_DONE = re.compile(r"^(\d+)/\d+ \d{4}-\d\d-\d\d · ", re.MULTILINE)
@@ -135,7 +135,7 @@ def main(kills: int, per_backfill: int, seed: int, folder: Path) -> None:
         wanted = min(per_backfill, kills - len(done))
         for kill in trials.disturb(number, wanted, moments, expected):
             done.append(kill)
-            console.print(f"kill {len(done)}: {kill}", markup=False, soft_wrap=True)
+            console.print(f"kill {len(done)}: {kill}", soft_wrap=True)
         trials.keep(done)
     table = Table(title="Killed, then repeated with the same command")
     for column in ("kill", "backfill", "after", "in day", "while in", "result"):

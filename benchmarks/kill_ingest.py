@@ -28,11 +28,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from ml_metadata.proto import metadata_store_pb2
-from rich.console import Console
-from rich.table import Table
 
 from pipeline.store import METADATA_FILE
 from pipeline.store import Store
+from pipeline.terminal import Console
+from pipeline.terminal import Table
 
 ROOT = Path(__file__).parents[1]
 _FIRST_DAY, _LAST_DAY = "2018-01-01", "2018-12-31"

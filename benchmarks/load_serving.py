@@ -27,13 +27,13 @@ from typing import Any
 
 import click
 import numpy as np
-from rich.console import Console
 from rich.progress import Progress
 
 from components.publisher import labels
 from components.publisher.logic import versions_in
 from components.publisher.releases import Shelf
 from models.days import to_day
+from pipeline.terminal import Console
 
 NAME = "load"
 VERSIONS = 5

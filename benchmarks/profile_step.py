@@ -17,8 +17,8 @@ import time
 from collections import defaultdict
 from unittest import mock
 
-from rich.console import Console
-from rich.table import Table
+from pipeline.terminal import Console
+from pipeline.terminal import Table
 
 _STEPS = 64
 _BATCH = 1024

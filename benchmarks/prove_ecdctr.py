@@ -24,8 +24,6 @@ from typing import Any
 import ml_metadata
 import numpy as np
 from ml_metadata.proto import metadata_store_pb2
-from rich.console import Console
-from rich.table import Table
 
 from components.resolvers.logic import Candidate
 from components.resolvers.logic import select
@@ -46,6 +44,8 @@ from pipeline.options import wide_console
 from pipeline.steps import Step
 from pipeline.store import METADATA_FILE
 from pipeline.store import Store
+from pipeline.terminal import Console
+from pipeline.terminal import Table
 
 FOLD_TOLERANCE = 1e-6
 # Earlier days for which plans are made on what is stored now.

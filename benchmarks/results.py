@@ -23,7 +23,6 @@ from typing import Any
 
 import click
 import yaml
-from rich.console import Console
 
 from benchmarks.results_page import write_page
 from models.errors import ConfigError
@@ -33,6 +32,7 @@ from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.options import wide_console
 from pipeline.strategies import KINDS
+from pipeline.terminal import Console
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs"
@@ -194,7 +194,7 @@ def possible(config: Config, console: Console) -> list[str]:
         try:
             chosen(config, [kind])
         except ConfigError as error:
-            console.print(f"{kind} is left out: {error}", markup=False, soft_wrap=True)
+            console.print(f"{kind} is left out: {error}", soft_wrap=True)
         else:
             kinds.append(kind)
     return kinds

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from models.days import to_date
 from pipeline.ablation import WHOLE
@@ -23,6 +21,8 @@ from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import hold_root
 from pipeline.options import wide_console
+from pipeline.terminal import Console
+from pipeline.terminal import Table
 
 
 @click.command()

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from pathlib import Path
 
-from rich.console import Console
-
 from components.log_example_gen.readers import format_of
 from models.days import DayRange
 from models.days import to_date
@@ -16,6 +14,7 @@ from models.errors import CrossctrError
 from models.errors import listed
 from pipeline.config import Config
 from pipeline.console import duration
+from pipeline.terminal import Console
 
 
 class LogsNotThereError(CrossctrError):

@@ -6,9 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.table import Table
-
 from models.days import DayRange
 from models.days import to_date
 from pipeline.config import Config
@@ -20,6 +17,8 @@ from pipeline.results import rows_of
 from pipeline.results import target_result
 from pipeline.steps import Step
 from pipeline.store import Store
+from pipeline.terminal import Console
+from pipeline.terminal import Table
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,7 @@ def backfill(
         for number, day in enumerate(range(days.first, days.last + 1), 1):
             one = _run_day(config, day, strategies, console)
             done.append(one)
-            console.print(
-                f"{number}/{len(days)} {_line(one)}", markup=False, soft_wrap=True
-            )
+            console.print(f"{number}/{len(days)} {_line(one)}", soft_wrap=True)
     finally:
         if done:
             console.print(summary(done, config.target))

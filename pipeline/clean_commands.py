@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from components.publisher.labels import labels_in
 from components.publisher.logic import versions_in
@@ -29,6 +28,7 @@ from pipeline.retention import reach
 from pipeline.retention import superfluous
 from pipeline.store import REMOVED
 from pipeline.store import Store
+from pipeline.terminal import Table
 
 
 @dataclass(frozen=True)

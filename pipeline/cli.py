@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from models.days import to_date
 from models.errors import ConfigError
@@ -56,6 +53,9 @@ from pipeline.tables import comparison
 from pipeline.tables import plan_table
 from pipeline.tables import result_table
 from pipeline.tables import warm_start_table
+from pipeline.terminal import Console
+from pipeline.terminal import Table
+from pipeline.terminal import visible
 from pipeline.version_commands import rollback_command
 from pipeline.version_commands import versions_command
 from pipeline.vocabulary_commands import vocabularies_command
@@ -70,7 +70,7 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except CrossctrError as error:
             text = " ".join(str(error).split())
-            click.echo(f"{error.headline}: {text}", err=True)
+            click.echo(visible(f"{error.headline}: {text}"), err=True)
             sys.exit(error.exit_code)
 
 
@@ -214,7 +214,7 @@ def run(
         elif result.strategy == config.strategy:
             unfit = f"not fit to be served: {result.unfit}" if result.unfit else ""
             reasons = unfit or "; ".join(result.decision["reasons"])
-            console.print(f"Not published: {escape(reasons)}", soft_wrap=True)
+            console.print(f"Not published: {reasons}", soft_wrap=True)
     report_run(config, day, steps, console)
     _print_offer(config_path, planned, console)
 

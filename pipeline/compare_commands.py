@@ -6,7 +6,6 @@ import shlex
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from models.days import to_date
 from models.errors import ConfigError
@@ -21,6 +20,7 @@ from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import hold_root
 from pipeline.options import wide_console
+from pipeline.terminal import Console
 
 
 @click.command(name="compare")
@@ -72,7 +72,7 @@ def show(comparison: Comparison, console: Console) -> None:
     console.print(grid.as_rich(title))
     console.print(tables.cost(comparison).as_rich("What each costs, all levels"))
     for sentence in verdict(comparison):
-        console.print(sentence, soft_wrap=True, markup=False, highlight=False)
+        console.print(sentence, soft_wrap=True, highlight=False)
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
-from rich.console import Console
 from rich.console import Group
 from rich.console import RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
-from rich.text import Text
+
+from pipeline.terminal import Console
+from pipeline.terminal import plain
 
 PROGRESS_LOGGER = "crossctr.progress"
 
@@ -121,7 +122,7 @@ class RunDisplay:
             self._live = _live(self.console, self._line)
             self._live.start()
         elif not self._only_live:
-            self.console.print(f"{self._prefix()} {label} ...", markup=False)
+            self.console.print(f"{self._prefix()} {label} ...")
 
     def node_started(self, node: str) -> None:
         """Says which component of the step's graph is running."""
@@ -139,7 +140,6 @@ class RunDisplay:
         if not self.console.is_terminal and not self._only_live:
             self.console.print(
                 f"          {self._node or 'start'}: {text}",
-                markup=False,
                 soft_wrap=True,
             )
 
@@ -151,7 +151,7 @@ class RunDisplay:
             return
         speed = f"{rows:,} rows, {rows / seconds:,.0f} rows/s" if rows else ""
         slow = [f"{node} {duration(s)}" for node, s in self._nodes if s >= 1]
-        line = Text(f"{self._prefix()} {self._label:<40} ")
+        line = plain(f"{self._prefix()} {self._label:<40} ")
         line.append(f"{verdict} in {duration(seconds):>8}", style="green")
         line.append(f"  {speed}", style="bold")
         if slow:
@@ -178,9 +178,7 @@ class RunDisplay:
         self._index = index
         if self._only_live:
             return
-        self.console.print(
-            f"{self._prefix()} {label:<40} reused", style="dim", markup=False
-        )
+        self.console.print(f"{self._prefix()} {label:<40} reused", style="dim")
 
     def stop(self) -> None:
         """Ends the live line."""
@@ -215,7 +213,7 @@ class RunDisplay:
             self._detail,
             f"run {duration(self.elapsed)}",
         ]
-        spinner = Spinner("dots", Text(" · ".join(part for part in parts if part)))
+        spinner = Spinner("dots", plain(" · ".join(part for part in parts if part)))
         return spinner if self._below is None else Group(spinner, self._below)
 
 
@@ -234,7 +232,7 @@ def _live(console: Console, line: Callable[[], RenderableType]) -> Live:
 @contextlib.contextmanager
 def waiting(console: Console, text: str) -> Iterator[None]:
     """Shows `text` with a spinner; on what is no terminal, nothing."""
-    spinner = Spinner("dots", Text(text))
+    spinner = Spinner("dots", plain(text))
     with _live(console, lambda: spinner) if console.is_terminal else nullcontext():
         yield
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from models.days import to_date
 from models.errors import ConfigError
@@ -18,6 +17,7 @@ from pipeline.options import Day
 from pipeline.options import wide_console
 from pipeline.store import Store
 from pipeline.store import Stored
+from pipeline.terminal import Table
 
 
 @click.group()
@@ -52,7 +52,6 @@ def nearest_command(
     console.print(
         f"Nearest to {space} {raw_id}, TPM of {to_date(summary['period_day'])}, "
         f"{summary['rows'][space]:,} ids of width {summary['width']}",
-        markup=False,
     )
     table = Table()
     table.add_column(space)

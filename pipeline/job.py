@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.console import RenderableType
 
 from models.days import DayRange
@@ -40,6 +39,7 @@ from pipeline.retention import refuse_removed
 from pipeline.run_records import RunRecorder
 from pipeline.steps import Step
 from pipeline.store import Store
+from pipeline.terminal import Console
 
 
 class UnexpectedError(CrossctrError):

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from models.days import to_day
 from models.errors import ConfigError
 from pipeline.config import Config
 from pipeline.root_lock import hold
+from pipeline.terminal import Console
 
 CONFIG = click.argument(
     "config_path", metavar="CONFIG", type=click.Path(path_type=Path)

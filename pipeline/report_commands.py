@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
 from models.days import DayRange
 from models.days import to_date
@@ -21,6 +19,7 @@ from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import wide_console
 from pipeline.steps import Step
+from pipeline.terminal import Console
 
 # Scoring takes some 10,000 rows a second, and a run should end when it is done.
 MAX_SCORED_ROWS = 200_000
@@ -82,13 +81,13 @@ def _at_the_end(
     except Exception as failure:  # noqa: BLE001
         text = f"{type(failure).__name__}: {' '.join(str(failure).split())}"
         console.print(
-            f"The report could not be written ({escape(text)}). The run's result is "
+            f"The report could not be written ({text}). The run's result is "
             f"stored; `crossctr report CONFIG {again}` tries again.",
             style="bold red",
             soft_wrap=True,
         )
         return None
-    console.print(f"Report: {path}", soft_wrap=True, markup=False)
+    console.print(f"Report: {path}", soft_wrap=True)
     return path
 
 
@@ -119,7 +118,7 @@ def report_command(
     else:
         raise ConfigError("expected either --day D, or --from A and --to B; give one")
     path = _quietly(config, name, console, write)
-    console.print(f"Report: {path}", soft_wrap=True, markup=False)
+    console.print(f"Report: {path}", soft_wrap=True)
 
 
 def _day_writer(config: Config, day: int) -> Callable[[], Path]:

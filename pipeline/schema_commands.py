@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 import click
-from rich.console import Console
 
 from models.days import DayRange
 from models.errors import ConfigError
@@ -29,6 +28,7 @@ from pipeline.schema_files import leading_comments
 from pipeline.schema_files import parse_schema
 from pipeline.schema_files import read_schema
 from pipeline.schema_files import to_text
+from pipeline.terminal import Console
 
 if TYPE_CHECKING:
     from pipeline.schema_evolution import Statistics
@@ -121,7 +121,7 @@ def diff(config_path: Path, day: int | None, days: int) -> None:
 
         sentences = schema_evolution.differences(config, curated, statistics)
     for sentence in sentences:
-        console.print(sentence, markup=False, soft_wrap=True)
+        console.print(sentence, soft_wrap=True)
     if sentences:
         sys.exit(1)
     console.print("The logs fit the schema.")
@@ -192,12 +192,12 @@ def accept(
             changed, notes = schema_evolution.relax(curated, statistics, features)
             left = schema_evolution.differences(config, changed, statistics)
     for note in notes:
-        console.print(note, markup=False, soft_wrap=True)
+        console.print(note, soft_wrap=True)
     _replace(config.schema_path, curated, changed, console, dry_run=dry_run)
     if left:
         console.print("Still not allowed:")
         for sentence in left:
-            console.print(f"  {sentence}", markup=False, soft_wrap=True)
+            console.print(f"  {sentence}", soft_wrap=True)
 
 
 def _replace(
@@ -211,7 +211,7 @@ def _replace(
     change = difflib.unified_diff(
         before.splitlines(), after.splitlines(), "before", "after", lineterm=""
     )
-    console.print("\n".join(change), markup=False, highlight=False, soft_wrap=True)
+    console.print("\n".join(change), highlight=False, soft_wrap=True)
     if dry_run:
         console.print(f"Nothing was written to {path} (--dry-run).", soft_wrap=True)
         return
@@ -241,6 +241,6 @@ def _described(
         from pipeline.log_statistics import log_statistics
 
         found = log_statistics(
-            config, days, lambda text: shown.print(text, markup=False, soft_wrap=True)
+            config, days, lambda text: shown.print(text, soft_wrap=True)
         )
         yield {domain: described.statistics for domain, described in found.items()}

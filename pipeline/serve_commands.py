@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from components.publisher.logic import versions_in
 from models.errors import ConfigError
@@ -27,6 +25,8 @@ from pipeline.options import CONFIG
 from pipeline.options import wide_console
 from pipeline.promotion import shelf_of
 from pipeline.store import Store
+from pipeline.terminal import Console
+from pipeline.terminal import Table
 
 if TYPE_CHECKING:
     from components.model_server.server import ModelServer

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
 from models.errors import ConfigError
 from pipeline.config import Config
@@ -18,6 +17,7 @@ from pipeline.options import wide_console
 from pipeline.simulation.settings import PRESETS
 from pipeline.simulation.settings import SimulationConfig
 from pipeline.simulation.settings import plan_domains
+from pipeline.terminal import Table
 
 if TYPE_CHECKING:
     from pipeline.simulation.oracle import OracleScore

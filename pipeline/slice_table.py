@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.table import Table
-
 from pipeline.results import TargetResult
+from pipeline.terminal import Table
 
 _COLUMNS = (
     ("auc", "AUC", ".3f"),

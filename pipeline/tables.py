@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from rich.table import Table
-
 from pipeline.results import TargetResult
 from pipeline.steps import Step
+from pipeline.terminal import Table
 
 
 def plan_table(steps: Sequence[Step], why: Mapping[str, str]) -> Table:

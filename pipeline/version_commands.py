@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from components.publisher.labels import Labels
 from components.publisher.logic import lineage_of
@@ -21,6 +20,7 @@ from pipeline.promotion import Override
 from pipeline.promotion import shelf_of
 from pipeline.rollback import roll_back
 from pipeline.root_lock import user_name
+from pipeline.terminal import Table
 
 
 @click.command(name="versions")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from components.transform.encoding import ENCODING_FILE
 from components.vocabulary.files import SUMMARY_FILE
@@ -22,6 +21,7 @@ from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import wide_console
 from pipeline.store import Store
+from pipeline.terminal import Table
 
 _DEFAULT_DAYS = 14
 

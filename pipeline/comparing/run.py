@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
-from rich.console import Console
 
 from models.days import to_date
 from models.errors import ConfigError
@@ -33,6 +32,7 @@ from pipeline.config import Config
 from pipeline.config_sections import StrategyConfig
 from pipeline.scoring import Scored
 from pipeline.strategies import KINDS
+from pipeline.terminal import Console
 from pipeline.wording import closest
 
 METRICS = ("gauc", "auc", "log_loss")

@@ -6,14 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.table import Table
-
 from components.metrics.bootstrap import Difference
 from pipeline.comparing.measure import Measured
 from pipeline.comparing.measure import outcome_of
 from pipeline.comparing.record import Comparison
 from pipeline.comparing.words import NAMES
 from pipeline.comparing.words import with_interval
+from pipeline.terminal import Table
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rich.console import Console
 from rich.progress import BarColumn
 from rich.progress import MofNCompleteColumn
 from rich.progress import Progress
-from rich.progress import TextColumn
 from rich.progress import TimeElapsedColumn
 from rich.progress import TimeRemainingColumn
 
@@ -34,6 +32,8 @@ from pipeline.scoring import is_scored
 from pipeline.scoring import score_step
 from pipeline.steps import Step
 from pipeline.store import Store
+from pipeline.terminal import Console
+from pipeline.terminal import TextColumn
 
 
 class Trial(NamedTuple):
@@ -121,7 +121,7 @@ def _scored(config: Config, steps: Sequence[Step], console: Console) -> Sequence
     if due:
         with quiet_libraries(new_log_file(config), console) as shown:
             for step in due:
-                shown.print(f"scoring {step.label}", markup=False, style="dim")
+                shown.print(f"scoring {step.label}", style="dim")
                 score_step(config, Store(config.root, config.metadata), step)
     return steps
 
@@ -165,7 +165,7 @@ class TrialBar:
         self.shown.update(self._task, advance=1, description=f"after {trial}")
         if not console.is_terminal:
             done = self.shown.tasks[0].completed
-            console.print(f"trial {done:.0f}/{self._total}: {trial}", markup=False)
+            console.print(f"trial {done:.0f}/{self._total}: {trial}")
 
     def show(self) -> None:
         """Prints the bar as it is."""

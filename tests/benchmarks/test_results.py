@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from rich.console import Console
 
 from benchmarks import results
 from benchmarks.results import DATA_SETS
@@ -15,6 +14,7 @@ from benchmarks.results_page import write_page
 from pipeline.comparing.record import to_json
 from pipeline.config_file import load_config
 from pipeline.strategies import KINDS
+from pipeline.terminal import Console
 from tests.pipeline.comparing.examples import ECDCTR
 from tests.pipeline.comparing.examples import TARGET_ONLY
 from tests.pipeline.comparing.examples import comparison

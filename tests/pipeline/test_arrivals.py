@@ -5,7 +5,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from rich.console import Console
 
 from models.days import DayRange
 from models.days import to_date
@@ -13,6 +12,7 @@ from pipeline.arrivals import LogsNotThereError
 from pipeline.arrivals import awaited_logs
 from pipeline.arrivals import wait_for_logs
 from pipeline.config_sections import WaitConfig
+from pipeline.terminal import Console
 
 DAYS = [DayRange(10, 11)]
 

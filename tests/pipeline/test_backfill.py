@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
-from rich.console import Console
 
 from models.days import DayRange
 from models.errors import DataError
@@ -14,6 +13,7 @@ from pipeline.backfill import backfill
 from pipeline.cli import main
 from pipeline.results import TargetResult
 from pipeline.steps import Step
+from pipeline.terminal import Console
 
 METRICS = {"auc": 0.7, "gauc": None, "log_loss": 0.3, "calibration": 1.012}
 

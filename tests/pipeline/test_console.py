@@ -8,7 +8,6 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from rich.console import Console
 
 from pipeline import console as console_module
 from pipeline.console import PROGRESS_LOGGER
@@ -16,6 +15,7 @@ from pipeline.console import RunDisplay
 from pipeline.console import duration
 from pipeline.console import forward_progress
 from pipeline.console import quiet_libraries
+from pipeline.terminal import Console
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_the_log_file_grows_and_no_descriptor_is_left(tmp_path, capfd):
 
 PROGRAM = """
 import os, pathlib, subprocess, sys
-from rich.console import Console
+from pipeline.terminal import Console
 from pipeline.console import quiet_libraries
 print("before")
 with quiet_libraries(pathlib.Path(sys.argv[1]), Console()) as shown:
@@ -287,7 +287,7 @@ def test_forwarding_ends_with_an_exception():
 # Noise as libraries make it, while a live line and a spinner are on the screen.
 PTY_PROGRAM = """
 import logging, pathlib, sys, warnings
-from rich.console import Console
+from pipeline.terminal import Console
 from pipeline.console import RunDisplay, quiet_libraries, waiting
 with quiet_libraries(pathlib.Path(sys.argv[1]), Console()) as shown:
     with waiting(shown, "importing"):

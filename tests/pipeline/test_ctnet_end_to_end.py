@@ -29,7 +29,7 @@ NUM_REQUESTS = 200
 _RUN = """
 import sys
 from pathlib import Path
-from rich.console import Console
+from pipeline.terminal import Console
 from pipeline.config_file import load_config
 from pipeline.job import plan_run, run_steps
 config = load_config(Path(sys.argv[1]))

@@ -3,10 +3,10 @@
 import io
 
 import pytest
-from rich.console import Console
 
 from pipeline.results import TargetResult
 from pipeline.slice_table import slice_table
+from pipeline.terminal import Console
 
 
 def part(name, value, rows, auc, *, few=False):

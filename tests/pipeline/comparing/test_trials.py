@@ -7,7 +7,6 @@ import io
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from rich.console import Console
 
 from models.errors import ConfigError
 from pipeline import compare_commands
@@ -21,6 +20,7 @@ from pipeline.comparing.trials import run_trials
 from pipeline.job import Plan
 from pipeline.scoring import Scored
 from pipeline.steps import Known
+from pipeline.terminal import Console
 from tests.pipeline.comparing.examples import comparison
 from tests.pipeline.comparing.examples import cost
 from tests.pipeline.test_plan import completed

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from rich.console import Console
 
 from models.days import DayRange
 from models.errors import DataError
@@ -29,6 +28,7 @@ from pipeline.run_records import RunRecord
 from pipeline.run_records import StepRun
 from pipeline.steps import Block
 from pipeline.store import Store
+from pipeline.terminal import Console
 
 _SPEC = importlib.util.spec_from_file_location(
     "stored", Path(__file__).with_name("stored.py")
