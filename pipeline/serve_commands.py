@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import difflib
-import json
 import logging
 import time
 from collections.abc import Mapping
@@ -14,7 +13,12 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 import click
+import numpy as np
 
+from components.model_server.errors import BadRequestError
+from components.model_server.json_tensors import array_of
+from components.model_server.json_tensors import parse
+from components.model_server.json_tensors import short
 from components.publisher.logic import versions_in
 from models.errors import ConfigError
 from models.errors import DataError
@@ -34,6 +38,9 @@ if TYPE_CHECKING:
 
 _SIGNATURES = ("rank", "predict", "serving_default")
 _SECONDS = 60.0
+_PORT = click.IntRange(0, 65_535)
+# By kind: the type of a raw tensor, as models.requests has it without TensorFlow.
+_TYPES = {"id": object, "ids": object, "count": np.int64, "rate": np.float32}
 
 Row = dict[str, list[Any]]
 
@@ -41,8 +48,12 @@ Row = dict[str, list[Any]]
 @click.command(name="serve")
 @CONFIG
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address.")
-@click.option("--port", default=8500, show_default=True, help="gRPC port; 0: any.")
-@click.option("--rest-port", default=8501, show_default=True, help="REST; 0: any.")
+@click.option(
+    "--port", default=8500, type=_PORT, show_default=True, help="gRPC; 0: any."
+)
+@click.option(
+    "--rest-port", default=8501, type=_PORT, show_default=True, help="REST; 0: any."
+)
 def serve_command(config_path: Path, host: str, port: int, rest_port: int) -> None:
     """Serve the published versions on this machine, to try them without Docker.
 
@@ -199,16 +210,16 @@ def read_rows(path: Path, features: Mapping[str, Feature]) -> list[Row]:
         DataError: A line is no such object.
     """
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
         if not line.strip():
             continue
         where = f"{path}, line {number}"
         try:
-            content = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{where} is no JSON: {error}") from error
+            content = parse(line)
+        except BadRequestError as error:
+            raise DataError(f"{where}: {error}") from error
         if not isinstance(content, dict):
-            raise DataError(f"{where} must be an object; received {line.strip()[:60]}")
+            raise DataError(f"{where} must be an object; received {short(content)}")
         row = {}
         for name, value in content.items():
             if name not in features:
@@ -224,16 +235,17 @@ def read_rows(path: Path, features: Mapping[str, Feature]) -> list[Row]:
 
 def _values(where: str, feature: Feature, value: Any) -> list[Any]:
     values = value if isinstance(value, list) else [] if value is None else [value]
-    allowed: tuple[type, ...] = (str,)
-    if not feature.is_id:
-        allowed = (int,) if feature.kind == "count" else (int, float)
-    for item in values:
-        if not isinstance(item, allowed) or isinstance(item, bool):
-            raise DataError(
-                f"{where}: {feature.name} of kind {feature.kind} must be "
-                f"{' or '.join(kind.__name__ for kind in allowed)}; received {item!r}"
-            )
-    return values
+    try:
+        array = array_of(feature.name, values, _TYPES[feature.kind])
+    except BadRequestError as error:
+        raise DataError(f"{where}: {error}") from error
+    if array.ndim > 1 or (feature.kind != "ids" and array.size > 1):
+        expected = "a list of values" if feature.kind == "ids" else "one value"
+        raise DataError(
+            f"{where}: {feature.name} of kind {feature.kind} must be {expected}; "
+            f"received {short(value)}"
+        )
+    return list(array.tolist())
 
 
 def ask(

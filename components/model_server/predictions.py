@@ -8,11 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from components.model_server.errors import BadRequestError
 from models.saved_scorer import SavedScorer
-
-
-class BadRequestError(ValueError):
-    """What a client asked for does not fit the model."""
 
 
 def predict(
@@ -31,16 +28,28 @@ def predict(
     check(scorer, signature, inputs)
     try:
         return scorer(signature, inputs)
-    except tf.errors.OpError as error:
+    except tf.errors.InvalidArgumentError as error:
         raise BadRequestError(_said(str(error.message))) from error
+
+
+def inputs_of(scorer: SavedScorer, signature: str) -> Mapping[str, Any]:
+    """Returns the TensorInfo of each input of a signature.
+
+    Raises:
+        BadRequestError: The model has no such signature.
+    """
+    if signature not in scorer.signatures:
+        known = ", ".join(sorted(scorer.signatures))
+        raise BadRequestError(
+            f"no signature {signature[:60]!r}; the model has: {known}"
+        )
+    inputs: Mapping[str, Any] = scorer.signatures[signature].inputs
+    return inputs
 
 
 def check(scorer: SavedScorer, signature: str, inputs: Mapping[str, Any]) -> None:
     """Raises `BadRequestError` unless names, types and ranks are the signature's."""
-    if signature not in scorer.signatures:
-        known = ", ".join(sorted(scorer.signatures))
-        raise BadRequestError(f"no signature {signature!r}; the model has: {known}")
-    expected = scorer.signatures[signature].inputs
+    expected = inputs_of(scorer, signature)
     lacking = sorted(set(expected) - set(inputs))
     if lacking:
         raise BadRequestError(

@@ -1,6 +1,6 @@
-"""TensorFlow Serving's REST routes for status and predict, over http.server.
+"""TensorFlow Serving's REST routes for status and predict.
 
-    GET  /v1/models/NAME
+    GET  /v1/models/NAME[/versions/V|/labels/L]
     POST /v1/models/NAME[/versions/V|/labels/L]:predict
 
 with the body `{"signature_name": ..., "instances": [...]}` (a row each) or
@@ -9,18 +9,21 @@ with the body `{"signature_name": ..., "instances": [...]}` (a row each) or
 
 from __future__ import annotations
 
-import base64
-import binascii
-import http.server
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
-import numpy as np
 import tensorflow as tf
 
-from components.model_server.predictions import BadRequestError
+from components.model_server.errors import BadRequestError
+from components.model_server.http_server import Answer
+from components.model_server.http_server import error_answer
+from components.model_server.json_tensors import array_of
+from components.model_server.json_tensors import jsonable
+from components.model_server.json_tensors import parse
+from components.model_server.json_tensors import short
+from components.model_server.predictions import inputs_of
 from components.model_server.predictions import predict
 from components.model_server.versions import Loaded
 from components.model_server.versions import ModelVersions
@@ -28,81 +31,68 @@ from components.model_server.versions import NoSuchVersionError
 
 _ROUTE = re.compile(
     r"/v1/models/(?P<name>[^/:]+)"
-    r"(/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?(?P<predict>:predict)?"
+    r"(/versions/(?P<version>[0-9]{1,19})|/labels/(?P<label>[^/:]+))?"
+    r"(?P<predict>:predict)?"
 )
-# Far above any request that is meant; the body is read into memory.
-_MOST_BYTES = 256 * 2**20
-
-
-def handler(models: Mapping[str, ModelVersions]) -> type:
-    """Returns the request handler for these models by name."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:  # noqa: N802 (http.server's name)
-            self._answer(self._status)
-
-        def do_POST(self) -> None:  # noqa: N802
-            self._answer(self._predict)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Prints nothing: requests come by the thousand."""
-
-        def _answer(self, make: Any) -> None:
-            # Read before anything is answered, or the connection is out of step.
-            length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(min(length, _MOST_BYTES))
-            try:
-                found = _ROUTE.fullmatch(self.path)
-                if found is None:
-                    raise NoSuchVersionError(
-                        f"no route {self.path}; expected /v1/models/NAME:predict"
-                    )
-                if found["name"] not in models:
-                    raise NoSuchVersionError(
-                        f"no model {found['name']!r} is served; served: "
-                        f"{', '.join(models)}"
-                    )
-                status, content = 200, make(found, body)
-            except NoSuchVersionError as error:
-                status, content = 404, {"error": str(error)}
-            except (BadRequestError, json.JSONDecodeError) as error:
-                status, content = 400, {"error": str(error)}
-            encoded = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(encoded)))
-            self.end_headers()
-            self.wfile.write(encoded)
-
-        def _status(self, found: re.Match[str], _: bytes) -> dict[str, Any]:
-            model = models[found["name"]]
-            loaded = [
-                {"version": str(v), "state": "AVAILABLE", "status": _OK}
-                for v in reversed(model.loaded)
-            ]
-            failed = [
-                {
-                    "version": str(v),
-                    "state": "END",
-                    "status": {"error_code": "INTERNAL", "error_message": reason},
-                }
-                for v, reason in model.failed.items()
-            ]
-            return {"model_version_status": [*loaded, *failed]}
-
-        def _predict(self, found: re.Match[str], body: bytes) -> dict[str, Any]:
-            if not found["predict"]:
-                raise BadRequestError(f"POST wants {self.path}:predict")
-            version = int(found["version"]) if found["version"] else None
-            with models[found["name"]].use(version, found["label"] or "") as loaded:
-                return answer(loaded, json.loads(body))
-
-    return Handler
-
-
 _OK = {"error_code": "OK", "error_message": ""}
+
+
+def respond(
+    models: Mapping[str, ModelVersions], method: str, target: str, body: bytes
+) -> Answer:
+    """Returns the answer to a request.
+
+    Args:
+        models: What is served, by name.
+        method: HTTP's.
+        target: Path, with or without a query.
+        body: As it came.
+    """
+    found = _ROUTE.fullmatch(unquote(target.partition("?")[0]))
+    if found is None:
+        return error_answer(
+            404, f"no route {short(target)}; expected /v1/models/NAME[:predict]"
+        )
+    allowed = "POST" if found["predict"] else "GET"
+    if method != allowed:
+        message = f"{short(method)} is not allowed here; expected {allowed}"
+        return error_answer(405, message, Allow=allowed)
+    model = models.get(found["name"])
+    if model is None:
+        known = ", ".join(models)
+        return error_answer(
+            404, f"no model {short(found['name'])} is served; served: {known}"
+        )
+    version = int(found["version"]) if found["version"] else None
+    label = found["label"] or ""
+    try:
+        if method == "GET":
+            return Answer(200, _status(model, version, label))
+        with model.use(version, label) as loaded:
+            return Answer(200, answer(loaded, parse(body)))
+    except NoSuchVersionError as error:
+        return error_answer(404, str(error))
+    except BadRequestError as error:
+        return error_answer(400, str(error))
+
+
+def _status(model: ModelVersions, version: int | None, label: str) -> dict[str, Any]:
+    loaded = {v: ("AVAILABLE", _OK) for v in reversed(model.loaded)}
+    failed = {
+        v: ("END", {"error_code": "INTERNAL", "error_message": reason})
+        for v, reason in list(model.failed.items())
+    }
+    states = loaded | failed
+    if label or (version is not None and version not in failed):
+        with model.use(version, label) as found:
+            version = found.version
+    return {
+        "model_version_status": [
+            {"version": str(v), "state": state, "status": status}
+            for v, (state, status) in states.items()
+            if version in (None, v)
+        ]
+    }
 
 
 def answer(loaded: Loaded, body: Any) -> dict[str, Any]:
@@ -116,30 +106,25 @@ def answer(loaded: Loaded, body: Any) -> dict[str, Any]:
             "the body must be an object with either `instances` (a row each) or "
             "`inputs` (a column each)"
         )
-    name = body.get("signature_name", "serving_default")
-    signatures = loaded.scorer.signatures
-    if name not in signatures:
-        raise BadRequestError(
-            f"no signature {name!r}; the model has: {', '.join(sorted(signatures))}"
-        )
-    expected = signatures[name].inputs
-    columns = body["inputs"] if "inputs" in body else _columns(body["instances"])
-    if not isinstance(columns, dict):
-        # One input needs no name.
-        columns = dict.fromkeys(expected, columns) if len(expected) == 1 else {}
-    arrays = {
-        key: _array(key, value, expected[key]) if key in expected else np.array(value)
-        for key, value in columns.items()
-    }
-    outputs = {
-        key: _jsonable(value.tolist())
-        for key, value in predict(loaded.scorer, name, arrays).items()
-    }
+    name = body.get("signature_name", "")
+    if not isinstance(name, str):
+        raise BadRequestError(f"`signature_name` must be a string, not {short(name)}")
+    name = name or "serving_default"
+    expected = inputs_of(loaded.scorer, name)
     if "inputs" in body:
-        (only, *rest) = outputs.values()
-        return {"outputs": outputs if rest else only}
-    if len(outputs) == 1:
-        return {"predictions": next(iter(outputs.values()))}
+        columns = _named(body["inputs"], list(expected))
+    else:
+        columns = _columns(body["instances"], list(expected))
+    arrays = {
+        key: array_of(key, columns[key], tf.dtypes.as_dtype(info.dtype).as_numpy_dtype)
+        for key, info in expected.items()
+    }
+    outputs = jsonable(predict(loaded.scorer, name, arrays))
+    only = next(iter(outputs.values())) if len(outputs) == 1 else None
+    if "inputs" in body:
+        return {"outputs": outputs if only is None else only}
+    if only is not None:
+        return {"predictions": only}
     rows = [
         dict(zip(outputs, row, strict=True))
         for row in zip(*outputs.values(), strict=True)
@@ -147,60 +132,47 @@ def answer(loaded: Loaded, body: Any) -> dict[str, Any]:
     return {"predictions": rows}
 
 
-def _columns(instances: Any) -> Any:
+def _named(inputs: Any, expected: list[str]) -> dict[str, Any]:
+    """Returns the columns of `inputs`; what the signature has not is ignored."""
+    if not _is_object(inputs):
+        if len(expected) > 1:
+            raise BadRequestError(
+                f"`inputs` must be an object that names {', '.join(expected)}; "
+                f"received {short(inputs)}"
+            )
+        return dict.fromkeys(expected, inputs)
+    lacking = [name for name in expected if name not in inputs]
+    if lacking:
+        raise BadRequestError(f"`inputs` lacks {', '.join(lacking)}")
+    return dict(inputs)
+
+
+def _columns(instances: Any, expected: list[str]) -> dict[str, list[Any]]:
+    """Returns the columns of rows that name every input and nothing else."""
     if not isinstance(instances, list) or not instances:
         raise BadRequestError("`instances` must be a list of at least one row")
-    if not isinstance(instances[0], dict) or set(instances[0]) == {"b64"}:
-        return instances
+    if len(expected) == 1 and not _is_object(instances[0]):
+        return dict.fromkeys(expected, instances)
     for index, row in enumerate(instances):
-        if not isinstance(row, dict) or row.keys() != instances[0].keys():
+        if not _is_object(row):
             raise BadRequestError(
-                f"row {index} of `instances` must name {', '.join(instances[0])}, as "
-                "the first does"
+                f"row {index} of `instances` must be an object that names "
+                f"{', '.join(expected)}; received {short(row)}"
             )
-    return {key: [row[key] for row in instances] for key in instances[0]}
-
-
-def _array(name: str, value: Any, info: Any) -> Any:
-    wanted = tf.dtypes.as_dtype(info.dtype)
-    decoded = _decoded(value)
-    try:
-        array = np.array(decoded, wanted.as_numpy_dtype)
-        if wanted is tf.string:
-            for item in array.flat:
-                if not isinstance(item, bytes):
-                    raise TypeError(f"received {item!r}")
-    except (ValueError, TypeError, OverflowError) as error:
-        raise BadRequestError(
-            f"input {name} must be {wanted.name}, lists of equal length: {error}"
-        ) from error
-    if wanted.is_integer and np.any(np.array(decoded, np.float64) != array):
-        raise BadRequestError(f"input {name} must be {wanted.name}: received fractions")
-    return (
-        array.reshape(0, 0)
-        if array.shape == (0,) and len(info.tensor_shape.dim) == 2
-        else array
-    )
-
-
-def _decoded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_decoded(item) for item in value]
-    if isinstance(value, dict):
-        if set(value) != {"b64"} or not isinstance(value["b64"], str):
+        lacking = [name for name in expected if name not in row]
+        if lacking:
             raise BadRequestError(
-                f'bytes are sent as {{"b64": "..."}}; received {value}'
+                f"row {index} of `instances` lacks {', '.join(lacking)}; a missing "
+                "value is sent as '', -1 or NaN (contract.json beside the model)"
             )
-        try:
-            return base64.b64decode(value["b64"], validate=True)
-        except binascii.Error as error:
-            raise BadRequestError(f"b64 {value['b64']!r}: {error}") from error
-    return value.encode() if isinstance(value, str) else value
+        others = [name for name in row if name not in expected]
+        if others:
+            raise BadRequestError(
+                f"row {index} of `instances` names {short(others)}, which "
+                f"the signature has not; it has {', '.join(expected)}"
+            )
+    return {name: [row[name] for row in instances] for name in expected}
 
 
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, bytes):
-        return {"b64": base64.b64encode(value).decode()}
-    return value
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) != {"b64"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
+import functools
 import logging
 import threading
 from collections.abc import Sequence
@@ -14,6 +14,8 @@ from tensorflow_serving.apis import model_service_pb2_grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from components.model_server import rest
+from components.model_server.http_server import HttpServer
+from components.model_server.http_server import Limits
 from components.model_server.service import ModelService
 from components.model_server.service import PredictionService
 from components.model_server.versions import ModelVersions
@@ -34,7 +36,8 @@ class ModelServer:
         port: gRPC port; 0 for any free one.
         rest_port: REST port; 0 for any free one, None for none.
         poll_seconds: How often the folders are looked at for other versions.
-        threads: Requests answered at once.
+        threads: Requests answered at once by each protocol.
+        limits: What REST clients may take; None for the defaults.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class ModelServer:
         rest_port: int | None = None,
         poll_seconds: float = 1.0,
         threads: int = 4,
+        limits: Limits | None = None,
     ) -> None:
         self.models = {folder.name: ModelVersions(folder) for folder in folders}
         self._poll_seconds = poll_seconds
@@ -75,23 +79,23 @@ class ModelServer:
         self.rest_port = None
         if rest_port is not None:
             try:
-                self._rest = http.server.ThreadingHTTPServer(
-                    (host, rest_port), rest.handler(self.models)
+                self._rest = HttpServer(
+                    (host, rest_port),
+                    functools.partial(rest.respond, self.models),
+                    limits or Limits(at_once=threads),
                 )
             except OSError as error:
                 raise DataError(_taken(host, rest_port, "--rest-port")) from error
             self.rest_port = self._rest.server_address[1]
-        self._threads = [threading.Thread(target=self._poll, daemon=True)]
-        if self._rest is not None:
-            serve = self._rest.serve_forever
-            self._threads.append(threading.Thread(target=serve, daemon=True))
+        self._polling = threading.Thread(target=self._poll, daemon=True)
 
     def start(self) -> None:
         """Loads what is published and begins to answer."""
         self.refresh()
         self._grpc.start()
-        for thread in self._threads:
-            thread.start()
+        if self._rest is not None:
+            self._rest.start()
+        self._polling.start()
 
     def refresh(self) -> None:
         """Looks at the folders now."""
@@ -103,10 +107,9 @@ class ModelServer:
         self._stopping.set()
         self._grpc.stop(grace=5).wait()
         if self._rest is not None:
-            self._rest.shutdown()
-            self._rest.server_close()
-        for thread in self._threads:
-            thread.join()
+            self._rest.stop()
+        if self._polling.is_alive():
+            self._polling.join()
         for model in self.models.values():
             model.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -16,13 +17,16 @@ from tensorflow_serving.apis import model_service_pb2_grpc
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from components.model_server.predictions import BadRequestError
+from components.model_server.errors import BadRequestError
 from components.model_server.predictions import predict
 from components.model_server.versions import Loaded
 from components.model_server.versions import ModelVersions
 from components.model_server.versions import NoSuchVersionError
 
 Models = Mapping[str, ModelVersions]
+
+# A tensor of one value may claim any shape, and is filled up to it when it is unpacked.
+_MAX_VALUES = 2**26
 
 _AVAILABLE = get_model_status_pb2.ModelVersionStatus.AVAILABLE
 _END = get_model_status_pb2.ModelVersionStatus.END
@@ -44,6 +48,15 @@ def _wanted(models: Models, spec: Any, context: Any) -> Iterator[Loaded]:
         context.abort(grpc.StatusCode.NOT_FOUND, str(error))
 
 
+def _array(name: str, value: Any) -> Any:
+    size = math.prod(dim.size for dim in value.tensor_shape.dim)
+    if not 0 <= size <= _MAX_VALUES:
+        raise BadRequestError(
+            f"input {name} has {size:,} values; expected 0 to {_MAX_VALUES:,}"
+        )
+    return tf.make_ndarray(value)
+
+
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """Predict and GetModelMetadata."""
 
@@ -57,11 +70,13 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             name = request.model_spec.signature_name or "serving_default"
             try:
                 inputs = {
-                    key: tf.make_ndarray(value) for key, value in request.inputs.items()
+                    key: _array(key, value) for key, value in request.inputs.items()
                 }
                 outputs = predict(loaded.scorer, name, inputs)
             except (BadRequestError, ValueError, TypeError) as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            except tf.errors.OpError as error:
+                context.abort(grpc.StatusCode.INTERNAL, str(error.message))
             response = predict_pb2.PredictResponse()
             for key, value in outputs.items():
                 response.outputs[key].CopyFrom(tf.make_tensor_proto(value))
@@ -101,7 +116,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         model = self._models[name]
         for version in model.loaded:
             response.model_version_status.add(version=version, state=_AVAILABLE)
-        for version, reason in model.failed.items():
+        for version, reason in list(model.failed.items()):
             status = response.model_version_status.add(version=version, state=_END)
             status.status.error_code = grpc.StatusCode.INTERNAL.value[0]
             status.status.error_message = reason

@@ -1,5 +1,6 @@
 """Trying a published model: rows in, probabilities out, or what is wrong."""
 
+import json
 import os
 import signal
 import subprocess
@@ -63,7 +64,7 @@ def server(config):
 
 def _predict(config, server, text, *options):
     rows = config.parent / "rows.jsonl"
-    rows.write_text(text)
+    rows.write_bytes(text.encode(errors="surrogateescape"))
     command = ["predict", str(config), "--server", server, "--rows", str(rows)]
     return CliRunner().invoke(main, [*command, *options])
 
@@ -78,16 +79,35 @@ def test_rows_of_a_file_are_scored(config, server, capfd):
     assert "version 2019010100, predict of 2 rows" in shown
 
 
+@pytest.mark.parametrize("odd", ["[/sale]", "[new] a0", ":smile:", "a\u2028b"])
+def test_ids_are_shown_as_they_are(config, server, odd, capfd):
+    result = _predict(config, server, json.dumps({"user_id": odd}, ensure_ascii=False))
+    assert result.exit_code == 0, result.output
+    assert odd in capfd.readouterr().out + result.output
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "has no rows"),
-        ("{", "line 1 is no JSON"),
+        ("{", "line 1: this is no JSON"),
+        ('{"user_id": "a", "user_id": "b"}', "line 1: an object names 'user_id' twice"),
+        ("{}\n" + "[" * 100_000, "line 2: JSON is nested deeper than 32 levels"),
+        ('{"user_id": "\udcff"}', "line 1: JSON must be UTF-8"),
         ("[1]", "line 1 must be an object"),
         ('{"usr_id": "u"}', "no feature 'usr_id'; did you mean 'user_id'?"),
-        ('{"user_impressions": "x"}', "of kind count must be int; received 'x'"),
-        ('{"user_impressions": true}', "of kind count must be int; received True"),
-        ('{"user_id": 3}', "of kind id must be str; received 3"),
+        ('{"user_impressions": "x"}', "user_impressions must be int64; received 'x'"),
+        ('{"user_impressions": true}', "must be int64; received True"),
+        ('{"user_impressions": 3.0}', "must be int64; received 3.0"),
+        ('{"user_impressions": 1e30}', "must be int64; received 1e+30"),
+        (f'{{"user_impressions": {10**30}}}', "out of range"),
+        ('{"user_impressions": [1, 2]}', "must be one value; received [1, 2]"),
+        ('{"user_click_rate": "0.1"}', "user_click_rate must be float32"),
+        ('{"user_click_rate": 1e39}', "out of range"),
+        ('{"user_id": 3}', "user_id must be string; received 3"),
+        ('{"user_id": ["a", "b"]}', "of kind id must be one value"),
+        (r'{"user_id": "\ud83d"}', "half a character"),
+        ('{"recent_items": [["a"]]}', "must be a list of values"),
     ],
 )
 def test_rows_that_do_not_fit_are_refused(config, server, text, message):
@@ -116,6 +136,13 @@ def test_without_rows_there_must_be_ingested_ones(config, server):
     result = CliRunner().invoke(main, ["predict", str(config), "--server", server])
     assert result.exit_code == 2
     assert "no row of 'de' is ingested" in result.output
+
+
+@pytest.mark.parametrize("option", ["--port", "--rest-port"])
+def test_a_port_has_a_range(config, option):
+    result = CliRunner().invoke(main, ["serve", str(config), option, "65536"])
+    assert result.exit_code == 2
+    assert "0<=x<=65535" in result.output
 
 
 def test_nothing_published_is_not_served(config, tmp_path):

@@ -158,6 +158,14 @@ def test_a_request_that_does_not_fit_says_why(folder, start, inputs, message):
     assert message in caught.value.details()
 
 
+def test_a_tensor_that_claims_a_vast_shape_is_not_unpacked(folder, start):
+    asked = request()
+    asked.inputs["count"].tensor_shape.dim[0].size = 10**12
+    with pytest.raises(grpc.RpcError, match="has 1,000,000,000,000 values") as caught:
+        predict(start(folder), asked)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
 def test_unknown_models_and_signatures_are_named(folder, start):
     server = start(folder)
     asked = request()
@@ -176,16 +184,27 @@ def test_unknown_models_and_signatures_are_named(folder, start):
 def test_rest_takes_rows_and_columns(folder, start):
     server = start(folder)
     path = "/v1/models/ads:predict"
-    rows = {
+    body = {
         "signature_name": "predict",
         "instances": [{"user": "u", "count": 1}, {"user": {"b64": "/w=="}, "count": 2}],
     }
-    assert rest(server, path, rows) == (
+    assert rest(server, path, body) == (
         200,
         {"predictions": [pytest.approx(0.2)] * 2},
     )
-    columns = {"signature_name": "predict", "inputs": {"user": [""], "count": [1]}}
-    assert rest(server, path, columns) == (200, {"outputs": [0.0]})
+    body = {"signature_name": "predict", "inputs": {"user": [""], "count": [1]}}
+    assert rest(server, path, body) == (200, {"outputs": [0.0]})
+
+
+GOOD = {"user": "u", "count": 1}
+
+
+def rows(*instances: Any) -> dict[str, Any]:
+    return {"signature_name": "predict", "instances": list(instances)}
+
+
+def columns(**inputs: Any) -> dict[str, Any]:
+    return {"signature_name": "predict", "inputs": inputs}
 
 
 @pytest.mark.parametrize(
@@ -193,20 +212,118 @@ def test_rest_takes_rows_and_columns(folder, start):
     [
         ({}, "either `instances`"),
         ([1], "either `instances`"),
-        ({"instances": []}, "at least one row"),
-        ({"instances": [{"user": "u"}, {"count": 1}]}, "row 1 of `instances`"),
-        ({"inputs": {"user": ["u"], "count": [1.5]}}, "received fractions"),
-        ({"inputs": {"user": [7], "count": [1]}}, "input user must be string"),
-        ({"inputs": {"user": [{"b64": "*"}], "count": [1]}}, "b64 '*'"),
-        ({"inputs": {"user": ["u"], "count": ["many"]}}, "input count must be int64"),
+        ({**rows(GOOD), **columns(**GOOD)}, "either `instances`"),
+        ({**rows(GOOD), "signature_name": ["predict"]}, "must be a string"),
+        ({**rows(GOOD), "signature_name": 0}, "must be a string"),
+        ({**rows(GOOD), "signature_name": "rank"}, "no signature 'rank'"),
+        (rows(), "at least one row"),
+        ({"signature_name": "predict", "instances": GOOD}, "at least one row"),
+        (rows({"user": "u"}), "row 0 of `instances` lacks count; a missing value"),
+        (rows(GOOD, {"count": 1}), "row 1 of `instances` lacks user"),
+        (rows(GOOD, {**GOOD, "dummy": 1}), "row 1 of `instances` names ['dummy']"),
+        (rows(GOOD, "u"), "row 1 of `instances` must be an object"),
+        (rows("u"), "row 0 of `instances` must be an object"),
+        (rows({**GOOD, "count": "3"}), "input count must be int64; received '3'"),
+        (rows({**GOOD, "count": True}), "input count must be int64; received True"),
+        (rows({**GOOD, "count": None}), "input count must be int64; received None"),
+        (rows({**GOOD, "count": 1.0}), "input count must be int64; received 1.0"),
+        (rows({**GOOD, "user": 12}), "input user must be string; received 12"),
+        (rows({**GOOD, "user": "\ud83d"}), "half a character"),
+        (rows(GOOD, {**GOOD, "user": ["u"]}), "lists of equal length"),
+        (columns(user=["u"], count=[1.5]), "input count must be int64"),
+        (columns(user=[7], count=[1]), "input user must be string"),
+        (columns(user=[{"b64": "*"}], count=[1]), "b64 '*'"),
+        (columns(user=["u"], count=["many"]), "input count must be int64"),
+        (columns(user=["u"]), "`inputs` lacks count"),
+        (columns(user=["u"] * 3, count=[1, 2]), "ncompatible shapes"),
+        (columns(user=[["u"]], count=[1]), "has shape [1, 1]; expected [None]"),
+        ({"signature_name": "predict", "inputs": ["u"]}, "must be an object that"),
     ],
 )
 def test_rest_refuses_with_the_reason(folder, start, body, message):
-    if isinstance(body, dict) and body:
-        body = {"signature_name": "predict", **body}
     status, answer = rest(start(folder), "/v1/models/ads:predict", body)
     assert status == 400
     assert message in answer["error"]
+
+
+def test_rest_takes_what_tf_serving_takes(folder, start):
+    server = start(folder)
+    for body, expected in (
+        (rows({"count": 1, "user": "u"}, GOOD), {"predictions": [0.2, 0.2]}),
+        (columns(user=["u"], count=[1], dummy=[[1], 2]), {"outputs": [0.2]}),
+        (columns(user=[], count=[]), {"outputs": []}),
+    ):
+        status, answer = rest(server, "/v1/models/ads:predict", body)
+        (found,), (wanted,) = answer.values(), expected.values()
+        assert (status, answer.keys()) == (200, expected.keys())
+        np.testing.assert_allclose(found, wanted)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "message"),
+    [
+        ("GET", "/", 404, "no route"),
+        ("GET", "/v1/models/ads/versions/9", 404, "no loaded version 9"),
+        ("GET", f"/v1/models/ads/versions/{'9' * 5_000}", 404, "no route"),
+        ("GET", "/v1/models/ads/labels/gold", 404, "labelled 'gold'"),
+        ("GET", "/v1/models/mail", 404, "no model 'mail' is served; served: ads"),
+        ("GET", "/v1/models/ads:predict", 405, "expected POST"),
+        ("POST", "/v1/models/ads", 405, "expected GET"),
+        ("DELETE", "/v1/models/ads", 405, "'DELETE' is not allowed"),
+        ("POST", "/v1/models/ads:classify", 404, "no route"),
+        ("POST", "/v1/models/ads/versions/9:predict", 404, "no loaded version 9"),
+        ("POST", "/v1/models/ads:predict", 400, "no JSON"),
+    ],
+)
+def test_routes_and_methods(folder, start, method, path, status, message):
+    server = start(folder)
+    connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=20)
+    connection.request(method, path)
+    response = connection.getresponse()
+    assert response.status == status
+    assert message in json.loads(response.read())["error"]
+    if status == 405:
+        allowed = "POST" if path.endswith(":predict") else "GET"
+        assert response.getheader("Allow") == allowed
+
+
+def test_a_path_may_have_a_query_and_percent_codes(folder, start):
+    server = start(folder)
+    path = "/v1/models/%61ds%3Apredict?trace=1"
+    assert rest(server, path, rows(GOOD))[0] == 200
+    assert (
+        len(rest(server, "/v1/models/ads/versions/2")[1]["model_version_status"]) == 1
+    )
+
+
+def test_an_error_inside_the_model_is_500_and_the_server_lives_on(
+    folder, start, monkeypatch
+):
+    server = start(folder)
+    answers = iter([tf.errors.InternalError(None, None, "out of order"), KeyError("x")])
+
+    def fails(*_: Any) -> None:
+        raise next(answers)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("models.saved_scorer.SavedScorer.__call__", fails)
+        for message in ("out of order", "KeyError"):
+            status, answer = rest(server, "/v1/models/ads:predict", rows(GOOD))
+            assert status == 500
+            assert message in answer["error"]
+    assert rest(server, "/v1/models/ads:predict", rows(GOOD))[0] == 200
+
+
+def test_a_server_that_could_not_start_can_be_stopped(folder, monkeypatch):
+    server = ModelServer([folder], rest_port=0)
+
+    def broken(*_: Any) -> None:
+        raise DataError("models.config is empty")
+
+    monkeypatch.setattr("components.model_server.versions.labels_in", broken)
+    with pytest.raises(DataError, match="models.config"):
+        server.start()
+    server.stop()
 
 
 def test_status_and_metadata(folder, start):
