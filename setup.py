@@ -18,6 +18,7 @@ setup(
     install_requires=[
         "apache-beam>=2.65,<2.78",
         "click>=8",
+        "h11>=0.14",
         "jinja2>=3",
         "ml-metadata>=1.16",
         "pyarrow>=10",

@@ -137,6 +137,14 @@ def test_compose_mounts_files_that_exist_and_waits_for_a_model():
         assert (SERVING / name).is_file()
 
 
+def test_published_ports_are_this_machines_unless_it_is_asked_for_more():
+    services = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]
+    ports = [port for s in services.values() for port in s.get("ports", ())]
+    assert len(ports) == 3
+    for port in ports:
+        assert port.startswith("${LISTEN:-127.0.0.1}:")
+
+
 def test_waiting_ends_with_a_whole_version_and_not_before(tmp_path):
     def wait():
         script = str(SERVING / "wait_for_model.sh")
