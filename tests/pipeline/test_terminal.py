@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,10 +14,14 @@ import rich.console
 from rich.progress import Progress
 
 from pipeline import terminal
+from pipeline.clean_commands import _table as removals
+from pipeline.comparing.tables import Grid
 from pipeline.console import RunDisplay
 from pipeline.console import quiet_libraries
 from pipeline.options import wide_console
 from pipeline.serve_commands import _table as predictions
+from pipeline.slice_table import slice_table
+from pipeline.tables import result_table
 from pipeline.tables import warm_start_table
 
 # Markup of rich: a style, a closing tag without an opening one, an unknown word, an
@@ -92,26 +97,37 @@ def test_the_consoles_of_the_commands_are_plain(tmp_path, capfd):
 
 
 def result_of(text: str) -> SimpleNamespace:
-    metrics = dict.fromkeys(("auc", "gauc", "log_loss", "calibration"), 0.5)
+    judged = {"candidate": defaultdict(lambda: 0.5), "intervals": {}, "changes": {}}
+    part = {"slice": "domain", "value": text, "few_rows": False, **judged}
+    decision = {"approved": True, "state": "cold", "reasons": [], "live": None}
     return SimpleNamespace(
         strategy=text,
         continues=False,
-        published="",
-        unfit="",
         report={"warm_start": {"copied": [f"{text}/kernel"]}},
-        decision={"candidate": metrics, "approved": True, "reasons": [text]},
+        decision={**decision, **judged, "slices": [part]},
     )
+
+
+def tables_of(text: str) -> dict[str, terminal.Table]:
+    """What commands print about an id, a feature, a strategy or a folder."""
+    features = [SimpleNamespace(name=text, kind="id")]
+    config = SimpleNamespace(table=SimpleNamespace(features=features))
+    result = result_of(text)
+    return {
+        "predict": predictions(config, [{text: [text.encode(), "b"]}], {"ctr": [0.5]}),
+        "run": result_table([result], text),
+        "slices": slice_table(result, text),
+        "warm start": warm_start_table(result),
+        "clean": removals([SimpleNamespace(what=text, size=1, reason=f"of {text}")]),
+        "compare": Grid((text, "AUC"), ((text, "0.5"),)).as_rich("all"),
+    }
 
 
 @pytest.mark.parametrize("text", ODD)
 def test_tables_of_commands_show_ids_and_names(text):
-    features = [SimpleNamespace(name=text, kind="id")]
-    config = SimpleNamespace(table=SimpleNamespace(features=features))
-    asked = predictions(config, [{text: [text.encode(), "b"]}], {"ctr": [0.5]})
-    copied = warm_start_table(result_of(text))
-    for table in (asked, copied):
+    for command, table in tables_of(text).items():
         for make in (terminal.Console, rich.console.Console):
-            assert printed(table, make).count(text) == 2
+            assert printed(table, make).count(text) >= 2, command
 
 
 @pytest.mark.parametrize("text", ODD)
