@@ -102,6 +102,8 @@ def _show_changes(terminal: Console) -> None:
     log = logging.getLogger("crossctr.serve")
     log.setLevel(logging.INFO)
     log.addHandler(Handler())
+    # Tracebacks are for the log file of the libraries, where standard error goes.
+    log.addHandler(logging.StreamHandler())
 
 
 def _announce(

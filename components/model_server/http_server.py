@@ -130,8 +130,8 @@ class HttpServer(socketserver.ThreadingTCPServer):
             try:
                 return self._respond(method, target, body)
             except Exception as error:  # noqa: BLE001 (one request must not end others)
-                _log.exception(f"{method} {target[:80]} failed")
                 text = f"{type(error).__name__}: {error}"[:1_000]
+                _log.exception(f"{method} {target[:80]} failed: {text}")
                 return error_answer(500, f"the request could not be answered: {text}")
 
     def process_request(self, request: Any, client_address: Any) -> None:
