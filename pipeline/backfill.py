@@ -18,6 +18,7 @@ from pipeline.job import run_steps
 from pipeline.results import TargetResult
 from pipeline.results import rows_of
 from pipeline.results import target_result
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 from pipeline.store import Store
 
@@ -86,7 +87,7 @@ def _run_day(
     if due:
         run_steps(config, plan.steps, console, day=day, only_live=True)
     store = Store(config.root, config.metadata)
-    results = [target_result(store, s) for s in plan.steps if s.kind == "target"]
+    results = [target_result(store, s) for s in plan.steps if s.kind == StepKind.TARGET]
     return DayDone(
         day,
         tuple(dict.fromkeys(step.kind for step in due)),
@@ -97,7 +98,9 @@ def _run_day(
 
 
 def _trained_rows(store: Store, due: Sequence[Step]) -> int:
-    return sum(rows_of(store, step) or 0 for step in due if step.kind != "ingest")
+    return sum(
+        rows_of(store, step) or 0 for step in due if step.kind != StepKind.INGEST
+    )
 
 
 def _line(one: DayDone) -> str:

@@ -49,7 +49,7 @@ from pipeline.serve_commands import serve_command
 from pipeline.simulate_commands import simulate
 from pipeline.size_commands import sizes
 from pipeline.slice_table import slice_table
-from pipeline.steps import KINDS_IN_ORDER
+from pipeline.step_kinds import StepKind
 from pipeline.steps import steps_until
 from pipeline.store import Store
 from pipeline.tables import comparison
@@ -163,9 +163,9 @@ def ingest(config_path: Path, last_day: int) -> None:
 @click.option("--compare", is_flag=True, help="All entries of `strategies`.")
 @click.option(
     "--until",
-    type=click.Choice(KINDS_IN_ORDER),
-    default="target",
-    help="Last level to run; a scheduler runs level by level.",
+    type=click.Choice([str(kind) for kind in StepKind]),
+    default=str(StepKind.TARGET),
+    help="Last kind of step to run; a scheduler runs one kind after the other.",
 )
 def run(
     config_path: Path, day: int, strategy: Sequence[str], compare: bool, until: str
@@ -182,12 +182,13 @@ def run(
     planned = plan_when_ready(
         config, lambda planner: planner.run(day, strategies), console
     )
-    steps = steps_until(planned.steps, until)
+    last = StepKind(until)
+    steps = steps_until(planned.steps, last)
     console.print(
         f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
         f"day {to_date(day)}, {', '.join(strategies)}; {len(steps)} steps"
     )
-    if until != "target":
+    if last != StepKind.TARGET:
         run_steps(config, steps, console)
         return
     try:
@@ -196,7 +197,9 @@ def run(
         report_run(config, day, steps, console, error=str(error))
         raise
     store = Store(config.root, config.metadata)
-    results = [target_result(store, step) for step in steps if step.kind == "target"]
+    results = [
+        target_result(store, step) for step in steps if step.kind == StepKind.TARGET
+    ]
     console.print(result_table(results, config.target))
     for result in results:
         if result.strategy == config.strategy:

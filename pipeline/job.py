@@ -38,6 +38,7 @@ from pipeline.results import removed_fingerprints
 from pipeline.results import rows_of
 from pipeline.retention import refuse_removed
 from pipeline.run_records import RunRecorder
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 from pipeline.store import Store
 
@@ -115,7 +116,11 @@ def plan_when_ready(
         LogsNotThereError: They did not come in time.
     """
     plan = plan_run(config, make)
-    due = [step.days for step in plan.steps if step.kind == "ingest" and not step.done]
+    due = [
+        step.days
+        for step in plan.steps
+        if step.kind == StepKind.INGEST and not step.done
+    ]
     return plan_run(config, make) if wait_for_logs(config, due, console) else plan
 
 

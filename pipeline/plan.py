@@ -20,6 +20,7 @@ from pipeline.config import Config
 from pipeline.ctnet_plan import SourceLevel
 from pipeline.ctnet_plan import chain
 from pipeline.fingerprint import digest
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Block
 from pipeline.steps import Known
 from pipeline.steps import Step
@@ -104,8 +105,8 @@ class Planner:
             targets.append(
                 self._target_step(day, strategy, training, evaluation, judged, judge)
             )
-        order = {"ingest": 0, "tpm": 1, "cpm": 2, "source": 3, "base": 4}
-        upstream = sorted(steps.values(), key=lambda step: order[step.kind])
+        order = list(StepKind)
+        upstream = sorted(steps.values(), key=lambda step: order.index(step.kind))
         return [*upstream, *targets]
 
     def ingest(self, *cuts: int) -> list[Step]:
@@ -193,7 +194,7 @@ class Planner:
             )
             chain.append(
                 Step(
-                    kind="tpm",
+                    kind=StepKind.TPM,
                     label=f"TPM of {to_date(period)}",
                     day=period,
                     run_day=run_day,
@@ -229,7 +230,7 @@ class Planner:
         )
         pooled = ", mean" if network.snapshot_pooling == "mean" and snapshots else ""
         return Step(
-            kind="cpm",
+            kind=StepKind.CPM,
             label=f"CPM of {to_date(tick)}, {len(snapshots)} snapshots{pooled}",
             day=tick,
             run_day=day,
@@ -345,7 +346,7 @@ class Planner:
 
     def _base_step(self, day: int, strategy: str, training: Training) -> Step:
         return Step(
-            kind="base",
+            kind=StepKind.BASE,
             label=f"target model that {strategy} starts from, {to_date(training.day)}",
             day=training.day,
             run_day=day,
@@ -497,7 +498,7 @@ class Planner:
             live,
         )
         return Step(
-            kind="target",
+            kind=StepKind.TARGET,
             label=f"{strategy} for {config.target} on {to_date(day)}",
             day=training.day,
             run_day=day,

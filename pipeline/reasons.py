@@ -13,6 +13,7 @@ from models.errors import listed
 from pipeline.config import Config
 from pipeline.run_records import RECORD_FILE
 from pipeline.run_records import read_record
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 from pipeline.steps import prints
 
@@ -106,9 +107,9 @@ def why_due(
 
 def _what(step: Step) -> tuple[object, ...]:
     """Returns what stays the same of a step when it is made from something else."""
-    if step.kind == "ingest":
+    if step.kind == StepKind.INGEST:
         return step.kind, step.days
-    run_day = step.run_day if step.kind == "target" else step.day
+    run_day = step.run_day if step.kind == StepKind.TARGET else step.day
     return step.kind, step.strategy, step.day, run_day, step.judged
 
 

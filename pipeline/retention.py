@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from models.days import to_date
 from models.errors import DataError
 from pipeline.config import Config
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 from pipeline.steps import prints
 
@@ -126,7 +127,7 @@ def refuse_removed(steps: Sequence[Step], removed: Collection[str]) -> None:
         DataError: A step that is due reads something that is gone.
     """
     for step in steps:
-        if step.done or step.kind == "ingest":
+        if step.done or step.kind == StepKind.INGEST:
             continue
         reads = {
             *prints(step.blocks),

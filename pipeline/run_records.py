@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError
 
 from models.errors import DataError
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 
 RECORD_FILE = "steps.json"
@@ -123,13 +124,13 @@ def used(steps: Sequence[Step]) -> list[Step]:
     read = {
         block.fingerprint
         for step in steps
-        if step.kind != "ingest"
+        if step.kind != StepKind.INGEST
         for block in (*step.blocks, *step.evaluation_blocks)
     }
     return [
         step
         for step in steps
-        if step.kind != "ingest" or not step.done or step.fingerprint in read
+        if step.kind != StepKind.INGEST or not step.done or step.fingerprint in read
     ]
 
 

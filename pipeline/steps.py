@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from dataclasses import field
 
 from models.days import DayRange
-
-KINDS_IN_ORDER = ("ingest", "tpm", "cpm", "target")
+from pipeline.step_kinds import StepKind
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,7 @@ class Step:
     """One graph run.
 
     Attributes:
-        kind: `ingest`, `tpm`, `cpm`, `source`, `base` or `target`; `base` is a target
-            model that CTNet starts from.
+        kind: What it makes.
         label: What people call it.
         day: The level's own day: it trains on rows that ended before.
         run_day: The day D of the run it belongs to; artifacts it reads ended before.
@@ -75,7 +73,7 @@ class Step:
         note: Remarks, such as a window cut short by the first day of logs.
     """
 
-    kind: str
+    kind: StepKind
     label: str
     day: int
     run_day: int
@@ -158,7 +156,7 @@ def prints(blocks: Sequence[Block]) -> list[str]:
     return [block.fingerprint for block in blocks]
 
 
-def steps_until(steps: Sequence[Step], kind: str) -> list[Step]:
-    """Returns those of `steps` that are of a kind up to `kind`."""
-    kinds = KINDS_IN_ORDER[: KINDS_IN_ORDER.index(kind) + 1]
+def steps_until(steps: Sequence[Step], kind: StepKind) -> list[Step]:
+    """Returns those of `steps` that are of `kind` or of a kind that runs before it."""
+    kinds = kind.and_before()
     return [step for step in steps if step.kind in kinds]

@@ -26,6 +26,8 @@ def plan_table(steps: Sequence[Step], why: Mapping[str, str]) -> Table:
         reads = [f"block {block.days}" for block in step.blocks]
         if step.warm_start:
             reads.append(f"weights {step.warm_start[:8]}")
+        if step.source:
+            reads.append(f"source model {step.source[:8]}")
         if step.snapshots:
             prints = ", ".join(fingerprint[:8] for fingerprint in step.snapshots)
             reads.append(f"snapshots {prints}")

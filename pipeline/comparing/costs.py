@@ -15,6 +15,7 @@ import numpy as np
 from models.errors import DataError
 from pipeline.report.files import read_json
 from pipeline.scoring import SERVING_FOLDER
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 from pipeline.store import Store
 from pipeline.store import Stored
@@ -127,7 +128,7 @@ def needed(target: Step, planned: Sequence[Step]) -> list[Step]:
     trainings = {
         fingerprint: step
         for step in planned
-        if step.kind != "ingest"
+        if step.kind != StepKind.INGEST
         for fingerprint in (step.fingerprint, step.training)
         if fingerprint
     }

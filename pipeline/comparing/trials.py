@@ -32,6 +32,7 @@ from pipeline.plan import Planner
 from pipeline.scoring import Scored
 from pipeline.scoring import is_scored
 from pipeline.scoring import score_step
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 from pipeline.store import Store
 
@@ -81,7 +82,7 @@ def run_trials(
         steps = plan_when_ready(seeded, make, console).steps
         bar.seed(seed, len(variants))
         run_steps(seeded, steps, console, on_step=bar.finished, below=bar.shown)
-        targets = [step for step in steps if step.kind == "target"]
+        targets = [step for step in steps if step.kind == StepKind.TARGET]
         for step in _scored(seeded, targets, console):
             scored = score_step(seeded, Store(config.root, config.metadata), step)
             cost = cost_of(
@@ -159,7 +160,7 @@ class TrialBar:
 
     def finished(self, step: Step, console: Console) -> None:
         """Counts a step that ends a trial."""
-        if step.kind != "target":
+        if step.kind != StepKind.TARGET:
             return
         trial = f"{step.strategy}, seed {self._seed}"
         self.shown.update(self._task, advance=1, description=f"after {trial}")
