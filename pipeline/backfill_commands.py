@@ -11,7 +11,9 @@ from models.days import DayRange
 from models.days import to_date
 from models.errors import ConfigError
 from pipeline.backfill import backfill
+from pipeline.backfill import first_failures
 from pipeline.config_file import load_config
+from pipeline.failures import raise_failed
 from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import chosen_strategies
@@ -50,5 +52,6 @@ def backfill_command(
         soft_wrap=True,
     )
     hold_root(config)
-    backfill(config, days, strategies, console)
+    done = backfill(config, days, strategies, console)
     report_days(config, days, console)
+    raise_failed(first_failures(done))

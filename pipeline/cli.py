@@ -26,6 +26,8 @@ from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.console import duration
 from pipeline.embedding_commands import embeddings
+from pipeline.failures import StrategiesFailedError
+from pipeline.failures import raise_failed
 from pipeline.fingerprint import code_fingerprint
 from pipeline.job import Plan
 from pipeline.job import plan_run
@@ -136,6 +138,7 @@ def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) ->
     )
     console.print(plan_table(planned.steps, why))
     _print_offer(config_path, planned, console)
+    raise_failed(planned.refused)
 
 
 @main.command()
@@ -188,19 +191,22 @@ def run(
         f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
         f"day {to_date(day)}, {', '.join(strategies)}; {len(steps)} steps"
     )
+    failed = dict(planned.refused)
     if last != StepKind.TARGET:
         run_steps(config, steps, console)
+        raise_failed(failed)
         return
     try:
         run_steps(config, steps, console, day=day)
+    except StrategiesFailedError as error:
+        failed |= error.reasons
     except CrossctrError as error:
         report_run(config, day, steps, console, error=str(error))
         raise
     store = Store(config.root, config.metadata)
-    results = [
-        target_result(store, step) for step in steps if step.kind == StepKind.TARGET
-    ]
-    console.print(result_table(results, config.target))
+    targets = [step for step in steps if step.kind == StepKind.TARGET]
+    results = [target_result(store, s) for s in targets if s.strategy not in failed]
+    console.print(result_table(results, config.target, failed))
     for result in results:
         if result.strategy == config.strategy:
             console.print(slice_table(result, config.target))
@@ -218,8 +224,10 @@ def run(
             unfit = f"not fit to be served: {result.unfit}" if result.unfit else ""
             reasons = unfit or "; ".join(result.decision["reasons"])
             console.print(f"Not published: {escape(reasons)}", soft_wrap=True)
-    report_run(config, day, steps, console)
+    error_text = str(StrategiesFailedError(failed)) if failed else ""
+    report_run(config, day, steps, console, error=error_text)
     _print_offer(config_path, planned, console)
+    raise_failed(failed)
 
 
 def _print_offer(config_path: Path, planned: Plan, console: Console) -> None:

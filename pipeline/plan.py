@@ -33,7 +33,11 @@ from pipeline.steps import prints
 
 
 class Planner:
-    """Plans the steps of one configuration."""
+    """Plans the steps of one configuration.
+
+    Attributes:
+        refused: By strategy, why the newest `run` left it out; empty if it did not.
+    """
 
     def __init__(
         self, config: Config, known: Known, logs: LogFingerprint, code: str
@@ -52,11 +56,15 @@ class Planner:
         self._blocks = BlockChain(config, known, logs, code)
         self._source = SourceLevel(config, known, self._settings("source"))
         self._planned: dict[tuple[int, str], Training] = {}
+        self.refused: dict[str, str] = {}
 
     def run(
         self, day: int, strategies: Sequence[str], *, judge: bool = True
     ) -> list[Step]:
         """Plans the run of `day`: what it ingests, trains, judges and publishes.
+
+        One of several strategies that the day is too early for is left out, see
+        `refused`.
 
         Args:
             day: The run's day D, days since 1970-01-01.
@@ -68,8 +76,10 @@ class Planner:
             The steps in running order; done ones are included.
 
         Raises:
-            ConfigError: There is no day of logs before `day`.
+            ConfigError: There is no day of logs before `day`, or none that a level of
+                any strategy could be trained on.
         """
+        self.refused = {}
         config = self._config
         first = self._first_day
         if day <= first:
@@ -94,14 +104,24 @@ class Planner:
         steps = {step.fingerprint: step for step in [*chain, *periods]}
         targets = []
         for strategy in strategies:
-            if self._config.wants_cpm(strategy):
-                cpm = self._cpm_step(learned, strategy, periods, history)
-                steps[cpm.fingerprint] = cpm
-            if self._config.ctnet_of(strategy):
-                training, before = self._ctnet(day, learned, strategy, strategies)
-                steps.update({step.fingerprint: step for step in before})
-            else:
-                training = self._training(learned, strategy, strategies)
+            before = []
+            try:
+                if self._config.wants_cpm(strategy):
+                    before = [self._cpm_step(learned, strategy, periods, history)]
+                if self._config.ctnet_of(strategy):
+                    training, before = self._ctnet(day, learned, strategy, strategies)
+                else:
+                    training = self._training(learned, strategy, strategies)
+            except ConfigError as error:
+                others = [name for name in strategies if name != strategy]
+                if not others:
+                    raise
+                # Planned anew, as some of the TPM periods may have been its own.
+                self._planned.clear()
+                planned = self.run(day, others, judge=judge)
+                self.refused[strategy] = str(error)
+                return planned
+            steps.update({step.fingerprint: step for step in before})
             targets.append(
                 self._target_step(day, strategy, training, evaluation, judged, judge)
             )

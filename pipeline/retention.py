@@ -16,7 +16,6 @@ from models.errors import DataError
 from pipeline.config import Config
 from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
-from pipeline.steps import prints
 
 KINDS = ("Examples", "Model", "EmbeddingSnapshot")
 
@@ -129,13 +128,7 @@ def refuse_removed(steps: Sequence[Step], removed: Collection[str]) -> None:
     for step in steps:
         if step.done or step.kind == StepKind.INGEST:
             continue
-        reads = {
-            *prints(step.blocks),
-            *prints(step.evaluation_blocks),
-            *step.snapshots,
-            *filter(None, (step.warm_start, step.source, step.live, step.training)),
-        }
-        gone = sorted(reads.intersection(removed))
+        gone = sorted({*step.reads, step.training}.intersection(removed))
         if gone:
             raise DataError(
                 f"{step.label} reads {', '.join(gone)}, which `crossctr clean` has "

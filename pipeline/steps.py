@@ -94,6 +94,13 @@ class Step:
     judged: bool = True
     note: str = ""
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """Fingerprints of every block, model and snapshot that it reads."""
+        models = filter(None, (self.warm_start, self.source, self.live))
+        blocks = prints([*self.blocks, *self.evaluation_blocks])
+        return frozenset([*blocks, *self.snapshots, *models])
+
 
 @dataclass(frozen=True)
 class Training:
@@ -154,6 +161,26 @@ def overlapping(blocks: Sequence[Block], window: DayRange) -> tuple[Block, ...]:
 def prints(blocks: Sequence[Block]) -> list[str]:
     """Returns the fingerprints of `blocks`."""
     return [block.fingerprint for block in blocks]
+
+
+def upstream(step: Step, planned: Sequence[Step]) -> list[Step]:
+    """Returns the steps of a plan that `step` rests on, itself included, in order.
+
+    What an earlier run has made and the plan does not name is not among them.
+    """
+    makers: dict[str, Step] = {}
+    for one in planned:
+        for made in filter(None, (one.fingerprint, one.training)):
+            # The first that makes it: CTNet's base model may be a target step's, too.
+            makers.setdefault(made, one)
+    found = {step.fingerprint}
+    waiting = [step]
+    while waiting:
+        read = [makers[name] for name in waiting.pop().reads if name in makers]
+        new = [one for one in read if one.fingerprint not in found]
+        found |= {one.fingerprint for one in new}
+        waiting += new
+    return [one for one in planned if one.fingerprint in found]
 
 
 def steps_until(steps: Sequence[Step], kind: StepKind) -> list[Step]:

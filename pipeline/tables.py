@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from pipeline.results import TargetResult
@@ -49,8 +50,16 @@ def plan_table(steps: Sequence[Step], why: Mapping[str, str]) -> Table:
     return table
 
 
-def result_table(results: Sequence[TargetResult], target: str) -> Table:
-    """Returns the strategies' metrics on the same evaluation rows."""
+def result_table(
+    results: Sequence[TargetResult], target: str, failed: Mapping[str, str]
+) -> Table:
+    """Returns the strategies' metrics on the same evaluation rows.
+
+    Args:
+        results: What the strategies came to.
+        target: The target domain.
+        failed: Strategies without a result, and why.
+    """
     title = f"Evaluation on {target}, same rows for all"
     table = Table(title=title, title_justify="left")
     table.add_column("strategy")
@@ -70,6 +79,9 @@ def result_table(results: Sequence[TargetResult], target: str) -> Table:
             _number(metrics["example_count"], ",.0f"),
             f"{approved} ({result.decision['state'].replace('_', ' ')})",
         )
+    for strategy, reason in failed.items():
+        empty = [""] * (len(table.columns) - 2)
+        table.add_row(strategy, *empty, f"failed: {escape(reason)}")
     return table
 
 
