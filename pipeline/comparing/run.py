@@ -31,6 +31,7 @@ from pipeline.comparing.trials import seeds_of
 from pipeline.comparing.words import verdict
 from pipeline.config import Config
 from pipeline.config_sections import StrategyConfig
+from pipeline.failures import StrategiesFailedError
 from pipeline.scoring import Scored
 from pipeline.strategies import KINDS
 from pipeline.wording import closest
@@ -66,6 +67,7 @@ def run_comparison(question: Question, console: Console) -> Comparison:
     Raises:
         ConfigError: A strategy is unknown, or this configuration cannot have it.
         DataError: The strategies were not scored on the same rows.
+        StrategiesFailedError: The baseline failed.
     """
     config = question.config
     variants = chosen(config, [*question.strategies, question.baseline])
@@ -120,9 +122,15 @@ def chosen(config: Config, names: Sequence[str]) -> dict[str, StrategyConfig]:
 
 
 def compared(question: Question, trials: Trials) -> Comparison:
-    """Returns what the trials so far come to; every strategy has as many seeds."""
-    config = question.config
-    scored = {name: [one.scored for one in found] for name, found in trials.items()}
+    """Returns what the trials so far come to; every strategy has as many seeds.
+
+    Raises:
+        StrategiesFailedError: The baseline is among those that failed.
+    """
+    if question.baseline in trials.failed:
+        raise StrategiesFailedError(trials.failed)
+    config, complete = question.config, trials.complete
+    scored = {name: [one.scored for one in found] for name, found in complete.items()}
     oracle, note = _oracle(question, scored[question.baseline][0])
     measured = measure(scored, question.baseline, oracle=oracle)
     now = datetime.datetime.now(tz=datetime.timezone.utc)
@@ -132,18 +140,21 @@ def compared(question: Question, trials: Trials) -> Comparison:
         sources=config.sources,
         day=to_date(question.day),
         last_day=to_date(question.day + config.evaluation_days - 1),
-        seeds=tuple(seeds_of(config, len(trials[question.baseline]))),
+        seeds=tuple(seeds_of(config, len(complete[question.baseline]))),
         baseline=question.baseline,
         rows=measured.rows,
         clicks=measured.clicks,
         users=measured.users,
         coverage=measured.coverage,
         models=measured.models,
-        costs={n: summary([one.cost for one in found]) for n, found in trials.items()},
+        costs={
+            n: summary([one.cost for one in found]) for n, found in complete.items()
+        },
         oracle=measured.oracle,
         note=note,
         command=question.command,
         written=now.replace(microsecond=0),
+        failed=trials.failed.copy(),
     )
 
 
@@ -169,7 +180,13 @@ def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1)
         image: Where the picture lies, relative to the page.
         level: Level of the heading.
     """
-    grid = tables.quality(comparison.models, comparison.baseline, METRICS, "strategy")
+    grid = tables.quality(
+        comparison.models,
+        comparison.baseline,
+        METRICS,
+        "strategy",
+        comparison.failed,
+    )
     seeds = ", ".join(str(seed) for seed in comparison.seeds)
     sources = ", ".join(comparison.sources)
     words = "".join(f"* {sentence}\n" for sentence in verdict(comparison))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.markup import escape
 from rich.table import Table
 
 from components.metrics.bootstrap import Difference
@@ -29,7 +31,7 @@ class Grid:
         for index, name in enumerate(self.header):
             table.add_column(name, justify="right" if index else "left")
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         return table
 
     def as_markdown(self) -> str:
@@ -40,7 +42,11 @@ class Grid:
 
 
 def quality(
-    models: Sequence[Measured], baseline: str, metrics: Sequence[str], label: str
+    models: Sequence[Measured],
+    baseline: str,
+    metrics: Sequence[str],
+    label: str,
+    failed: Mapping[str, str],
 ) -> Grid:
     """Returns each model's metrics and its differences to the baseline.
 
@@ -49,6 +55,7 @@ def quality(
         baseline: The one that the others are compared with.
         metrics: Which metrics, in order.
         label: What the models are called, such as `strategy`.
+        failed: Models without metrics, and why; one line of text each.
     """
     share = any(model.gap_share is not None for model in models)
     header = [label]
@@ -65,6 +72,9 @@ def quality(
         rows.append(tuple(row))
     if share:
         header.append("share of the reachable gap")
+    for name, reason in failed.items():
+        told = " ".join(f"failed: {reason}".split()).replace("|", "/")
+        rows.append((name, told, *[""] * (len(header) - 2)))
     return Grid(tuple(header), tuple(rows))
 
 
