@@ -15,6 +15,7 @@ from pipeline.backfill import first_failures
 from pipeline.config_file import load_config
 from pipeline.failures import raise_failed
 from pipeline.options import CONFIG
+from pipeline.options import STRATEGY_HELP
 from pipeline.options import Day
 from pipeline.options import chosen_strategies
 from pipeline.options import hold_root
@@ -26,7 +27,7 @@ from pipeline.report_commands import report_days
 @CONFIG
 @click.option("--from", "first", type=Day(), required=True, help="The first day.")
 @click.option("--to", "last", type=Day(), required=True, help="The last, included.")
-@click.option("--strategy", "-s", multiple=True, help="Default: the configuration's.")
+@click.option("--strategy", "-s", multiple=True, help=STRATEGY_HELP)
 @click.option("--compare", is_flag=True, help="All entries of `strategies`.")
 def backfill_command(
     config_path: Path, first: int, last: int, strategy: Sequence[str], compare: bool
@@ -44,7 +45,7 @@ def backfill_command(
         )
     console = wide_console()
     days = DayRange(first, last)
-    strategies = chosen_strategies(config, strategy, compare)
+    config, strategies = chosen_strategies(config, strategy, compare)
     console.print(
         f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
         f"{len(days)} day(s) {days}, {', '.join(strategies)}; full logs of all "

@@ -34,6 +34,7 @@ from pipeline.job import plan_run
 from pipeline.job import plan_when_ready
 from pipeline.job import run_steps
 from pipeline.options import CONFIG
+from pipeline.options import STRATEGY_HELP
 from pipeline.options import Day
 from pipeline.options import chosen_strategies
 from pipeline.options import hold_root
@@ -122,12 +123,11 @@ def import_command(config_path: Path) -> None:
 @main.command()
 @CONFIG
 @click.option("--day", type=Day(), required=True, help="The run's day.")
-@click.option("--strategy", "-s", multiple=True, help="Default: the configuration's.")
+@click.option("--strategy", "-s", multiple=True, help=STRATEGY_HELP)
 @click.option("--compare", is_flag=True, help="All entries of `strategies`.")
 def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
     """Print what `run` would do, on which rows and artifacts; nothing runs."""
-    config = load_config(config_path)
-    strategies = chosen_strategies(config, strategy, compare)
+    config, strategies = chosen_strategies(load_config(config_path), strategy, compare)
     planned = plan_run(config, lambda planner: planner.run(day, strategies))
     console = wide_console()
     why = why_due(
@@ -162,7 +162,7 @@ def ingest(config_path: Path, last_day: int) -> None:
 @main.command()
 @CONFIG
 @click.option("--day", type=Day(), required=True, help="The run's day D.")
-@click.option("--strategy", "-s", multiple=True, help="Default: the configuration's.")
+@click.option("--strategy", "-s", multiple=True, help=STRATEGY_HELP)
 @click.option("--compare", is_flag=True, help="All entries of `strategies`.")
 @click.option(
     "--until",
@@ -178,9 +178,8 @@ def run(
     Trains on rows before the day, evaluates on the target's rows of the day and the
     `evaluation_days` from it on. What is done already is reused.
     """
-    config = load_config(config_path)
+    config, strategies = chosen_strategies(load_config(config_path), strategy, compare)
     console = wide_console()
-    strategies = chosen_strategies(config, strategy, compare)
     hold_root(config)
     planned = plan_when_ready(
         config, lambda planner: planner.run(day, strategies), console

@@ -120,6 +120,12 @@ def _broken_off(state: str) -> str:
     }.get(state, "what an earlier command made is not stored any more")
 
 
+def _of_another_strategy(key: str, step: Step) -> bool:
+    """Returns whether `key` is of an entry of `strategies` that is not the step's."""
+    names = key.split(".")
+    return names[0] == "strategies" and names[1:2] != [step.strategy]
+
+
 def _changed(
     step: Step, before: Earlier, code: str, settings: Mapping[str, object]
 ) -> str:
@@ -130,7 +136,9 @@ def _changed(
     keys = sorted(
         key
         for key in before.settings.keys() | settings.keys()
-        if before.settings.get(key) != settings.get(key) and not key.startswith(_PLACES)
+        if before.settings.get(key) != settings.get(key)
+        and not key.startswith(_PLACES)
+        and not _of_another_strategy(key, step)
     )
     if before.settings and keys:
         reasons.append(f"the configuration has changed: {listed(keys)}")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 from rich.console import Console
 
 from models.days import to_date
@@ -32,9 +31,8 @@ from pipeline.comparing.words import verdict
 from pipeline.config import Config
 from pipeline.config_sections import StrategyConfig
 from pipeline.failures import StrategiesFailedError
+from pipeline.named_strategies import with_strategies
 from pipeline.scoring import Scored
-from pipeline.strategies import KINDS
-from pipeline.wording import closest
 
 METRICS = ("gauc", "auc", "log_loss")
 STEM = "comparison"
@@ -96,29 +94,15 @@ def chosen(config: Config, names: Sequence[str]) -> dict[str, StrategyConfig]:
     Raises:
         ConfigError: A name is neither, or the configuration cannot have the kind.
     """
-    entries = {}
-    known = dict.fromkeys([*config.strategies, *KINDS])
+    extended = with_strategies(config, names)
     for name in names:
-        if name not in known:
-            raise ConfigError(
-                f"strategy {name!r} is neither in the configuration nor a kind; "
-                f"expected one of {', '.join(known)}{closest(name, known)}"
-            )
-        entries[name] = config.strategies.get(name, StrategyConfig(kind=name))
-        if KINDS[entries[name].kind or name].ctnet:
+        if extended.ctnet_of(name):
             raise ConfigError(
                 f"strategy {name!r} is of kind ctnet, which scores on its first day as "
                 "the target model it starts from; one day cannot compare it. Name the "
                 "others with --strategies; docs/methods/ctnet.md says more"
             )
-    data = config.model_dump(by_alias=True)
-    data["strategies"] |= {name: entry.model_dump() for name, entry in entries.items()}
-    try:
-        Config.model_validate(data)
-    except ValidationError as error:
-        reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-        raise ConfigError(reason) from error
-    return entries
+    return {name: extended.strategies[name] for name in names}
 
 
 def compared(question: Question, trials: Trials) -> Comparison:
