@@ -94,7 +94,8 @@ def run_trials(
         after_seed: Called with all trials so far when a seed's are complete.
 
     Raises:
-        CrossctrError: No variant is left.
+        CrossctrError: A step failed that all variants rest on.
+        StrategiesFailedError: No variant is left.
     """
     trials = Trials({name: [] for name in variants})
     bar = TrialBar(console, len(variants) * num_seeds)
@@ -115,9 +116,9 @@ def run_trials(
         except StrategiesFailedError as error:
             for name, reason in error.reasons.items():
                 trials.fail(name, seed, reason)
-            if not trials.complete:
-                raise
         _score(seeded, seed, plan.steps, trials, console)
+        if not trials.complete:
+            raise StrategiesFailedError(trials.failed)
         bar.show()
         after_seed(trials)
     return trials

@@ -209,6 +209,15 @@ def test_a_strategy_that_the_day_is_too_early_for_is_one_that_failed(screen, tmp
     assert found.failed == {"joint": "seed 17: too early"}
 
 
+def test_when_no_strategy_can_be_scored_it_ends(machine, screen, tmp_path):
+    machine.unscored = {"ecdctr", "target_only"}
+    question = ask(tmp_path, 2)
+    variants = chosen(question.config, ["ecdctr", "target_only"])
+    with pytest.raises(StrategiesFailedError, match="ecdctr: seed 17: no score; targ"):
+        run_trials(question.config, DAY, variants, 2, screen)
+    assert {seed for _, seed in machine.trained} == {17}
+
+
 def test_without_its_baseline_nothing_is_compared(machine, screen, tmp_path):
     machine.breaks = {"target_only": 17}
     with pytest.raises(StrategiesFailedError, match="target_only: seed 17: it broke"):
