@@ -39,6 +39,7 @@ from pipeline.comparing.measure import Measured
 from pipeline.comparing.trials import with_variants
 from pipeline.config import Config
 from pipeline.config_file import load_config
+from pipeline.failures import raise_failed
 from pipeline.job import plan_run
 from pipeline.options import wide_console
 from pipeline.steps import Step
@@ -59,8 +60,9 @@ def main() -> None:
     config = load_config(arguments.config)
     day = to_day(datetime.date.fromisoformat(arguments.day))
     console = wide_console()
-    results = run_ablation(config, day, arguments.seeds, console)
-    console.print(ablation_table(results, config, day, arguments.seeds))
+    results, failed = run_ablation(config, day, arguments.seeds, console)
+    raise_failed(failed)
+    console.print(ablation_table(results, failed, config, day, arguments.seeds))
     console.print(verdict(results))
 
     numbers: dict[str, Any] = {"seeds": arguments.seeds, "day": arguments.day}

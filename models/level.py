@@ -15,7 +15,6 @@ import tf_keras as keras
 from models import memory
 from models import snapshots
 from models import warm_start
-from models.backbone import Backbone
 from models.batch_norm import count_statistics
 from models.batches import ExampleReader
 from models.batches import WindowSummary
@@ -55,12 +54,14 @@ from models.level_inputs import LevelReport
 from models.mixing import MixedRows
 from models.multi_domain.network import MultiDomainNetwork
 from models.network import Network
+from models.network_factory import NetworkKind
+from models.network_factory import build_network
 from models.optimizers import build_optimizer
 from models.optimizers import optimizer_state
 from models.scored_days import ScoredDays
+from models.sizes import count_parameters
 from models.skew import check_skew
 from models.skew import trained_scores
-from models.tpm import TinyModel
 from models.training import DailyTraining
 from models.training import TrainingResult
 from models.training import fit
@@ -141,7 +142,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
     if inputs.warm_start is not None:
         kept = _kept(inputs, network, optimizer)
         copied = _warm_start(inputs, network, workers.local(kept))
-    parameters = _count_parameters(network)
+    parameters = count_parameters(network)
     _PROGRESS.info(
         f"{inputs.level} · {window.num_rows:,} rows of {', '.join(inputs.domains)} · "
         f"{sum(parameters.values()):,} parameters"
@@ -398,30 +399,32 @@ def export_snapshot(
 
 
 def _build_network(inputs: LevelInputs) -> Network:
-    if inputs.level == "tpm":
-        return TinyModel(inputs.features, inputs.network)
-    rows = {}
+    domain_rows = {}
     if inputs.multi_domain is not None or inputs.cctl is not None:
-        rows = table_rows(inputs.features, inputs.vocabulary, inputs.domains)
-    if inputs.cctl is not None:
-        return CompanionNetwork(
-            inputs.features, inputs.network, inputs.cctl, inputs.domains[:-1], rows
-        )
-    if inputs.multi_domain is not None:
-        return MultiDomainNetwork(
-            inputs.features, inputs.network, inputs.multi_domain, inputs.domains, rows
-        )
+        domain_rows = table_rows(inputs.features, inputs.vocabulary, inputs.domains)
     aligned = {}
     for space in SNAPSHOT_SPACES if inputs.snapshots else ():
         ids = read_ids(inputs.vocabulary, space)
         aligned[space] = snapshots.align(
             inputs.snapshots, ids, space, inputs.features.vocabularies[space]
         )
-    if inputs.ctnet is not None:
-        ctnet = Ctnet(inputs.features, inputs.network, inputs.ctnet, aligned)
-        _read_source(inputs, ctnet)
-        return ctnet
-    return Backbone(inputs.features, inputs.network, aligned)
+    kind = NetworkKind(
+        level=inputs.level,
+        domains=inputs.domains,
+        multi_domain=inputs.multi_domain,
+        ctnet=inputs.ctnet,
+        cctl=inputs.cctl,
+    )
+    network = build_network(
+        kind,
+        inputs.features,
+        inputs.network,
+        domain_rows=domain_rows,
+        snapshots=aligned,
+    )
+    if isinstance(network, Ctnet):
+        _read_source(inputs, network)
+    return network
 
 
 def _read_source(inputs: LevelInputs, network: Ctnet) -> None:
@@ -521,17 +524,6 @@ def _check_domains(
         raise DataError(_no_rows(inputs, target))
     if inputs.cctl is not None and sum(counts.rows.values()) == counts.rows[target]:
         raise DataError(_no_rows(inputs, *inputs.domains[:-1]))
-
-
-def _count_parameters(network: Network) -> dict[str, int]:
-    groups = {
-        "embedding": network.embedding_variables,
-        "dense": network.dense_variables,
-    }
-    return {
-        group: sum(int(np.prod(variable.shape)) for variable in variables)
-        for group, variables in groups.items()
-    }
 
 
 def _no_rows(inputs: LevelInputs, *domains: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from pipeline.comparing.tables import quality
 from pipeline.comparing.trials import run_trials
 from pipeline.config import Config
 from pipeline.config_file import load_config
+from pipeline.failures import StrategiesFailedError
+from pipeline.failures import raise_failed
 from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import hold_root
@@ -40,22 +43,37 @@ def ablate(config_path: Path, day: int, seeds: int) -> None:
     config = load_config(config_path)
     console = wide_console()
     hold_root(config)
-    results = run_ablation(config, day, seeds, console)
-    console.print(ablation_table(results, config, day, seeds))
+    results, failed = run_ablation(config, day, seeds, console)
+    console.print(ablation_table(results, failed, config, day, seeds))
     console.print(verdict(results))
+    raise_failed(failed)
 
 
 def run_ablation(
     config: Config, day: int, seeds: int, console: Console
-) -> list[Measured]:
-    """Trains what is not stored yet, scores it and compares it with the whole."""
+) -> tuple[list[Measured], Mapping[str, str]]:
+    """Trains what is not stored yet, scores it and compares it with the whole.
+
+    Returns:
+        The variants that were compared, and why each other one failed.
+
+    Raises:
+        StrategiesFailedError: The whole failed, and there is nothing to compare with.
+    """
     trials = run_trials(config, day, ecdctr_variants(config), seeds, console)
-    scored = {name: [one.scored for one in found] for name, found in trials.items()}
-    return list(measure(scored, WHOLE).models)
+    if WHOLE in trials.failed:
+        raise StrategiesFailedError(trials.failed)
+    complete = trials.complete
+    scored = {name: [one.scored for one in found] for name, found in complete.items()}
+    return list(measure(scored, WHOLE).models), trials.failed
 
 
 def ablation_table(
-    results: Sequence[Measured], config: Config, day: int, seeds: int
+    results: Sequence[Measured],
+    failed: Mapping[str, str],
+    config: Config,
+    day: int,
+    seeds: int,
 ) -> Table:
     """Returns the variants' metrics and their differences to the whole."""
     title = (
@@ -63,6 +81,5 @@ def ablation_table(
         "standard deviation; in brackets variant minus whole with its paired 95 % "
         "interval over users and seeds"
     )
-    return quality(results, WHOLE, ("auc", "gauc", "log_loss"), "variant").as_rich(
-        title
-    )
+    metrics = ("auc", "gauc", "log_loss")
+    return quality(results, WHOLE, metrics, "variant", failed).as_rich(title)

@@ -1,8 +1,9 @@
-"""One Airflow DAG for each configuration: ingest -> tpm -> cpm -> target of a day.
+"""One Airflow DAG for each configuration: the kinds of step of a day, one by one.
 
-Link or copy this file into Airflow's folder of DAGs. Airflow has an environment of its
-own and reads the file every half minute, so it imports nothing of crossctr; each task
-starts the command in crossctr's environment. docs/orchestration.md has the settings:
+Link this file into Airflow's folder of DAGs. Airflow has an environment of its own and
+reads the file every half minute, so of crossctr it loads only two files that lie beside
+it and need nothing else; each task starts the command in crossctr's environment.
+docs/orchestration.md has the settings:
 
     CROSSCTR_CONFIGS        configuration files or folders of them, separated by colons
     CROSSCTR                the command; default `crossctr`
@@ -14,12 +15,14 @@ starts the command in crossctr's environment. docs/orchestration.md has the sett
 from __future__ import annotations
 
 import datetime
+import importlib.util
 import os
 import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import yaml
@@ -27,7 +30,24 @@ from airflow import DAG
 from airflow.exceptions import AirflowException
 from airflow.models import BaseOperator
 
-LEVELS = ("ingest", "tpm", "cpm", "target")
+
+def _beside(name: str) -> ModuleType:
+    """Loads a module that lies beside this file, without the package around it."""
+    path = Path(__file__).resolve().with_name(f"{name}.py")
+    if not path.is_file():
+        raise ImportError(
+            f"there is no {path}; link {Path(__file__).name} from crossctr's folder "
+            "`pipeline` into the folder of DAGs instead of copying it"
+        )
+    spec = importlib.util.spec_from_file_location(f"crossctr_{name}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be loaded; expected a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_step_kinds, _strategies = _beside("step_kinds"), _beside("strategies")
 
 
 class CrossctrOperator(BaseOperator):
@@ -98,9 +118,9 @@ def dag_of(path: Path) -> DAG:
         tags=["crossctr"],
     )
     former = None
-    for level in LEVELS:
+    for kind in _kinds(config):
         task = CrossctrOperator(
-            task_id=level,
+            task_id=str(kind),
             dag=dag,
             command=[
                 *shlex.split(os.environ.get("CROSSCTR", "crossctr")),
@@ -109,7 +129,7 @@ def dag_of(path: Path) -> DAG:
                 "--day",
                 f"{{{{ macros.ds_add(ds, -{lag}) }}}}",
                 "--until",
-                level,
+                str(kind),
             ],
         )
         if former is not None:
@@ -118,17 +138,33 @@ def dag_of(path: Path) -> DAG:
     return dag
 
 
+def _kinds(config: dict[str, Any]) -> tuple[Any, ...]:
+    """Returns the kinds of step that the configuration's strategy can need.
+
+    All of them if it is not known: the command itself says then what is wrong.
+    """
+    name = config.get("strategy", _strategies.DEFAULT)
+    entry = (config.get("strategies") or {}).get(name) or {}
+    kind = _strategies.KINDS.get(entry.get("kind") or name)
+    kinds: tuple[Any, ...] = _step_kinds.kinds_of(kind)
+    return kinds
+
+
 def _start(config: dict[str, Any]) -> datetime.datetime:
     chosen = os.environ.get("CROSSCTR_START")
     if chosen:
         day = datetime.date.fromisoformat(chosen)
     else:
-        # The logs' first days leave nothing to train on until both clocks have ticked.
+        # The logs' first days leave nothing to train on until the clocks have ticked.
         levels = config.get("levels") or {}
         every = max(
             int((levels.get("cpm") or {}).get("every_days", 7)),
             int((levels.get("target") or {}).get("every_days", 1)),
         )
+        if _step_kinds.StepKind.SOURCE in _kinds(config):
+            # The source model read on a day is of a day before.
+            source = int((levels.get("source") or {}).get("every_days", 1))
+            every = max(every, source + 1)
         first = datetime.date.fromisoformat(str(config["first_day"]))
         day = first + datetime.timedelta(days=every)
     return datetime.datetime(day.year, day.month, day.day, tzinfo=datetime.timezone.utc)

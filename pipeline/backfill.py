@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 
 from models.days import DayRange
 from models.days import to_date
 from pipeline.config import Config
 from pipeline.console import duration
+from pipeline.failures import StrategiesFailedError
 from pipeline.job import plan_when_ready
 from pipeline.job import run_steps
 from pipeline.results import TargetResult
 from pipeline.results import rows_of
 from pipeline.results import target_result
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 from pipeline.store import Store
 from pipeline.terminal import Console
@@ -31,6 +36,7 @@ class DayDone:
         rows: Rows that were trained on.
         seconds: How long the day took, planning included.
         results: The strategies' results.
+        failed: Strategies without a result, and why.
     """
 
     day: int
@@ -38,6 +44,7 @@ class DayDone:
     rows: int
     seconds: float
     results: tuple[TargetResult, ...]
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 def backfill(
@@ -50,7 +57,8 @@ def backfill(
 
     A day is planned when the one before it is done, from what is stored by then, so it
     comes out as if it had been run on its own. What is done already is not done again:
-    a backfill that was stopped goes on with the same command.
+    a backfill that was stopped goes on with the same command. One of several strategies
+    that fails on a day is left out of the days after, which would rest on that day.
 
     Args:
         config: The configuration.
@@ -63,10 +71,12 @@ def backfill(
             results are kept.
     """
     done: list[DayDone] = []
+    going = list(strategies)
     try:
         for number, day in enumerate(range(days.first, days.last + 1), 1):
-            one = _run_day(config, day, strategies, console)
+            one, broken = _run_day(config, day, going, console)
             done.append(one)
+            going = [strategy for strategy in going if strategy not in broken]
             console.print(f"{number}/{len(days)} {_line(one)}", soft_wrap=True)
     finally:
         if done:
@@ -74,27 +84,51 @@ def backfill(
     return done
 
 
+def first_failures(done: Sequence[DayDone]) -> dict[str, str]:
+    """Returns, by strategy, on which day it failed first and why."""
+    found: dict[str, str] = {}
+    for one in done:
+        for strategy, reason in one.failed.items():
+            found.setdefault(strategy, f"{to_date(one.day)}: {reason}")
+    return found
+
+
 def _run_day(
     config: Config, day: int, strategies: Sequence[str], console: Console
-) -> DayDone:
+) -> tuple[DayDone, Collection[str]]:
+    """Returns what a day came to, and the strategies that broke on it.
+
+    Those that the day is only too early for may begin on a later one.
+    """
     started = time.monotonic()
+    broken: Mapping[str, str] = {}
     plan = plan_when_ready(config, lambda p: p.run(day, strategies), console)
     due = [step for step in plan.steps if not step.done]
     if due:
-        run_steps(config, plan.steps, console, day=day, only_live=True)
+        try:
+            run_steps(config, plan.steps, console, day=day, only_live=True)
+        except StrategiesFailedError as error:
+            broken = error.reasons
+            if len(broken) + len(plan.refused) == len(strategies):
+                raise
+    failed = {**plan.refused, **broken}
+    targets = [step for step in plan.steps if step.kind == StepKind.TARGET]
     store = Store(config.root, config.metadata)
-    results = [target_result(store, s) for s in plan.steps if s.kind == "target"]
-    return DayDone(
+    one = DayDone(
         day,
         tuple(dict.fromkeys(step.kind for step in due)),
         _trained_rows(store, due),
         time.monotonic() - started,
-        tuple(results),
+        tuple(target_result(store, s) for s in targets if s.strategy not in failed),
+        failed,
     )
+    return one, broken
 
 
 def _trained_rows(store: Store, due: Sequence[Step]) -> int:
-    return sum(rows_of(store, step) or 0 for step in due if step.kind != "ingest")
+    return sum(
+        rows_of(store, step) or 0 for step in due if step.kind != StepKind.INGEST
+    )
 
 
 def _line(one: DayDone) -> str:
@@ -104,6 +138,7 @@ def _line(one: DayDone) -> str:
         f"GAUC {_number(result, 'gauc')}, {_verdict(result)}"
         for result in one.results
     ]
+    parts += [f"{name} failed: {reason}" for name, reason in one.failed.items()]
     return (
         f"{to_date(one.day)} · {ran} · {one.rows:,} rows trained on · "
         f"{'; '.join(parts)} · {duration(one.seconds)}"
@@ -125,21 +160,31 @@ def summary(done: Sequence[DayDone], target: str) -> Table:
         table.add_column(column, justify="right")
     table.add_column("gate")
     for one in done:
-        for index, result in enumerate(one.results):
+        cells = [(result.strategy, _cells(result)) for result in one.results]
+        for name, reason in one.failed.items():
+            cells.append((name, [*[""] * 4, f"failed: {reason}"]))
+        for index, (strategy, (*metrics, verdict)) in enumerate(cells):
             first = index == 0
             table.add_row(
                 str(to_date(one.day)) if first else "",
                 (", ".join(one.ran) or "nothing") if first else "",
-                result.strategy,
+                strategy,
                 f"{one.rows:,}" if first else "",
-                _number(result, "auc"),
-                _number(result, "gauc"),
-                _number(result, "log_loss"),
-                _number(result, "calibration", ".3f"),
+                *metrics,
                 duration(one.seconds) if first else "",
-                _verdict(result),
+                verdict,
             )
     return table
+
+
+def _cells(result: TargetResult) -> list[str]:
+    return [
+        _number(result, "auc"),
+        _number(result, "gauc"),
+        _number(result, "log_loss"),
+        _number(result, "calibration", ".3f"),
+        _verdict(result),
+    ]
 
 
 def _number(result: TargetResult, metric: str, form: str = ".4f") -> str:

@@ -11,8 +11,11 @@ from models.days import DayRange
 from models.days import to_date
 from models.errors import ConfigError
 from pipeline.backfill import backfill
+from pipeline.backfill import first_failures
 from pipeline.config_file import load_config
+from pipeline.failures import raise_failed
 from pipeline.options import CONFIG
+from pipeline.options import STRATEGY_HELP
 from pipeline.options import Day
 from pipeline.options import chosen_strategies
 from pipeline.options import hold_root
@@ -24,7 +27,7 @@ from pipeline.report_commands import report_days
 @CONFIG
 @click.option("--from", "first", type=Day(), required=True, help="The first day.")
 @click.option("--to", "last", type=Day(), required=True, help="The last, included.")
-@click.option("--strategy", "-s", multiple=True, help="Default: the configuration's.")
+@click.option("--strategy", "-s", multiple=True, help=STRATEGY_HELP)
 @click.option("--compare", is_flag=True, help="All entries of `strategies`.")
 def backfill_command(
     config_path: Path, first: int, last: int, strategy: Sequence[str], compare: bool
@@ -42,7 +45,7 @@ def backfill_command(
         )
     console = wide_console()
     days = DayRange(first, last)
-    strategies = chosen_strategies(config, strategy, compare)
+    config, strategies = chosen_strategies(config, strategy, compare)
     console.print(
         f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
         f"{len(days)} day(s) {days}, {', '.join(strategies)}; full logs of all "
@@ -50,5 +53,6 @@ def backfill_command(
         soft_wrap=True,
     )
     hold_root(config)
-    backfill(config, days, strategies, console)
+    done = backfill(config, days, strategies, console)
     report_days(config, days, console)
+    raise_failed(first_failures(done))

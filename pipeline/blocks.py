@@ -8,6 +8,7 @@ from models.days import DayRange
 from pipeline.config import Config
 from pipeline.fingerprint import digest
 from pipeline.schema_files import transform_part
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Block
 from pipeline.steps import Known
 from pipeline.steps import Step
@@ -69,7 +70,7 @@ class BlockChain:
                 block, done = self._next_block(next_day, bound, parent)
                 chain.append(
                     Step(
-                        kind="ingest",
+                        kind=StepKind.INGEST,
                         label=f"ingest {block.days}",
                         day=block.days.last + 1,
                         run_day=block.days.first,

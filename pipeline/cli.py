@@ -23,12 +23,15 @@ from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.console import duration
 from pipeline.embedding_commands import embeddings
+from pipeline.failures import StrategiesFailedError
+from pipeline.failures import raise_failed
 from pipeline.fingerprint import code_fingerprint
 from pipeline.job import Plan
 from pipeline.job import plan_run
 from pipeline.job import plan_when_ready
 from pipeline.job import run_steps
 from pipeline.options import CONFIG
+from pipeline.options import STRATEGY_HELP
 from pipeline.options import Day
 from pipeline.options import chosen_strategies
 from pipeline.options import hold_root
@@ -46,7 +49,7 @@ from pipeline.serve_commands import serve_command
 from pipeline.simulate_commands import simulate
 from pipeline.size_commands import sizes
 from pipeline.slice_table import slice_table
-from pipeline.steps import KINDS_IN_ORDER
+from pipeline.step_kinds import StepKind
 from pipeline.steps import steps_until
 from pipeline.store import Store
 from pipeline.tables import comparison
@@ -120,12 +123,11 @@ def import_command(config_path: Path) -> None:
 @main.command()
 @CONFIG
 @click.option("--day", type=Day(), required=True, help="The run's day.")
-@click.option("--strategy", "-s", multiple=True, help="Default: the configuration's.")
+@click.option("--strategy", "-s", multiple=True, help=STRATEGY_HELP)
 @click.option("--compare", is_flag=True, help="All entries of `strategies`.")
 def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
     """Print what `run` would do, on which rows and artifacts; nothing runs."""
-    config = load_config(config_path)
-    strategies = chosen_strategies(config, strategy, compare)
+    config, strategies = chosen_strategies(load_config(config_path), strategy, compare)
     planned = plan_run(config, lambda planner: planner.run(day, strategies))
     console = wide_console()
     why = why_due(
@@ -136,6 +138,7 @@ def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) ->
     )
     console.print(plan_table(planned.steps, why))
     _print_offer(config_path, planned, console)
+    raise_failed(planned.refused)
 
 
 @main.command()
@@ -159,13 +162,13 @@ def ingest(config_path: Path, last_day: int) -> None:
 @main.command()
 @CONFIG
 @click.option("--day", type=Day(), required=True, help="The run's day D.")
-@click.option("--strategy", "-s", multiple=True, help="Default: the configuration's.")
+@click.option("--strategy", "-s", multiple=True, help=STRATEGY_HELP)
 @click.option("--compare", is_flag=True, help="All entries of `strategies`.")
 @click.option(
     "--until",
-    type=click.Choice(KINDS_IN_ORDER),
-    default="target",
-    help="Last level to run; a scheduler runs level by level.",
+    type=click.Choice([str(kind) for kind in StepKind]),
+    default=str(StepKind.TARGET),
+    help="Last kind of step to run; a scheduler runs one kind after the other.",
 )
 def run(
     config_path: Path, day: int, strategy: Sequence[str], compare: bool, until: str
@@ -175,29 +178,34 @@ def run(
     Trains on rows before the day, evaluates on the target's rows of the day and the
     `evaluation_days` from it on. What is done already is reused.
     """
-    config = load_config(config_path)
+    config, strategies = chosen_strategies(load_config(config_path), strategy, compare)
     console = wide_console()
-    strategies = chosen_strategies(config, strategy, compare)
     hold_root(config)
     planned = plan_when_ready(
         config, lambda planner: planner.run(day, strategies), console
     )
-    steps = steps_until(planned.steps, until)
+    last = StepKind(until)
+    steps = steps_until(planned.steps, last)
     console.print(
         f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
         f"day {to_date(day)}, {', '.join(strategies)}; {len(steps)} steps"
     )
-    if until != "target":
+    failed = dict(planned.refused)
+    if last != StepKind.TARGET:
         run_steps(config, steps, console)
+        raise_failed(failed)
         return
     try:
         run_steps(config, steps, console, day=day)
+    except StrategiesFailedError as error:
+        failed |= error.reasons
     except CrossctrError as error:
         report_run(config, day, steps, console, error=str(error))
         raise
     store = Store(config.root, config.metadata)
-    results = [target_result(store, step) for step in steps if step.kind == "target"]
-    console.print(result_table(results, config.target))
+    targets = [step for step in steps if step.kind == StepKind.TARGET]
+    results = [target_result(store, s) for s in targets if s.strategy not in failed]
+    console.print(result_table(results, config.target, failed))
     for result in results:
         if result.strategy == config.strategy:
             console.print(slice_table(result, config.target))
@@ -215,8 +223,10 @@ def run(
             unfit = f"not fit to be served: {result.unfit}" if result.unfit else ""
             reasons = unfit or "; ".join(result.decision["reasons"])
             console.print(f"Not published: {reasons}", soft_wrap=True)
-    report_run(config, day, steps, console)
+    error_text = str(StrategiesFailedError(failed)) if failed else ""
+    report_run(config, day, steps, console, error=error_text)
     _print_offer(config_path, planned, console)
+    raise_failed(failed)
 
 
 def _print_offer(config_path: Path, planned: Plan, console: Console) -> None:

@@ -16,6 +16,7 @@ from pipeline.comparing.run import Question
 from pipeline.comparing.run import run_comparison
 from pipeline.comparing.words import verdict
 from pipeline.config_file import load_config
+from pipeline.failures import raise_failed
 from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import hold_root
@@ -58,12 +59,20 @@ def compare_command(
     question = Question(config, day, names, seeds, baseline, shlex.join(command))
     console = wide_console()
     hold_root(config)
-    show(run_comparison(question, console), console)
+    comparison = run_comparison(question, console)
+    show(comparison, console)
+    raise_failed(comparison.failed)
 
 
 def show(comparison: Comparison, console: Console) -> None:
     """Prints a comparison."""
-    grid = tables.quality(comparison.models, comparison.baseline, METRICS, "strategy")
+    grid = tables.quality(
+        comparison.models,
+        comparison.baseline,
+        METRICS,
+        "strategy",
+        comparison.failed,
+    )
     title = (
         f"{comparison.name}, {comparison.day}: {comparison.rows:,} rows of "
         f"{comparison.target}, {len(comparison.seeds)} seed(s); in brackets paired "

@@ -14,6 +14,8 @@ from pipeline.kubeflow import Containers
 from pipeline.kubeflow import specs
 from pipeline.options import CONFIG
 from pipeline.options import Day
+from pipeline.step_kinds import kinds_of
+from pipeline.strategies import KINDS
 
 
 @click.command(name="compile")
@@ -40,7 +42,10 @@ def compile_command(
     secret: str | None,
     output: Path,
 ) -> None:
-    """Write a Kubeflow Pipelines v2 spec for each graph, and one of a whole day."""
+    """Write a Kubeflow Pipelines v2 spec of each kind of step, and of a whole day.
+
+    Written are the kinds that the configuration's strategy can need.
+    """
     del runner  # there is one so far
     config = load_config(config_path)
     claim, _, path = (volume or "").partition(":")
@@ -58,7 +63,8 @@ def compile_command(
     default = None if day is None else str(to_date(day))
     folder = output / config.name
     folder.mkdir(parents=True, exist_ok=True)
-    for name, documents in specs(config.name, containers, default).items():
+    kinds = kinds_of(KINDS[config.kind_of(config.strategy)])
+    for name, documents in specs(config.name, kinds, containers, default).items():
         file = folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump_all(documents, sort_keys=False), "utf-8")
         click.echo(f"{file}")

@@ -45,6 +45,7 @@ from pipeline.simulation.settings import SimulationConfig
 from pipeline.slices import check_slices
 from pipeline.slices import read_slices
 from pipeline.slices import usual_slices
+from pipeline.strategies import DEFAULT as DEFAULT_STRATEGY
 from pipeline.strategies import KINDS
 from pipeline.strategies import Kind
 from pipeline.wording import check_one_of
@@ -131,7 +132,7 @@ class Config(StrictModel):
     evaluation_days: int = Field(default=1, gt=0, le=MAX_DAYS)
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
-    strategy: str = "ecdctr"
+    strategy: str = DEFAULT_STRATEGY
     strategies: dict[str, StrategyConfig] = Field(
         default_factory=lambda: {
             "ecdctr": StrategyConfig(),

@@ -180,6 +180,22 @@ class RunDisplay:
             return
         self.console.print(f"{self._prefix()} {label:<40} reused", style="dim")
 
+    def fail(self, reason: str) -> None:
+        """Prints the line of a step that failed while others go on."""
+        self._outcome("failed: " + reason, "bold red")
+
+    def left_out(self, index: int, label: str) -> None:
+        """Prints the line of a step that no strategy needs any more."""
+        self._index, self._label = index, label
+        self._outcome("left out: only what failed needs it", "dim")
+
+    def _outcome(self, words: str, style: str) -> None:
+        self.stop()
+        if not self._only_live:
+            line = plain(f"{self._prefix()} {self._label:<40} ")
+            line.append(plain(words, style))
+            self.console.print(line, soft_wrap=True)
+
     def stop(self) -> None:
         """Ends the live line."""
         if self._live is not None:

@@ -21,6 +21,7 @@ from models.errors import ConfigError
 from pipeline.calendar import Clock
 from pipeline.config import Config
 from pipeline.fingerprint import digest
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Block
 from pipeline.steps import Known
 from pipeline.steps import Step
@@ -153,7 +154,7 @@ class SourceLevel:
         fingerprint = digest(*self._settings, prints(blocks), str(days), parent)
         new = f"{len(days)} new {'day' if len(days) == 1 else 'days'}"
         return Step(
-            kind="source",
+            kind=StepKind.SOURCE,
             label=f"source model of {to_date(tick)}",
             day=tick,
             # Its own day, but for a block of history that goes on beyond it.

@@ -1,4 +1,4 @@
-"""The four graphs, one factory each: steps of a plan become TFX pipelines.
+"""The graphs, one factory for each kind of step: plans become TFX pipelines.
 
 All graphs of a configuration share one pipeline name, so that ML Metadata keeps their
 artifacts in one context and a graph resolves what an earlier one has made.
@@ -38,6 +38,7 @@ from components.transform.component import Transform
 from components.vocabulary.component import Vocabulary
 from pipeline.config import Config
 from pipeline.metadata import connection
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 
 arrow_coders.register()
@@ -49,12 +50,12 @@ _BEAM_ARGS = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
 def graph_for(config: Config, step: Step) -> tfx_pipeline.Pipeline:
     """Returns the TFX pipeline of a planned step."""
     factories = {
-        "ingest": ingest_graph,
-        "tpm": tpm_graph,
-        "cpm": cpm_graph,
-        "source": source_graph,
-        "base": base_graph,
-        "target": target_graph,
+        StepKind.INGEST: ingest_graph,
+        StepKind.TPM: tpm_graph,
+        StepKind.CPM: cpm_graph,
+        StepKind.SOURCE: source_graph,
+        StepKind.BASE: base_graph,
+        StepKind.TARGET: target_graph,
     }
     return factories[step.kind](config, step)
 
@@ -305,7 +306,7 @@ def _training_inputs(step: Step) -> dict[str, tuple[type, dict[str, Any]]]:
         ),
         "vocabulary": (artifacts.Vocabulary, _wanted(blocks[-1:], before_day=day)),
     }
-    if step.kind in ("target", "base"):
+    if step.kind in (StepKind.TARGET, StepKind.BASE):
         inputs["raw_examples"] = (
             standard_artifacts.Examples,
             _wanted(blocks, before_day=day, role="raw"),
@@ -334,7 +335,7 @@ def _trainer(
     config: Config, step: Step, resolver: BaseNode, node_id: str
 ) -> LevelTrainer:
     domains = config.sources
-    level = "target" if step.kind == "base" else step.kind
+    level = "target" if step.kind == StepKind.BASE else str(step.kind)
     if level == "target":
         domains = config.domains_of(step.strategy)
     settings: dict[str, Any] = {

@@ -9,8 +9,10 @@ import re
 import traceback
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 
 from rich.console import RenderableType
@@ -23,6 +25,8 @@ from pipeline.config import Config
 from pipeline.console import RunDisplay
 from pipeline.console import quiet_libraries
 from pipeline.console import waiting
+from pipeline.failures import Failures
+from pipeline.failures import raise_failed
 from pipeline.fingerprint import LogFingerprints
 from pipeline.fingerprint import code_fingerprint
 from pipeline.late import LateLog
@@ -37,6 +41,7 @@ from pipeline.results import removed_fingerprints
 from pipeline.results import rows_of
 from pipeline.retention import refuse_removed
 from pipeline.run_records import RunRecorder
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 from pipeline.store import Store
 from pipeline.terminal import Console
@@ -71,11 +76,13 @@ class Plan:
         steps: The steps in running order.
         late: Logs that came or changed after their day was ingested.
         to_repeat: (day, strategy) of finished runs that used the former version.
+        refused: Strategies that the day is too early for, and why.
     """
 
     steps: list[Step]
     late: list[LateLog]
     to_repeat: list[tuple[int, str]]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan_run(config: Config, make: Callable[[Planner], list[Step]]) -> Plan:
@@ -91,6 +98,7 @@ def plan_run(config: Config, make: Callable[[Planner], list[Step]]) -> Plan:
     logs = LogFingerprints(config)
     planner = _planner(config, logs)
     steps = make(planner)
+    refused = planner.refused
     store = Store(config.root, config.metadata)
     before, now = ingested(store), logs.by_domain()
     days = DayRange(
@@ -103,6 +111,7 @@ def plan_run(config: Config, make: Callable[[Planner], list[Step]]) -> Plan:
         explain(steps, before, now),
         late,
         runs_to_repeat(store, planner, late, run_day),
+        refused,
     )
 
 
@@ -115,7 +124,11 @@ def plan_when_ready(
         LogsNotThereError: They did not come in time.
     """
     plan = plan_run(config, make)
-    due = [step.days for step in plan.steps if step.kind == "ingest" and not step.done]
+    due = [
+        step.days
+        for step in plan.steps
+        if step.kind == StepKind.INGEST and not step.done
+    ]
     return plan_run(config, make) if wait_for_logs(config, due, console) else plan
 
 
@@ -131,6 +144,9 @@ def run_steps(
 ) -> None:
     """Runs what is not done yet.
 
+    When a step fails, the strategies that rest on it are given up; what the others need
+    runs on.
+
     Args:
         config: The configuration.
         steps: The plan, in running order.
@@ -142,8 +158,10 @@ def run_steps(
         only_live: Whether no line stays of a step, see `RunDisplay`.
 
     Raises:
-        CrossctrError: A step failed; earlier steps' results are kept, so the same
-            command takes up where this one stopped.
+        CrossctrError: A step failed that all strategies rest on; earlier steps'
+            results are kept, so the same command takes up where this one stopped.
+        StrategiesFailedError: Some strategies failed; the results of the others, if
+            there are any, are complete.
     """
     due = [step for step in steps if not step.done]
     if not due:
@@ -158,15 +176,17 @@ def run_steps(
     (log_file.parent / "config.json").write_text(
         config.model_dump_json(indent=1), encoding="utf-8"
     )
+    failures = Failures(steps)
     recorder = RunRecorder(log_file.parent, steps, day, code_fingerprint())
     with quiet_libraries(log_file, console) as shown:
         display = RunDisplay(shown, len(steps), below, only_live=only_live)
         try:
-            _run_due(config, steps, display, shown, recorder, on_step)
+            _run_due(config, steps, display, shown, recorder, failures, on_step)
         finally:
             display.stop()
     if not only_live:
         console.print(display.summary())
+    raise_failed(failures.reasons)
 
 
 def _run_due(
@@ -175,6 +195,7 @@ def _run_due(
     display: RunDisplay,
     console: Console,
     recorder: RunRecorder,
+    failures: Failures,
     on_step: Callable[[Step, Console], None],
 ) -> None:
     with waiting(console, "importing TFX and Beam (about 20 s, once)"):
@@ -190,6 +211,9 @@ def _run_due(
             display.reused(index, step.label)
             on_step(step, console)
             continue
+        if not failures.needs(step):
+            display.left_out(index, step.label)
+            continue
         display.start(index, step.label)
         if step.note:
             display.detail(step.note)
@@ -200,7 +224,9 @@ def _run_due(
             recorder.failed(
                 step, str(error), seconds=display.step_elapsed, nodes=display.nodes
             )
-            raise
+            failures.add(step, error)
+            display.fail(str(error).removeprefix(f"{step.label}: "))
+            continue
         display.spend(step.kind)
         rows = rows_of(store, step)
         recorder.finished(

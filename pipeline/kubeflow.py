@@ -1,6 +1,6 @@
-"""Pipeline specs of Kubeflow Pipelines v2: one container for each level of a day.
+"""Pipeline specs of Kubeflow Pipelines v2: one container for each kind of step.
 
-A container runs `crossctr run ... --until LEVEL`, the same command as on one machine:
+A container runs `crossctr run ... --until KIND`, the same command as on one machine:
 the graph resolves what it reads in crossctr's own ML Metadata, by fingerprint and
 never from a day that had not come. Kubeflow's own resolvers choose the newest.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.metadata import PASSWORD
-from pipeline.steps import KINDS_IN_ORDER
+from pipeline.step_kinds import StepKind
 
 _DAY = "{{$.inputs.parameters['day']}}"
 
@@ -37,21 +37,24 @@ class Containers:
 
 
 def specs(
-    name: str, containers: Containers, day: str | None
+    name: str, kinds: Sequence[StepKind], containers: Containers, day: str | None
 ) -> Mapping[str, Sequence[dict[str, Any]]]:
-    """Returns the documents of each file: one for each graph, and `day` with all.
+    """Returns the documents of each file: one for each kind, and `day` with all.
 
     Args:
         name: The configuration's name.
+        kinds: Kinds of step that the strategy can need, in running order.
         containers: What the containers have in common.
         day: Default of the parameter `day`, YYYY-MM-DD; None makes it required.
     """
     pipeline = "crossctr-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    # Plain text: YAML's safe writer takes no enumeration.
+    levels = [str(kind) for kind in kinds]
     files = {
         level: _documents(f"{pipeline}-{level}", [level], containers, day)
-        for level in KINDS_IN_ORDER
+        for level in levels
     }
-    return {**files, "day": _documents(pipeline, KINDS_IN_ORDER, containers, day)}
+    return {**files, "day": _documents(pipeline, levels, containers, day)}
 
 
 def _documents(

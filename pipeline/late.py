@@ -21,6 +21,7 @@ from models.days import to_date
 from models.days import to_day
 from models.errors import listed
 from pipeline.plan import Planner
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 from pipeline.store import Store
 
@@ -105,7 +106,11 @@ def explain(steps: Sequence[Step], before: Ingested, now: LogDays) -> list[Step]
     explained = []
     for step in steps:
         again = range(step.days.first, step.days.last + 1)
-        if step.kind == "ingest" and not step.done and before.days.intersection(again):
+        if (
+            step.kind == StepKind.INGEST
+            and not step.done
+            and before.days.intersection(again)
+        ):
             late = late_logs(before, now, step.days)
             reason = (
                 f"logs came late: {listed(late)}"

@@ -11,13 +11,18 @@ from pathlib import Path
 import click
 
 from models.days import to_day
-from models.errors import ConfigError
 from pipeline.config import Config
+from pipeline.named_strategies import with_strategies
 from pipeline.root_lock import hold
 from pipeline.terminal import Console
 
 CONFIG = click.argument(
     "config_path", metavar="CONFIG", type=click.Path(path_type=Path)
+)
+
+STRATEGY_HELP = (
+    "An entry of `strategies`, or a kind with its defaults; may be given several "
+    "times. Default: the configuration's `strategy`."
 )
 
 # Far enough from the ends of the calendar for windows of any length.
@@ -50,26 +55,25 @@ class Day(click.ParamType):  # type: ignore[type-arg]
 
 def chosen_strategies(
     config: Config, chosen: Sequence[str], compare: bool
-) -> list[str]:
+) -> tuple[Config, list[str]]:
     """Returns the strategies that a command is about.
 
     Args:
         config: The configuration.
-        chosen: Names that were given; none means the configuration's own.
+        chosen: Names that were given, see `with_strategies`; none means the
+            configuration's own.
         compare: Whether all entries of `strategies` are wanted.
 
+    Returns:
+        The configuration with an entry of each, and their names.
+
     Raises:
-        ConfigError: A name is no entry of `strategies`.
+        ConfigError: A name is neither an entry of `strategies` nor a kind.
     """
     if compare:
-        return list(config.strategies)
-    for name in chosen:
-        if name not in config.strategies:
-            raise ConfigError(
-                f"strategy {name!r} is not in the configuration; expected one of "
-                f"{', '.join(config.strategies)}"
-            )
-    return list(chosen) or [config.strategy]
+        return config, list(config.strategies)
+    names = list(dict.fromkeys(chosen)) or [config.strategy]
+    return with_strategies(config, names), names
 
 
 def hold_root(config: Config) -> None:

@@ -20,6 +20,7 @@ from pipeline.config import Config
 from pipeline.ctnet_plan import SourceLevel
 from pipeline.ctnet_plan import chain
 from pipeline.fingerprint import digest
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Block
 from pipeline.steps import Known
 from pipeline.steps import Step
@@ -32,7 +33,11 @@ from pipeline.steps import prints
 
 
 class Planner:
-    """Plans the steps of one configuration."""
+    """Plans the steps of one configuration.
+
+    Attributes:
+        refused: By strategy, why the newest `run` left it out; empty if it did not.
+    """
 
     def __init__(
         self, config: Config, known: Known, logs: LogFingerprint, code: str
@@ -51,11 +56,15 @@ class Planner:
         self._blocks = BlockChain(config, known, logs, code)
         self._source = SourceLevel(config, known, self._settings("source"))
         self._planned: dict[tuple[int, str], Training] = {}
+        self.refused: dict[str, str] = {}
 
     def run(
         self, day: int, strategies: Sequence[str], *, judge: bool = True
     ) -> list[Step]:
         """Plans the run of `day`: what it ingests, trains, judges and publishes.
+
+        One of several strategies that the day is too early for is left out, see
+        `refused`.
 
         Args:
             day: The run's day D, days since 1970-01-01.
@@ -67,8 +76,10 @@ class Planner:
             The steps in running order; done ones are included.
 
         Raises:
-            ConfigError: There is no day of logs before `day`.
+            ConfigError: There is no day of logs before `day`, or none that a level of
+                any strategy could be trained on.
         """
+        self.refused = {}
         config = self._config
         first = self._first_day
         if day <= first:
@@ -93,19 +104,29 @@ class Planner:
         steps = {step.fingerprint: step for step in [*chain, *periods]}
         targets = []
         for strategy in strategies:
-            if self._config.wants_cpm(strategy):
-                cpm = self._cpm_step(learned, strategy, periods, history)
-                steps[cpm.fingerprint] = cpm
-            if self._config.ctnet_of(strategy):
-                training, before = self._ctnet(day, learned, strategy, strategies)
-                steps.update({step.fingerprint: step for step in before})
-            else:
-                training = self._training(learned, strategy, strategies)
+            before = []
+            try:
+                if self._config.wants_cpm(strategy):
+                    before = [self._cpm_step(learned, strategy, periods, history)]
+                if self._config.ctnet_of(strategy):
+                    training, before = self._ctnet(day, learned, strategy, strategies)
+                else:
+                    training = self._training(learned, strategy, strategies)
+            except ConfigError as error:
+                others = [name for name in strategies if name != strategy]
+                if not others:
+                    raise
+                # Planned anew, as some of the TPM periods may have been its own.
+                self._planned.clear()
+                planned = self.run(day, others, judge=judge)
+                self.refused[strategy] = str(error)
+                return planned
+            steps.update({step.fingerprint: step for step in before})
             targets.append(
                 self._target_step(day, strategy, training, evaluation, judged, judge)
             )
-        order = {"ingest": 0, "tpm": 1, "cpm": 2, "source": 3, "base": 4}
-        upstream = sorted(steps.values(), key=lambda step: order[step.kind])
+        order = list(StepKind)
+        upstream = sorted(steps.values(), key=lambda step: order.index(step.kind))
         return [*upstream, *targets]
 
     def ingest(self, *cuts: int) -> list[Step]:
@@ -193,7 +214,7 @@ class Planner:
             )
             chain.append(
                 Step(
-                    kind="tpm",
+                    kind=StepKind.TPM,
                     label=f"TPM of {to_date(period)}",
                     day=period,
                     run_day=run_day,
@@ -229,7 +250,7 @@ class Planner:
         )
         pooled = ", mean" if network.snapshot_pooling == "mean" and snapshots else ""
         return Step(
-            kind="cpm",
+            kind=StepKind.CPM,
             label=f"CPM of {to_date(tick)}, {len(snapshots)} snapshots{pooled}",
             day=tick,
             run_day=day,
@@ -345,7 +366,7 @@ class Planner:
 
     def _base_step(self, day: int, strategy: str, training: Training) -> Step:
         return Step(
-            kind="base",
+            kind=StepKind.BASE,
             label=f"target model that {strategy} starts from, {to_date(training.day)}",
             day=training.day,
             run_day=day,
@@ -497,7 +518,7 @@ class Planner:
             live,
         )
         return Step(
-            kind="target",
+            kind=StepKind.TARGET,
             label=f"{strategy} for {config.target} on {to_date(day)}",
             day=training.day,
             run_day=day,

@@ -13,6 +13,7 @@ from models.errors import listed
 from pipeline.config import Config
 from pipeline.run_records import RECORD_FILE
 from pipeline.run_records import read_record
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 from pipeline.steps import prints
 
@@ -106,9 +107,9 @@ def why_due(
 
 def _what(step: Step) -> tuple[object, ...]:
     """Returns what stays the same of a step when it is made from something else."""
-    if step.kind == "ingest":
+    if step.kind == StepKind.INGEST:
         return step.kind, step.days
-    run_day = step.run_day if step.kind == "target" else step.day
+    run_day = step.run_day if step.kind == StepKind.TARGET else step.day
     return step.kind, step.strategy, step.day, run_day, step.judged
 
 
@@ -117,6 +118,12 @@ def _broken_off(state: str) -> str:
         "failed": "failed before",
         "due": "an earlier command ended before it was done",
     }.get(state, "what an earlier command made is not stored any more")
+
+
+def _of_another_strategy(key: str, step: Step) -> bool:
+    """Returns whether `key` is of an entry of `strategies` that is not the step's."""
+    names = key.split(".")
+    return names[0] == "strategies" and names[1:2] != [step.strategy]
 
 
 def _changed(
@@ -129,7 +136,9 @@ def _changed(
     keys = sorted(
         key
         for key in before.settings.keys() | settings.keys()
-        if before.settings.get(key) != settings.get(key) and not key.startswith(_PLACES)
+        if before.settings.get(key) != settings.get(key)
+        and not key.startswith(_PLACES)
+        and not _of_another_strategy(key, step)
     )
     if before.settings and keys:
         reasons.append(f"the configuration has changed: {listed(keys)}")

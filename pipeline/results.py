@@ -10,6 +10,7 @@ from typing import Any
 
 from models.days import DayRange
 from pipeline.retention import KINDS
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Known
 from pipeline.steps import Step
 from pipeline.store import REMOVED
@@ -84,7 +85,7 @@ def removed_fingerprints(store: Store) -> set[str]:
 
 def rows_of(store: Store, step: Step) -> int | None:
     """Returns the rows a finished step ingested or trained on."""
-    kind = "Examples" if step.kind == "ingest" else "Model"
+    kind = "Examples" if step.kind == StepKind.INGEST else "Model"
     stored = store.newest(kind, step.training or step.fingerprint)
     return None if stored is None else int(stored.properties.get("num_rows", 0))
 

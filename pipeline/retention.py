@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from models.days import to_date
 from models.errors import DataError
 from pipeline.config import Config
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
-from pipeline.steps import prints
 
 KINDS = ("Examples", "Model", "EmbeddingSnapshot")
 
@@ -126,15 +126,9 @@ def refuse_removed(steps: Sequence[Step], removed: Collection[str]) -> None:
         DataError: A step that is due reads something that is gone.
     """
     for step in steps:
-        if step.done or step.kind == "ingest":
+        if step.done or step.kind == StepKind.INGEST:
             continue
-        reads = {
-            *prints(step.blocks),
-            *prints(step.evaluation_blocks),
-            *step.snapshots,
-            *filter(None, (step.warm_start, step.source, step.live, step.training)),
-        }
-        gone = sorted(reads.intersection(removed))
+        gone = sorted({*step.reads, step.training}.intersection(removed))
         if gone:
             raise DataError(
                 f"{step.label} reads {', '.join(gone)}, which `crossctr clean` has "

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError
 
 from models.errors import DataError
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 
 RECORD_FILE = "steps.json"
@@ -50,7 +51,7 @@ class RunRecord:
         day: The run's day D; None for a command that is no `run`.
         started: When, in UTC.
         steps: In running order.
-        error: Why it stopped; empty if it did not.
+        error: Why it stopped, or what of it failed; empty if all went well.
         code: Hash of the code that made what it made.
     """
 
@@ -96,8 +97,9 @@ class RunRecorder:
         seconds: float,
         nodes: Iterable[tuple[str, float]],
     ) -> None:
-        """Notes that `step` failed and why."""
-        self.record = dataclasses.replace(self.record, error=error)
+        """Notes that `step` failed and why; other steps may go on."""
+        reasons = " | ".join(filter(None, (self.record.error, error)))
+        self.record = dataclasses.replace(self.record, error=reasons)
         self._replace(StepRun(step, "failed", seconds, None, tuple(nodes)))
 
     def _replace(self, run: StepRun) -> None:
@@ -123,13 +125,13 @@ def used(steps: Sequence[Step]) -> list[Step]:
     read = {
         block.fingerprint
         for step in steps
-        if step.kind != "ingest"
+        if step.kind != StepKind.INGEST
         for block in (*step.blocks, *step.evaluation_blocks)
     }
     return [
         step
         for step in steps
-        if step.kind != "ingest" or not step.done or step.fingerprint in read
+        if step.kind != StepKind.INGEST or not step.done or step.fingerprint in read
     ]
 
 

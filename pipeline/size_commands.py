@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from models.features import DOMAIN_FEATURE
 from models.features import SNAPSHOT_SPACES
 from pipeline.config import Config
 from pipeline.config_file import load_config
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 @click.command("sizes")
 @CONFIG
 def sizes(config_path: Path) -> None:
-    """Count the parameters of each strategy's network; prints Markdown."""
+    """Count what each strategy's target network learns; prints Markdown."""
     for line in size_table(load_config(config_path)):
         click.echo(line)
 
@@ -35,29 +34,19 @@ def size_table(config: Config) -> Iterator[str]:
     yield "| strategy | embedding | dense | dense, served | target level reads |"
     yield "| --- | ---: | ---: | ---: | --- |"
     for strategy in config.strategies:
-        found = sizes_of(build_network(config, strategy))
+        found = sizes_of(target_network(config, strategy))
         counts = " | ".join(f"{count:,}" for count in found)
         domains = ", ".join(config.domains_of(strategy))
         yield f"| `{strategy}` | {counts} | {domains} |"
 
 
-def build_network(config: Config, strategy: str) -> Network:
+def target_network(config: Config, strategy: str) -> Network:
     """Returns the target network of `strategy`, untrained, with empty snapshots."""
-    from models.backbone import Backbone
-    from models.cctl.network import CompanionNetwork
-    from models.multi_domain.network import MultiDomainNetwork
+    from models.network_factory import NetworkKind
+    from models.network_factory import build_network
     from models.snapshots import SnapshotTables
 
     table, network = config.table, config.network_of(strategy)
-    multi_domain = config.multi_domain_of(strategy)
-    if multi_domain is not None:
-        space = table.vocabularies[table[DOMAIN_FEATURE].table]
-        domains = config.domains_of(strategy)
-        rows = {name: space.first_id_row + i for i, name in enumerate(domains)}
-        return MultiDomainNetwork(table, network, multi_domain, domains, rows)
-    cctl = config.cctl_of(strategy)
-    if cctl is not None:
-        return CompanionNetwork(table, network, cctl, config.sources, {})
     snapshots = {}
     periods = config.snapshots_of(strategy)
     for space_name in SNAPSHOT_SPACES if periods else ():
@@ -70,4 +59,12 @@ def build_network(config: Config, strategy: str) -> Network:
         snapshots[space_name] = SnapshotTables(
             np.zeros((*shape, width), np.float32), np.zeros(shape, bool)
         )
-    return Backbone(table, network, snapshots)
+    kind = NetworkKind(
+        level="target",
+        domains=config.domains_of(strategy),
+        multi_domain=config.multi_domain_of(strategy),
+        ctnet=config.ctnet_of(strategy),
+        cctl=config.cctl_of(strategy),
+    )
+    # Which rows the domains have changes no size.
+    return build_network(kind, table, network, domain_rows={}, snapshots=snapshots)

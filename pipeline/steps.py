@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from dataclasses import field
 
 from models.days import DayRange
-
-KINDS_IN_ORDER = ("ingest", "tpm", "cpm", "target")
+from pipeline.step_kinds import StepKind
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,7 @@ class Step:
     """One graph run.
 
     Attributes:
-        kind: `ingest`, `tpm`, `cpm`, `source`, `base` or `target`; `base` is a target
-            model that CTNet starts from.
+        kind: What it makes.
         label: What people call it.
         day: The level's own day: it trains on rows that ended before.
         run_day: The day D of the run it belongs to; artifacts it reads ended before.
@@ -75,7 +73,7 @@ class Step:
         note: Remarks, such as a window cut short by the first day of logs.
     """
 
-    kind: str
+    kind: StepKind
     label: str
     day: int
     run_day: int
@@ -95,6 +93,13 @@ class Step:
     live: str | None = None
     judged: bool = True
     note: str = ""
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Fingerprints of every block, model and snapshot that it reads."""
+        models = filter(None, (self.warm_start, self.source, self.live))
+        blocks = prints([*self.blocks, *self.evaluation_blocks])
+        return frozenset([*blocks, *self.snapshots, *models])
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,27 @@ def prints(blocks: Sequence[Block]) -> list[str]:
     return [block.fingerprint for block in blocks]
 
 
-def steps_until(steps: Sequence[Step], kind: str) -> list[Step]:
-    """Returns those of `steps` that are of a kind up to `kind`."""
-    kinds = KINDS_IN_ORDER[: KINDS_IN_ORDER.index(kind) + 1]
+def upstream(step: Step, planned: Sequence[Step]) -> list[Step]:
+    """Returns the steps of a plan that `step` rests on, itself included, in order.
+
+    What an earlier run has made and the plan does not name is not among them.
+    """
+    makers: dict[str, Step] = {}
+    for one in planned:
+        for made in filter(None, (one.fingerprint, one.training)):
+            # The first that makes it: CTNet's base model may be a target step's, too.
+            makers.setdefault(made, one)
+    found = {step.fingerprint}
+    waiting = [step]
+    while waiting:
+        read = [makers[name] for name in waiting.pop().reads if name in makers]
+        new = [one for one in read if one.fingerprint not in found]
+        found |= {one.fingerprint for one in new}
+        waiting += new
+    return [one for one in planned if one.fingerprint in found]
+
+
+def steps_until(steps: Sequence[Step], kind: StepKind) -> list[Step]:
+    """Returns those of `steps` that are of `kind` or of a kind that runs before it."""
+    kinds = kind.and_before()
     return [step for step in steps if step.kind in kinds]

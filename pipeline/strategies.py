@@ -1,4 +1,8 @@
-"""What each kind of strategy reads, starts from and trains."""
+"""What each kind of strategy reads, starts from and trains.
+
+Airflow loads this file in an environment without crossctr, so it needs nothing but the
+standard library.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +36,9 @@ class Kind(NamedTuple):
     network: Literal["shared_bottom", "mmoe", "ple", "star"] | None = None
     cctl: bool = False
 
+
+# The strategy of a configuration that names none.
+DEFAULT = "ecdctr"
 
 KINDS = {
     "ecdctr": Kind(pretrained=True, snapshots=True),

@@ -25,6 +25,8 @@ def plan_table(steps: Sequence[Step], why: Mapping[str, str]) -> Table:
         reads = [f"block {block.days}" for block in step.blocks]
         if step.warm_start:
             reads.append(f"weights {step.warm_start[:8]}")
+        if step.source:
+            reads.append(f"source model {step.source[:8]}")
         if step.snapshots:
             prints = ", ".join(fingerprint[:8] for fingerprint in step.snapshots)
             reads.append(f"snapshots {prints}")
@@ -46,8 +48,16 @@ def plan_table(steps: Sequence[Step], why: Mapping[str, str]) -> Table:
     return table
 
 
-def result_table(results: Sequence[TargetResult], target: str) -> Table:
-    """Returns the strategies' metrics on the same evaluation rows."""
+def result_table(
+    results: Sequence[TargetResult], target: str, failed: Mapping[str, str]
+) -> Table:
+    """Returns the strategies' metrics on the same evaluation rows.
+
+    Args:
+        results: What the strategies came to.
+        target: The target domain.
+        failed: Strategies without a result, and why.
+    """
     title = f"Evaluation on {target}, same rows for all"
     table = Table(title=title, title_justify="left")
     table.add_column("strategy")
@@ -67,6 +77,9 @@ def result_table(results: Sequence[TargetResult], target: str) -> Table:
             _number(metrics["example_count"], ",.0f"),
             f"{approved} ({result.decision['state'].replace('_', ' ')})",
         )
+    for strategy, reason in failed.items():
+        empty = [""] * (len(table.columns) - 2)
+        table.add_row(strategy, *empty, f"failed: {reason}")
     return table
 
 

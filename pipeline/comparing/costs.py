@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +13,9 @@ import numpy as np
 from models.errors import DataError
 from pipeline.report.files import read_json
 from pipeline.scoring import SERVING_FOLDER
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
+from pipeline.steps import upstream
 from pipeline.store import Store
 from pipeline.store import Stored
 
@@ -124,31 +124,8 @@ def needed(target: Step, planned: Sequence[Step]) -> list[Step]:
 
     What an earlier run has trained and this plan does not name is not counted.
     """
-    trainings = {
-        fingerprint: step
-        for step in planned
-        if step.kind != "ingest"
-        for fingerprint in (step.fingerprint, step.training)
-        if fingerprint
-    }
-    found: dict[str, Step] = {}
-    waiting = [target]
-    while waiting:
-        step = waiting.pop()
-        if step.fingerprint not in found:
-            found[step.fingerprint] = step
-            waiting += [trainings[p] for p in _named(step) if p in trainings]
-    return [step for step in planned if step.fingerprint in found]
-
-
-def _named(step: Step) -> Iterator[str]:
-    """Yields every text that a step holds; the fingerprints it reads are among them."""
-    for field in dataclasses.fields(step):
-        value = getattr(step, field.name)
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, tuple):
-            yield from (part for part in value if isinstance(part, str))
+    steps = upstream(target, planned)
+    return [step for step in steps if step.kind != StepKind.INGEST]
 
 
 def _report(models: Mapping[str, Stored], step: Step) -> dict[str, Any]:

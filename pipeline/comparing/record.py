@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class Comparison:
         note: Why they are not known, if they could be.
         command: What was typed.
         written: When, in UTC.
+        failed: Strategies that are not compared as they failed, and why.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Comparison:
     note: str
     command: str
     written: datetime.datetime
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 _RECORD = TypeAdapter(Comparison)
@@ -112,6 +115,8 @@ def to_csv(comparison: Comparison) -> str:
         writer.writerow(line | cost)
         for seed, metrics in zip(comparison.seeds, model.by_seed, strict=True):
             writer.writerow({"strategy": model.name, "seed": seed, **metrics})
+    for name, reason in comparison.failed.items():
+        writer.writerow({"strategy": name, "seed": "all", "failed": reason})
     if comparison.oracle is not None:
         writer.writerow({"strategy": "oracle", "seed": "all", **comparison.oracle})
     return text.getvalue()
@@ -123,7 +128,8 @@ def _columns() -> list[str]:
         columns += [metric, f"{metric}_sd", *_ends(f"{metric}_minus_baseline", None)]
         columns.append(f"{metric}_outcome")
     columns += [*_ends("gap_share", None)]
-    return [*columns, *(field.name for field in dataclasses.fields(Cost))]
+    columns += [one.name for one in dataclasses.fields(Cost)]
+    return [*columns, "failed"]
 
 
 def _ends(name: str, difference: Difference | None) -> dict[str, float | None]:

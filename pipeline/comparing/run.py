@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
 from models.days import to_date
 from models.errors import ConfigError
@@ -30,10 +29,10 @@ from pipeline.comparing.trials import seeds_of
 from pipeline.comparing.words import verdict
 from pipeline.config import Config
 from pipeline.config_sections import StrategyConfig
+from pipeline.failures import StrategiesFailedError
+from pipeline.named_strategies import with_strategies
 from pipeline.scoring import Scored
-from pipeline.strategies import KINDS
 from pipeline.terminal import Console
-from pipeline.wording import closest
 
 METRICS = ("gauc", "auc", "log_loss")
 STEM = "comparison"
@@ -66,6 +65,7 @@ def run_comparison(question: Question, console: Console) -> Comparison:
     Raises:
         ConfigError: A strategy is unknown, or this configuration cannot have it.
         DataError: The strategies were not scored on the same rows.
+        StrategiesFailedError: The baseline failed.
     """
     config = question.config
     variants = chosen(config, [*question.strategies, question.baseline])
@@ -94,35 +94,27 @@ def chosen(config: Config, names: Sequence[str]) -> dict[str, StrategyConfig]:
     Raises:
         ConfigError: A name is neither, or the configuration cannot have the kind.
     """
-    entries = {}
-    known = dict.fromkeys([*config.strategies, *KINDS])
+    extended = with_strategies(config, names)
     for name in names:
-        if name not in known:
-            raise ConfigError(
-                f"strategy {name!r} is neither in the configuration nor a kind; "
-                f"expected one of {', '.join(known)}{closest(name, known)}"
-            )
-        entries[name] = config.strategies.get(name, StrategyConfig(kind=name))
-        if KINDS[entries[name].kind or name].ctnet:
+        if extended.ctnet_of(name):
             raise ConfigError(
                 f"strategy {name!r} is of kind ctnet, which scores on its first day as "
                 "the target model it starts from; one day cannot compare it. Name the "
                 "others with --strategies; docs/methods/ctnet.md says more"
             )
-    data = config.model_dump(by_alias=True)
-    data["strategies"] |= {name: entry.model_dump() for name, entry in entries.items()}
-    try:
-        Config.model_validate(data)
-    except ValidationError as error:
-        reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-        raise ConfigError(reason) from error
-    return entries
+    return {name: extended.strategies[name] for name in names}
 
 
 def compared(question: Question, trials: Trials) -> Comparison:
-    """Returns what the trials so far come to; every strategy has as many seeds."""
-    config = question.config
-    scored = {name: [one.scored for one in found] for name, found in trials.items()}
+    """Returns what the trials so far come to; every strategy has as many seeds.
+
+    Raises:
+        StrategiesFailedError: The baseline is among those that failed.
+    """
+    if question.baseline in trials.failed:
+        raise StrategiesFailedError(trials.failed)
+    config, complete = question.config, trials.complete
+    scored = {name: [one.scored for one in found] for name, found in complete.items()}
     oracle, note = _oracle(question, scored[question.baseline][0])
     measured = measure(scored, question.baseline, oracle=oracle)
     now = datetime.datetime.now(tz=datetime.timezone.utc)
@@ -132,18 +124,21 @@ def compared(question: Question, trials: Trials) -> Comparison:
         sources=config.sources,
         day=to_date(question.day),
         last_day=to_date(question.day + config.evaluation_days - 1),
-        seeds=tuple(seeds_of(config, len(trials[question.baseline]))),
+        seeds=tuple(seeds_of(config, len(complete[question.baseline]))),
         baseline=question.baseline,
         rows=measured.rows,
         clicks=measured.clicks,
         users=measured.users,
         coverage=measured.coverage,
         models=measured.models,
-        costs={n: summary([one.cost for one in found]) for n, found in trials.items()},
+        costs={
+            n: summary([one.cost for one in found]) for n, found in complete.items()
+        },
         oracle=measured.oracle,
         note=note,
         command=question.command,
         written=now.replace(microsecond=0),
+        failed=trials.failed.copy(),
     )
 
 
@@ -169,7 +164,13 @@ def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1)
         image: Where the picture lies, relative to the page.
         level: Level of the heading.
     """
-    grid = tables.quality(comparison.models, comparison.baseline, METRICS, "strategy")
+    grid = tables.quality(
+        comparison.models,
+        comparison.baseline,
+        METRICS,
+        "strategy",
+        comparison.failed,
+    )
     seeds = ", ".join(str(seed) for seed in comparison.seeds)
     sources = ", ".join(comparison.sources)
     words = "".join(f"* {sentence}\n" for sentence in verdict(comparison))

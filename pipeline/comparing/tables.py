@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,7 +40,11 @@ class Grid:
 
 
 def quality(
-    models: Sequence[Measured], baseline: str, metrics: Sequence[str], label: str
+    models: Sequence[Measured],
+    baseline: str,
+    metrics: Sequence[str],
+    label: str,
+    failed: Mapping[str, str],
 ) -> Grid:
     """Returns each model's metrics and its differences to the baseline.
 
@@ -48,6 +53,7 @@ def quality(
         baseline: The one that the others are compared with.
         metrics: Which metrics, in order.
         label: What the models are called, such as `strategy`.
+        failed: Models without metrics, and why; one line of text each.
     """
     share = any(model.gap_share is not None for model in models)
     header = [label]
@@ -64,6 +70,9 @@ def quality(
         rows.append(tuple(row))
     if share:
         header.append("share of the reachable gap")
+    for name, reason in failed.items():
+        told = " ".join(f"failed: {reason}".split()).replace("|", "/")
+        rows.append((name, told, *[""] * (len(header) - 2)))
     return Grid(tuple(header), tuple(rows))
 
 

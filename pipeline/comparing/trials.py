@@ -6,10 +6,13 @@ where it was. Seeds are outermost: what is there after any seed is comparable.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
 from typing import NamedTuple
 
 from rich.progress import BarColumn
@@ -18,11 +21,13 @@ from rich.progress import Progress
 from rich.progress import TimeElapsedColumn
 from rich.progress import TimeRemainingColumn
 
+from models.errors import CrossctrError
 from pipeline.comparing.costs import Cost
 from pipeline.comparing.costs import cost_of
 from pipeline.config import Config
 from pipeline.config_sections import StrategyConfig
 from pipeline.console import quiet_libraries
+from pipeline.failures import StrategiesFailedError
 from pipeline.job import new_log_file
 from pipeline.job import plan_when_ready
 from pipeline.job import run_steps
@@ -30,6 +35,7 @@ from pipeline.plan import Planner
 from pipeline.scoring import Scored
 from pipeline.scoring import is_scored
 from pipeline.scoring import score_step
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 from pipeline.store import Store
 from pipeline.terminal import Console
@@ -43,7 +49,23 @@ class Trial(NamedTuple):
     cost: Cost
 
 
-Trials = dict[str, list[Trial]]
+@dataclass
+class Trials:
+    """What the strategies came to on the seeds so far.
+
+    Attributes:
+        complete: By strategy, a trial of each seed.
+        failed: The strategies that failed on a seed, with the first and the reason;
+            later ones are not tried.
+    """
+
+    complete: dict[str, list[Trial]]
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def fail(self, strategy: str, seed: int, reason: str) -> None:
+        """Takes a strategy out: what is compared has every seed."""
+        self.complete.pop(strategy, None)
+        self.failed.setdefault(strategy, f"seed {seed}: {reason}")
 
 
 def seeds_of(config: Config, count: int) -> list[int]:
@@ -61,7 +83,7 @@ def run_trials(
 ) -> Trials:
     """Trains what is not stored yet, and scores it on the evaluation rows.
 
-    Nothing is gated or published.
+    Nothing is gated or published. A variant that fails is left out from then on.
 
     Args:
         config: The configuration.
@@ -70,27 +92,62 @@ def run_trials(
         num_seeds: Trainings of each.
         console: Where progress is shown.
         after_seed: Called with all trials so far when a seed's are complete.
+
+    Raises:
+        CrossctrError: A step failed that all variants rest on.
+        StrategiesFailedError: No variant is left.
     """
-    trials: Trials = {name: [] for name in variants}
+    trials = Trials({name: [] for name in variants})
     bar = TrialBar(console, len(variants) * num_seeds)
     for seed in seeds_of(config, num_seeds):
-        seeded = with_variants(config, variants, seed)
+        going = {name: variants[name] for name in trials.complete}
+        seeded = with_variants(config, going, seed)
         make = functools.partial(
-            Planner.run, day=day, strategies=list(variants), judge=False
+            Planner.run, day=day, strategies=list(going), judge=False
         )
-        steps = plan_when_ready(seeded, make, console).steps
-        bar.seed(seed, len(variants))
-        run_steps(seeded, steps, console, on_step=bar.finished, below=bar.shown)
-        targets = [step for step in steps if step.kind == "target"]
-        for step in _scored(seeded, targets, console):
-            scored = score_step(seeded, Store(config.root, config.metadata), step)
-            cost = cost_of(
-                Store(config.root, config.metadata), step, steps, scored.milliseconds
+        plan = plan_when_ready(seeded, make, console)
+        for name, reason in plan.refused.items():
+            trials.fail(name, seed, reason)
+        bar.seed(seed, len(trials.complete))
+        try:
+            run_steps(
+                seeded, plan.steps, console, on_step=bar.finished, below=bar.shown
             )
-            trials[step.strategy].append(Trial(scored, cost))
+        except StrategiesFailedError as error:
+            for name, reason in error.reasons.items():
+                trials.fail(name, seed, reason)
+        _score(seeded, seed, plan.steps, trials, console)
+        if not trials.complete:
+            raise StrategiesFailedError(trials.failed)
         bar.show()
         after_seed(trials)
     return trials
+
+
+def _score(
+    config: Config, seed: int, steps: Sequence[Step], trials: Trials, console: Console
+) -> None:
+    """Scores the trials of a seed, TensorFlow's words in a log file."""
+    store = Store(config.root, config.metadata)
+    targets = [
+        step
+        for step in steps
+        if step.kind == StepKind.TARGET and step.strategy in trials.complete
+    ]
+    with contextlib.ExitStack() as stack:
+        shown = console
+        if not all(is_scored(config, step) for step in targets):
+            shown = stack.enter_context(quiet_libraries(new_log_file(config), console))
+        for step in targets:
+            if not is_scored(config, step):
+                shown.print(f"scoring {step.label}", style="dim")
+            try:
+                scored = score_step(config, store, step)
+                cost = cost_of(store, step, steps, scored.milliseconds)
+            except CrossctrError as error:
+                trials.fail(step.strategy, seed, str(error))
+            else:
+                trials.complete[step.strategy].append(Trial(scored, cost))
 
 
 def with_variants(
@@ -113,17 +170,6 @@ def with_variants(
             "levels": config.levels.model_copy(update=levels),
         }
     )
-
-
-def _scored(config: Config, steps: Sequence[Step], console: Console) -> Sequence[Step]:
-    """Scores what is not scored yet, TensorFlow's words in a log file."""
-    due = [step for step in steps if not is_scored(config, step)]
-    if due:
-        with quiet_libraries(new_log_file(config), console) as shown:
-            for step in due:
-                shown.print(f"scoring {step.label}", style="dim")
-                score_step(config, Store(config.root, config.metadata), step)
-    return steps
 
 
 class TrialBar:
@@ -159,7 +205,7 @@ class TrialBar:
 
     def finished(self, step: Step, console: Console) -> None:
         """Counts a step that ends a trial."""
-        if step.kind != "target":
+        if step.kind != StepKind.TARGET:
             return
         trial = f"{step.strategy}, seed {self._seed}"
         self.shown.update(self._task, advance=1, description=f"after {trial}")

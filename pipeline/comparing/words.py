@@ -25,6 +25,7 @@ def verdict(comparison: Comparison) -> list[str]:
         for metric in ("gauc", "auc", "log_loss")
     ]
     sentences += [_best(comparison), *_gap(comparison), *_caveats(comparison)]
+    sentences += [f"{n} is not compared: {r}." for n, r in comparison.failed.items()]
     return [sentence for sentence in sentences if sentence]
 
 

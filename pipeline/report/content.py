@@ -33,6 +33,7 @@ from pipeline.run_records import read_records
 from pipeline.run_records import seconds_by_step
 from pipeline.run_records import used
 from pipeline.scoring import score_step
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Step
 from pipeline.store import Store
 
@@ -182,11 +183,11 @@ def gather(
     store = Store(config.root, config.metadata)
     steps = [run.step for run in record.steps]
     earlier = seconds_by_step(read_records(config.root))
-    blocks = [step.fingerprint for step in steps if step.kind == "ingest"]
+    blocks = [step.fingerprint for step in steps if step.kind == StepKind.INGEST]
     trainings = [
         training
         for step in steps
-        if step.kind != "ingest"
+        if step.kind != StepKind.INGEST
         and (
             training := gather_training(
                 store, step.label, step.training or step.fingerprint
@@ -195,7 +196,7 @@ def gather(
     ]
     judged = []
     for step in steps:
-        if step.kind == "target" and (
+        if step.kind == StepKind.TARGET and (
             one := gather_judged(store, step, config.strategy)
         ):
             judged.append(_with_calibration(config, store, step, one, max_scored_rows))
@@ -272,7 +273,7 @@ def _lines(
 
 def _reads(step: Step, labels: Mapping[str, str]) -> list[Read]:
     reads = [Read(f"rows of {block.days}", block.fingerprint) for block in step.blocks]
-    if step.kind == "ingest":
+    if step.kind == StepKind.INGEST:
         reads = [Read("logs", "")] + [
             Read(f"vocabulary after {block.days}", block.fingerprint)
             for block in step.blocks

@@ -20,6 +20,7 @@ from pipeline.report.judged import Judged
 from pipeline.report.judged import Value
 from pipeline.report.judged import describe
 from pipeline.run_records import read_records
+from pipeline.step_kinds import StepKind
 from pipeline.store import Store
 from pipeline.store import Stored
 
@@ -135,7 +136,9 @@ def _judged(config: Config, store: Store) -> list[DayLine]:
     }
     for record in read_records(config.root):
         for run in record.steps:
-            judged = run.state in ("done", "reused") and run.step.kind == "target"
+            judged = (
+                run.state in ("done", "reused") and run.step.kind == StepKind.TARGET
+            )
             if judged and record.day is not None:
                 found[record.day, run.step.strategy] = run.step.fingerprint
     lines = []

@@ -75,7 +75,7 @@ def check(
     dags = folder / "dags"
     dags.mkdir()
     source = Path(__file__).parents[2] / "pipeline" / "airflow_dag.py"
-    shutil.copy(source, dags)
+    (dags / source.name).symlink_to(source)
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(folder / "airflow"),

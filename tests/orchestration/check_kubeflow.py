@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from kfp import components
 
@@ -27,13 +29,22 @@ def main() -> None:
         tasks = list(spec.root.dag.tasks)
         print(f"{path.name}: {spec.pipeline_info.name}, tasks {', '.join(tasks)}")
         if path.stem == "day":
-            whole = executors
-    for level in ("ingest", "tpm", "cpm", "target"):
+            whole, order = executors, _in_order(spec.root.dag.tasks)
+    for level in order:
         container = whole[f"exec-{level}"]["container"]
         words = [*container["command"], *container["args"]]
         command = [w.replace("{{$.inputs.parameters['day']}}", day) for w in words]
         print("$", " ".join(command), flush=True)
         subprocess.run(command, check=True)
+
+
+def _in_order(tasks: Mapping[str, Any]) -> list[str]:
+    """Returns the tasks of a chain, first to last."""
+    after = {tuple(task.dependent_tasks): name for name, task in tasks.items()}
+    order: list[str] = []
+    while len(order) < len(tasks):
+        order.append(after[tuple(order[-1:])])
+    return order
 
 
 if __name__ == "__main__":

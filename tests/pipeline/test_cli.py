@@ -261,7 +261,7 @@ def test_a_missing_schema_is_named(crossctr, settings, tmp_path):
     [
         (["--day", "2013-12-31"], ["2013-12-31", "choose a later day"]),
         (["--day", "2014-01-01"], ["the logs start on 2014-01-01"]),
-        (["--day", "2019-01-01", "-s", "cctl"], ["'cctl'", "expected one of ecdctr"]),
+        (["--day", "2019-01-01", "-s", "ccctl"], ["'ccctl'", "expected one of ecdctr"]),
     ],
     ids=["before the logs", "no day to train on", "unknown strategy"],
 )

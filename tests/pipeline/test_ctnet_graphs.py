@@ -7,6 +7,7 @@ import json
 import pytest
 
 from models.level_inputs import LevelInputs
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Known
 from tests.pipeline.test_ctnet_plan import make_world
 from tests.pipeline.test_ctnet_plan import of_kind
@@ -58,3 +59,13 @@ def test_every_step_has_a_graph_whose_trainer_has_both_parents(tmp_path):
     assert told["begins"].ctnet == told["later"].ctnet == config.ctnet_of("ctnet")
     assert (told["begins"].begins, told["later"].begins) == (True, False)
     assert told["later"].continues
+
+
+def test_every_kind_of_step_has_a_graph(tmp_path):
+    from pipeline.graphs import graph_for
+
+    strategies = {"ecdctr": {}, "ctnet": {}}
+    config = make_world(root=tmp_path, strategies=strategies)
+    steps = planner(config).run(38, list(strategies))
+    assert {step.kind for step in steps} == set(StepKind)
+    assert all(graph_for(config, step).components for step in steps)

@@ -6,6 +6,8 @@ from click.testing import CliRunner
 
 from pipeline import cli
 from pipeline.metadata import PASSWORD
+from pipeline.step_kinds import kinds_of
+from pipeline.strategies import KINDS
 from tests.pipeline import feeds_ads
 
 DAY = "{{$.inputs.parameters['day']}}"
@@ -33,23 +35,24 @@ def _command(spec, level, day):
     return [word.replace(DAY, day) for word in words]
 
 
-def test_a_day_runs_its_levels_in_order_and_each_graph_has_a_spec(crossctr, tmp_path):
+@pytest.mark.parametrize("kind", ["ecdctr", "ctnet", "target_only"])
+def test_a_day_has_all_kinds_of_its_strategy_in_order_and_each_has_a_spec(
+    crossctr, tmp_path, settings, kind
+):
+    settings |= {"strategy": "mine", "strategies": {"mine": {"kind": kind}}}
     files = _compiled(crossctr, tmp_path, "--image", "ours:1")
-    assert set(files) == {"ingest", "tpm", "cpm", "target", "day"}
+    kinds = [str(one) for one in kinds_of(KINDS[kind])]
+    assert set(files) == {*kinds, "day"}
     (day,) = files["day"]
     tasks = day["root"]["dag"]["tasks"]
     after = {name: task.get("dependentTasks") for name, task in tasks.items()}
-    assert after == {
-        "ingest": None,
-        "tpm": ["ingest"],
-        "cpm": ["tpm"],
-        "target": ["cpm"],
-    }
+    before = [None, *([one] for one in kinds[:-1])]
+    assert after == dict(zip(kinds, before, strict=True))
     (target,) = files["target"]
     assert list(target["root"]["dag"]["tasks"]) == ["target"]
     assert day["pipelineInfo"]["name"] == "crossctr-feeds-ads"
     assert "defaultValue" not in day["root"]["inputDefinitions"]["parameters"]["day"]
-    container = day["deploymentSpec"]["executors"]["exec-tpm"]["container"]
+    container = day["deploymentSpec"]["executors"]["exec-target"]["container"]
     assert container["image"] == "ours:1"
 
 
@@ -73,18 +76,21 @@ def test_a_volume_without_a_path_is_refused(crossctr):
 
 
 @pytest.mark.parametrize(
-    ("level", "kinds"),
+    ("strategy", "level", "kinds"),
     [
-        ("ingest", {"ingest"}),
-        ("tpm", {"ingest", "tpm"}),
-        ("cpm", {"ingest", "tpm", "cpm"}),
+        ("ecdctr", "ingest", {"ingest"}),
+        ("ecdctr", "tpm", {"ingest", "tpm"}),
+        ("ecdctr", "cpm", {"ingest", "tpm", "cpm"}),
+        ("ctnet", "source", {"ingest", "source"}),
+        ("ctnet", "base", {"ingest", "source", "base"}),
     ],
 )
 def test_a_containers_command_line_plans_its_level(
-    crossctr, tmp_path, settings, monkeypatch, level, kinds
+    crossctr, tmp_path, settings, monkeypatch, strategy, level, kinds
 ):
     feeds_ads.prepare(tmp_path)
     settings["levels"] = {"tpm": {"every_days": 1}, "cpm": {"every_days": 1}}
+    settings |= {"strategy": strategy, "strategies": {strategy: {}}}
     (spec,) = _compiled(crossctr, tmp_path)[level]
     command = _command(spec, level, "2022-06-04")
     planned = []

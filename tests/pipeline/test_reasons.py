@@ -62,6 +62,12 @@ def test_a_changed_setting_is_named_by_its_key():
     assert reasons[-1] == "the configuration has changed: network.width"
 
 
+def test_an_entry_of_another_strategy_is_no_reason():
+    other = {"strategies": {"target_only": {}, "ctnet": {}}, "strategy": "target_only"}
+    reasons = why(plan(code="new", **other), plan(strategy="target_only"), code="new")
+    assert not [reason for reason in reasons if "configuration" in reason]
+
+
 def test_where_things_lie_is_no_reason():
     (first, *_) = why(plan(code="new", root="elsewhere"), plan())
     assert "configuration" not in first

@@ -11,13 +11,14 @@ from pipeline.run_records import RunRecorder
 from pipeline.run_records import read_records
 from pipeline.run_records import seconds_by_step
 from pipeline.run_records import used
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Block
 from pipeline.steps import Step
 
 BLOCK = Block(DayRange(1, 9), "b1", None)
-INGEST = Step("ingest", "ingest", 10, 1, BLOCK.days, "b1", True)
+INGEST = Step(StepKind.INGEST, "ingest", 10, 1, BLOCK.days, "b1", True)
 TARGET = Step(
-    "target",
+    StepKind.TARGET,
     "ecdctr for de",
     10,
     10,

@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.config_file import load_config
-from pipeline.size_commands import build_network
 from pipeline.size_commands import size_table
+from pipeline.size_commands import target_network
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +33,6 @@ def test_parameters_of_a_tower_are_counted_once_per_domain():
     dense, served = (int(n.replace(",", "")) for n in line.split(" | ")[2:4])
     bottom, tower = config.network.hidden_units
     assert dense - served == bottom * tower + tower + tower + 1
-    tables = build_network(small, "shared_bottom").embedding_variables
+    tables = target_network(small, "shared_bottom").embedding_variables
     rows = sum(table.shape[0] for table in tables)
     assert f"| {rows * config.network.width:,} |" in line

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
 import io
+import re
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from models.errors import ConfigError
+from models.errors import DataError
+from pipeline import ablate_commands
 from pipeline import compare_commands
 from pipeline.cli import main
 from pipeline.comparing import trials
@@ -17,6 +22,7 @@ from pipeline.comparing.run import Question
 from pipeline.comparing.run import chosen
 from pipeline.comparing.run import run_comparison
 from pipeline.comparing.trials import run_trials
+from pipeline.failures import StrategiesFailedError
 from pipeline.job import Plan
 from pipeline.scoring import Scored
 from pipeline.steps import Known
@@ -41,6 +47,8 @@ class Machine:
         self.trained = []
         self.scored = []
         self.stop_after = None
+        self.breaks = {}
+        self.unscored = set()
         monkeypatch.setattr(trials, "plan_when_ready", self.plan)
         monkeypatch.setattr(trials, "run_steps", self.run)
         monkeypatch.setattr(trials, "is_scored", lambda *_: True)
@@ -49,12 +57,17 @@ class Machine:
         self._seeds = {}
 
     def plan(self, config, make, _console):
-        steps = make(planner(config, self.known))
+        made = planner(config, self.known)
+        steps = make(made)
         self._seeds |= {step.fingerprint: config.training.seed for step in steps}
-        return Plan(steps, [], [])
+        return Plan(steps, [], [], made.refused)
 
     def run(self, config, steps, console, *, on_step, **_):
+        broken = {}
         for step in steps:
+            if self.breaks.get(step.strategy) == config.training.seed:
+                broken[step.strategy] = "it broke"
+                continue
             if not step.done:
                 if len(self.trained) == self.stop_after:
                     raise KeyboardInterrupt
@@ -62,8 +75,12 @@ class Machine:
                     self.trained.append((step.strategy, config.training.seed))
                 self.known = merged(self.known, completed([step]))
             on_step(step, console)
+        if broken:
+            raise StrategiesFailedError(broken)
 
     def score(self, _config, _store, step):
+        if step.strategy in self.unscored:
+            raise DataError("no score")
         self.scored.append((step.strategy, self._seeds[step.fingerprint]))
         rng = np.random.default_rng(len(step.strategy))
         scores = 0.8 * LABELS * (step.strategy == "ecdctr") + rng.random(80) / 10
@@ -96,7 +113,7 @@ def test_seeds_are_outermost(machine, screen, tmp_path):
         ("target_only", 18),
     ]
     assert machine.scored == machine.trained
-    assert {name: len(of_seeds) for name, of_seeds in found.items()} == {
+    assert {name: len(of_seeds) for name, of_seeds in found.complete.items()} == {
         "ecdctr": 2,
         "target_only": 2,
     }
@@ -148,6 +165,93 @@ def test_a_comparison_says_who_wins_on_which_rows(screen, tmp_path):
     assert (found.rows, found.clicks, found.users) == (80, 40, 2)
     assert found.costs["ecdctr"] == cost()
     assert found.oracle is None
+
+
+def test_a_strategy_that_breaks_is_named_and_the_others_are_compared(
+    machine, screen, tmp_path
+):
+    machine.breaks = {"joint": 18}
+    found = run_comparison(ask(tmp_path, 3, ("ecdctr", "joint")), screen)
+    assert [model.name for model in found.models] == ["ecdctr", "target_only"]
+    assert found.seeds == (17, 18, 19)
+    assert found.failed == {"joint": "seed 18: it broke"}
+    # Of no use any more: what is compared has every seed.
+    assert ("joint", 19) not in machine.trained
+    folder = tmp_path / "runs" / "comparisons" / "1970-02-08"
+    assert read_json(folder / "comparison.json") == found
+    assert "| joint | failed: seed 18: it broke |" in (
+        (folder / "comparison.md").read_text()
+    )
+    with (folder / "comparison.csv").open() as file:
+        (line,) = [row for row in csv.DictReader(file) if row["strategy"] == "joint"]
+    assert line["failed"] == "seed 18: it broke"
+
+
+def test_a_strategy_that_cannot_be_scored_is_one_that_failed(machine, screen, tmp_path):
+    machine.unscored = {"joint"}
+    found = run_comparison(ask(tmp_path, 1, ("ecdctr", "joint")), screen)
+    assert found.failed == {"joint": "seed 17: no score"}
+
+
+def test_a_strategy_that_the_day_is_too_early_for_is_one_that_failed(screen, tmp_path):
+    monkeypatched = pytest.MonkeyPatch()
+    with monkeypatched.context() as patch:
+        machine = Machine(patch)
+        plan = machine.plan
+        patch.setattr(
+            trials,
+            "plan_when_ready",
+            lambda *asked: dataclasses.replace(
+                plan(*asked), refused={"joint": "too early"}
+            ),
+        )
+        found = run_comparison(ask(tmp_path, 1, ("ecdctr", "joint")), screen)
+    assert found.failed == {"joint": "seed 17: too early"}
+
+
+def test_when_no_strategy_can_be_scored_it_ends(machine, screen, tmp_path):
+    machine.unscored = {"ecdctr", "target_only"}
+    question = ask(tmp_path, 2)
+    variants = chosen(question.config, ["ecdctr", "target_only"])
+    with pytest.raises(StrategiesFailedError, match="ecdctr: seed 17: no score; targ"):
+        run_trials(question.config, DAY, variants, 2, screen)
+    assert {seed for _, seed in machine.trained} == {17}
+
+
+def test_without_its_baseline_nothing_is_compared(machine, screen, tmp_path):
+    machine.breaks = {"target_only": 17}
+    with pytest.raises(StrategiesFailedError, match="target_only: seed 17: it broke"):
+        run_comparison(ask(tmp_path, 1, ("ecdctr", "joint")), screen)
+    assert ("joint", 17) in machine.trained
+
+
+@pytest.mark.usefixtures("machine")
+def test_what_failed_ends_the_command_after_its_tables(monkeypatch):
+    shown = comparison(failed={"joint": "seed 17: it broke"})
+    monkeypatch.setattr(compare_commands, "load_config", lambda _: make_config())
+    monkeypatch.setattr(compare_commands, "run_comparison", lambda *_: shown)
+    ran = CliRunner().invoke(main, ["compare", "a.yaml", "--day", "1970-02-08"])
+    assert ran.exit_code == 3
+    assert "By GAUC, against target_only: wins: ecdctr" in ran.output
+    assert re.search(r"│ joint +│ failed:", ran.output)
+    assert "joint is not compared: seed 17: it broke." in ran.output
+    assert "Strategies failed: joint: seed 17: it broke" in ran.output
+
+
+def test_a_variant_that_breaks_has_a_line_in_an_ablation(
+    machine, monkeypatch, tmp_path
+):
+    config = make_config(root=tmp_path / "runs", serving={"directory": tmp_path})
+    monkeypatch.setattr(ablate_commands, "load_config", lambda _: config)
+    machine.breaks = {"no_cpm": 17}
+    command = ["ablate", "a.yaml", "--day", "1970-02-08"]
+    ran = CliRunner().invoke(main, command, env={"COLUMNS": "300"})
+    assert ran.exit_code == 3, ran.output
+    assert "failed: seed 17: it broke" in ran.output
+    assert "By GAUC, " in ran.output
+    machine.breaks = {"whole": 17}
+    monkeypatch.setattr(machine, "known", Known())
+    assert "whole: seed 17" in CliRunner().invoke(main, command).output
 
 
 def test_a_kind_that_the_configuration_does_not_name_gets_its_defaults():

@@ -17,6 +17,7 @@ from ml_metadata.proto import metadata_store_pb2
 from models.days import DayRange
 from pipeline.config_file import load_config
 from pipeline.run_records import RunRecorder
+from pipeline.step_kinds import StepKind
 from pipeline.steps import Block
 from pipeline.steps import Step
 from pipeline.store import METADATA_FILE
@@ -188,11 +189,15 @@ class StoredRun:
         self.path = folder / "config.yaml"
         self.path.write_text(yaml.safe_dump(settings))
         self.config = load_config(self.path)
-        first = Step("ingest", "ingest 1", 17897, 17893, HISTORY.days, "history0", True)
-        then = Step("ingest", "ingest 2", 17898, 17897, TODAY.days, "today000", True)
+        first = Step(
+            StepKind.INGEST, "ingest 1", 17897, 17893, HISTORY.days, "history0", True
+        )
+        then = Step(
+            StepKind.INGEST, "ingest 2", 17898, 17897, TODAY.days, "today000", True
+        )
         self.ingest = [first, dataclasses.replace(then, blocks=(HISTORY,))]
         self.target = Step(
-            kind="target",
+            kind=StepKind.TARGET,
             label="ecdctr for de on 2019-01-01",
             day=DAY,
             run_day=DAY,
@@ -237,7 +242,7 @@ class StoredRun:
     def record(self, *, seconds=61.0, error=""):
         """Writes the run's record."""
         folder = self.root / "runs" / "20260101T000000-1"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         recorder = RunRecorder(folder, [*self.ingest, self.target], DAY)
         nodes = [("TargetTrainer", 42.0), ("Gate", 0.1)]
         if error:

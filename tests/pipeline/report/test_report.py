@@ -328,6 +328,16 @@ def test_a_stopped_run_says_why_and_what_was_not_reached(tmp_path):
     assert "failed" in text
 
 
+def test_a_run_of_which_a_part_failed_says_so_beside_what_was_judged(tmp_path):
+    run = stored.StoredRun(tmp_path).write()
+    run.record(error="ctnet: the source model broke")
+    text = check(_page(run))
+    assert "A part of this run failed" in text
+    assert "ctnet: the source model broke" in text
+    assert "Stopped" not in text
+    assert "AUC 0.6543" in text
+
+
 def test_a_promoted_model_names_who_and_why(tmp_path):
     refused = {**stored.DECISION, "approved": False, "reasons": ["AUC 0.4: refused"]}
     run = stored.StoredRun(tmp_path, refused).write()

@@ -1,0 +1,110 @@
+"""The DAG of a configuration, read as Airflow reads it: through a link, on its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from pipeline.step_kinds import StepKind
+from pipeline.step_kinds import kinds_of
+from pipeline.strategies import KINDS
+from tests.pipeline import feeds_ads
+
+FILE = Path(__file__).parents[2] / "pipeline" / "airflow_dag.py"
+
+
+class Dag:
+    """Stands for Airflow's: it keeps what it was made with, and its tasks."""
+
+    def __init__(self, dag_id, **settings):
+        self.dag_id, self.settings, self.tasks = dag_id, settings, []
+
+
+class Operator:
+    """Stands for Airflow's: it keeps its name and what it runs after."""
+
+    def __init__(self, *, task_id, dag):
+        self.task_id, self.after = task_id, []
+        dag.tasks.append(self)
+
+    def __rshift__(self, later):
+        later.after.append(self.task_id)
+
+
+@pytest.fixture
+def load(monkeypatch, tmp_path):
+    """Returns a function that writes a configuration and returns its DAG."""
+    for name, content in {
+        "airflow": {"DAG": Dag},
+        "airflow.exceptions": {"AirflowException": RuntimeError},
+        "airflow.models": {"BaseOperator": Operator},
+    }.items():
+        module = ModuleType(name)
+        module.__dict__.update(content)
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.delenv("CROSSCTR_START", raising=False)
+
+    def make(file=FILE, **changes):
+        config = tmp_path / "config.yaml"
+        config.write_text(yaml.safe_dump(feeds_ads.settings(tmp_path) | changes))
+        monkeypatch.setenv("CROSSCTR_CONFIGS", str(config))
+        dags = tmp_path / "dags"
+        dags.mkdir(exist_ok=True)
+        link = dags / "crossctr.py"
+        link.unlink(missing_ok=True)
+        link.symlink_to(file)
+        spec = importlib.util.spec_from_file_location("dags_crossctr", link)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.crossctr_feeds_ads
+
+    return make
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_day_has_a_task_of_every_kind_that_the_strategy_can_need(load, kind):
+    dag = load(strategy="mine", strategies={"mine": {"kind": kind}})
+    expected = [str(one) for one in kinds_of(KINDS[kind])]
+    assert [task.task_id for task in dag.tasks] == expected
+    assert [task.after for task in dag.tasks] == [[], *([one] for one in expected[:-1])]
+    assert [task.command[-2:] for task in dag.tasks] == [
+        ["--until", one] for one in expected
+    ]
+
+
+def test_a_configuration_that_names_no_strategy_has_the_default_one(load):
+    dag = load()
+    assert [task.task_id for task in dag.tasks] == ["ingest", "tpm", "cpm", "target"]
+
+
+def test_a_strategy_that_is_not_known_gets_all_tasks(load):
+    dag = load(strategy="mine", strategies={"mine": {"kind": "ctnte"}})
+    assert [task.task_id for task in dag.tasks] == [str(kind) for kind in StepKind]
+
+
+@pytest.mark.parametrize(("kind", "days"), [("ctnet", 2), ("target_only", 1)])
+def test_the_first_day_leaves_the_source_model_a_day_to_train_on(load, kind, days):
+    dag = load(strategy=kind, strategies={kind: {}}, levels={"cpm": {"every_days": 1}})
+    start = dag.settings["start_date"].date()
+    first = yaml.safe_load(str(feeds_ads.settings(Path())["first_day"]))
+    assert (start - first).days == days
+
+
+def test_the_file_loads_no_other_part_of_crossctr(load, monkeypatch):
+    ours = ("pipeline", "components", "models", "tfx", "tensorflow")
+    for name in [name for name in sys.modules if name.split(".")[0] in ours]:
+        monkeypatch.delitem(sys.modules, name)
+    load()
+    assert not [name for name in sys.modules if name.split(".")[0] in ours]
+
+
+def test_a_copy_says_that_it_must_be_a_link(load, tmp_path):
+    copy = tmp_path / "airflow_dag.py"
+    copy.write_bytes(FILE.read_bytes())
+    with pytest.raises(ImportError, match="instead of copying it"):
+        load(copy)
