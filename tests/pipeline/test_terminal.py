@@ -115,7 +115,7 @@ def tables_of(text: str) -> dict[str, terminal.Table]:
     result = result_of(text)
     return {
         "predict": predictions(config, [{text: [text.encode(), "b"]}], {"ctr": [0.5]}),
-        "run": result_table([result], text),
+        "run": result_table([result], text, {"failed": text}),
         "slices": slice_table(result, text),
         "warm start": warm_start_table(result),
         "clean": removals([SimpleNamespace(what=text, size=1, reason=f"of {text}")]),
