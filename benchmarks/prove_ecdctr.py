@@ -36,9 +36,9 @@ from pipeline.ablate_commands import ablation_table
 from pipeline.ablate_commands import run_ablation
 from pipeline.ablation import WHOLE
 from pipeline.ablation import ecdctr_variants
-from pipeline.ablation import verdict
 from pipeline.comparing.measure import Measured
 from pipeline.comparing.trials import with_variants
+from pipeline.comparing.words import interval_caveat
 from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.job import plan_run
@@ -61,7 +61,7 @@ def main() -> None:
     console = wide_console()
     results = run_ablation(config, day, arguments.seeds, console)
     console.print(ablation_table(results, config, day, arguments.seeds))
-    console.print(verdict(results))
+    console.print(interval_caveat(arguments.seeds))
 
     numbers: dict[str, Any] = {"seeds": arguments.seeds, "day": arguments.day}
     numbers["fold_max_difference"] = fold_difference(config, day)

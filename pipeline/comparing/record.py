@@ -104,7 +104,6 @@ def to_csv(comparison: Comparison) -> str:
         line |= model.metrics
         for metric in METRICS:
             line[f"{metric}_sd"] = model.spread[metric]
-            line[f"{metric}_outcome"] = model.outcome(metric)
             line |= _ends(f"{metric}_minus_baseline", model.differences.get(metric))
         line |= _ends("gap_share", model.gap_share)
         cost = dataclasses.asdict(comparison.costs[model.name])
@@ -121,7 +120,6 @@ def _columns() -> list[str]:
     columns = ["strategy", "seed"]
     for metric in METRICS:
         columns += [metric, f"{metric}_sd", *_ends(f"{metric}_minus_baseline", None)]
-        columns.append(f"{metric}_outcome")
     columns += [*_ends("gap_share", None)]
     return [*columns, *(field.name for field in dataclasses.fields(Cost))]
 
