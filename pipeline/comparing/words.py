@@ -23,7 +23,7 @@ def verdict(comparison: Comparison) -> list[str]:
 
 
 def interval_caveat(num_seeds: int) -> str:
-    """Returns why an interval that leaves zero out is no proof of a difference."""
+    """Returns why an interval that leaves zero out shows no difference yet."""
     if num_seeds == 1:
         return (
             "One seed: the intervals are over users alone and know nothing of the luck "
