@@ -66,16 +66,16 @@ prove-ecdctr: PROOF_CONFIG ?= configs/feeds_ads.yaml
 prove-ecdctr: PROOF_DAY ?= 2024-02-23
 prove-ecdctr: PREPARE ?= simulate
 prove-ecdctr: SEEDS ?= 5
-prove-ecdctr: $(READY) ## Prove E-CDCTR: folding, point in time, every part left out once (45 min)
+prove-ecdctr: $(READY) ## Check E-CDCTR: folding, point in time, every part left out once (45 min)
 	$(BIN)/crossctr $(PREPARE) $(PROOF_CONFIG)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_ecdctr $(PROOF_CONFIG) --day $(PROOF_DAY) --seeds $(SEEDS)
 
 prove-ctnet: SEEDS ?= 2
-prove-ctnet: $(READY) ## Prove CTNet: first day, frozen source, reload, forgetting, 14 days of curves (15 min)
+prove-ctnet: $(READY) ## Check CTNet on simulated logs: first day, frozen source, reload, 14 days of curves (15 min)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_ctnet --seeds $(SEEDS)
 
 prove-cctl: SEEDS ?= 5
-prove-cctl: $(READY) ## Prove CCTL: noise, a copy, nine worlds, cost, each part left out (half an hour)
+prove-cctl: $(READY) ## Check CCTL on simulated rows: noise, a copy, nine worlds, cost, each part left out (half an hour)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_cctl --seeds $(SEEDS) --ablations $(SEEDS)
 
 ctnet-months: SEEDS ?= 2

@@ -8,7 +8,7 @@ from setuptools import setup
 setup(
     name="crossctr",
     version="0.1.0",
-    description="Cross-domain CTR training for ads on TensorFlow and TFX: E-CDCTR",
+    description="Cross-domain CTR training for ads on TFX: E-CDCTR, CCTL, CTNet",
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

@@ -39,6 +39,10 @@ _BATCHES = (1024, 4096)
 _IDS = (10_000, 100_000, 1_000_000, 10_000_000)
 _PEER_IDS = (10_000, 1_000_000)
 _MEMORY_ROWS = (100_000, 1_000_000, 10_000_000)
+_OPTIMIZERS = (
+    "The peers train with dense Adam over every table row, crossctr with sparse "
+    "Adagrad for the tables: at many ids this compares optimizers, see docs/training.md"
+)
 
 Run = Callable[[], dict[str, Any]]
 
@@ -59,10 +63,10 @@ def main(
         shares = {size: bench.shares(size) for size in _BATCHES}
         console.print(_shares_table(shares))
         sizes = bench.alternate({f"{n:,}": bench.ours(n) for n in _IDS})
-        console.print(_rates_table("Ids of each large field", sizes))
+        console.print(rates_table("Ids of each large field", sizes))
         peers = {} if skip_peers else {n: bench.peers(n) for n in _PEER_IDS}
         for num_ids, runs in peers.items():
-            console.print(_rates_table(f"{num_ids:,} ids", runs))
+            console.print(rates_table(f"{num_ids:,} ids", runs))
         peaks = {} if skip_memory else bench.peaks()
         if peaks:
             console.print(_memory_table(peaks))
@@ -234,8 +238,11 @@ def _shares_table(shares: dict[int, dict[str, dict[str, float]]]) -> Table:
     return table
 
 
-def _rates_table(title: str, runs: dict[str, dict[str, float]]) -> Table:
+def rates_table(title: str, runs: dict[str, dict[str, float]]) -> Table:
+    """Returns speeds and AUC by name; with a peer, what differs beside the engine."""
     table = Table(title=f"{title}, batches of {_BATCH:,}")
+    if PEERS.keys() & runs.keys():
+        table.caption = _OPTIMIZERS
     for column in ("", "examples/s", "per CPU second", "AUC after one epoch"):
         table.add_column(column, justify="left" if not column else "right")
     for name, run in runs.items():

@@ -154,7 +154,8 @@ def _print(name: str, config: Config, results: list[dict[str, Any]]) -> None:
 
     print(
         "| model | GAUC | AUC | log loss | GAUC of a month, minus target_only | AUC of "
-        "a month, minus target_only | rows a month | old rows' GAUC at the end |"
+        "a month, minus target_only | rows a month | GAUC at the end on old rows, "
+        "which ctnet trained on |"
     )
     print("| --- | ---: | ---: | ---: | --- | --- | ---: | ---: |")
     for model, values in _pooled(results).items():

@@ -133,6 +133,9 @@ class Result:
         days: Metrics by model and step.
         pooled: Metrics by model, over the rows of all steps.
         forgetting: Metrics by model, on the first rows of the history, at the end.
+            CTNet and `target_only` have trained on these rows, models that begin again
+            have not if they are older than the window: it shows what is still known
+            by heart, not how well old patterns are kept.
         costs: By model, rows read and seconds spent on a step after the first.
         equal_rows: Target rows on which CTNet of the first day scored as the target
             model to the last bit.
@@ -409,12 +412,9 @@ def difference(
 
 
 def told(found: tuple[float, float, float]) -> str:
-    """Returns a difference in words: mean, interval, and whether zero is outside."""
+    """Returns a difference and its interval, without a verdict: it is too narrow."""
     mean, low, high = found
-    verdict = "not told apart"
-    if low > 0 or high < 0:
-        verdict = "wins" if low > 0 else "loses"
-    return f"{mean:+.4f} [{low:+.4f}, {high:+.4f}] {verdict}"
+    return f"{mean:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
 def metrics_of(users: Any, probability: Any, labels: Any) -> dict[str, float]:

@@ -157,8 +157,7 @@ def _compare(data_set: DataSet, num_seeds: int, console: Console) -> bool:
     made = config.root / "comparisons" / data_set.day
     kept = ROOT / "docs" / "results"
     kept.mkdir(parents=True, exist_ok=True)
-    for suffix in (".json", ".csv", ".svg"):
-        shutil.copyfile(made / f"{STEM}{suffix}", kept / f"{data_set.name}{suffix}")
+    shutil.copyfile(made / f"{STEM}.json", kept / f"{data_set.name}.json")
     return True
 
 

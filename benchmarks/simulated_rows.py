@@ -1,7 +1,7 @@
 """Simulated impressions as encoded rows, without logs, ingest or TFX.
 
 The world of `crossctr simulate` with the features of `configs/feeds_ads.yaml`, encoded
-as the pipeline would, but for ids, whose vocabulary is everyone there is. So a proof
+as the pipeline would, but for ids, whose vocabulary is everyone there is. So a check
 that trains dozens of models spends its time on training them.
 """
 

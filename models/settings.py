@@ -104,9 +104,8 @@ class CctlConfig(StrictModel):
             learned from several times in a pass over the target's. Without, the ratio
             is what they have: rows that come again are learnt by heart (our choice).
         balance: What the weights of a step's rows are shares of. `rows`: a source row
-            of weight 1 counts as much as a target row (our choice); `domains`: the
-            paper's sum of two means, all source rows together as much as all target
-            rows.
+            of weight 1 counts as much as a target row; `domains`: a sum of two means,
+            all source rows together as much as all target rows. Both are our choices.
         sync_steps: Steps `k` after which the pure tower starts again from the mixed
             one; 0 never does, its ablation.
         estimator: Where weights come from. `agreement`: what the row's group has in

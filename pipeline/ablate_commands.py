@@ -11,11 +11,11 @@ import click
 from models.days import to_date
 from pipeline.ablation import WHOLE
 from pipeline.ablation import ecdctr_variants
-from pipeline.ablation import verdict
 from pipeline.comparing.measure import Measured
 from pipeline.comparing.measure import measure
 from pipeline.comparing.tables import quality
 from pipeline.comparing.trials import run_trials
+from pipeline.comparing.words import interval_caveat
 from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.failures import StrategiesFailedError
@@ -45,7 +45,7 @@ def ablate(config_path: Path, day: int, seeds: int) -> None:
     hold_root(config)
     results, failed = run_ablation(config, day, seeds, console)
     console.print(ablation_table(results, failed, config, day, seeds))
-    console.print(verdict(results))
+    console.print(interval_caveat(seeds))
     raise_failed(failed)
 
 

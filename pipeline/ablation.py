@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from models.errors import ConfigError
-from pipeline.comparing.measure import Measured
-from pipeline.comparing.measure import Outcome
-from pipeline.comparing.measure import sorted_out
 from pipeline.config import Config
 from pipeline.config_sections import StrategyConfig
 
 WHOLE = "whole"
 PERIODS = (1, 3, 6)
-
-_WORDS: dict[Outcome, str] = {
-    "wins": "better than the whole",
-    "loses": "worse than the whole",
-    "not told apart": "not told apart from the whole",
-    "undefined": "undefined",
-}
 
 
 def ecdctr_variants(config: Config) -> dict[str, StrategyConfig]:
@@ -51,14 +39,3 @@ def ecdctr_variants(config: Config) -> dict[str, StrategyConfig]:
             changes[f"{count}_snapshots"] = {"snapshots": count}
     variants = {name: whole.model_copy(update=c) for name, c in changes.items()}
     return {**variants, "target_only": StrategyConfig(kind="target_only")}
-
-
-def verdict(results: Sequence[Measured], metric: str = "gauc") -> str:
-    """Returns in words which parts help, and which variants are better without."""
-    found = sorted_out(results, metric)
-    parts = [
-        f"{words}: {', '.join(found[outcome])}"
-        for outcome, words in _WORDS.items()
-        if outcome in found
-    ]
-    return f"By {metric.upper()}, {'; '.join(parts)}."

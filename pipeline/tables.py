@@ -10,6 +10,8 @@ from pipeline.results import TargetResult
 from pipeline.steps import Step
 from pipeline.terminal import Table
 
+Metrics = Mapping[str, float | None]
+
 
 def plan_table(steps: Sequence[Step], why: Mapping[str, str]) -> Table:
     """Returns what would run: rows, artifacts read and why.
@@ -102,22 +104,33 @@ def warm_start_table(result: TargetResult) -> Table | None:
 
 
 def comparison(results: Sequence[TargetResult], strategy: str) -> str:
-    """Returns in words how `strategy` did against `target_only`."""
+    """Returns how far `strategy` is from `target_only`, without naming a winner.
+
+    AUC and log loss come first: they speak for all evaluation rows, GAUC for those of
+    users with both labels.
+    """
     by_name = {result.strategy: result.decision["candidate"] for result in results}
     if strategy == "target_only" or not {strategy, "target_only"} <= by_name.keys():
         return ""
     ours, plain = by_name[strategy], by_name["target_only"]
-    if ours["gauc"] is None or plain["gauc"] is None:
-        return (
-            "GAUC is undefined on these rows: no user has both a click and an "
-            "impression without one; evaluate on more days"
-        )
-    parts = [
-        f"{name} {ours[key] - plain[key]:+.4f}"
-        for key, name in (("auc", "AUC"), ("gauc", "GAUC"), ("log_loss", "log loss"))
-    ]
-    verb = "beats" if ours["gauc"] > plain["gauc"] else "does not beat"
-    return f"{strategy} {verb} target_only on GAUC, on one seed: {', '.join(parts)}"
+    coverage = _number(ours["gauc_coverage"], ".1%")
+    gauc = (
+        f"{_change(ours, plain, 'gauc')} on {coverage} of the impressions"
+        if None not in (ours["gauc"], plain["gauc"])
+        else "undefined: no user has both a click and an impression without one; "
+        "evaluate on more days"
+    )
+    return (
+        f"{strategy} minus target_only, on one seed: "
+        f"AUC {_change(ours, plain, 'auc')}, "
+        f"log loss {_change(ours, plain, 'log_loss')} (less is better), GAUC {gauc}"
+    )
+
+
+def _change(ours: Metrics, plain: Metrics, key: str) -> str:
+    """Returns one metric's difference; undefined if either model's is."""
+    one, other = ours[key], plain[key]
+    return "undefined" if one is None or other is None else f"{one - other:+.4f}"
 
 
 def _number(value: float | None, form: str) -> str:

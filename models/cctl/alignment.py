@@ -14,8 +14,8 @@ class Alignment(keras.layers.Layer):
     """Per source and field a linear map that is added, `g(e) = e + e W`; W starts at 0.
 
     With a shift of the logit by source, which starts where the click rates differ: the
-    network then need not learn that sources are clicked on more often (our choice; the
-    paper aligns semantically and leaves the map open).
+    network then need not learn that sources are clicked on more often. Both are our
+    choices: a summary of the paper says that it aligns semantically, not how.
 
     Args:
         sources: The source domains.

@@ -46,7 +46,8 @@ class CompanionNetwork(Network):
     network of the features with few values that never sees a source row; `flow` learns
     where sources agree with it.
 
-    Called, and served, it is the mixed tower.
+    Called, and served, it is the mixed tower. Reference and flow network are ours: the
+    paper's weights come from the companion's gain, these from `agreement`.
 
     Args:
         features: All features.

@@ -14,8 +14,9 @@ from models.batches import Batch
 
 # Rows with the highest and with the lowest weights that are kept.
 _EXTREMES = 10
-# Below this share of the target's own agreement a source brings nothing, and above
-# this one it is hardly worse than the target's own rows.
+# Below this share of the target's own agreement a source is hardly used, and above this
+# one nearly all of it is. Neither says what a source is worth: users or items that the
+# target does not know cannot agree.
 _NOTHING, _FULL = 0.15, 0.7
 # Weight above which a group of rows is worth reading.
 _USEFUL = 0.5
@@ -129,12 +130,12 @@ class CctlRecord:
         return self._means(self._all)
 
     def words(self) -> list[str]:
-        """Returns a sentence per source on what it brought."""
+        """Returns a sentence per source on how much of it was used."""
         said = []
         means = self.means()
         for name in self._sources:
             if name not in means:
-                said.append(f"{name}: no row of it was read, so it brought nothing")
+                said.append(f"{name}: no row of it was read")
                 continue
             start = f"{name}: mean weight {means[name]:.2f}"
             if name in self.keep:
@@ -150,13 +151,13 @@ class CctlRecord:
             )
             if ratio + error < _NOTHING and self._largest[name] > _USEFUL:
                 text += (
-                    f". As a whole {name} brings nothing to the target, but some of "
-                    "its rows do: see those with the highest weights"
+                    ". As a whole it is hardly used, but some of its impressions "
+                    "are: see those with the highest weights"
                 )
             elif ratio + error < _NOTHING:
                 text += (
-                    f". {name} brings nothing to the target: leave it out of "
-                    "`sources`, or look for what is wrong with its labels"
+                    f". Hardly anything of {name} is used: look for what is wrong "
+                    "with its labels, or compare with a training that leaves it out"
                 )
             elif ratio > _FULL:
                 text += ", so nearly all of it is used"

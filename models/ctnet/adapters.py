@@ -13,20 +13,23 @@ ADAPTERS = ("glu", "gate", "linear")
 class Adapter(keras.layers.Layer):
     """Adds to a hidden state of the target what the source's state says about it.
 
-    | kind     | result                                               | whose       |
-    | -------- | ---------------------------------------------------- | ----------- |
-    | `glu`    | `h_t + (U h_s + c) * sigmoid(V h_s + d)`             | the paper's |
-    | `gate`   | `h_t + h_t * tanh(U h_s + c)`: turns units up or down | ours        |
-    | `linear` | `h_t + U h_s + c`                                    | ours        |
+    | kind     | result                                                |
+    | -------- | ----------------------------------------------------- |
+    | `glu`    | `h_t + (U h_s + c) * sigmoid(V h_s + d)`              |
+    | `gate`   | `h_t + h_t * tanh(U h_s + c)`: turns units up or down |
+    | `linear` | `h_t + U h_s + c`                                     |
 
-    `U` and `c` start at zero, so that at first nothing is added and the target model
-    scores as it did without the source (our choice).
+    That there are adapters is published; that they are gated linear units was read in a
+    summary of the paper. Our choices: a gated unit's output is added to the target's
+    state, so that no shape changes; `U` and `c` start at zero, so that at first the
+    target model scores as it did without the source; the other two kinds.
 
     Args:
         kind: One of `ADAPTERS`.
 
     References:
-        Liu et al., CTNet, arXiv 2208.05728, the adapter layer.
+        Liu et al., CTNet, arXiv 2208.05728: has an adapter layer; its formula could not
+        be read.
     """
 
     def __init__(self, kind: str = "glu", **kwargs: Any) -> None:

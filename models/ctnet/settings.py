@@ -12,7 +12,8 @@ class CtnetConfig(StrictModel):
 
     Attributes:
         adapter: What stands between a layer of the source tower and the same layer of
-            the target tower, see `models.ctnet.adapters`; `glu` is the published one.
+            the target tower, see `models.ctnet.adapters`; a summary of the
+            paper names gated linear units, `glu`.
     """
 
     adapter: Literal["glu", "gate", "linear"] = "glu"

@@ -1,4 +1,4 @@
-"""Measures models on the same rows and says which of them can be told apart."""
+"""Measures models on the same rows: metrics, differences, the reachable gap."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +22,7 @@ from components.metrics.logic import log_losses
 from models.errors import DataError
 from pipeline.scoring import Scored
 
-Outcome = Literal["wins", "not told apart", "loses", "undefined"]
-
 _GAUC = METRICS.index("gauc")
-_LESS_IS_BETTER = frozenset({"log_loss"})
 # No strategy can have this name.
 _ORACLE = ""
 
@@ -68,11 +64,6 @@ class Measured:
             metric: float(np.std([values[metric] for values in self.by_seed], ddof=1))
             for metric in METRICS
         }
-
-    def outcome(self, metric: str) -> Outcome | None:
-        """Returns how the model does against the baseline; None for the baseline."""
-        difference = self.differences.get(metric)
-        return None if difference is None else outcome_of(difference, metric)
 
 
 @dataclass(frozen=True)
@@ -166,37 +157,6 @@ def gap_share(ours: Floats, baseline: Floats, oracle: Floats) -> Difference:
     gap = (oracle - baseline)[:, _GAUC]
     reachable = np.where(gap > 0, gap, np.nan)
     return interval((ours - baseline)[:, _GAUC] / reachable)
-
-
-def outcome_of(difference: Difference, metric: str) -> Outcome:
-    """Returns whether an interval lies on one side of zero, and on which.
-
-    Example:
-        >>> outcome_of(Difference(0.02, 0.01, 0.03), "gauc")
-        'wins'
-        >>> outcome_of(Difference(0.02, 0.01, 0.03), "log_loss")
-        'loses'
-        >>> outcome_of(Difference(0.02, -0.01, 0.05), "gauc")
-        'not told apart'
-    """
-    if math.isnan(difference.value):
-        return "undefined"
-    above, below = difference.low > 0, difference.high < 0
-    if metric in _LESS_IS_BETTER:
-        above, below = below, above
-    if above:
-        return "wins"
-    return "loses" if below else "not told apart"
-
-
-def sorted_out(models: Sequence[Measured], metric: str) -> dict[Outcome, list[str]]:
-    """Returns the names of the models but the baseline, by their outcome."""
-    found: dict[Outcome, list[str]] = {}
-    for model in models:
-        outcome = model.outcome(metric)
-        if outcome is not None:
-            found.setdefault(outcome, []).append(model.name)
-    return found
 
 
 def _rows_of(

@@ -1,8 +1,8 @@
 """A comparison as one SVG: each strategy minus the baseline, with its interval.
 
 It stands alone, as Markdown shows it as an image: no script, no font, no style of a
-page. Colours follow the system; a hollow dot is what is not told apart, so that the
-picture can be read without them.
+page. Colours follow the system. All dots look alike: the intervals are too narrow to
+say which strategies are told apart.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from markupsafe import Markup
 
 from components.metrics.bootstrap import Difference
 from pipeline.comparing.measure import Measured
-from pipeline.comparing.measure import outcome_of
 from pipeline.comparing.record import Comparison
 from pipeline.comparing.words import NAMES
 from pipeline.report.charts import as_number
@@ -24,19 +23,16 @@ from pipeline.report.charts import nice_ticks
 METRICS = ("gauc", "auc")
 
 _WIDTH, _LABELS, _PANEL, _GAP = 720, 150, 246, 50
-_TOP, _ROW, _BOTTOM = 66, 26, 52
+_TOP, _ROW, _BOTTOM = 66, 26, 30
 _STYLE = """
 svg { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
 .back { fill: #ffffff; } text { fill: #1b2330; } .soft { fill: #5b6675; }
 .grid { stroke: #dfe3e9; } .zero { stroke: #5b6675; stroke-dasharray: 4 3; }
-.bar { stroke-width: 2; } .dot { stroke-width: 2; }
-.wins { stroke: #17703c; fill: #17703c; } .loses { stroke: #b3261e; fill: #b3261e; }
-.open { stroke: #2457c5; fill: #ffffff; }
+.bar, .dot { stroke-width: 2; stroke: #2457c5; fill: #2457c5; }
 @media (prefers-color-scheme: dark) {
   .back { fill: #1b212b; } text { fill: #e7ebf1; } .soft { fill: #9aa6b6; }
   .grid { stroke: #323b48; } .zero { stroke: #9aa6b6; }
-  .wins { stroke: #7fd6a0; fill: #7fd6a0; } .loses { stroke: #ff9d94; fill: #ff9d94; }
-  .open { stroke: #8ab0ff; fill: #1b212b; }
+  .bar, .dot { stroke: #8ab0ff; fill: #8ab0ff; }
 }
 """
 
@@ -54,7 +50,7 @@ def picture(comparison: Comparison) -> str:
     )
     below = (
         f"{seeds} {'seed' if seeds == 1 else 'seeds'}, {comparison.rows:,} rows; "
-        f"difference to {comparison.baseline} with its 95 % interval"
+        f"difference to {comparison.baseline} with its 95 % interval, too narrow"
     )
     parts = [
         Markup('<rect class="back" width="{}" height="{}"/>').format(_WIDTH, height),
@@ -68,7 +64,6 @@ def picture(comparison: Comparison) -> str:
             _panel(models, metric, _LABELS + number * (_PANEL + _GAP))
             for number, metric in enumerate(METRICS)
         ),
-        _legend(height - 14),
     ]
     return Markup(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" '
@@ -99,38 +94,21 @@ def _panel(models: Sequence[Measured], metric: str, left: float) -> Markup:
         parts.append(_text(x(tick), bottom + 16, as_number(tick), "middle", soft=True))
     for row, difference in enumerate(found):
         if not math.isnan(difference.value):
-            parts.append(_whisker(difference, metric, _y(row), x))
+            parts.append(_whisker(difference, _y(row), x))
     return Markup("").join(parts)
 
 
-def _whisker(
-    difference: Difference, metric: str, y: float, x: Callable[[float], float]
-) -> Markup:
-    outcome = outcome_of(difference, metric)
-    kind = outcome if outcome in ("wins", "loses") else "open"
-    bar = _line(f"bar {kind}", x(difference.low), y, x(difference.high), y)
-    return bar + _dot(kind, x(difference.value), y)
-
-
-def _legend(y: float) -> Markup:
-    parts = []
-    for place, (kind, words) in enumerate(
-        (("wins", "wins"), ("loses", "loses"), ("open", "not told apart"))
-    ):
-        at = _LABELS + place * 90
-        parts.append(_dot(kind, at, y - 4))
-        parts.append(_text(at + 10, y, words, "start", soft=True))
-    return Markup("").join(parts)
+def _whisker(difference: Difference, y: float, x: Callable[[float], float]) -> Markup:
+    bar = _line("bar", x(difference.low), y, x(difference.high), y)
+    return bar + _dot(x(difference.value), y)
 
 
 def _y(row: int) -> float:
     return _TOP + _ROW * (row + 0.5)
 
 
-def _dot(kind: str, x: float, y: float) -> Markup:
-    return Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="4"/>').format(
-        kind, x, y
-    )
+def _dot(x: float, y: float) -> Markup:
+    return Markup('<circle class="dot" cx="{:.1f}" cy="{:.1f}" r="4"/>').format(x, y)
 
 
 def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:

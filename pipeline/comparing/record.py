@@ -107,7 +107,6 @@ def to_csv(comparison: Comparison) -> str:
         line |= model.metrics
         for metric in METRICS:
             line[f"{metric}_sd"] = model.spread[metric]
-            line[f"{metric}_outcome"] = model.outcome(metric)
             line |= _ends(f"{metric}_minus_baseline", model.differences.get(metric))
         line |= _ends("gap_share", model.gap_share)
         cost = dataclasses.asdict(comparison.costs[model.name])
@@ -126,7 +125,6 @@ def _columns() -> list[str]:
     columns = ["strategy", "seed"]
     for metric in METRICS:
         columns += [metric, f"{metric}_sd", *_ends(f"{metric}_minus_baseline", None)]
-        columns.append(f"{metric}_outcome")
     columns += [*_ends("gap_share", None)]
     columns += [one.name for one in dataclasses.fields(Cost)]
     return [*columns, "failed"]

@@ -184,7 +184,7 @@ def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1)
         f"{comparison.clicks:,} clicks, {comparison.users:,} users; GAUC speaks for "
         f"{comparison.coverage:.1%} of the rows. Seeds {seeds}; ± is the standard "
         "deviation over them. In brackets paired 95 % intervals over users and seeds, "
-        "each for itself, not corrected for their number.\n\n"
+        "too narrow, and each for itself, not corrected for their number.\n\n"
         f"{grid.as_markdown()}\n"
         "What each costs, all levels that it needs. Seconds and milliseconds follow "
         "what else the machine does meanwhile; rows read and sizes do not:\n\n"

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.metrics.bootstrap import Difference
 from pipeline.comparing.measure import Measured
-from pipeline.comparing.measure import outcome_of
 from pipeline.comparing.record import Comparison
 from pipeline.comparing.words import NAMES
 from pipeline.comparing.words import with_interval
@@ -64,7 +62,7 @@ def quality(
         row = [model.name]
         for metric in metrics:
             row.append(_with_spread(model.metrics[metric], model.spread[metric]))
-            row.append(_judged(model.differences.get(metric), metric))
+            row.append(with_interval(model.differences.get(metric)))
         if share:
             row.append(with_interval(model.gap_share, ".0%"))
         rows.append(tuple(row))
@@ -107,15 +105,6 @@ def cost(comparison: Comparison) -> Grid:
         "ms per 100 candidates",
     )
     return Grid(header, tuple(rows))
-
-
-def _judged(difference: Difference | None, metric: str) -> str:
-    if difference is None:
-        return ""
-    outcome = outcome_of(difference, metric)
-    if outcome == "undefined":
-        return outcome
-    return f"{with_interval(difference)} {outcome}"
 
 
 def _with_spread(value: float, spread: float) -> str:

@@ -3,46 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from components.metrics.bootstrap import Difference
-from pipeline.comparing.measure import Measured
-from pipeline.comparing.measure import Outcome
-from pipeline.comparing.measure import sorted_out
 from pipeline.comparing.record import Comparison
 
 NAMES = {"auc": "AUC", "gauc": "GAUC", "log_loss": "log loss"}
 
-_ORDER: tuple[Outcome, ...] = ("wins", "loses", "not told apart", "undefined")
 # From this share of the rows on, GAUC may speak for all.
 _ENOUGH_COVERAGE = 0.5
 
 
 def verdict(comparison: Comparison) -> list[str]:
-    """Returns the comparison in sentences: outcomes, the best, what to beware of."""
-    sentences = [
-        outcomes(comparison.models, metric, comparison.baseline)
-        for metric in ("gauc", "auc", "log_loss")
-    ]
-    sentences += [_best(comparison), *_gap(comparison), *_caveats(comparison)]
+    """Returns the comparison in sentences: the best means, what to beware of.
+
+    No sentence says that one strategy beats another: see `interval_caveat`.
+    """
+    sentences = [_best(comparison), *_gap(comparison), *_caveats(comparison)]
     sentences += [f"{n} is not compared: {r}." for n, r in comparison.failed.items()]
     return [sentence for sentence in sentences if sentence]
 
 
-def outcomes(models: Sequence[Measured], metric: str, baseline: str) -> str:
-    """Returns who wins against the baseline, who loses and who is not told apart.
-
-    Example: `By GAUC, against target_only: wins: ecdctr; not told apart: star.`
-    """
-    found = sorted_out(models, metric)
-    parts = [
-        f"{outcome}: {', '.join(found[outcome])}"
-        for outcome in _ORDER
-        if outcome in found
-    ]
-    if not parts:
-        return ""
-    return f"By {NAMES[metric]}, against {baseline}: {'; '.join(parts)}."
+def interval_caveat(num_seeds: int) -> str:
+    """Returns why an interval that leaves zero out shows no difference yet."""
+    if num_seeds == 1:
+        return (
+            "One seed: the intervals are over users alone and know nothing of the luck "
+            "of a training, so they are too narrow and nothing is counted as won or "
+            "lost."
+        )
+    return (
+        f"The intervals are too narrow, so nothing is counted as won or lost: seeds "
+        f"drawn again with replacement have {num_seeds - 1}/{num_seeds} of the "
+        "variance over seeds, and no t quantile allows for so few."
+    )
 
 
 def with_interval(difference: Difference | None, form: str = "+.4f") -> str:
@@ -58,19 +51,26 @@ def with_interval(difference: Difference | None, form: str = "+.4f") -> str:
 
 
 def _best(comparison: Comparison) -> str:
-    known = [m for m in comparison.models if not math.isnan(m.metrics["gauc"])]
-    if len(known) < 2:
+    parts = []
+    for metric, choose in (("auc", max), ("log_loss", min), ("gauc", max)):
+        known = {
+            model.name: model.metrics[metric]
+            for model in comparison.models
+            if not math.isnan(model.metrics[metric])
+        }
+        if len(known) > 1:
+            name = choose(known, key=lambda name: known[name])
+            parts.append(f"{NAMES[metric]} {name} ({known[name]:.4f})")
+    if not parts:
         return ""
-    best = max(known, key=lambda model: model.metrics["gauc"])
+    # The intervals are too narrow: of those outside, some may belong here as well.
     alike = [
         model.name
-        for model in known
+        for model in comparison.models
         if model.behind_best is not None and model.behind_best.high >= 0
     ]
-    told = (
-        f"not told apart from it: {', '.join(alike)}" if alike else "above all others"
-    )
-    return f"Highest GAUC: {best.name} ({best.metrics['gauc']:.4f}); {told}."
+    told = f" Not told apart from that GAUC: at least {', '.join(alike)}."
+    return f"Best means: {', '.join(parts)}.{told if alike else ''}"
 
 
 def _gap(comparison: Comparison) -> list[str]:
@@ -89,12 +89,7 @@ def _gap(comparison: Comparison) -> list[str]:
 
 
 def _caveats(comparison: Comparison) -> list[str]:
-    caveats = []
-    if len(comparison.seeds) == 1:
-        caveats.append(
-            "One seed: the intervals are over users alone and know nothing of the luck "
-            "of a training."
-        )
+    caveats = [interval_caveat(len(comparison.seeds))]
     if comparison.coverage < _ENOUGH_COVERAGE:
         caveats.append(
             f"GAUC speaks for {comparison.coverage:.0%} of the rows only, those of "

@@ -1,6 +1,7 @@
 """How two models' days are compared."""
 
 import datetime
+import re
 
 import pytest
 
@@ -31,19 +32,13 @@ def test_a_difference_is_paired_and_leaves_the_first_step_out():
     # Three differences of 0.02, 0.03 and 0.04: a standard deviation of 0.01.
     assert high - mean == pytest.approx(1.96 * 0.01 / 3**0.5)
     assert mean - low == pytest.approx(high - mean)
-    assert told((mean, low, high)).startswith("+0.0300 [+0.0187, +0.0413] wins")
+    assert told((mean, low, high)) == "+0.0300 [+0.0187, +0.0413]"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("found", "word"),
-    [
-        ((0.01, -0.01, 0.03), "not told apart"),
-        ((-0.02, -0.03, -0.01), "loses"),
-    ],
-)
-def test_what_is_told_apart_is_outside_of_zero(found, word):
-    assert told(found).endswith(word)
+@pytest.mark.parametrize("found", [(0.01, -0.01, 0.03), (-0.02, -0.03, -0.01)])
+def test_an_interval_that_is_too_narrow_names_no_winner(found):
+    assert not re.search("[a-z]", told(found))
 
 
 @pytest.mark.slow

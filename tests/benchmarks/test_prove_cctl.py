@@ -1,4 +1,4 @@
-"""What CCTL's proofs make of numbers."""
+"""What CCTL's checks make of numbers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.prove_cctl import checks
 from benchmarks.prove_cctl import differences
 from benchmarks.prove_cctl import interval
-from benchmarks.prove_cctl import proofs
+from benchmarks.prove_cctl import print_checks
 
 
 def _seeds(target_only: float, joint: float, cctl: float) -> list[dict[str, Any]]:
@@ -52,8 +53,8 @@ def test_differences_are_paired_by_seed() -> None:
     assert found == pytest.approx([0.01, 0.008, 0.006])
 
 
-def test_all_proofs_hold_at_their_limits() -> None:
-    held = proofs(NUMBERS)
+def test_all_checks_hold_at_their_limits() -> None:
+    held = checks(NUMBERS)
     assert [name for name, holds in held.items() if not holds] == []
 
 
@@ -66,25 +67,25 @@ def test_all_proofs_hold_at_their_limits() -> None:
         ({"cost": {"ratio": 2.51}}, "cost"),
     ],
 )
-def test_one_seed_beyond_its_limit_loses_the_proof(
+def test_one_seed_beyond_its_limit_loses_the_check(
     changes: dict[str, Any], lost: str
 ) -> None:
-    held = proofs({**NUMBERS, **changes})
+    held = checks({**NUMBERS, **changes})
     assert [name for name, holds in held.items() if not holds] == [lost]
 
 
-def test_a_condition_below_a_baseline_loses_the_proof() -> None:
+def test_a_condition_below_a_baseline_loses_the_check() -> None:
     worse = copy.deepcopy(NUMBERS)
     worse["conditions"]["0 degrees, 0%"] = _seeds(0.60, 0.70, 0.65)
-    assert not proofs(worse)["not_below_joint"]
-    assert proofs(worse)["not_below_target_only"]
+    assert not checks(worse)["not_below_joint"]
+    assert checks(worse)["not_below_target_only"]
 
 
 def test_joint_must_fall_and_cctl_must_not() -> None:
     worse = copy.deepcopy(NUMBERS)
     for name in ("0 degrees, 60%", "90 degrees, 60%"):
         worse["conditions"][name] = _seeds(0.60, 0.62, 0.50)
-    held = proofs(worse)
+    held = checks(worse)
     assert not held["joint_falls_below"]
     assert not held["cctl_does_not"]
 
@@ -95,15 +96,26 @@ def test_noise_and_a_copy_must_not_lose_to_a_baseline(what: str, base: str) -> N
     worse = copy.deepcopy(NUMBERS)
     gaucs = {"target_only": 0.60, "joint": 0.60, "cctl": 0.60, base: 0.70}
     worse["beside"][f"{what}, few"] = _seeds(**gaucs)
-    held = proofs(worse)
+    held = checks(worse)
     assert [name for name, holds in held.items() if not holds] == [f"{what}_not_below"]
 
 
-def test_two_seeds_prove_no_interval() -> None:
+def test_two_seeds_pass_no_interval() -> None:
     few = copy.deepcopy(NUMBERS)
     for found in (few["beside"], few["conditions"]):
         for name, seeds in found.items():
             found[name] = seeds[:2]
-    held = proofs(few)
+    held = checks(few)
     for name in ("not_below_joint", "not_below_target_only", "noise_not_below"):
         assert not held[name]
+
+
+def test_what_passes_is_printed_as_a_check_of_a_simulator(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_checks(checks(NUMBERS))
+    head, *lines = capsys.readouterr().out.strip().splitlines()
+    assert "Checks on a simulator of ours" in head
+    assert "reaches zero passes, however wide" in head
+    assert len(lines) == len(checks(NUMBERS))
+    assert "proof" not in head.lower()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import shutil
 
 import pytest
 
@@ -11,6 +13,8 @@ from benchmarks.results import DATA_SETS
 from benchmarks.results import configuration
 from benchmarks.results_page import page
 from benchmarks.results_page import write_page
+from pipeline.comparing.picture import picture
+from pipeline.comparing.record import to_csv
 from pipeline.comparing.record import to_json
 from pipeline.config_file import load_config
 from pipeline.strategies import KINDS
@@ -49,7 +53,7 @@ def _losing():
     return dataclasses.replace(ECDCTR, name="star", differences=worse)
 
 
-def test_the_page_says_wins_and_losses_alike():
+def test_the_page_counts_no_wins_and_says_why():
     text = page(
         {
             "feeds_ads": comparison(models=(ECDCTR, _losing(), TARGET_ONLY)),
@@ -59,21 +63,38 @@ def test_the_page_says_wins_and_losses_alike():
     )
     lines = text.splitlines()
     assert "| data set | seeds | rows | ecdctr | star |" in lines
-    assert "| feeds_ads | 2 | 7,105 | +0.0500 *wins* | -0.0500 *loses* |" in lines
-    assert "| amazon | 2 | 7,105 |  | -0.0500 *loses* |" in lines
-    assert (
-        "* `star`, 2 data sets: by GAUC 0 won, 2 lost, the rest not told apart; by AUC "
-        "0 won, 0 lost, the rest not told apart."
-    ) in lines
+    assert "| feeds_ads | 2 | 7,105 | +0.0500 | -0.0500 |" in lines
+    assert "| amazon | 2 | 7,105 |  | -0.0500 |" in lines
+    measured = text[text.index("## In short") :]
+    assert not {"wins", "loses", "won,", "lost,"} & set(re.split(r"[\s*:]+", measured))
+    assert "No wins are counted" in text
+    assert "(S - 1) / S" in text
     assert "* Not run: xmarket." in lines
     assert "![Difference to target_only](results/amazon.svg)" in lines
-    assert text.count("\n## ") == 3
+    assert text.count("\n## ") == 4
 
 
-def test_the_page_is_made_from_the_records_that_are_there(tmp_path):
+def test_auc_comes_before_gauc():
+    text = page({"feeds_ads": comparison()}, ["feeds_ads"])
+    assert text.index("AUC minus the baseline's") < text.index("GAUC minus the base")
+
+
+def test_page_tables_and_pictures_are_made_from_the_records(tmp_path):
     (tmp_path / "results").mkdir()
     path = tmp_path / "results" / "amazon.json"
     path.write_text(to_json(comparison()))
     written = write_page(tmp_path, ["feeds_ads", "amazon"]).read_text()
     assert "* Not run: feeds_ads." in written
     assert "| amazon | 2 |" in written
+    assert path.with_suffix(".svg").read_text() == picture(comparison())
+    assert path.with_suffix(".csv").read_text() == to_csv(comparison())
+
+
+def test_the_shipped_page_is_what_its_records_say(tmp_path):
+    docs = results.ROOT / "docs"
+    shutil.copytree(docs / "results", tmp_path / "results")
+    names = [data_set.name for data_set in DATA_SETS]
+    written = write_page(tmp_path, names)
+    assert written.read_text() == (docs / "results.md").read_text()
+    for path in sorted((tmp_path / "results").iterdir()):
+        assert path.read_text() == (docs / "results" / path.name).read_text()

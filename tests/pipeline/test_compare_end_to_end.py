@@ -131,7 +131,8 @@ def test_the_same_command_again_trains_nothing(compared):
     _, first, again = compared
     assert "trial 2/2: target_only, seed 17" in first
     assert "Everything was done already" in again
-    assert "By GAUC, against target_only" in again
+    assert "Best means: AUC" in again
+    assert "One seed: the intervals" in again
 
 
 def test_nothing_is_gated_or_published(compared):

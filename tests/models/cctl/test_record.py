@@ -20,17 +20,13 @@ def _batch(rows: int) -> Batch:
 @pytest.mark.parametrize(
     ("agreement", "weights", "words"),
     [
-        ((0.01, 0.02), [0.02, 0.01], "fr brings nothing to the target: leave it out"),
-        (
-            (0.01, 0.02),
-            [0.9, 0.02],
-            "brings nothing to the target, but some of its rows",
-        ),
+        ((0.01, 0.02), [0.02, 0.01], ". Hardly anything of fr is used: look for"),
+        ((0.01, 0.02), [0.9, 0.02], ". As a whole it is hardly used, but some of"),
         ((0.9, 0.1), [0.9, 0.9], "so nearly all of it is used"),
         ((0.4, 0.1), [0.3, 0.3], "agree 0.40 ± 0.10 as well"),
     ],
 )
-def test_a_source_is_named_with_what_it_brings(
+def test_a_source_is_named_with_how_much_of_it_is_used(
     agreement: tuple[float, float], weights: list[float], words: str
 ) -> None:
     record = CctlRecord(("fr",))
@@ -38,6 +34,8 @@ def test_a_source_is_named_with_what_it_brings(
     record.measured, record.agreement = True, {"fr": agreement}
     (said,) = record.words()
     assert words in said
+    # Agreement measures what a model of the target knows, not what a source is worth.
+    assert "brings" not in said
     assert said.startswith(f"fr: mean weight {np.mean(weights):.2f}")
 
 
@@ -74,7 +72,7 @@ def test_a_source_of_which_no_row_was_read_is_named() -> None:
     record.add_rows(_batch(2), np.zeros(2, np.int32), np.full(2, 0.5, np.float32))
     said = record.words()
     assert said[0].startswith("fr: mean weight 0.50")
-    assert said[1] == "uk: no row of it was read, so it brought nothing"
+    assert said[1] == "uk: no row of it was read"
 
 
 def test_what_the_companion_keeps_is_said() -> None:

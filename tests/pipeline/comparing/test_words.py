@@ -1,10 +1,12 @@
-"""Sentences that are made from numbers, losses as plainly as wins."""
+"""Sentences that are made from numbers; none of them says who won."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from pipeline.comparing.words import outcomes
+import pytest
+
+from pipeline.comparing.words import interval_caveat
 from pipeline.comparing.words import verdict
 from pipeline.comparing.words import with_interval
 from tests.pipeline.comparing.examples import ECDCTR
@@ -15,22 +17,38 @@ from tests.pipeline.comparing.examples import comparison
 from tests.pipeline.comparing.examples import metrics
 
 
-def test_the_verdict_says_who_wins_loses_and_is_not_told_apart():
-    assert verdict(comparison()) == [
-        "By GAUC, against target_only: wins: ecdctr; not told apart: star.",
-        "By AUC, against target_only: loses: star; not told apart: ecdctr.",
-        "By log loss, against target_only: wins: ecdctr; not told apart: star.",
-        "Highest GAUC: ecdctr (0.6600); not told apart from it: star.",
+def test_the_verdict_names_the_best_means_and_no_winner():
+    found = verdict(comparison())
+    assert found == [
+        "Best means: AUC ecdctr (0.7000), log loss ecdctr (0.4000), GAUC ecdctr "
+        "(0.6600). Not told apart from that GAUC: at least star.",
         "Of the reachable gap in GAUC, target_only to the oracle's 0.7100, these "
         "shares are closed: ecdctr 50% [20%, 80%], star 40% [-10%, 90%].",
+        interval_caveat(2),
     ]
+    assert not any(word in " ".join(found) for word in (" wins", " loses", "beats"))
 
 
-def test_a_winner_that_stands_alone_is_said_to():
+def test_the_best_is_the_highest_and_of_log_loss_the_lowest():
+    other = dataclasses.replace(STAR, by_seed=(metrics(0.5, 0.8, 0.3),) * 2)
+    best = verdict(comparison(models=(ECDCTR, other, TARGET_ONLY)))[0]
+    assert best.startswith(
+        "Best means: AUC star (0.8000), log loss star (0.3000), GAUC ecdctr (0.6600)."
+    )
+
+
+def test_a_model_far_ahead_is_not_said_to_be_above_all_others():
     behind = dataclasses.replace(STAR, behind_best=TARGET_ONLY.behind_best)
     models = (ECDCTR, behind, TARGET_ONLY)
-    (best,) = [s for s in verdict(comparison(models=models)) if s.startswith("High")]
-    assert best == "Highest GAUC: ecdctr (0.6600); above all others."
+    (best,) = [s for s in verdict(comparison(models=models)) if s.startswith("Best")]
+    assert best.endswith("GAUC ecdctr (0.6600).")
+
+
+@pytest.mark.parametrize(("seeds", "share"), [(2, "1/2"), (3, "2/3"), (5, "4/5")])
+def test_the_intervals_are_said_to_be_too_narrow_and_by_how_much(seeds, share):
+    sentence = interval_caveat(seeds)
+    assert "too narrow" in sentence
+    assert f"{share} of the variance over seeds" in sentence
 
 
 def test_one_seed_and_low_coverage_are_warned_of():
@@ -39,7 +57,8 @@ def test_one_seed_and_low_coverage_are_warned_of():
         for model in (ECDCTR, TARGET_ONLY)
     ]
     found = verdict(comparison(models=tuple(once), seeds=(17,), coverage=0.25))
-    assert any("One seed" in sentence for sentence in found)
+    assert interval_caveat(1) in found
+    assert "One seed" in interval_caveat(1)
     assert "GAUC speaks for 25% of the rows only" in found[-1]
 
 
@@ -55,15 +74,17 @@ def test_what_is_undefined_is_said_and_no_best_is_named():
         STAR,
         by_seed=(metrics(float("nan")),) * 2,
         differences={**STAR.differences, "gauc": UNDEFINED},
+        behind_best=None,
     )
-    models = (nothing, dataclasses.replace(TARGET_ONLY, by_seed=nothing.by_seed))
+    plain = dataclasses.replace(TARGET_ONLY, by_seed=nothing.by_seed, behind_best=None)
+    models = (nothing, plain)
     found = verdict(comparison(models=models, oracle=None))
-    assert found[0] == "By GAUC, against target_only: undefined: star."
-    assert not any(sentence.startswith("Highest") for sentence in found)
+    assert found[0] == "Best means: AUC star (0.7000), log loss star (0.4000)."
 
 
-def test_a_baseline_alone_has_no_outcomes():
-    assert outcomes([TARGET_ONLY], "gauc", "target_only") == ""
+def test_a_baseline_alone_is_not_the_best_of_anything():
+    found = verdict(comparison(models=(TARGET_ONLY,)))
+    assert not any(sentence.startswith("Best") for sentence in found)
 
 
 def test_an_interval_is_written_with_its_ends():
