@@ -248,7 +248,7 @@ def test_a_variant_that_breaks_has_a_line_in_an_ablation(
     ran = CliRunner().invoke(main, command, env={"COLUMNS": "300"})
     assert ran.exit_code == 3, ran.output
     assert "failed: seed 17: it broke" in ran.output
-    assert "The intervals are too narrow" in ran.output
+    assert "nothing is counted as won" in " ".join(ran.output.split())
     machine.breaks = {"whole": 17}
     monkeypatch.setattr(machine, "known", Known())
     assert "whole: seed 17" in CliRunner().invoke(main, command).output
