@@ -6,7 +6,6 @@ import datetime
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -14,11 +13,10 @@ from rich.console import Console
 from models.days import to_day
 from models.errors import ConfigError
 from pipeline.config import Config
+from pipeline.local_paths import LocalPathArgument
 from pipeline.root_lock import hold
 
-CONFIG = click.argument(
-    "config_path", metavar="CONFIG", type=click.Path(path_type=Path)
-)
+CONFIG = click.argument("config_path", metavar="CONFIG", type=LocalPathArgument())
 
 # Far enough from the ends of the calendar for windows of any length.
 _YEARS = (1970, 2999)

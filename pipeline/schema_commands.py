@@ -21,6 +21,7 @@ from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.console import quiet_libraries
 from pipeline.job import new_log_file
+from pipeline.local_paths import LocalPathArgument
 from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.options import wide_console
@@ -67,7 +68,7 @@ def _log_days(command: Callable[..., Any]) -> Callable[..., Any]:
 @_log_days
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=LocalPathArgument(dir_okay=False),
     help="File to write; by default the configuration's `schema`.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the file.")
