@@ -115,6 +115,7 @@ def show(config_path: Path) -> None:
 def import_command(config_path: Path) -> None:
     """Turn shipped data into dated logs with point-in-time features."""
     config = load_config(config_path)
+    hold_root(config)
     _import_logs(config, wide_console())
 
 

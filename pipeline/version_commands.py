@@ -16,6 +16,7 @@ from models.errors import ConfigError
 from models.errors import DataError
 from pipeline.config_file import load_config
 from pipeline.options import CONFIG
+from pipeline.options import hold_root
 from pipeline.options import wide_console
 from pipeline.promotion import Override
 from pipeline.promotion import shelf_of
@@ -54,6 +55,7 @@ def rollback_command(config_path: Path, reason: str, who: str | None) -> None:
             "--reason is empty; say why the version must go, such as --reason 'CTR of "
             "slot 3 fell by a third'"
         )
+    hold_root(config)
     override = Override.now((who or "").strip() or user_name(), reason.strip())
     done = roll_back(config, override)
     click.echo(
