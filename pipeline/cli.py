@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from models.days import to_date
@@ -216,7 +215,7 @@ def run(
         elif result.strategy == config.strategy:
             unfit = f"not fit to be served: {result.unfit}" if result.unfit else ""
             reasons = unfit or "; ".join(result.decision["reasons"])
-            console.print(f"Not published: {escape(reasons)}", soft_wrap=True)
+            console.print(f"Not published: {reasons}", markup=False, soft_wrap=True)
     report_run(config, day, steps, console)
     _print_offer(config_path, planned, console)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import math
 import re
 import types
@@ -18,6 +19,10 @@ from models.errors import ConfigError
 from pipeline.config import Config
 from pipeline.wording import closest
 from pipeline.yaml_text import read_yaml
+
+# With these flags Beam's workers may be other processes, which `literal_folders` does
+# not reach.
+_BEAM_WORKERS = ("--runner", "--direct_running_mode")
 
 
 def load_config(path: Path) -> Config:
@@ -51,7 +56,9 @@ def load_config(path: Path) -> Config:
         problems = [_explain(problem) for problem in error.errors()]
         raise ConfigError(f"{path}: " + "; ".join(problems)) from error
     _refuse_infinity(config)
-    return _absolute(config, path.resolve().parent)
+    resolved: Config = _absolute(config, path.resolve().parent)
+    _refuse_unreachable_root(resolved)
+    return resolved
 
 
 def dump(config: Config) -> str:
@@ -83,6 +90,17 @@ def _refuse_infinity(config: Config) -> None:
                 f"{'.'.join(key)}: expected a finite number; received {value}; write "
                 "a number that is large enough"
             )
+
+
+def _refuse_unreachable_root(config: Config) -> None:
+    """Raises unless Beam's workers find what they write below `root`."""
+    flags = [flag for flag in config.beam_args if flag.startswith(_BEAM_WORKERS)]
+    if flags and glob.has_magic(str(config.root)):
+        raise ConfigError(
+            f"root {str(config.root)!r} has one of *, ? and [ in it, which Beam's "
+            f"workers in other processes ({' '.join(flags)}) take for a pattern; "
+            "choose another folder, or remove these beam_args"
+        )
 
 
 def _leaves(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import shlex
 import sys
 from collections.abc import Sequence
@@ -82,6 +83,8 @@ def hold_root(config: Config) -> None:
 
 def wide_console() -> Console:
     """Returns a console that tables fit on."""
-    console = Console()
+    # Names and paths may have brackets and colons, which mean nothing here.
+    plain = functools.partial(Console, markup=False, emoji=False)
+    console = plain()
     # A pipe or a log file has no width of its own; tables need one.
-    return console if console.is_terminal else Console(width=160)
+    return console if console.is_terminal else plain(width=160)

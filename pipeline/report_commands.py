@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
 from models.days import DayRange
 from models.days import to_date
@@ -82,9 +81,10 @@ def _at_the_end(
     except Exception as failure:  # noqa: BLE001
         text = f"{type(failure).__name__}: {' '.join(str(failure).split())}"
         console.print(
-            f"The report could not be written ({escape(text)}). The run's result is "
+            f"The report could not be written ({text}). The run's result is "
             f"stored; `crossctr report CONFIG {again}` tries again.",
             style="bold red",
+            markup=False,
             soft_wrap=True,
         )
         return None

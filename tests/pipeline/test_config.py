@@ -347,6 +347,15 @@ def test_a_uri_is_no_path(load, key, uri):
     assert "Mount the storage" in message
 
 
+@pytest.mark.parametrize("flag", ["--runner=FlinkRunner", "--direct_running_mode=x"])
+def test_workers_elsewhere_need_a_root_that_is_no_pattern(load, flag):
+    assert load(root="a [b]").root.name == "a [b]"
+    assert load(root="a b", beam_args=[flag]).beam_args == (flag,)
+    message = refusal(load, root="a [b]", beam_args=[flag])
+    assert "a [b]' has one of *, ? and [" in message
+    assert flag in message
+
+
 def test_every_path_of_the_configuration_is_known():
     assert {".".join(key) for key in paths_in(Config)} == {
         "root",
