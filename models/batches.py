@@ -8,7 +8,6 @@ row groups and the number of files, not on the number of rows.
 
 from __future__ import annotations
 
-import glob
 from collections import Counter
 from collections import deque
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from models.features import DAY
 from models.features import DOMAIN_FEATURE
 from models.features import LABEL
 from models.features import FeatureTable
+from models.file_patterns import files_of
 from models.prefetching import prefetched
 from models.shuffling import Columns
 from models.shuffling import ShuffleBuffer
@@ -100,7 +100,7 @@ class ExampleReader:
         self.features = features
         self.first_day = first_day
         self.last_day = last_day
-        paths = {path for pattern in patterns for path in glob.glob(pattern)}
+        paths = {path for pattern in patterns for path in files_of(pattern)}
         self._groups = [
             (path, group)
             for path in sorted(paths)

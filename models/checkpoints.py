@@ -14,6 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from models.errors import DataError
+from models.file_patterns import plain_path
 
 # Rows read at once; 2^18 rows of width 16 are 16 MiB.
 CHUNK_ROWS = 262_144
@@ -23,7 +24,7 @@ def save_variables(prefix: Path, variables: Mapping[str, Any]) -> None:
     """Writes `variables` to `<prefix>.index` and `<prefix>.data-*`."""
     prefix.parent.mkdir(parents=True, exist_ok=True)
     tf.raw_ops.SaveV2(
-        prefix=str(prefix),
+        prefix=plain_path(prefix),
         tensor_names=list(variables),
         shape_and_slices=[""] * len(variables),
         tensors=[variable.read_value() for variable in variables.values()],
@@ -41,7 +42,7 @@ def variable_shapes(prefix: Path) -> dict[str, tuple[int, ...]]:
             f"no checkpoint at {prefix}; expected {prefix.name}.index. Was the model "
             "trained by another program, or its folder cleaned? Train the level again"
         )
-    reader = tf.train.load_checkpoint(str(prefix))
+    reader = tf.train.load_checkpoint(plain_path(prefix))
     shapes = reader.get_variable_to_shape_map()
     return {name: tuple(shapes[name]) for name in sorted(shapes)}
 
@@ -72,7 +73,7 @@ def read_rows(
         length = min(chunk_rows, end - start)
         slices = [f"{start},{length}", *["-"] * (len(shape) - 1)]
         (chunk,) = tf.raw_ops.RestoreV2(
-            prefix=str(prefix),
+            prefix=plain_path(prefix),
             tensor_names=[name],
             shape_and_slices=[f"{sizes} {':'.join(slices)}"],
             dtypes=[dtype],
@@ -84,7 +85,7 @@ def restore(prefix: Path, name: str, variable: Any, num_rows: int) -> None:
     """Reads the first `num_rows` rows of a variable, or a scalar, into `variable`."""
     if variable.shape.rank == 0:
         (value,) = tf.raw_ops.RestoreV2(
-            prefix=str(prefix),
+            prefix=plain_path(prefix),
             tensor_names=[name],
             shape_and_slices=[""],
             dtypes=[variable.dtype],

@@ -6,7 +6,6 @@ raw Examples is.
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from models.days import DayRange
 from models.features import DAY
 from models.features import Feature
 from models.features import FeatureTable
+from models.file_patterns import files_of
 
 Row = Mapping[str, Sequence[Any]]
 Tensors = dict[str, npt.NDArray[Any]]
@@ -72,7 +72,7 @@ def raw_rows(
     """
     names = [feature.name for feature in features.features]
     left = most
-    for path in sorted({path for pattern in patterns for path in glob.glob(pattern)}):
+    for path in sorted({path for pattern in patterns for path in files_of(pattern)}):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(columns=[DAY, *names]):
                 day = batch[DAY].flatten().to_numpy()

@@ -9,6 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from models.file_patterns import literal_folders
+
 
 class SavedScorer:
     """The signatures of one SavedModel; calls from several threads are fine.
@@ -27,7 +29,7 @@ class SavedScorer:
             OSError: There is none, or it cannot be read.
         """
         self._session = tf.compat.v1.Session(graph=tf.Graph())
-        with self._session.graph.as_default():
+        with self._session.graph.as_default(), literal_folders():
             meta = tf.compat.v1.saved_model.load(self._session, ["serve"], str(folder))
         # Those with underscores are the loader's own.
         self.signatures = {

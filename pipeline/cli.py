@@ -20,6 +20,7 @@ from pipeline.clean_commands import clean_command
 from pipeline.compare_commands import compare_command
 from pipeline.compile_commands import compile_command
 from pipeline.config import Config
+from pipeline.config_file import dump
 from pipeline.config_file import load_config
 from pipeline.console import duration
 from pipeline.embedding_commands import embeddings
@@ -102,7 +103,7 @@ def show(config_path: Path) -> None:
     """Print every key of a configuration with its value, and the feature table."""
     config = load_config(config_path)
     console = wide_console()
-    console.print_json(config.model_dump_json(by_alias=True))
+    console.print_json(dump(config))
     table = Table(title="Features", title_justify="left")
     rows = describe(config.table)
     for column in rows[0]:
@@ -117,6 +118,7 @@ def show(config_path: Path) -> None:
 def import_command(config_path: Path) -> None:
     """Turn shipped data into dated logs with point-in-time features."""
     config = load_config(config_path)
+    hold_root(config)
     _import_logs(config, wide_console())
 
 

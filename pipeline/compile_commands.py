@@ -12,6 +12,7 @@ from models.errors import ConfigError
 from pipeline.config_file import load_config
 from pipeline.kubeflow import Containers
 from pipeline.kubeflow import specs
+from pipeline.local_paths import LocalPathArgument
 from pipeline.options import CONFIG
 from pipeline.options import Day
 from pipeline.step_kinds import kinds_of
@@ -28,7 +29,7 @@ from pipeline.strategies import KINDS
 @click.option("--secret", help="Secret whose key `password` is ML Metadata's.")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalPathArgument(file_okay=False),
     default=Path("build/kubeflow"),
     help="Folder for the files.",
 )

@@ -39,6 +39,7 @@ from pipeline.config_sections import LevelsConfig
 from pipeline.config_sections import ServingConfig
 from pipeline.config_sections import StrategyConfig
 from pipeline.config_sections import WaitConfig
+from pipeline.local_paths import LocalPath
 from pipeline.metadata import SQLITE
 from pipeline.metadata import parse_server
 from pipeline.simulation.settings import SimulationConfig
@@ -107,10 +108,10 @@ class Config(StrictModel):
     """
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
-    root: Path
+    root: LocalPath
     metadata: str = SQLITE
-    logs: Path
-    schema_path: Path = Field(alias="schema")
+    logs: LocalPath
+    schema_path: LocalPath = Field(alias="schema")
     imports: ImportConfig | None = Field(default=None, alias="import")
     simulate: SimulationConfig | None = None
     first_day: datetime.date

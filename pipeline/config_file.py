@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import glob
+import math
 import re
 import types
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,12 @@ from pydantic import ValidationError
 
 from models.errors import ConfigError
 from pipeline.config import Config
-from pipeline.config_sections import ServingConfig
 from pipeline.wording import closest
+from pipeline.yaml_text import read_yaml
+
+# With these flags Beam's workers may be other processes, which `literal_folders` does
+# not reach.
+_BEAM_WORKERS = ("--runner", "--direct_running_mode")
 
 
 def load_config(path: Path) -> Config:
@@ -37,7 +44,7 @@ def load_config(path: Path) -> Config:
             "configs/xmarket.yaml"
         )
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = read_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         detail = re.sub(r"\s+", " ", str(error))
         raise ConfigError(f"{path} is not valid YAML: {detail}") from error
@@ -48,31 +55,66 @@ def load_config(path: Path) -> Config:
     except ValidationError as error:
         problems = [_explain(problem) for problem in error.errors()]
         raise ConfigError(f"{path}: " + "; ".join(problems)) from error
-    return _absolute(config, path.resolve().parent)
+    _refuse_infinity(config)
+    resolved: Config = _absolute(config, path.resolve().parent)
+    _refuse_unreachable_root(resolved)
+    return resolved
 
 
-def _absolute(config: Config, base: Path) -> Config:
-    """Returns `config` with its paths resolved against `base`."""
+def dump(config: Config) -> str:
+    """Returns every key of `config` as JSON, which `load_config` reads, too."""
+    return config.model_dump_json(by_alias=True, indent=2)
 
-    def resolve(path: Path) -> Path:
-        return (base / path).resolve()
 
-    imports = config.imports
-    if imports is not None:
-        imports = imports.model_copy(update={"data": resolve(imports.data)})
-    simulate = config.simulate
-    if simulate is not None:
-        simulate = simulate.model_copy(update={"truth": resolve(simulate.truth)})
-    return config.model_copy(
-        update={
-            "root": resolve(config.root),
-            "logs": resolve(config.logs),
-            "schema_path": resolve(config.schema_path),
-            "imports": imports,
-            "simulate": simulate,
-            "serving": ServingConfig(directory=resolve(config.serving.directory)),
-        }
-    )
+def _absolute(value: Any, base: Path) -> Any:
+    """Returns `value` with every path inside it resolved against `base`."""
+    if isinstance(value, Path):
+        return (base / value).resolve()
+    if isinstance(value, dict):
+        return {key: _absolute(entry, base) for key, entry in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_absolute(entry, base) for entry in value)
+    if isinstance(value, BaseModel):
+        resolved = {name: _absolute(entry, base) for name, entry in value}
+        # Only what was given may count as given, see `Config.training_of`.
+        given = {name: resolved[name] for name in value.model_fields_set}
+        return value.model_copy(update=given)
+    return value
+
+
+def _refuse_infinity(config: Config) -> None:
+    """Raises unless every number is finite: JSON, and so `show`, has no other."""
+    for key, value in _leaves(config.model_dump(by_alias=True)):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(
+                f"{'.'.join(key)}: expected a finite number; received {value}; write "
+                "a number that is large enough"
+            )
+
+
+def _refuse_unreachable_root(config: Config) -> None:
+    """Raises unless Beam's workers find what they write below `root`."""
+    flags = [flag for flag in config.beam_args if flag.startswith(_BEAM_WORKERS)]
+    if flags and glob.has_magic(str(config.root)):
+        raise ConfigError(
+            f"root {str(config.root)!r} has one of *, ? and [ in it, which Beam's "
+            f"workers in other processes ({' '.join(flags)}) take for a pattern; "
+            "choose another folder, or remove these beam_args"
+        )
+
+
+def _leaves(
+    value: Any, key: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yields every single value inside `value` with its keys."""
+    if isinstance(value, dict):
+        for name, entry in value.items():
+            yield from _leaves(entry, (*key, str(name)))
+    elif isinstance(value, tuple):
+        for index, entry in enumerate(value):
+            yield from _leaves(entry, (*key, str(index)))
+    else:
+        yield key, value
 
 
 def _explain(problem: Any) -> str:
@@ -86,13 +128,18 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"key {key!r} is missing; add it"
     message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] in ("string_type", "invalid_key") and problem["input"] is None:
+        message += " (if a name was meant, quote it: 'null')"
     if (
         not key
         or problem["type"] == "value_error"
         and isinstance(problem["input"], dict)
     ):
         return message
-    return f"{key}: {message}; received {problem['input']!r}"
+    received = problem["input"]
+    # A bound was missed, so the text was a number.
+    bounded = problem["type"].startswith(("greater_than", "less_than"))
+    return f"{key}: {message}; received {received if bounded else repr(received)}"
 
 
 def _keys_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from pathlib import Path
 from typing import Any
 from typing import Literal
 
 from pydantic import Field
+from pydantic import field_serializer
 from pydantic import model_validator
 
 from models.features import StrictModel
@@ -15,6 +15,7 @@ from models.settings import CctlConfig
 from models.settings import ExpertsConfig
 from models.settings import TrainingConfig
 from pipeline.calendar import Clock
+from pipeline.local_paths import LocalPath
 from pipeline.negatives import NegativeSampling
 
 
@@ -31,7 +32,7 @@ class ImportConfig(StrictModel):
             earlier rows still count in the point-in-time aggregates.
     """
 
-    data: Path
+    data: LocalPath
     click_at_least: int | None = None
     negatives: NegativeSampling | None = None
     last_day: datetime.date
@@ -71,6 +72,11 @@ class LevelConfig(StrictModel):
 
     window_days: int = Field(gt=0, le=MAX_DAYS)
     training: TrainingConfig | None = None
+
+    @field_serializer("training")
+    def _as_given(self, training: TrainingConfig | None) -> dict[str, Any] | None:
+        # A default that was written out would overrule the general setting.
+        return None if training is None else training.model_dump(exclude_unset=True)
 
 
 class PretrainingConfig(LevelConfig):
@@ -229,7 +235,7 @@ class ServingConfig(StrictModel):
         server_path: Where TF Serving sees `directory`, for `models.config`.
     """
 
-    directory: Path
+    directory: LocalPath
     keep: int = Field(default=10, ge=2)
     rollout: Literal["stable", "canary"] = "stable"
     server_path: str = "/models"

@@ -59,7 +59,13 @@ def quiet_libraries(log_file: Path, console: Console) -> Iterator[Console]:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
-            yield Console(file=terminal, force_terminal=is_terminal, width=width)
+            yield Console(
+                file=terminal,
+                force_terminal=is_terminal,
+                width=width,
+                markup=False,
+                emoji=False,
+            )
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -222,7 +222,7 @@ def target_graph(config: Config, step: Step) -> tfx_pipeline.Pipeline:
             infra_blessing=infra_validator.outputs["blessing"],
             name=config.name,
             directory=str(config.serving.directory),
-            day=step.day,
+            day=step.run_day,
             fingerprint=step.fingerprint,
             keep=config.serving.keep,
             rollout=config.serving.rollout,

@@ -22,6 +22,7 @@ from models.errors import CrossctrError
 from models.errors import DataError
 from pipeline.arrivals import wait_for_logs
 from pipeline.config import Config
+from pipeline.config_file import dump
 from pipeline.console import RunDisplay
 from pipeline.console import quiet_libraries
 from pipeline.console import waiting
@@ -36,6 +37,7 @@ from pipeline.late import late_logs
 from pipeline.late import runs_to_repeat
 from pipeline.metadata import connection
 from pipeline.plan import Planner
+from pipeline.reasons import CONFIG_FILE
 from pipeline.results import known_state
 from pipeline.results import removed_fingerprints
 from pipeline.results import rows_of
@@ -173,9 +175,7 @@ def run_steps(
     log_file = new_log_file(config)
     if not only_live:
         console.print(f"Full log of all libraries: {log_file}", soft_wrap=True)
-    (log_file.parent / "config.json").write_text(
-        config.model_dump_json(indent=1), encoding="utf-8"
-    )
+    (log_file.parent / CONFIG_FILE).write_text(dump(config), encoding="utf-8")
     failures = Failures(steps)
     recorder = RunRecorder(log_file.parent, steps, day, code_fingerprint())
     with quiet_libraries(log_file, console) as shown:

@@ -23,6 +23,7 @@ from components.log_example_gen.logic import plan_shards
 from models.days import DayRange
 from models.errors import DataError
 from pipeline.config import Config
+from pipeline.literal_folders import literal_folders
 
 _SHARD_BYTES = 64 << 20
 # The in-memory runner, as in `pipeline.graphs`.
@@ -99,7 +100,10 @@ def _describe(config: Config, domain: str, days: DayRange) -> LogStatistics | No
         # Read and described as the ingest's StatisticsGen does it.
         source = parquet_tfxio.ParquetTFXIO(f"{folder}/Split-{domain}/*.parquet")
         options = tfdv.StatsOptions(use_sketch_based_topk_uniques=True)
-        with beam.Pipeline(options=PipelineOptions(_BEAM_ARGS)) as pipeline:
+        with (
+            literal_folders(),
+            beam.Pipeline(options=PipelineOptions(_BEAM_ARGS)) as pipeline,
+        ):
             _ = (
                 pipeline
                 | "Read" >> source.BeamSource()

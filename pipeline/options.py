@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
 from models.days import to_day
 from pipeline.config import Config
+from pipeline.local_paths import LocalPathArgument
 from pipeline.named_strategies import with_strategies
 from pipeline.root_lock import hold
 from pipeline.terminal import Console
 
-CONFIG = click.argument(
-    "config_path", metavar="CONFIG", type=click.Path(path_type=Path)
-)
+CONFIG = click.argument("config_path", metavar="CONFIG", type=LocalPathArgument())
 
 STRATEGY_HELP = (
     "An entry of `strategies`, or a kind with its defaults; may be given several "
@@ -88,6 +87,8 @@ def hold_root(config: Config) -> None:
 
 def wide_console() -> Console:
     """Returns a console that tables fit on."""
-    console = Console()
+    # Names and paths may have brackets and colons, which mean nothing here.
+    plain = functools.partial(Console, markup=False, emoji=False)
+    console = plain()
     # A pipe or a log file has no width of its own; tables need one.
-    return console if console.is_terminal else Console(width=160)
+    return console if console.is_terminal else plain(width=160)

@@ -12,6 +12,7 @@ from models.errors import ConfigError
 from pipeline.config_file import load_config
 from pipeline.options import CONFIG
 from pipeline.options import Day
+from pipeline.options import hold_root
 from pipeline.promotion import Override
 from pipeline.promotion import promote
 from pipeline.root_lock import user_name
@@ -38,6 +39,7 @@ def promote_command(
             "--reason is empty; say why, such as --reason 'the drop is in a slice that "
             "no longer exists'"
         )
+    hold_root(config)
     override = Override.now((who or "").strip() or user_name(), reason)
     done = promote(config, day, override, as_canary=canary)
     if not done.changed:

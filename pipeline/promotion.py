@@ -132,6 +132,7 @@ def promote(
     }
     blessing = store.newest("InfraBlessing", newest.fingerprint)
     warmup = Path(blessing.uri, Path(WARMUP_FILE).name) if blessing else None
+    versions = versions_in(shelf.folder)
     released = shelf.release(
         Path(model.uri, _SERVING_FOLDER),
         day,
@@ -143,7 +144,9 @@ def promote(
     gate = store.newest("GateDecision", newest.fingerprint)
     _record(store, newest, [model, *([gate] if gate else [])], released.path, override)
     newer = _above(shelf.folder, released.path)
-    return Promotion(released.path, False, True, refusals, released.labels, newer)
+    # An earlier day of the same model may have published it.
+    known = int(released.path.name) in versions
+    return Promotion(released.path, known, True, refusals, released.labels, newer)
 
 
 def _relabel(shelf: Shelf, version: int, *, as_canary: bool) -> tuple[bool, Labels]:

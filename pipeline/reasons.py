@@ -11,6 +11,7 @@ from typing import Any
 
 from models.errors import listed
 from pipeline.config import Config
+from pipeline.config_file import dump
 from pipeline.run_records import RECORD_FILE
 from pipeline.run_records import read_record
 from pipeline.step_kinds import StepKind
@@ -57,7 +58,7 @@ def read_earlier(root: Path) -> list[Earlier]:
 
 def settings_of(config: Config) -> dict[str, object]:
     """Returns a configuration by dotted key, as `read_earlier` does."""
-    return flattened(json.loads(config.model_dump_json()))
+    return flattened(json.loads(dump(config)))
 
 
 def flattened(settings: Any, key: str = "") -> dict[str, object]:

@@ -84,6 +84,7 @@ def _at_the_end(
             f"The report could not be written ({text}). The run's result is "
             f"stored; `crossctr report CONFIG {again}` tries again.",
             style="bold red",
+            markup=False,
             soft_wrap=True,
         )
         return None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from components.publisher.labels import Labels
 from components.publisher.labels import without
@@ -15,10 +15,7 @@ from pipeline.promotion import Override
 from pipeline.promotion import set_properties
 from pipeline.promotion import shelf_of
 from pipeline.store import Store
-
-_NONE: dict[str, Any] = {}
-# The leading dot keeps servers from taking it for a version.
-WITHDRAWN_FOLDER = ".withdrawn"
+from pipeline.store import Stored
 
 
 @dataclass(frozen=True)
@@ -28,77 +25,93 @@ class Withdrawal:
     Attributes:
         version: The version that was taken away.
         kept: Where its files are now.
-        labels: What servers are told now.
+        labels: What servers are told now; None if no version is left to load.
     """
 
     version: int
     kept: Path
-    labels: Labels
+    labels: Labels | None
 
 
-def roll_back(config: Config, override: Override) -> Withdrawal:
+def roll_back(
+    config: Config, override: Override, *, take_offline: bool = False
+) -> Withdrawal:
     """Withdraws the canary or, without one, the stable version.
 
-    Servers fall back to the stable version, or to the one before it. ML Metadata is
-    told first: the next run then compares with the version that is left, and a command
-    that was killed in between is finished by repeating it. The files move in one rename
-    and are kept.
+    Servers fall back to the stable version, or to the one before it; if none is left,
+    they unload the model. ML Metadata is told first: the next run then compares with
+    the version that is left, and a command that was killed in between is finished by
+    repeating it. The files move in one rename and are kept.
 
     Args:
         config: The configuration.
         override: Who does it, and why.
+        take_offline: Whether the only version may go, too.
 
     Raises:
-        DataError: There is no other version to fall back to.
+        DataError: Nothing is published, or only this version and `take_offline` is not
+            set.
     """
     shelf = shelf_of(config)
     folder = shelf.folder
     versions = versions_in(folder)
-    if len(versions) < 2:
-        there = f"only {versions[0]} is" if versions else "nothing is"
+    before = shelf.labels()
+    if not versions or before is None:
         raise DataError(
-            f"{there} published in {str(folder)!r}; expected an older version to fall "
-            "back to. Publish one with `crossctr promote CONFIG --day D --reason WHY`"
+            f"nothing is published in {str(folder)!r}, so there is nothing to take away"
         )
     store = Store(config.root, config.metadata)
-    before = shelf.labels()
-    version = versions[-1]
-    if before is not None:
-        version = before.canary or before.stable
     known = _published_at(store, folder)
     # Withdrawn, and still there: a command was killed in between.
-    unfinished = [v for v in versions if "withdrawn_at" in known.get(v, _NONE)]
-    version = unfinished[0] if unfinished else version
-    after = without(before, version, [v for v in versions if v != version])
-    if after is None or version not in versions:
+    unfinished = [v for v in versions if v in known and _is_withdrawn(known[v])]
+    version = unfinished[0] if unfinished else before.canary or before.stable
+    if version not in versions:
         raise DataError(
             f"models.config of {str(folder.parent)!r} names version {version}, which "
             f"is not published; published: {', '.join(map(str, versions))}. Make one "
             "the stable one with `crossctr promote CONFIG --day D --reason WHY`"
         )
-    if version in known:
-        metadata = store.connect()
-        (artifact,) = metadata.get_artifacts_by_id([known[version]["id"]])
-        who = {"by": override.who, "at": override.when, "reason": override.why}
+    left = [v for v in versions if v != version]
+    if not left and not take_offline:
+        raise DataError(
+            f"{version} is the only version in {str(folder)!r}; without it servers "
+            "unload the model and answer every request with NOT_FOUND. If that is "
+            "meant, repeat the command with --take-offline; else publish another "
+            "model first with `crossctr promote CONFIG --day D --reason WHY`"
+        )
+    after = without(before, version, left)
+    _record(store, known.get(version, []), override)
+    return Withdrawal(version, shelf.withdraw(version, override.when, after), after)
+
+
+def _is_withdrawn(stored: Sequence[Stored]) -> bool:
+    return "withdrawn_at" in stored[-1].properties
+
+
+def _record(store: Store, published: Sequence[Stored], override: Override) -> None:
+    """Records who withdrew a version in all that ML Metadata knows of it.
+
+    Several days may share a version, as the days between two ticks of the target's
+    clock judge the same model.
+    """
+    if not published:
+        return
+    metadata = store.connect()
+    artifacts = metadata.get_artifacts_by_id([stored.id for stored in published])
+    who = {"by": override.who, "at": override.when, "reason": override.why}
+    for artifact in artifacts:
         set_properties(
             artifact, {f"withdrawn_{key}": text for key, text in who.items()}
         )
         set_properties(artifact, {"pushed": 0})
-        metadata.put_artifacts([artifact])
-    stamp = "".join(letter for letter in override.when if letter.isdigit())
-    kept = folder / WITHDRAWN_FOLDER / f"{version}-{stamp}"
-    kept.parent.mkdir(exist_ok=True)
-    # First: a server is not to be told to load what is gone.
-    shelf.write(after)
-    (folder / str(version)).rename(kept)
-    return Withdrawal(version, kept, after)
+    metadata.put_artifacts(artifacts)
 
 
-def _published_at(store: Store, folder: Path) -> dict[int, dict[str, Any]]:
-    """Returns by version what ML Metadata says of it last, with the artifact's `id`."""
-    found = {}
+def _published_at(store: Store, folder: Path) -> dict[int, list[Stored]]:
+    """Returns by version what ML Metadata says of it, oldest first."""
+    found: dict[int, list[Stored]] = {}
     for stored in store.artifacts("PublishedModel"):
         path = Path(str(stored.properties.get("path", "")))
         if path.name.isdigit() and path.parent.resolve() == folder.resolve():
-            found[int(path.name)] = {**stored.properties, "id": stored.id}
+            found.setdefault(int(path.name), []).append(stored)
     return found

@@ -48,8 +48,8 @@ def hold(root: Path, command: str) -> Iterator[None]:
         except BlockingIOError:
             raise LockedError(
                 f"{_holder(path)} holds {str(root)!r}; two commands at once would "
-                "train one day twice. Wait for it to end and repeat this command, or "
-                "stop that process"
+                "overwrite each other's results. Wait for it to end and repeat this "
+                "command, or stop that process"
             ) from None
         file.truncate(0)
         file.write(json.dumps(_who(command)))

@@ -21,6 +21,7 @@ from models.errors import DataError
 from pipeline.beam_costs import spared
 from pipeline.console import RunDisplay
 from pipeline.console import forward_progress
+from pipeline.literal_folders import literal_folders
 
 _RESOLVER_TYPE = name_utils.get_full_name(resolver.Resolver)
 
@@ -67,5 +68,6 @@ def run_graph(
         mock.patch.object(launcher, "Launcher", ReportingLauncher),
         forward_progress(display),
         spared(graph.beam_pipeline_args),
+        literal_folders(),
     ):
         LocalDagRunner().run(graph)

@@ -20,8 +20,10 @@ from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.console import quiet_libraries
 from pipeline.job import new_log_file
+from pipeline.local_paths import LocalPathArgument
 from pipeline.options import CONFIG
 from pipeline.options import Day
+from pipeline.options import hold_root
 from pipeline.options import wide_console
 from pipeline.schema_files import has_inner_comments
 from pipeline.schema_files import leading_comments
@@ -67,7 +69,7 @@ def _log_days(command: Callable[..., Any]) -> Callable[..., Any]:
 @_log_days
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=LocalPathArgument(dir_okay=False),
     help="File to write; by default the configuration's `schema`.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the file.")
@@ -87,6 +89,7 @@ def infer(
             "--output, or overwrite it with --force"
         )
     looked_at = _days_of(day, days)
+    hold_root(config)
     console = wide_console()
     with _described(config, looked_at, console) as statistics:
         from pipeline import schema_evolution
@@ -158,6 +161,8 @@ def accept(
     new one as `<name>.bak`.
     """
     config = load_config(config_path)
+    if not dry_run:
+        hold_root(config)
     curated = read_schema(config.schema_path)
     known = [feature.name for feature in curated.feature]
     possible = sorted({*known, *(feature.name for feature in config.table.features)})

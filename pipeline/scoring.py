@@ -88,6 +88,8 @@ def _compute(config: Config, store: Store, step: Step) -> Scored:
     # Late: TensorFlow and TFX's coders take seconds to import.
     import tensorflow as tf
 
+    from models.file_patterns import literal_folders
+
     model = store.newest("Model", step.training)
     if model is None:
         raise DataError(
@@ -95,7 +97,8 @@ def _compute(config: Config, store: Store, step: Step) -> Scored:
             f"{step.training}. Run that day first"
         )
     examples, users, labels = _evaluation_rows(config, store, step)
-    loaded = tf.saved_model.load(str(Path(model.uri) / SERVING_FOLDER))
+    with literal_folders():
+        loaded = tf.saved_model.load(str(Path(model.uri) / SERVING_FOLDER))
     serve = loaded.signatures["serving_default"]
     scores = [
         serve(tf.constant(examples[start : start + _BATCH_ROWS]))["ctr"].numpy()

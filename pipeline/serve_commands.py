@@ -25,6 +25,7 @@ from models.errors import DataError
 from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.console import quiet_libraries
+from pipeline.local_paths import LocalPathArgument
 from pipeline.options import CONFIG
 from pipeline.options import wide_console
 from pipeline.promotion import shelf_of
@@ -135,7 +136,7 @@ def _announce(
 @click.option(
     "--rows",
     "rows_path",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=LocalPathArgument(exists=True, dir_okay=False),
     help="JSON Lines, a row each. Default: rows of the newest stored logs.",
 )
 @click.option("--number", default=5, show_default=True, help="Rows from stored logs.")

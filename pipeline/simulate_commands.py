@@ -13,6 +13,7 @@ from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.console import duration
 from pipeline.options import CONFIG
+from pipeline.options import hold_root
 from pipeline.options import wide_console
 from pipeline.simulation.settings import PRESETS
 from pipeline.simulation.settings import SimulationConfig
@@ -43,6 +44,7 @@ def simulate(config_path: Path, preset: str | None, seed: int | None) -> None:
     """
     config = load_config(config_path)
     simulation = _chosen(config, preset, seed)
+    hold_root(config)
     # Late: Arrow and NumPy would slow the start of every other command.
     from pipeline.simulation.oracle import newest_days
     from pipeline.simulation.oracle import score_oracle

@@ -15,6 +15,7 @@ from models.errors import ConfigError
 from models.errors import DataError
 from pipeline.config_file import load_config
 from pipeline.options import CONFIG
+from pipeline.options import hold_root
 from pipeline.options import wide_console
 from pipeline.promotion import Override
 from pipeline.promotion import shelf_of
@@ -42,11 +43,19 @@ def versions_command(config_path: Path) -> None:
 @CONFIG
 @click.option("--reason", required=True, help="Why, for the record.")
 @click.option("--by", "who", help="Who decides. Default: the user of this process.")
-def rollback_command(config_path: Path, reason: str, who: str | None) -> None:
+@click.option(
+    "--take-offline",
+    is_flag=True,
+    help="Also if no other version is left: servers unload the model.",
+)
+def rollback_command(
+    config_path: Path, reason: str, who: str | None, take_offline: bool
+) -> None:
     """Take the canary, or else the stable version, away; servers fall back.
 
     Its files are kept, who, when and why are recorded in ML Metadata, and the next run
-    compares with the version that is left.
+    compares with the version that is left. The only version goes with --take-offline
+    alone: servers then have nothing to answer with.
     """
     config = load_config(config_path)
     if not reason.strip():
@@ -54,13 +63,21 @@ def rollback_command(config_path: Path, reason: str, who: str | None) -> None:
             "--reason is empty; say why the version must go, such as --reason 'CTR of "
             "slot 3 fell by a third'"
         )
+    hold_root(config)
     override = Override.now((who or "").strip() or user_name(), reason.strip())
-    done = roll_back(config, override)
+    done = roll_back(config, override, take_offline=take_offline)
     click.echo(
         f"{done.version} is withdrawn by {override.who} at {override.when}: "
         f"{override.why}"
     )
     click.echo(f"  kept in {done.kept}")
+    if done.labels is None:
+        click.echo(
+            f"  no version of {config.name} is left: servers unload it and answer "
+            "requests with NOT_FOUND (REST: 404) until a run or `crossctr promote` "
+            "publishes one"
+        )
+        return
     for label, version in done.labels.by_name().items():
         click.echo(f"  {label}: {version}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from components.evaluation_set.slices import rules_from_json
 from models.days import DayRange
 from models.errors import DataError
 from models.features import DAY
+from models.file_patterns import files_of
 
 EVAL_SPLIT = "eval"
 
@@ -81,7 +81,7 @@ class Executor(base_executor.BaseExecutor):
 def rows_of_days(folders: Iterable[str], days: DayRange) -> Iterator[pa.RecordBatch]:
     """Yields the rows of `days` in the Parquet Examples of `folders`, in file order."""
     for folder in folders:
-        for path in sorted(glob.glob(f"{folder}/*.parquet")):
+        for path in files_of(f"{folder}/*.parquet"):
             for batch in pq.ParquetFile(path).iter_batches(_BATCH_ROWS):
                 day = pc.list_flatten(batch.column(DAY)).to_numpy()
                 inside = np.flatnonzero((day >= days.first) & (day <= days.last))

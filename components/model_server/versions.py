@@ -11,6 +11,7 @@ from typing import Any
 
 from components.publisher.labels import Labels
 from components.publisher.labels import labels_in
+from components.publisher.labels import nothing_is_wanted
 from components.publisher.logic import versions_in
 from models.saved_scorer import SavedScorer
 
@@ -62,6 +63,7 @@ class ModelVersions:
         """Loads and drops versions until they are those that are wanted."""
         there = versions_in(self._folder)
         labels = labels_in(self._folder.parent, self.name, there)
+        offline = nothing_is_wanted(self._folder.parent, self.name, there)
         wanted = [v for v in there if labels is not None and v in labels.loaded]
         for version in wanted:
             if version not in self._loaded and version not in self.failed:
@@ -70,7 +72,7 @@ class ModelVersions:
             # Together: no request sees a label without its version.
             self._labels = labels
             dropped = [v for v in self._loaded if v not in wanted]
-            if len(dropped) == len(self._loaded):
+            if len(dropped) == len(self._loaded) and not offline:
                 dropped = []  # what was published last goes on answering
             gone = [self._loaded.pop(version) for version in dropped]
             for loaded in gone:

@@ -46,14 +46,25 @@ class Executor(base_executor.BaseExecutor):
             exec_properties["server_path"],
             exec_properties["keep"],
         )
-        fit = blessing.get_int_custom_property("blessed") == 1
+        reason = ""
+        if blessing.get_int_custom_property("blessed") != 1:
+            reason = blessing.get_string_custom_property("reason") or "not checked"
+        model_fingerprint = model.get_string_custom_property("fingerprint")
+        # A day between two ticks of the target's clock judges the tick's model again.
+        withdrawn = shelf.withdrawn(model_fingerprint)
+        if not reason and withdrawn is not None:
+            reason = (
+                f"version {withdrawn} of this model was withdrawn by a person; "
+                f"`crossctr promote CONFIG --day {to_date(day)} --reason WHY` brings "
+                "it back"
+            )
         path = ""
-        if decision["approved"] and fit:
+        if decision["approved"] and not reason:
             lineage = {
                 "day": str(to_date(day)),
                 "strategy": decision["strategy"],
                 "fingerprint": exec_properties["fingerprint"],
-                "model_fingerprint": model.get_string_custom_property("fingerprint"),
+                "model_fingerprint": model_fingerprint,
                 "decision": decision,
             }
             source = Path(path_utils.serving_model_path(model.uri))
@@ -74,8 +85,8 @@ class Executor(base_executor.BaseExecutor):
             first_day=model.get_int_custom_property("first_day"),
             last_day=model.get_int_custom_property("last_day"),
             fingerprint=exec_properties["fingerprint"],
-            model_fingerprint=model.get_string_custom_property("fingerprint"),
+            model_fingerprint=model_fingerprint,
             pushed=int(bool(path)),
             path=path,
-            infra_reason="" if fit else blessing.get_string_custom_property("reason"),
+            infra_reason=reason,
         )

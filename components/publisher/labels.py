@@ -156,6 +156,22 @@ def labels_in(directory: Path, name: str, versions: Sequence[int]) -> Labels | N
     return Labels(versions[-1], None, versions[-2] if len(versions) > 1 else None)
 
 
+def nothing_is_wanted(directory: Path, name: str, versions: Sequence[int]) -> bool:
+    """Returns whether a server is told to load no version of a model at all.
+
+    True once its only version was withdrawn; false where neither versions nor
+    `models.config` can be seen, as when a mount is gone, or where nobody has written
+    labels yet.
+
+    Args:
+        directory: The folder with a folder for each model.
+        name: The model.
+        versions: The versions that are published.
+    """
+    there = (directory / LABELS_FILE).is_file()
+    return there and not versions and read_labels(directory, name) is None
+
+
 def write_labels(
     directory: Path, name: str, labels: Labels | None, server_path: str
 ) -> Path:
@@ -173,6 +189,9 @@ def write_labels(
     config = _read(directory)
     others = [e for e in config.model_config_list.config if e.name != name]
     del config.model_config_list.config[:]
+    # A file without models must say so: TF Serving refuses one that says nothing, and
+    # what was withdrawn would go on answering.
+    config.model_config_list.SetInParent()
     config.model_config_list.config.extend(others)
     if labels is not None:
         entry = config.model_config_list.config.add(

@@ -12,10 +12,14 @@ from typing import Any
 
 from components.publisher import labels
 from components.publisher.labels import Labels
+from components.publisher.logic import lineage_of
 from components.publisher.logic import publish
 from components.publisher.logic import remove
 from components.publisher.logic import superfluous
 from components.publisher.logic import versions_in
+
+# The leading dot keeps servers from taking it for a version.
+WITHDRAWN_FOLDER = ".withdrawn"
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,40 @@ class Shelf:
         for old in removed:
             remove(self.folder, old)
         return Release(path, after, tuple(removed))
+
+    def withdraw(self, version: int, when: str, after: Labels | None) -> Path:
+        """Takes a version away from servers and keeps its files.
+
+        Args:
+            version: The version.
+            when: Time in UTC, ISO 8601, which makes the kept folder's name unique.
+            after: What servers are told from now on; None for no version at all.
+
+        Returns:
+            Where its files are now.
+        """
+        stamp = "".join(letter for letter in when if letter.isdigit())
+        kept = self.folder / WITHDRAWN_FOLDER / f"{version}-{stamp}"
+        kept.parent.mkdir(exist_ok=True)
+        # First: a server is not to be told to load what is gone.
+        self.write(after)
+        return (self.folder / str(version)).rename(kept)
+
+    def withdrawn(self, model_fingerprint: str) -> int | None:
+        """Returns the version as which this very model was withdrawn.
+
+        None if it was not, or if it has been published again since.
+        """
+
+        def holds(path: Path) -> bool:
+            return lineage_of(path).get("model_fingerprint") == model_fingerprint
+
+        if any(holds(self.folder / str(v)) for v in versions_in(self.folder)):
+            return None
+        kept = self.folder / WITHDRAWN_FOLDER
+        folders = kept.iterdir() if kept.is_dir() else ()
+        versions = [int(path.name.partition("-")[0]) for path in folders if holds(path)]
+        return max(versions, default=None)
 
     def write(self, after: Labels | None) -> None:
         """Tells servers what to load."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import json
 import logging
 from collections.abc import Callable
@@ -39,6 +38,7 @@ from models.days import DayRange
 from models.errors import DataError
 from models.features import DAY
 from models.features import FeatureTable
+from models.file_patterns import files_of
 
 # As many rows as the Examples' row groups have: one batch is one group.
 _COUNT_ROWS = 65_536
@@ -125,7 +125,7 @@ def _check_rows(raw: types.Artifact, transformed: types.Artifact) -> None:
         before, after = (
             sum(
                 pq.read_metadata(path).num_rows
-                for path in glob.glob(
+                for path in files_of(
                     f"{artifact_utils.get_split_uri([artifact], split)}/*.parquet"
                 )
             )
@@ -230,10 +230,8 @@ class Executor(tfx_executor.Executor):
         files = [
             (domain, path)
             for domain in artifact_utils.decode_split_names(examples.split_names)
-            for path in sorted(
-                glob.glob(
-                    f"{artifact_utils.get_split_uri([examples], domain)}/*.parquet"
-                )
+            for path in files_of(
+                f"{artifact_utils.get_split_uri([examples], domain)}/*.parquet"
             )
         ]
         before = {

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from models.features import StrictModel
+from pipeline.local_paths import LocalPath
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class SimulationConfig(StrictModel):
         domains: Knobs of single domains.
     """
 
-    truth: Path
+    truth: LocalPath
     preset: PresetName = "daily"
     seed: int = Field(default=17, ge=0)
     theta: float = Field(default=30.0, ge=0, le=180)

@@ -1,9 +1,12 @@
 """Which versions a server is told to load, and under which labels."""
 
 import pytest
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
 
 from components.publisher.labels import LABELS_FILE
 from components.publisher.labels import Labels
+from components.publisher.labels import nothing_is_wanted
 from components.publisher.labels import promoted
 from components.publisher.labels import published
 from components.publisher.labels import read_labels
@@ -77,6 +80,27 @@ def test_the_file_is_tf_servings_and_keeps_other_models(tmp_path):
     assert read_labels(tmp_path, "ads") is None
     assert read_labels(tmp_path, "mail") == Labels(7)
     assert [path.name for path in tmp_path.iterdir()] == [LABELS_FILE]
+
+
+def test_without_a_model_the_file_says_that_there_is_none(tmp_path):
+    write_labels(tmp_path, "ads", Labels(3), "/models")
+    write_labels(tmp_path, "ads", None, "/models")
+    config = text_format.Parse(
+        (tmp_path / LABELS_FILE).read_text(),
+        model_server_config_pb2.ModelServerConfig(),
+    )
+    # TF Serving refuses a file that says nothing, and goes on serving what it has.
+    assert config.WhichOneof("config") == "model_config_list"
+    assert not config.model_config_list.config
+
+
+def test_a_withdrawn_model_is_told_from_a_folder_that_cannot_be_seen(tmp_path):
+    assert not nothing_is_wanted(tmp_path, "ads", [])
+    write_labels(tmp_path, "ads", Labels(3), "/models")
+    assert not nothing_is_wanted(tmp_path, "ads", [])
+    write_labels(tmp_path, "ads", None, "/models")
+    assert nothing_is_wanted(tmp_path, "ads", [])
+    assert not nothing_is_wanted(tmp_path, "ads", [3])
 
 
 def test_an_entry_of_another_hand_has_no_labels(tmp_path):

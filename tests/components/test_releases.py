@@ -61,6 +61,26 @@ def test_the_same_model_again_is_the_same_version(shelf, model):
     assert first == again
 
 
+def test_a_later_day_that_reuses_the_model_keeps_its_version_and_label(shelf, model):
+    first = _release(shelf, model, 0)
+    again = shelf.release(model, DAY + 1, {"model_fingerprint": "0"})
+    assert again.path == first.path
+    assert again.labels == Labels(2024010100)
+    assert versions_in(shelf.folder) == [2024010100]
+
+
+def test_a_withdrawn_model_is_known_until_it_is_published_again(shelf, model):
+    released = _release(shelf, model, 0)
+    assert shelf.withdrawn("0") is None
+    shelf.withdraw(2024010100, "2024-01-03T10:00:00", None)
+    assert versions_in(shelf.folder) == []
+    assert shelf.labels() is None
+    assert shelf.withdrawn("0") == 2024010100
+    assert shelf.withdrawn("1") is None
+    assert _release(shelf, model, 0).path == released.path
+    assert shelf.withdrawn("0") is None
+
+
 def test_versions_of_before_there_were_labels_count(shelf, model):
     (shelf.folder / "2024010100").mkdir(parents=True)
     assert shelf.labels() == Labels(2024010100)

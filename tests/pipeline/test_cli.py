@@ -327,3 +327,28 @@ def test_the_command_line_starts_without_tensorflow():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "False"
+
+
+def test_a_uri_is_refused_before_anything_is_written(crossctr, settings, tmp_path):
+    settings["logs"] = "s3://bucket/logs"
+    for command in ("validate", "import"):
+        result = crossctr(command)
+        _assert_refused(result, tmp_path, "logs: URIs (s3://) are not supported")
+    assert not list(tmp_path.glob("**/s3:"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("schema", "infer", "config.yaml", "--output", "gs://bucket/x.pbtxt"),
+        ("compile", "config.yaml", "--runner", "kubeflow", "--output", "gs://b/x"),
+        ("predict", "config.yaml", "--rows", "gs://bucket/rows.jsonl"),
+        ("validate", "gs://bucket/config.yaml"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_uri_on_the_command_line_is_refused(arguments):
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    words = " ".join(result.output.replace("│", " ").split())
+    assert "URIs (gs://) are not supported" in words

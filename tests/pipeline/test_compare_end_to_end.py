@@ -79,7 +79,10 @@ class World:
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
     """The world after a comparison and the same one again, with their words."""
-    world = World(tmp_path_factory.mktemp("world"))
+    # A name that TFX and TensorFlow would take for a pattern.
+    folder = tmp_path_factory.mktemp("world") / "team [ads] x"
+    folder.mkdir()
+    world = World(folder)
     world.run("simulate")
     command = ("compare", "--day", str(DAY), "--strategies", "finetune", "--seeds", "1")
     first = world.run(*command)

@@ -284,6 +284,89 @@ def test_a_slice_is_a_feature_or_a_feature_and_its_buckets(load):
     }
 
 
+@pytest.mark.parametrize("name", ["no", "on", "yes", "off", "007", "1e3", "2024-01-01"])
+def test_a_plain_name_is_text_whatever_else_it_may_look_like(load, tmp_path, name):
+    load()
+    path = tmp_path / "configs" / "ads.yaml"
+    text = path.read_text().replace("- ca\n", f"- {name}\n")
+    path.write_text(f"{text}domain_columns: {{{name}: {{shown: {name}}}}}\n")
+    config = load_config(path)
+    assert config.sources == (name, "uk")
+    assert config.domain_log(name).columns["shown"].column == name
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("no", False), ("off", False), ("yes", True), ("true", True), ("False", False)],
+)
+def test_a_yes_or_no_is_read_as_before(load, tmp_path, text, expected):
+    load(strategies={"ecdctr": {"warm_start": True}})
+    path = tmp_path / "configs" / "ads.yaml"
+    path.write_text(path.read_text().replace("warm_start: true", f"warm_start: {text}"))
+    assert load_config(path).strategies["ecdctr"].warm_start is expected
+
+
+def test_a_null_where_a_name_is_wanted_says_to_quote_it(load, tmp_path):
+    load()
+    path = tmp_path / "configs" / "ads.yaml"
+    path.write_text(path.read_text().replace("- ca\n", "- null\n"))
+    with pytest.raises(ConfigError, match="sources.0: .*quote it: 'null'"):
+        load_config(path)
+
+
+def test_a_key_that_stands_twice_is_refused(load, tmp_path):
+    load()
+    path = tmp_path / "configs" / "ads.yaml"
+    path.write_text(path.read_text() + "training: {epochs: 2}\ntraining: {seed: 3}\n")
+    with pytest.raises(ConfigError, match=r"'training' stands here again; keep one"):
+        load_config(path)
+
+
+def paths_in(model, key=()):
+    """Yields the key of every path of a model."""
+    for name, field in model.model_fields.items():
+        own = (*key, field.alias or name)
+        if field.annotation is Path:
+            yield own
+        for inner in typing.get_args(field.annotation) or (field.annotation,):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from paths_in(inner, own)
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/a", "gs://b", "hdfs:///x", "file:///x"])
+@pytest.mark.parametrize("key", list(paths_in(Config)), ids=".".join)
+def test_a_uri_is_no_path(load, key, uri):
+    value = uri
+    for part in reversed(key[1:]):
+        value = {part: value}
+    if key[0] == "import":
+        value["last_day"] = "2020-02-01"
+    message = refusal(load, **{key[0]: value})
+    assert f"{'.'.join(key)}: URIs ({uri.partition(':')[0]}://) are not" in message
+    assert f"received {uri!r}" in message
+    assert "Mount the storage" in message
+
+
+@pytest.mark.parametrize("flag", ["--runner=FlinkRunner", "--direct_running_mode=x"])
+def test_workers_elsewhere_need_a_root_that_is_no_pattern(load, flag):
+    assert load(root="a [b]").root.name == "a [b]"
+    assert load(root="a b", beam_args=[flag]).beam_args == (flag,)
+    message = refusal(load, root="a [b]", beam_args=[flag])
+    assert "a [b]' has one of *, ? and [" in message
+    assert flag in message
+
+
+def test_every_path_of_the_configuration_is_known():
+    assert {".".join(key) for key in paths_in(Config)} == {
+        "root",
+        "logs",
+        "schema",
+        "import.data",
+        "simulate.truth",
+        "serving.directory",
+    }
+
+
 def test_every_problem_is_named_at_once(load):
     message = refusal(load, max_bad_share=2, evaluation_days=0, nmae="x")
     for key in ("max_bad_share", "evaluation_days", "nmae"):

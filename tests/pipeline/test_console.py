@@ -323,3 +323,15 @@ def test_a_terminal_shows_the_live_line_and_nothing_of_the_libraries(tmp_path):
     assert "\x1b[" in shown
     assert "noise" not in shown
     assert log_file.read_text().count("noise") >= 4
+
+
+def test_names_with_brackets_and_colons_are_printed_as_they_are(capfd, tmp_path):
+    from pipeline.options import wide_console
+
+    console = wide_console()
+    console.print("/data/team [ads]/:smile:/x", soft_wrap=True)
+    with quiet_libraries(tmp_path / "[a]" / "libraries.log", console) as shown:
+        shown.print("/data/team [ads]/:smile:/y", soft_wrap=True)
+    printed = capfd.readouterr().out
+    assert "/data/team [ads]/:smile:/x" in printed
+    assert "/data/team [ads]/:smile:/y" in printed

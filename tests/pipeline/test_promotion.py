@@ -268,9 +268,9 @@ def _published(world, name, version):
     return world.judged(name, pushed=1, path=str(folder))
 
 
-def _roll_back(world, reason="clicks fell"):
+def _roll_back(world, *options, reason="clicks fell"):
     arguments = ["rollback", str(world.path), "--reason", reason, "--by", "Ada"]
-    return CliRunner().invoke(main, arguments)
+    return CliRunner().invoke(main, [*arguments, *options])
 
 
 def test_a_rollback_keeps_the_files_and_the_next_run_compares_with_what_is_left(world):
@@ -335,14 +335,69 @@ def test_what_was_rolled_back_can_be_promoted_again(world):
     assert [name for _, name in known_state(world.store).live][-1] == "bad-model"
 
 
-@pytest.mark.parametrize("versions", [(), (2019010200,)])
-def test_the_last_version_is_never_rolled_back(world, versions):
-    for version in versions:
-        _published(world, "only", version)
-    result = _roll_back(world)
+def test_where_nothing_is_published_nothing_is_rolled_back(world):
+    result = _roll_back(world, "--take-offline")
     assert result.exit_code == 2
-    assert "expected an older version to fall back to" in result.output
-    assert all((world.serving / str(version)).is_dir() for version in versions)
+    assert "nothing is published" in result.output
+
+
+def test_the_only_version_goes_when_that_is_asked_for(world):
+    _published(world, "only", 2019010200)
+    refused = _roll_back(world)
+    assert refused.exit_code == 2
+    assert "2019010200 is the only version" in refused.output
+    assert "--take-offline" in refused.output
+    assert (world.serving / "2019010200").is_dir()
+    assert known_state(world.store).live
+
+    result = _roll_back(world, "--take-offline")
+    assert result.exit_code == 0, result.output
+    assert "2019010200 is withdrawn by Ada" in result.output
+    assert "no version of xmarket is left: servers unload it" in result.output
+    assert "NOT_FOUND" in result.output
+    assert _labels(world) is None
+    assert not known_state(world.store).live
+    (kept,) = (world.serving / ".withdrawn").iterdir()
+    assert (kept / "saved_model.pb").read_text() == "only"
+
+    back = world.run(*PROMOTE)
+    assert back.exit_code == 0, back.output
+    assert _labels(world) == Labels(2019010200)
+
+
+def test_taking_offline_that_was_killed_is_finished_by_the_same_command(
+    world, monkeypatch
+):
+    _published(world, "only", 2019010200)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.rename", killed)
+        assert _roll_back(world, "--take-offline").exit_code != 0
+    assert (world.serving / "2019010200").is_dir()
+    assert _roll_back(world, "--take-offline").exit_code == 0
+    assert not (world.serving / "2019010200").exists()
+    assert _labels(world) is None
+
+
+def test_a_version_that_several_days_reuse_is_withdrawn_for_all_of_them(world):
+    _published(world, "good", 2019010100)
+    folder = world.serving / "2019010200"
+    _published(world, "bad", 2019010200)
+    # The next day reuses the model: another judgement, the same version.
+    world.add(
+        "PublishedModel",
+        world.folder / "again",
+        fingerprint="bad-step-of-the-next-day",
+        model_fingerprint="bad-model",
+        day=to_day(datetime.date.fromisoformat("2019-01-03")),
+        pushed=1,
+        path=str(folder),
+    )
+    assert _roll_back(world).exit_code == 0
+    assert [name for _, name in known_state(world.store).live] == ["good-model"]
 
 
 def test_a_rollback_wants_a_reason(world):

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from pipeline.config_file import dump
 from pipeline.reasons import CONFIG_FILE
 from pipeline.reasons import Earlier
 from pipeline.reasons import flattened
@@ -89,7 +90,7 @@ def test_the_newest_command_counts(tmp_path):
         folder = tmp_path / "runs" / name
         folder.mkdir(parents=True)
         config = make_config(network={"width": width})
-        (folder / CONFIG_FILE).write_text(config.model_dump_json())
+        (folder / CONFIG_FILE).write_text(dump(config))
         RunRecorder(folder, plan(network={"width": width})[0], 38, code)
     earlier = read_earlier(tmp_path)
     assert [one.code for one in earlier] == ["a"] * 3 + ["b"] * 3

@@ -407,6 +407,20 @@ def test_what_was_published_last_goes_on_answering(folder, start):
     assert predict(server, request()).model_spec.version.value == 2
 
 
+def test_a_model_that_was_taken_offline_answers_not_found(folder, start):
+    server = start(folder)
+    write_labels(folder.parent, "ads", None, "/models")
+    for version in ("1", "2"):
+        shutil.rmtree(folder / version)
+    server.refresh()
+    assert server.models["ads"].loaded == []
+    with pytest.raises(grpc.RpcError) as refused:
+        predict(server, request())
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+    body = {"signature_name": "predict", "instances": [{"user": "u", "count": 1}]}
+    assert rest(server, "/v1/models/ads:predict", body)[0] == 404
+
+
 def test_a_taken_port_is_named(folder, start):
     server = start(folder)
     with pytest.raises(DataError, match=r"cannot listen on .*--port"):
