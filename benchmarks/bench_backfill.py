@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
@@ -30,6 +29,7 @@ from benchmarks.kill_backfill import backfill_arguments
 from benchmarks.kill_backfill import write_trial
 from benchmarks.kill_ingest import command
 from benchmarks.kill_ingest import environment
+from models.arrow_files import pq
 from models.days import to_date
 from models.days import to_day
 from pipeline.config import Config

@@ -25,12 +25,12 @@ from typing import Any
 import click
 import ml_metadata
 import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 from ml_metadata.proto import metadata_store_pb2
 from rich.console import Console
 from rich.table import Table
 
+from models.arrow_files import pq
 from pipeline.store import METADATA_FILE
 from pipeline.store import Store
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from components.log_example_gen.readers import format_of
+from components.log_example_gen.log_files import format_of
 from models.days import DayRange
 from models.days import to_date
 from models.errors import CrossctrError

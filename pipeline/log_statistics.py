@@ -18,8 +18,8 @@ from tfx_bsl.tfxio import parquet_tfxio
 
 from components.example_validator.logic import empty_as_missing
 from components.log_example_gen.conversion import WriteShard
-from components.log_example_gen.logic import list_log_files
-from components.log_example_gen.logic import plan_shards
+from components.log_example_gen.log_files import list_log_files
+from components.log_example_gen.log_files import plan_shards
 from models.days import DayRange
 from models.errors import DataError
 from pipeline.config import Config

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from models.arrow_files import pq
 from models.days import to_date
 from models.days import to_day
 from models.errors import DataError

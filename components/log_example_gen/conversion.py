@@ -15,16 +15,16 @@ import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components.log_example_gen.columns import convert
 from components.log_example_gen.columns import fit_sparse
 from components.log_example_gen.columns import raw_schema
+from components.log_example_gen.log_files import LogFile
+from components.log_example_gen.log_files import Shard
+from components.log_example_gen.log_files import format_of
 from components.log_example_gen.logic import DomainLog
-from components.log_example_gen.logic import LogFile
-from components.log_example_gen.logic import Shard
-from components.log_example_gen.readers import format_of
 from components.log_example_gen.readers import read_pieces
+from models.arrow_files import pq
 from models.days import to_date
 from models.features import FeatureTable
 
@@ -174,7 +174,7 @@ def _chunks(shard: Shard, log: DomainLog, features: FeatureTable) -> Iterator[_C
     """Yields the shard's rows in chunks, those of small files joined."""
     chunk, size = _Chunk(), 0
     for file in shard.files:
-        for piece in read_pieces(file.path, CHUNK_ROWS):
+        for piece in read_pieces(file.path, CHUNK_ROWS, log.csv):
             table = piece.table
             if format_of(file.path) in _SPARSE_FORMATS and len(table):
                 table = fit_sparse(table, log, features)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-import pyarrow.parquet as pq
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
@@ -20,12 +19,13 @@ from tfx.types import artifact_utils
 
 from components.artifacts import stamp
 from components.log_example_gen.conversion import WriteShard
+from components.log_example_gen.log_files import Shard
+from components.log_example_gen.log_files import list_log_files
+from components.log_example_gen.log_files import log_days
+from components.log_example_gen.log_files import plan_shards
 from components.log_example_gen.logic import LOG_DAYS_FILE
 from components.log_example_gen.logic import DomainLog
-from components.log_example_gen.logic import Shard
-from components.log_example_gen.logic import list_log_files
-from components.log_example_gen.logic import log_days
-from components.log_example_gen.logic import plan_shards
+from models.arrow_files import pq
 from models.days import DayRange
 from models.days import to_date
 from models.days import to_day

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from components.log_example_gen.columns import convert
 from components.log_example_gen.conversion import WriteShard
+from components.log_example_gen.log_files import LogFile
+from components.log_example_gen.log_files import Shard
 from components.log_example_gen.logic import ColumnSource
 from components.log_example_gen.logic import DomainLog
-from components.log_example_gen.logic import LogFile
-from components.log_example_gen.logic import Shard
 from components.log_example_gen.logic import parse_time_format
 from models.days import to_date
 from models.features import Feature
