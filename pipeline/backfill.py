@@ -83,6 +83,9 @@ def _run_day(
     started = time.monotonic()
     plan = plan_when_ready(config, lambda p: p.run(day, strategies), console)
     due = [step for step in plan.steps if not step.done]
+    if any(step.kind == "ingest" for step in due):
+        for line in plan.unread:
+            console.print(line, markup=False, soft_wrap=True)
     if due:
         run_steps(config, plan.steps, console, day=day, only_live=True)
     store = Store(config.root, config.metadata)

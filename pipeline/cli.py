@@ -135,6 +135,7 @@ def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) ->
         settings_of(config),
     )
     console.print(plan_table(planned.steps, why))
+    _print_unread(planned, console)
     _print_offer(config_path, planned, console)
 
 
@@ -152,6 +153,7 @@ def ingest(config_path: Path, last_day: int) -> None:
     console = wide_console()
     hold_root(config)
     planned = plan_when_ready(config, lambda planner: planner.ingest(last_day), console)
+    _print_unread(planned, console)
     run_steps(config, planned.steps, console)
     _print_offer(config_path, planned, console)
 
@@ -182,6 +184,7 @@ def run(
     planned = plan_when_ready(
         config, lambda planner: planner.run(day, strategies), console
     )
+    _print_unread(planned, console)
     steps = steps_until(planned.steps, until)
     console.print(
         f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
@@ -217,6 +220,12 @@ def run(
             console.print(f"Not published: {escape(reasons)}", soft_wrap=True)
     report_run(config, day, steps, console)
     _print_offer(config_path, planned, console)
+
+
+def _print_unread(planned: Plan, console: Console) -> None:
+    """Names files in the days' folders that no ingest reads."""
+    for line in planned.unread:
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _print_offer(config_path: Path, planned: Plan, console: Console) -> None:

@@ -205,8 +205,8 @@ def read_rows(path: Path, features: Mapping[str, Feature]) -> list[Row]:
         where = f"{path}, line {number}"
         try:
             content = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{where} is no JSON: {error}") from error
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise DataError(f"{where} is no JSON that can be read: {error}") from error
         if not isinstance(content, dict):
             raise DataError(f"{where} must be an object; received {line.strip()[:60]}")
         row = {}

@@ -38,8 +38,9 @@ _SPARSE_FORMATS = (".jsonl", ".tfrecord")
 class WriteShard(beam.DoFn):
     """Converts a `Shard` and writes it to `<output>/Split-<domain>/`.
 
-    Emits one dictionary per (domain, day) with the rows read, written and quarantined,
-    and those of which a list was cut.
+    Emits one dictionary per (domain, day) with the records that the files have, those
+    written and quarantined, those of which a list was cut, and the line breaks inside
+    quoted values. The first is counted without the parsers, see `Piece.records`.
     A repeated attempt writes the same file names, so nothing is ever doubled.
     """
 
@@ -59,18 +60,20 @@ class WriteShard(beam.DoFn):
         temporary = folder / f".{shard.file_name}.writing"
         read: Counter[int] = Counter()
         cut: Counter[int] = Counter()
+        line_breaks: Counter[int] = Counter()
+        written: Counter[int] = Counter()
         rejected: list[dict[str, Any]] = []
         schema = raw_schema(self._features)
         log = self._logs[shard.domain]
         with pq.ParquetWriter(temporary, schema, compression="snappy") as writer:
             for chunk in _chunks(shard, log, self._features):
+                read.update(chunk.records)
+                line_breaks.update(chunk.line_breaks)
                 for file, (row, values, reason) in chunk.unparsed:
                     rejected.append(_reject(file, row, reason, values))
-                    read[file.day] += 1
                 if not chunk.files:
                     continue
                 days = chunk.days
-                read.update(dict(zip(*_count(days), strict=True)))
                 converted = convert(
                     chunk.table,
                     log,
@@ -79,6 +82,8 @@ class WriteShard(beam.DoFn):
                     chunk.name(log),
                 )
                 writer.write_table(converted.rows, row_group_size=CHUNK_ROWS)
+                kept = np.delete(days, converted.bad_rows)
+                written.update(dict(zip(*_count(kept), strict=True)))
                 cut.update(dict(zip(*_count(days[converted.cut_rows]), strict=True)))
                 for row, reason in zip(
                     converted.bad_rows, converted.reasons, strict=True
@@ -95,9 +100,10 @@ class WriteShard(beam.DoFn):
                 "shard": shard.index,
                 "day": int(day),
                 "read": int(count),
-                "written": int(count) - bad[day],
+                "written": written[day],
                 "quarantined": bad[day],
                 "cut": int(cut[day]),
+                "line_breaks": line_breaks[day],
             }
 
     def _write_quarantine(self, shard: Shard, rejected: list[dict[str, Any]]) -> None:
@@ -135,12 +141,16 @@ class _Chunk:
         tables: Rows of each piece.
         numbers: Row numbers of each piece.
         unparsed: Rows that their format could not express, with their files.
+        records: By day, how many records the files have here.
+        line_breaks: By day, line breaks inside quoted values.
     """
 
     files: list[LogFile] = field(default_factory=list)
     tables: list[pa.Table] = field(default_factory=list)
     numbers: list[npt.NDArray[np.int64]] = field(default_factory=list)
     unparsed: list[tuple[LogFile, tuple[int, str, str]]] = field(default_factory=list)
+    records: Counter[int] = field(default_factory=Counter)
+    line_breaks: Counter[int] = field(default_factory=Counter)
 
     @functools.cached_property
     def table(self) -> pa.Table:
@@ -183,6 +193,8 @@ def _chunks(shard: Shard, log: DomainLog, features: FeatureTable) -> Iterator[_C
                 yield chunk
                 chunk, size = _Chunk(), 0
             chunk.unparsed += [(file, row) for row in piece.rejected]
+            chunk.records[file.day] += piece.records
+            chunk.line_breaks[file.day] += piece.line_breaks
             if len(table):
                 chunk.files.append(file)
                 chunk.tables.append(table)

@@ -82,7 +82,8 @@ def _is_bookkeeping(name: str) -> bool:
     return name.startswith((".", "_")) or name.endswith((".crc", "~"))
 
 
-def _is_log(path: Path) -> bool:
+def is_log_file(path: Path) -> bool:
+    """Whether an entry of a day's folder is a file that is read."""
     return format_of(path.name) is not None and path.is_file()
 
 
@@ -101,7 +102,7 @@ def list_log_files(folder: Path, first_day: int, last_day: int) -> list[LogFile]
         LogFile(str(path), day)
         for day, entries in _partitions(folder, first_day, last_day)
         for path in entries
-        if _is_log(path)
+        if is_log_file(path)
     ]
 
 
@@ -126,7 +127,9 @@ def list_unread_files(
         UnreadFile(str(path), day, _advice(path))
         for day, entries in _partitions(folder, first_day, last_day)
         for path in entries
-        if not _is_log(path) and not _is_bookkeeping(path.name) and path.name != marker
+        if not is_log_file(path)
+        and not _is_bookkeeping(path.name)
+        and path.name != marker
     ]
 
 
@@ -150,6 +153,25 @@ def _advice(path: Path) -> str:
     if packed not in ("", ".gz"):
         return f"packed as {packed}; unpack it, or pack it with gzip"
     return f"rename it to end in {meant}{packed}"
+
+
+def refuse_unread_days(
+    folder: Path, first_day: int, last_day: int, marker: str | None = None
+) -> None:
+    """Raises `DataError` if a day's folder holds files, but none that is read.
+
+    Such a day has a log, so no policy for missing days can say what it means. For the
+    arguments see `list_unread_files`.
+    """
+    read = {file.day for file in list_log_files(folder, first_day, last_day)}
+    unread = list_unread_files(folder, first_day, last_day, marker)
+    alone = [file for file in unread if file.day not in read]
+    if alone:
+        raise DataError(
+            f"{str(folder)!r} has days with nothing that is read: {listed(alone)}; "
+            f"expected files that end in {', '.join(FORMATS)}; do as the brackets say, "
+            "or remove the files if the day has no log"
+        )
 
 
 def refuse_twins(files: Iterable[LogFile]) -> None:

@@ -83,6 +83,7 @@ def test_rows_of_a_file_are_scored(config, server, capfd):
     [
         ("", "has no rows"),
         ("{", "line 1 is no JSON"),
+        ('{"a": ' + "[" * 20_000 + "]" * 20_000 + "}", "line 1 is no JSON"),
         ("[1]", "line 1 must be an object"),
         ('{"usr_id": "u"}', "no feature 'usr_id'; did you mean 'user_id'?"),
         ('{"user_impressions": "x"}', "of kind count must be int; received 'x'"),
