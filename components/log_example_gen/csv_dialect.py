@@ -41,6 +41,13 @@ class CsvDialect(StrictModel):
             )
         return text
 
+    @field_validator("null_values", mode="before")
+    @classmethod
+    def _check_texts(cls, texts: object) -> object:
+        if isinstance(texts, list) and None in texts:
+            raise ValueError('NULL is no text in YAML; write it in quotes: "NULL"')
+        return texts
+
     @field_validator("null_values")
     @classmethod
     def _check_null_values(cls, texts: tuple[str, ...]) -> tuple[str, ...]:

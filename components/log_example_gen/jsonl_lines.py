@@ -20,6 +20,7 @@ from components.log_example_gen.text_lines import positions
 MAX_DEPTH = 64
 
 _QUOTE, _BACKSLASH = ord('"'), ord("\\")
+_OPENING, _CLOSING = ord("{"), ord("}")
 _BLANKS = b" \t\r\n"
 # +1 for what opens an object or a list, -1 for what closes one.
 _STEP = np.zeros(256, np.int8)
@@ -57,77 +58,84 @@ def malformed_lines(text: bytes, starts: Positions, ends: Positions) -> dict[int
     if b"\0" in text:
         lines = np.searchsorted(ends, positions(buffer, 0), side="right")
         bad |= {int(i): f"{NO_OBJECT} (a NUL byte)" for i in np.unique(lines)}
-    last = ends - 2
-    last -= (last > starts) & (buffer[last] == ord("\r"))
-    bare = (buffer[starts] == ord("{")) & (buffer[np.maximum(last, starts)] == ord("}"))
+    stops = ends - 1
+    stops -= (stops - 1 > starts) & (buffer[stops - 1] == ord("\r"))
+    bare = (buffer[starts] == _OPENING) & (buffer[stops - 1] == _CLOSING)
     for i in np.flatnonzero(~bare).tolist():
-        content = text[starts[i] : ends[i]].strip(_BLANKS)
-        if not content.startswith(b"{"):
+        content = text[starts[i] : ends[i]].rstrip(_BLANKS)
+        stops[i] = starts[i] + len(content)
+        if not content.lstrip(_BLANKS).startswith(b"{"):
             bad.setdefault(i, f"{NO_OBJECT} (it does not begin with '{{')")
         elif not content.endswith(b"}"):
             bad.setdefault(i, f"{NO_OBJECT} (it does not end with '}}')")
-    doubtful = [
-        i for i in _doubtful(text, ends, len(starts) - len(bad)) if i not in bad
-    ]
-    if doubtful:
-        contents = [text[starts[i] : ends[i]].strip(_BLANKS) for i in doubtful]
-        for index, reason in _unbalanced(b"\n".join([*contents, b""])).items():
-            bad[doubtful[index]] = f"{NO_OBJECT} ({reason})"
+    if _may_be_nested(text, ends, len(starts) - len(bad)):
+        for line, reason in _unbalanced(buffer, starts, stops).items():
+            bad.setdefault(line, f"{NO_OBJECT} ({reason})")
     return bad
 
 
-def _doubtful(text: bytes, ends: Positions, candidates: int) -> list[int]:
-    """Returns the lines with more braces than a flat object, or many brackets.
+def _may_be_nested(text: bytes, ends: Positions, candidates: int) -> bool:
+    """Whether a line may be more than one flat object, or be nested too deep.
 
     Args:
         text: The lines.
         ends: Where they end.
         candidates: How many have a brace at both ends.
     """
-    buffer = np.frombuffer(text, np.uint8)
-    found = []
-    for character, usual, total in (
-        (b"{", 1, candidates),
-        (b"}", 1, candidates),
-        (b"[", MAX_DEPTH - 1, MAX_DEPTH - 1),
-    ):
-        if text.count(character) > total:
-            line = np.searchsorted(ends, positions(buffer, ord(character)), "right")
-            found.append(np.flatnonzero(np.bincount(line) > usual))
-    return sorted(set(np.concatenate(found).tolist())) if found else []
+    if text.count(b"{") > candidates or text.count(b"}") > candidates:
+        return True
+    if text.count(b"[") < MAX_DEPTH:
+        return False
+    brackets = positions(np.frombuffer(text, np.uint8), ord("["))
+    by_line = np.diff(np.searchsorted(brackets, ends), prepend=0)
+    return bool(by_line.max() >= MAX_DEPTH)
 
 
-def _unbalanced(text: bytes) -> dict[int, str]:
-    """Returns what is wrong with the structure of lines that begin with a brace."""
-    buffer = np.frombuffer(text, np.uint8)
-    ends = positions(buffer, NEWLINE)
-    starts = np.concatenate([[0], ends[:-1] + 1])
+def _unbalanced(
+    buffer: npt.NDArray[np.uint8], starts: Positions, stops: Positions
+) -> dict[int, str]:
+    """Returns what is wrong with the structure of lines, by line.
+
+    Args:
+        buffer: The text.
+        starts: Where the lines begin.
+        stops: Where they end, blanks at the end left out.
+    """
     quotes = positions(buffer, _QUOTE)
     escaped, _ = escaped_by(buffer, quotes, _BACKSLASH)
     quotes = quotes[~escaped]
-    steps = _STEP[buffer]
-    marks = np.flatnonzero(steps)
-    line = np.searchsorted(ends, marks)
+    marks = np.flatnonzero(
+        (buffer == _OPENING)
+        | (buffer == _CLOSING)
+        | (buffer == ord("["))
+        | (buffer == ord("]"))
+    )
+    line = np.searchsorted(starts, marks, side="right") - 1
     quotes_before = np.searchsorted(quotes, starts)
     outside = (np.searchsorted(quotes, marks) - quotes_before[line]) % 2 == 0
     marks, line = marks[outside], line[outside]
-    # Every line has one at least: its first character.
-    first = np.searchsorted(line, np.arange(len(ends)))
-    depth = np.cumsum(steps[marks].astype(np.int64))
-    depth -= (depth[first] - 1)[line]
+    if not len(marks):
+        return {}
+    first = np.flatnonzero(np.diff(line, prepend=-1))
+    steps = _STEP[buffer[marks]].astype(np.int64)
+    depth = np.cumsum(steps)
+    before = depth[first] - steps[first]
+    depth -= np.repeat(before, np.diff(first, append=len(depth)))
     deepest = np.maximum.reduceat(depth, first)
-    closed: npt.NDArray[np.int64] = np.where(depth <= 0, marks, len(text))
+    closed = np.where(depth <= 0, marks, len(buffer))
     first_closed = np.minimum.reduceat(closed, first)
+    lines = line[first]
     reasons = {
         int(i): "something follows the object"
-        for i in np.flatnonzero(first_closed < ends - 1)
+        for i in lines[first_closed < stops[lines] - 1]
     }
     reasons |= {
         int(i): "an object or a list in it is not closed"
-        for i in np.flatnonzero(first_closed == len(text))
+        for i in lines[first_closed == len(buffer)]
     }
+    too_deep = deepest > MAX_DEPTH
     reasons |= {
-        int(i): f"nested {deepest[i]:,} deep, more than {MAX_DEPTH}"
-        for i in np.flatnonzero(deepest > MAX_DEPTH)
+        int(i): f"nested {depth:,} deep, more than {MAX_DEPTH}"
+        for i, depth in zip(lines[too_deep], deepest[too_deep], strict=True)
     }
     return reasons

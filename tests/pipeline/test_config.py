@@ -200,7 +200,10 @@ _USER, _ITEM, _SHOWN = MINIMAL["features"]
             ["`quote` is null; remove `escape`"],
         ),
         ({"csv": {"de": {"null_values": [""]}}}, ["csv.de.null_values", "remove"]),
-        ({"csv": {"de": {"null_values": [None]}}}, ["csv.de.null_values", "None"]),
+        (
+            {"csv": {"de": {"null_values": [None]}}},
+            ["csv.de.null_values", 'write it in quotes: "NULL"'],
+        ),
         (
             {"vocabularies": {"item": {"capacity": 5}}},
             ["'user_id' names vocabulary 'user'", "not declared", "one of item"],
