@@ -62,15 +62,19 @@ class WriteShard(beam.DoFn):
         cut: Counter[int] = Counter()
         line_breaks: Counter[int] = Counter()
         written: Counter[int] = Counter()
-        rejected: list[dict[str, Any]] = []
+        quarantine = _Quarantine(self._quarantine, shard)
         schema = raw_schema(self._features)
         log = self._logs[shard.domain]
         with pq.ParquetWriter(temporary, schema, compression="snappy") as writer:
             for chunk in _chunks(shard, log, self._features):
                 read.update(chunk.records)
                 line_breaks.update(chunk.line_breaks)
-                for file, (row, values, reason) in chunk.unparsed:
-                    rejected.append(_reject(file, row, reason, values))
+                quarantine.add(
+                    [
+                        _reject(file, row, reason, values)
+                        for file, (row, values, reason) in chunk.unparsed
+                    ]
+                )
                 if not chunk.files:
                     continue
                 days = chunk.days
@@ -85,15 +89,14 @@ class WriteShard(beam.DoFn):
                 kept = np.delete(days, converted.bad_rows)
                 written.update(dict(zip(*_count(kept), strict=True)))
                 cut.update(dict(zip(*_count(days[converted.cut_rows]), strict=True)))
-                for row, reason in zip(
-                    converted.bad_rows, converted.reasons, strict=True
-                ):
-                    file, number = chunk.origin(row)
-                    values = chunk.table.slice(row, 1).to_pylist()[0]
-                    rejected.append(_reject(file, number, reason, values))
+                bad = zip(converted.bad_rows, converted.reasons, strict=True)
+                quarantine.add(
+                    [
+                        _reject(*chunk.origin(row), reason, chunk.values(row))
+                        for row, reason in bad
+                    ]
+                )
         temporary.rename(target)
-        self._write_quarantine(shard, rejected)
-        bad = Counter(row["day"] for row in rejected)
         for day, count in sorted(read.items()):
             yield {
                 "domain": shard.domain,
@@ -101,20 +104,36 @@ class WriteShard(beam.DoFn):
                 "day": int(day),
                 "read": int(count),
                 "written": written[day],
-                "quarantined": bad[day],
+                "quarantined": quarantine.counts[day],
                 "cut": int(cut[day]),
                 "line_breaks": line_breaks[day],
             }
 
-    def _write_quarantine(self, shard: Shard, rejected: list[dict[str, Any]]) -> None:
+
+class _Quarantine:
+    """Writes what is set aside of a shard, one file for each day.
+
+    Attributes:
+        counts: Rejected records by day.
+    """
+
+    def __init__(self, folder: str, shard: Shard) -> None:
+        self.counts: Counter[int] = Counter()
+        self._folder = Path(folder) / shard.domain
+        self._name = f"{shard.index:05d}.jsonl"
+
+    def add(self, rejected: list[dict[str, Any]]) -> None:
+        """Appends records; a day's first ones replace what an earlier attempt left."""
         by_day: dict[int, list[str]] = {}
         for row in rejected:
             by_day.setdefault(row["day"], []).append(json.dumps(row, default=str))
         for day, lines in by_day.items():
-            folder = Path(self._quarantine) / shard.domain / str(to_date(day))
-            folder.mkdir(parents=True, exist_ok=True)
-            text = "\n".join(lines) + "\n"
-            (folder / f"{shard.index:05d}.jsonl").write_text(text, encoding="utf-8")
+            path = self._folder / str(to_date(day)) / self._name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            mode = "a" if self.counts[day] else "w"
+            with path.open(mode, encoding="utf-8") as file:
+                file.write("\n".join(lines) + "\n")
+            self.counts[day] += len(lines)
 
 
 def _reject(file: LogFile, row: int, reason: str, values: Any) -> dict[str, Any]:
@@ -174,6 +193,11 @@ class _Chunk:
         number = self.numbers[piece][row - int(self._starts[piece])]
         return self.files[piece], int(number)
 
+    def values(self, row: int) -> dict[str, Any]:
+        """Returns the values of a row by column."""
+        found: dict[str, Any] = self.table.slice(row, 1).to_pylist()[0]
+        return found
+
     def name(self, log: DomainLog) -> str:
         """Returns what an error calls the rows' origin."""
         paths = {file.path for file in self.files}
@@ -189,7 +213,10 @@ def _chunks(shard: Shard, log: DomainLog, features: FeatureTable) -> Iterator[_C
             if format_of(file.path) in _SPARSE_FORMATS and len(table):
                 table = fit_sparse(table, log, features)
             differs = chunk.tables and not table.schema.equals(chunk.tables[0].schema)
-            if size and len(table) and (differs or size + len(table) > CHUNK_ROWS):
+            full = size + len(table) > CHUNK_ROWS
+            if (size and len(table) and (differs or full)) or (
+                len(chunk.unparsed) > CHUNK_ROWS
+            ):
                 yield chunk
                 chunk, size = _Chunk(), 0
             chunk.unparsed += [(file, row) for row in piece.rejected]
