@@ -87,8 +87,9 @@ def test_positives_are_imported_and_planned(crossctr, shop):
         assert text in result.output
 
 
+@pytest.mark.usefixtures("shop")
 def test_plan_names_what_is_not_read_and_refuses_what_is_there_twice(
-    crossctr, shop, tmp_path
+    crossctr, tmp_path
 ):
     crossctr("import")
     day = tmp_path / "runs" / "logs" / "food" / "date=2013-01-20"
