@@ -22,6 +22,7 @@ setup(
         "jinja2>=3",
         "ml-metadata>=1.16",
         "pyarrow>=10",
+        "pyarrow-hotfix>=0.6",
         "pydantic>=2",
         "pyyaml>=6",
         "rich>=13",

@@ -21,13 +21,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import pyarrow.parquet as pq
 
 from benchmarks.kill_backfill import DAY_DONE
 from benchmarks.kill_backfill import backfill_arguments
 from benchmarks.kill_backfill import write_trial
 from benchmarks.kill_ingest import command
 from benchmarks.kill_ingest import environment
+from models.arrow_files import pq
 from models.days import to_date
 from models.days import to_day
 from pipeline.config import Config

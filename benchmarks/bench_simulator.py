@@ -24,12 +24,12 @@ from typing import Any
 import click
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import tensorflow as tf
 import tf_keras as keras
 
 from components.metrics.logic import auc
 from components.metrics.logic import grouped_auc
+from models.arrow_files import pq
 from models.backbone import Backbone
 from models.batches import ExampleReader
 from models.features import DAY

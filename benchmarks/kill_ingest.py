@@ -25,10 +25,10 @@ from typing import Any
 import click
 import ml_metadata
 import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 from ml_metadata.proto import metadata_store_pb2
 
+from models.arrow_files import pq
 from pipeline.store import METADATA_FILE
 from pipeline.store import Store
 from pipeline.terminal import Console

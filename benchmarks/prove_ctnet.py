@@ -158,10 +158,10 @@ def _result(
 
 def saved_models_equal(config: Config) -> dict[str, int]:
     """Scores every raw target row with both SavedModels, as TF Serving loads them."""
-    import pyarrow.parquet as pq
     import tensorflow as tf
 
     from benchmarks.ctnet_study import Study
+    from models.arrow_files import pq
     from models.ctnet.network import Ctnet
     from models.export import export_saved_model
 

@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 import yaml
+
+from models.arrow_files import pq
 
 FIRST_DAY = datetime.date(2024, 1, 1)
 # A fixed number of days: more rows make the daily files longer, which is the harder

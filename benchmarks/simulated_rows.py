@@ -18,8 +18,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from models.arrow_files import pq
 from models.features import FIRST_OOV_ROW
 from models.features import Feature
 from models.features import FeatureTable

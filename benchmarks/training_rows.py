@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from models.arrow_files import pq
 from models.features import DAY
 from models.features import LABEL
 from models.features import Feature

@@ -13,6 +13,8 @@ import apache_beam as beam
 import pyarrow as pa
 import tensorflow_data_validation.types  # noqa: F401 (registers a coder of its own)
 
+from models.arrow_files import ipc
+
 
 class _ArrowCoder(beam.coders.Coder):  # type: ignore[misc]
     """Encodes Arrow data as an IPC stream."""
@@ -28,7 +30,7 @@ class _ArrowCoder(beam.coders.Coder):  # type: ignore[misc]
     def encode(self, value: pa.RecordBatch | pa.Table) -> bytes:
         """Returns the IPC stream of `value`."""
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, value.schema) as writer:
+        with ipc.new_stream(sink, value.schema) as writer:
             writer.write(value)
         encoded: bytes = sink.getvalue().to_pybytes()
         return encoded
@@ -43,7 +45,7 @@ class RecordBatchCoder(_ArrowCoder):
 
     def decode(self, encoded: bytes) -> pa.RecordBatch:
         """Returns the batch that `encode` wrote."""
-        return pa.ipc.open_stream(encoded).read_next_batch()
+        return ipc.open_stream(encoded).read_next_batch()
 
 
 class TableCoder(_ArrowCoder):
@@ -55,7 +57,7 @@ class TableCoder(_ArrowCoder):
 
     def decode(self, encoded: bytes) -> pa.Table:
         """Returns the table that `encode` wrote."""
-        return pa.ipc.open_stream(encoded).read_all()
+        return ipc.open_stream(encoded).read_all()
 
 
 def register() -> None:

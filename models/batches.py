@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 import tensorflow as tf
 
+from models.arrow_files import pq
 from models.days import to_date
 from models.errors import DataError
 from models.features import DAY

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 import tensorflow as tf
 
+from models.arrow_files import pq
 from models.days import DayRange
 from models.features import DAY
 from models.features import Feature

@@ -28,8 +28,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from models.arrow_files import pq
 from models.errors import DataError
 from models.features import IdSpace
 

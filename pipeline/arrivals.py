@@ -1,4 +1,4 @@
-"""Waits for logs that are still to come."""
+"""Which logs are there: waits for those to come, names what is there and not read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from pathlib import Path
 
-from components.log_example_gen.readers import format_of
+from components.log_example_gen.log_files import is_log_file
+from components.log_example_gen.log_files import list_unread_files
 from models.days import DayRange
 from models.days import to_date
 from models.errors import CrossctrError
@@ -25,6 +26,34 @@ class LogsNotThereError(CrossctrError):
     exit_code = 75
 
 
+def unread_lines(
+    config: Config, days: Iterable[DayRange], domains: Iterable[str]
+) -> list[str]:
+    """Returns a line for each domain with files that no ingest of `days` reads.
+
+    Args:
+        config: The configuration.
+        days: Days of logs.
+        domains: The domains to look at.
+
+    Raises:
+        DataError: A domain has no log folder, or it holds no dated partition.
+    """
+    lines = []
+    days = list(days)
+    for domain in domains:
+        found = [
+            file
+            for wanted in days
+            for file in list_unread_files(
+                config.logs / domain, wanted.first, wanted.last, config.wait.marker
+            )
+        ]
+        if found:
+            lines.append(f"{domain}: not read: {listed(found)}")
+    return lines
+
+
 def has_arrived(folder: Path, day: int, marker: str | None) -> bool:
     """Whether a domain's log of `day` is there.
 
@@ -36,9 +65,7 @@ def has_arrived(folder: Path, day: int, marker: str | None) -> bool:
     partition = folder / f"date={to_date(day)}"
     if marker is not None:
         return (partition / marker).exists()
-    return partition.is_dir() and any(
-        format_of(path.name) for path in partition.iterdir()
-    )
+    return partition.is_dir() and any(map(is_log_file, partition.iterdir()))
 
 
 def awaited_logs(config: Config, days: Iterable[DayRange]) -> list[tuple[str, int]]:
@@ -96,12 +123,23 @@ def wait_for_logs(
                 f"minutes; expected {sign} in {config.logs}/<domain>/date=YYYY-MM-DD/. "
                 "Nothing was ingested and the live model stays; run the same command "
                 "again once they are there, raise `wait.minutes`, or let the domain "
-                "`skip` days in `missing_days`"
+                f"`skip` days in `missing_days`{_unread(config, missing)}"
             )
         sleep(min(config.wait.poll_seconds, left))
         missing = awaited_logs(config, days)
     console.print(f"All logs are there after {duration(clock() - started)}")
     return True
+
+
+def _unread(config: Config, missing: list[tuple[str, int]]) -> str:
+    """Returns what lies in the folders of missing logs."""
+    present = [
+        line
+        for domain, day in missing
+        if (config.logs / domain / f"date={to_date(day)}").is_dir()
+        for line in unread_lines(config, [DayRange(day, day)], [domain])
+    ]
+    return f"; {listed(present)}" if present else ""
 
 
 def _logs(missing: list[tuple[str, int]]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import field
 
 from models.days import DayRange
 from models.days import to_date
+from pipeline.arrivals import unread_lines
 from pipeline.config import Config
 from pipeline.console import duration
 from pipeline.failures import StrategiesFailedError
@@ -104,6 +105,10 @@ def _run_day(
     broken: Mapping[str, str] = {}
     plan = plan_when_ready(config, lambda p: p.run(day, strategies), console)
     due = [step for step in plan.steps if not step.done]
+    # Of the blocks that are due alone: those before were named on their own day.
+    blocks = [step.days for step in due if step.kind == "ingest"]
+    for line in unread_lines(config, blocks, config.domains):
+        console.print(line, markup=False, soft_wrap=True)
     if due:
         try:
             run_steps(config, plan.steps, console, day=day, only_live=True)

@@ -40,7 +40,9 @@ class BlockChain:
             # What a missing day means decides whether a block may be made, not what is
             # in it; where the logs lie does not change them.
             [
-                config.domain_log(domain).model_dump(exclude={"missing_days", "folder"})
+                config.domain_log(domain).model_dump(
+                    exclude={"missing_days", "folder", "marker"}
+                )
                 for domain in config.domains
             ],
         )

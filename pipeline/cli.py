@@ -139,6 +139,7 @@ def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) ->
         settings_of(config),
     )
     console.print(plan_table(planned.steps, why))
+    _print_unread(planned, console)
     _print_offer(config_path, planned, console)
     raise_failed(planned.refused)
 
@@ -157,6 +158,7 @@ def ingest(config_path: Path, last_day: int) -> None:
     console = wide_console()
     hold_root(config)
     planned = plan_when_ready(config, lambda planner: planner.ingest(last_day), console)
+    _print_unread(planned, console)
     run_steps(config, planned.steps, console)
     _print_offer(config_path, planned, console)
 
@@ -186,6 +188,7 @@ def run(
     planned = plan_when_ready(
         config, lambda planner: planner.run(day, strategies), console
     )
+    _print_unread(planned, console)
     last = StepKind(until)
     steps = steps_until(planned.steps, last)
     console.print(
@@ -229,6 +232,12 @@ def run(
     report_run(config, day, steps, console, error=error_text)
     _print_offer(config_path, planned, console)
     raise_failed(failed)
+
+
+def _print_unread(planned: Plan, console: Console) -> None:
+    """Names files in the days' folders that no ingest reads."""
+    for line in planned.unread:
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _print_offer(config_path: Path, planned: Plan, console: Console) -> None:

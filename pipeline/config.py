@@ -14,6 +14,7 @@ from pydantic import model_validator
 from components.evaluation_set.slices import SliceRule
 from components.example_validator.logic import ValidationThresholds
 from components.gate.logic import GateThresholds
+from components.log_example_gen.csv_dialect import CsvDialect
 from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.logic import MissingDays
 from components.log_example_gen.logic import Source
@@ -84,6 +85,8 @@ class Config(StrictModel):
             since in a busy domain that is an outage; `wait`, until the log is there or
             `wait.minutes` are over; or `skip`. Logs that come after their day was
             ingested make it due again.
+        csv: By domain, how values of CSV files are quoted and which texts mean a
+            missing one, see `CsvDialect`.
         wait: How long to wait for which sign of a log, see `WaitConfig`.
         max_bad_share: Share of rows that may be quarantined before a block fails;
             one percent is far above what healthy logs show and far below a broken day.
@@ -123,6 +126,7 @@ class Config(StrictModel):
     label: str
     domain_labels: dict[str, str] = Field(default_factory=dict)
     missing_days: dict[str, MissingDays] = Field(default_factory=dict)
+    csv: dict[str, CsvDialect] = Field(default_factory=dict)
     wait: WaitConfig = WaitConfig()
     max_bad_share: float = Field(default=0.01, ge=0, le=1)
     validation: ValidationThresholds = ValidationThresholds()
@@ -197,7 +201,7 @@ class Config(StrictModel):
                 check_one_of(where, domain, self.domains)
             for name in columns:
                 check_one_of(f"{where}.{name}", name, names)
-        for key in ("missing_days", "domain_labels", "timestamp"):
+        for key in ("missing_days", "domain_labels", "timestamp", "csv"):
             for domain in getattr(self, key):
                 check_one_of(key, domain, self.domains)
         for name in names:
@@ -404,4 +408,6 @@ class Config(StrictModel):
             timestamp=self.timestamp.get(domain),
             label=self.domain_labels.get(domain, self.label),
             missing_days=self.missing_days.get(domain, "fail"),
+            marker=self.wait.marker,
+            csv=self.csv.get(domain, CsvDialect()),
         )

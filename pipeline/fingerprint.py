@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from components.log_example_gen.logic import log_days
+from components.log_example_gen.log_files import log_days
 from models.days import DayRange
 from pipeline.config import Config
 

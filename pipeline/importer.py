@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from models.arrow_files import pq
 from models.days import to_date
 from models.days import to_day
 from models.errors import DataError

@@ -17,9 +17,12 @@ from pathlib import Path
 
 from rich.console import RenderableType
 
+from components.log_example_gen.log_files import list_log_files
+from components.log_example_gen.log_files import refuse_twins
 from models.days import DayRange
 from models.errors import CrossctrError
 from models.errors import DataError
+from pipeline.arrivals import unread_lines
 from pipeline.arrivals import wait_for_logs
 from pipeline.config import Config
 from pipeline.config_file import dump
@@ -79,12 +82,15 @@ class Plan:
         late: Logs that came or changed after their day was ingested.
         to_repeat: (day, strategy) of finished runs that used the former version.
         refused: Strategies that the day is too early for, and why.
+        unread: By domain, a line that names files in the days' folders that no ingest
+            reads.
     """
 
     steps: list[Step]
     late: list[LateLog]
     to_repeat: list[tuple[int, str]]
     refused: Mapping[str, str] = field(default_factory=dict)
+    unread: Sequence[str] = ()
 
 
 def plan_run(config: Config, make: Callable[[Planner], list[Step]]) -> Plan:
@@ -95,7 +101,8 @@ def plan_run(config: Config, make: Callable[[Planner], list[Step]]) -> Plan:
         make: Asks the planner for the steps.
 
     Raises:
-        DataError: There is no schema file, or a domain has no log folder.
+        DataError: There is no schema file, a domain has no log folder, or a day that is
+            due holds a file twice.
     """
     logs = LogFingerprints(config)
     planner = _planner(config, logs)
@@ -109,12 +116,22 @@ def plan_run(config: Config, make: Callable[[Planner], list[Step]]) -> Plan:
     late = late_logs(before, now, days)
     run_day = max(step.run_day for step in steps)
     refuse_removed(steps, removed_fingerprints(store))
+    ingests = [step for step in steps if step.kind == "ingest"]
+    for step in ingests:
+        if not step.done:
+            _refuse_twins(config, step.days)
     return Plan(
         explain(steps, before, now),
         late,
         runs_to_repeat(store, planner, late, run_day),
         refused,
+        unread_lines(config, [step.days for step in ingests], config.domains),
     )
+
+
+def _refuse_twins(config: Config, days: DayRange) -> None:
+    for domain in config.domains:
+        refuse_twins(list_log_files(config.logs / domain, days.first, days.last))
 
 
 def plan_when_ready(

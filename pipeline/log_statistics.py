@@ -18,10 +18,13 @@ from tfx_bsl.tfxio import parquet_tfxio
 
 from components.example_validator.logic import empty_as_missing
 from components.log_example_gen.conversion import WriteShard
-from components.log_example_gen.logic import list_log_files
-from components.log_example_gen.logic import plan_shards
+from components.log_example_gen.log_files import list_log_files
+from components.log_example_gen.log_files import plan_shards
+from components.log_example_gen.log_files import refuse_twins
+from components.log_example_gen.log_files import refuse_unread_days
 from models.days import DayRange
 from models.errors import DataError
+from pipeline.arrivals import unread_lines
 from pipeline.config import Config
 from pipeline.literal_folders import literal_folders
 
@@ -64,6 +67,8 @@ def log_statistics(
     found = {}
     for domain in config.domains:
         on_progress(f"{domain}: reading the logs of {days}")
+        for line in unread_lines(config, [days], [domain]):
+            on_progress(line)
         described = _describe(config, domain, days)
         if described is None:
             on_progress(f"{domain}: no row on these days, left out")
@@ -81,7 +86,9 @@ def log_statistics(
 
 def _describe(config: Config, domain: str, days: DayRange) -> LogStatistics | None:
     log = config.domain_log(domain)
+    refuse_unread_days(Path(log.folder), days.first, days.last, log.marker)
     files = list_log_files(Path(log.folder), days.first, days.last)
+    refuse_twins(files)
     sizes = [Path(file.path).stat().st_size for file in files]
     with tempfile.TemporaryDirectory(prefix="crossctr-schema-") as folder:
         write = WriteShard(

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 
+from models.arrow_files import pq
 from models.errors import ConfigError
 from models.errors import DataError
 

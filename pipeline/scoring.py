@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from models.arrow_files import pq
 from models.errors import DataError
 from models.features import LABEL
 from models.features import USER_FEATURE

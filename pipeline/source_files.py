@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from models.arrow_files import UNREADABLE
+from models.arrow_files import pq
+from models.arrow_files import why_unreadable
 from models.days import to_date
 from models.days import to_day
 from models.errors import DataError
@@ -96,9 +98,10 @@ def read_source(path: Path, *, rated: bool) -> pa.Table:
                     f"{described}; convert the column"
                 )
         table = pq.read_table(path, columns=list(expected))
-    except pa.ArrowInvalid as error:
+    except UNREADABLE as error:
         raise DataError(
-            f"{path} cannot be read as Parquet ({error}); replace the file"
+            f"{path} cannot be read as Parquet ({why_unreadable(error)}); replace the "
+            "file"
         ) from error
     columns = {name: table.column(name).combine_chunks() for name in expected}
     for name in ("user_id", "item_id"):

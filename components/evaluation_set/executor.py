@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import tensorflow as tf
 from tfx import types
 from tfx.components.util import examples_utils
@@ -22,6 +21,7 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 from components.artifacts import stamp
 from components.evaluation_set.slices import add_slices
 from components.evaluation_set.slices import rules_from_json
+from models.arrow_files import pq
 from models.days import DayRange
 from models.errors import DataError
 from models.features import DAY

@@ -15,16 +15,16 @@ import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components.log_example_gen.columns import convert
 from components.log_example_gen.columns import fit_sparse
 from components.log_example_gen.columns import raw_schema
+from components.log_example_gen.log_files import LogFile
+from components.log_example_gen.log_files import Shard
+from components.log_example_gen.log_files import format_of
 from components.log_example_gen.logic import DomainLog
-from components.log_example_gen.logic import LogFile
-from components.log_example_gen.logic import Shard
-from components.log_example_gen.readers import format_of
 from components.log_example_gen.readers import read_pieces
+from models.arrow_files import pq
 from models.days import to_date
 from models.features import FeatureTable
 
@@ -38,8 +38,9 @@ _SPARSE_FORMATS = (".jsonl", ".tfrecord")
 class WriteShard(beam.DoFn):
     """Converts a `Shard` and writes it to `<output>/Split-<domain>/`.
 
-    Emits one dictionary per (domain, day) with the rows read, written and quarantined,
-    and those of which a list was cut.
+    Emits one dictionary per (domain, day) with the records that the files have, those
+    written and quarantined, those of which a list was cut, and the line breaks inside
+    quoted values. The first is counted without the parsers, see `Piece.records`.
     A repeated attempt writes the same file names, so nothing is ever doubled.
     """
 
@@ -59,18 +60,24 @@ class WriteShard(beam.DoFn):
         temporary = folder / f".{shard.file_name}.writing"
         read: Counter[int] = Counter()
         cut: Counter[int] = Counter()
-        rejected: list[dict[str, Any]] = []
+        line_breaks: Counter[int] = Counter()
+        written: Counter[int] = Counter()
+        quarantine = _Quarantine(self._quarantine, shard)
         schema = raw_schema(self._features)
         log = self._logs[shard.domain]
         with pq.ParquetWriter(temporary, schema, compression="snappy") as writer:
             for chunk in _chunks(shard, log, self._features):
-                for file, (row, values, reason) in chunk.unparsed:
-                    rejected.append(_reject(file, row, reason, values))
-                    read[file.day] += 1
+                read.update(chunk.records)
+                line_breaks.update(chunk.line_breaks)
+                quarantine.add(
+                    [
+                        _reject(file, row, reason, values)
+                        for file, (row, values, reason) in chunk.unparsed
+                    ]
+                )
                 if not chunk.files:
                     continue
                 days = chunk.days
-                read.update(dict(zip(*_count(days), strict=True)))
                 converted = convert(
                     chunk.table,
                     log,
@@ -79,36 +86,54 @@ class WriteShard(beam.DoFn):
                     chunk.name(log),
                 )
                 writer.write_table(converted.rows, row_group_size=CHUNK_ROWS)
+                kept = np.delete(days, converted.bad_rows)
+                written.update(dict(zip(*_count(kept), strict=True)))
                 cut.update(dict(zip(*_count(days[converted.cut_rows]), strict=True)))
-                for row, reason in zip(
-                    converted.bad_rows, converted.reasons, strict=True
-                ):
-                    file, number = chunk.origin(row)
-                    values = chunk.table.slice(row, 1).to_pylist()[0]
-                    rejected.append(_reject(file, number, reason, values))
+                bad = zip(converted.bad_rows, converted.reasons, strict=True)
+                quarantine.add(
+                    [
+                        _reject(*chunk.origin(row), reason, chunk.values(row))
+                        for row, reason in bad
+                    ]
+                )
         temporary.rename(target)
-        self._write_quarantine(shard, rejected)
-        bad = Counter(row["day"] for row in rejected)
         for day, count in sorted(read.items()):
             yield {
                 "domain": shard.domain,
                 "shard": shard.index,
                 "day": int(day),
                 "read": int(count),
-                "written": int(count) - bad[day],
-                "quarantined": bad[day],
+                "written": written[day],
+                "quarantined": quarantine.counts[day],
                 "cut": int(cut[day]),
+                "line_breaks": line_breaks[day],
             }
 
-    def _write_quarantine(self, shard: Shard, rejected: list[dict[str, Any]]) -> None:
+
+class _Quarantine:
+    """Writes what is set aside of a shard, one file for each day.
+
+    Attributes:
+        counts: Rejected records by day.
+    """
+
+    def __init__(self, folder: str, shard: Shard) -> None:
+        self.counts: Counter[int] = Counter()
+        self._folder = Path(folder) / shard.domain
+        self._name = f"{shard.index:05d}.jsonl"
+
+    def add(self, rejected: list[dict[str, Any]]) -> None:
+        """Appends records; a day's first ones replace what an earlier attempt left."""
         by_day: dict[int, list[str]] = {}
         for row in rejected:
             by_day.setdefault(row["day"], []).append(json.dumps(row, default=str))
         for day, lines in by_day.items():
-            folder = Path(self._quarantine) / shard.domain / str(to_date(day))
-            folder.mkdir(parents=True, exist_ok=True)
-            text = "\n".join(lines) + "\n"
-            (folder / f"{shard.index:05d}.jsonl").write_text(text, encoding="utf-8")
+            path = self._folder / str(to_date(day)) / self._name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            mode = "a" if self.counts[day] else "w"
+            with path.open(mode, encoding="utf-8") as file:
+                file.write("\n".join(lines) + "\n")
+            self.counts[day] += len(lines)
 
 
 def _reject(file: LogFile, row: int, reason: str, values: Any) -> dict[str, Any]:
@@ -135,12 +160,16 @@ class _Chunk:
         tables: Rows of each piece.
         numbers: Row numbers of each piece.
         unparsed: Rows that their format could not express, with their files.
+        records: By day, how many records the files have here.
+        line_breaks: By day, line breaks inside quoted values.
     """
 
     files: list[LogFile] = field(default_factory=list)
     tables: list[pa.Table] = field(default_factory=list)
     numbers: list[npt.NDArray[np.int64]] = field(default_factory=list)
     unparsed: list[tuple[LogFile, tuple[int, str, str]]] = field(default_factory=list)
+    records: Counter[int] = field(default_factory=Counter)
+    line_breaks: Counter[int] = field(default_factory=Counter)
 
     @functools.cached_property
     def table(self) -> pa.Table:
@@ -164,6 +193,11 @@ class _Chunk:
         number = self.numbers[piece][row - int(self._starts[piece])]
         return self.files[piece], int(number)
 
+    def values(self, row: int) -> dict[str, Any]:
+        """Returns the values of a row by column."""
+        found: dict[str, Any] = self.table.slice(row, 1).to_pylist()[0]
+        return found
+
     def name(self, log: DomainLog) -> str:
         """Returns what an error calls the rows' origin."""
         paths = {file.path for file in self.files}
@@ -174,15 +208,20 @@ def _chunks(shard: Shard, log: DomainLog, features: FeatureTable) -> Iterator[_C
     """Yields the shard's rows in chunks, those of small files joined."""
     chunk, size = _Chunk(), 0
     for file in shard.files:
-        for piece in read_pieces(file.path, CHUNK_ROWS):
+        for piece in read_pieces(file.path, CHUNK_ROWS, log.csv):
             table = piece.table
             if format_of(file.path) in _SPARSE_FORMATS and len(table):
                 table = fit_sparse(table, log, features)
             differs = chunk.tables and not table.schema.equals(chunk.tables[0].schema)
-            if size and len(table) and (differs or size + len(table) > CHUNK_ROWS):
+            full = size + len(table) > CHUNK_ROWS
+            if (size and len(table) and (differs or full)) or (
+                len(chunk.unparsed) > CHUNK_ROWS
+            ):
                 yield chunk
                 chunk, size = _Chunk(), 0
             chunk.unparsed += [(file, row) for row in piece.rejected]
+            chunk.records[file.day] += piece.records
+            chunk.line_breaks[file.day] += piece.line_breaks
             if len(table):
                 chunk.files.append(file)
                 chunk.tables.append(table)

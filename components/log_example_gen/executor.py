@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-import pyarrow.parquet as pq
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
@@ -20,12 +19,15 @@ from tfx.types import artifact_utils
 
 from components.artifacts import stamp
 from components.log_example_gen.conversion import WriteShard
+from components.log_example_gen.log_files import Shard
+from components.log_example_gen.log_files import list_log_files
+from components.log_example_gen.log_files import log_days
+from components.log_example_gen.log_files import plan_shards
+from components.log_example_gen.log_files import refuse_twins
+from components.log_example_gen.log_files import refuse_unread_days
 from components.log_example_gen.logic import LOG_DAYS_FILE
 from components.log_example_gen.logic import DomainLog
-from components.log_example_gen.logic import Shard
-from components.log_example_gen.logic import list_log_files
-from components.log_example_gen.logic import log_days
-from components.log_example_gen.logic import plan_shards
+from models.arrow_files import pq
 from models.days import DayRange
 from models.days import to_date
 from models.days import to_day
@@ -137,6 +139,8 @@ def _shards(logs: list[DomainLog], first_day: int, last_day: int) -> list[Shard]
     shards: list[Shard] = []
     for log in logs:
         files = list_log_files(Path(log.folder), first_day, last_day)
+        refuse_twins(files)
+        refuse_unread_days(Path(log.folder), first_day, last_day, log.marker)
         present = {file.day for file in files}
         missing = [d for d in range(first_day, last_day + 1) if d not in present]
         if missing and log.missing_days != "skip":
@@ -205,10 +209,13 @@ def check_accounts(
                 "least one impression; check what writes the log"
             )
         share = bad[domain] / read[domain]
-        cut = sum(count["cut"] for count in counts if count["domain"] == domain)
+        here = [count for count in counts if count["domain"] == domain]
+        cut = sum(count["cut"] for count in here)
+        breaks = sum(count["line_breaks"] for count in here)
         _progress.info(
             f"{domain}: {read[domain]:,} rows read, {bad[domain]:,} quarantined"
             f"{f', lists cut to max_length in {cut:,}' if cut else ''}"
+            f"{f', {breaks:,} line breaks inside quoted values' if breaks else ''}"
         )
         if share > max_bad_share:
             raise DataError(

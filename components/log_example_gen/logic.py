@@ -1,14 +1,9 @@
-"""How a domain's log is described, and which of its files a block of days reads."""
+"""How a domain's log is described: columns, times, label, missing days."""
 
 from __future__ import annotations
 
-import datetime
-import hashlib
 import re
-from collections.abc import Iterator
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 from typing import Literal
 from typing import NamedTuple
@@ -18,14 +13,10 @@ from pydantic import Field
 from pydantic import field_validator
 from pydantic import model_validator
 
-from components.log_example_gen.readers import FORMATS
-from components.log_example_gen.readers import format_of
-from models.days import to_day
+from components.log_example_gen.csv_dialect import CsvDialect
 from models.errors import ConfigError
-from models.errors import DataError
 from models.features import StrictModel
 
-_DAY_FOLDER = re.compile(r"^date=(\d{4}-\d{2}-\d{2})$")
 _RULE = re.compile(r"^\s*(\w+)\s*(>=|<=|==|>|<)\s*(-?\d+(?:\.\d+)?)\s*$")
 # In the raw Examples: by domain and date, the hash of the log files that went in.
 LOG_DAYS_FILE = "log_days.json"
@@ -162,6 +153,8 @@ class DomainLog(StrictModel):
             the folder.
         label: Label rule, see `parse_label_rule`.
         missing_days: What days without a log mean, see `MissingDays`.
+        marker: Name of the file that says a day is complete; no log file itself.
+        csv: How its CSV files are written.
     """
 
     domain: str
@@ -170,6 +163,8 @@ class DomainLog(StrictModel):
     timestamp: TimeColumn | None = None
     label: str
     missing_days: MissingDays = "fail"
+    marker: str | None = None
+    csv: CsvDialect = CsvDialect()
 
 
 @dataclass(frozen=True)
@@ -195,110 +190,3 @@ def parse_label_rule(text: str) -> LabelRule:
         )
     column, comparison, value = match.groups()
     return LabelRule(column, comparison, float(value))
-
-
-@dataclass(frozen=True)
-class LogFile:
-    """One file of a domain's log."""
-
-    path: str
-    day: int
-
-
-def list_log_files(folder: Path, first_day: int, last_day: int) -> list[LogFile]:
-    """Returns the log files of the days `first_day` to `last_day`, oldest first.
-
-    Args:
-        folder: A domain's folder of `date=YYYY-MM-DD/` partitions.
-        first_day: First day wanted, days since 1970-01-01.
-        last_day: Last day wanted.
-
-    Raises:
-        DataError: The folder is missing or holds no dated partition.
-    """
-    if not folder.is_dir():
-        raise DataError(
-            f"there is no log folder {str(folder)!r}; expected "
-            "<logs>/<domain>/date=YYYY-MM-DD/ with Parquet, CSV, JSON Lines or "
-            "TFRecord files; run `crossctr import` or `crossctr simulate`, or set "
-            "`logs` in the configuration"
-        )
-    files = []
-    dated = False
-    for partition in sorted(folder.iterdir()):
-        match = _DAY_FOLDER.match(partition.name)
-        if match is None:
-            continue
-        dated = True
-        try:
-            day = to_day(datetime.date.fromisoformat(match.group(1)))
-        except ValueError as error:
-            raise DataError(
-                f"{str(partition)!r} is named after no day ({error}); expected "
-                "date=YYYY-MM-DD; rename the folder or move it away"
-            ) from error
-        if first_day <= day <= last_day:
-            files += [
-                LogFile(str(path), day)
-                for path in sorted(partition.iterdir())
-                if format_of(path.name)
-            ]
-    if not dated:
-        raise DataError(
-            f"{str(folder)!r} holds no folder named date=YYYY-MM-DD; expected one per "
-            f"day with files inside that end in {', '.join(FORMATS)}"
-        )
-    return files
-
-
-def log_days(folder: Path, first_day: int, last_day: int) -> dict[int, str]:
-    """Returns, by day, a hash of the names, sizes and times of the day's log files.
-
-    Args:
-        folder: A domain's folder of `date=YYYY-MM-DD/` partitions.
-        first_day: First day wanted, days since 1970-01-01.
-        last_day: Last day wanted.
-
-    Raises:
-        DataError: The folder is missing or holds no dated partition.
-    """
-    entries: dict[int, list[str]] = {}
-    for file in list_log_files(folder, first_day, last_day):
-        stat = Path(file.path).stat()
-        name = Path(file.path).relative_to(folder).as_posix()
-        entry = f"{name} {stat.st_size} {stat.st_mtime_ns}"
-        entries.setdefault(file.day, []).append(entry)
-    return {
-        day: hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
-        for day, lines in entries.items()
-    }
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A domain's log files that become one Parquet file of Examples."""
-
-    domain: str
-    index: int
-    files: tuple[LogFile, ...]
-
-    @property
-    def file_name(self) -> str:
-        """Name of the shard's Parquet file; the same at every attempt."""
-        return f"data-{self.index:05d}.parquet"
-
-
-def plan_shards(
-    domain: str, files: Sequence[LogFile], sizes: Sequence[int], shard_bytes: int
-) -> Iterator[Shard]:
-    """Cuts a domain's files, in order, into shards of about `shard_bytes`."""
-    group: list[LogFile] = []
-    total = index = 0
-    for file, size in zip(files, sizes, strict=True):
-        if group and total + size > shard_bytes:
-            yield Shard(domain, index, tuple(group))
-            group, total, index = [], 0, index + 1
-        group.append(file)
-        total += size
-    if group:
-        yield Shard(domain, index, tuple(group))

@@ -15,7 +15,6 @@ import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform import impl_helper
 from tfx import types
@@ -34,6 +33,7 @@ from components.transform.encoding import describe_encoding
 from components.transform.encoding import sizes_before
 from components.transform.encoding import to_json
 from components.vocabulary.files import read_summary
+from models.arrow_files import pq
 from models.days import DayRange
 from models.errors import DataError
 from models.features import DAY

@@ -13,7 +13,6 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
@@ -32,6 +31,7 @@ from components.vocabulary.logic import count_ids
 from components.vocabulary.logic import counted_features
 from components.vocabulary.logic import grow
 from components.vocabulary.logic import merge_counts
+from models.arrow_files import pq
 from models.errors import DataError
 from models.features import DAY
 from models.features import FeatureTable

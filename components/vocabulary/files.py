@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components.vocabulary.collisions import Collisions
 from components.vocabulary.logic import PENDING_SCHEMA
 from components.vocabulary.logic import Growth
 from components.vocabulary.logic import Vocabulary
+from models.arrow_files import pq
 from models.days import to_date
 from models.features import IdSpace
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components.metrics.logic import auc
 from components.metrics.logic import grouped_auc
 from components.metrics.logic import log_losses
+from models.arrow_files import pq
 from models.errors import DataError
 from pipeline.simulation.columns import TRUTH_SCHEMA
 from pipeline.simulation.writer import DAY_FILE

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from models.arrow_files import pq
 from models.errors import DataError
 from pipeline.simulation.columns import LogColumns
 from pipeline.simulation.settings import DomainPlan

@@ -1,5 +1,7 @@
 """Nothing is missed: days without a log, and rows that Transform loses."""
 
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -41,6 +43,29 @@ def test_a_domain_that_may_skip_days_reads_what_there_is(log):
     assert [file.day for file in shard.files] == [1, 3]
     (empty,) = _shards([skipping], 5, 6)
     assert (empty.domain, empty.files) == ("de", ())
+
+
+def test_a_day_with_nothing_that_is_read_fails_also_where_days_may_be_skipped(log):
+    from components.log_example_gen.executor import _shards
+
+    folder = Path(log.folder) / "date=1970-01-03"
+    folder.mkdir()
+    for marker in ("_SUCCESS", "DONE"):
+        (folder / marker).touch()
+    skipping = log.model_copy(update={"missing_days": "skip", "marker": "DONE"})
+    assert len(_shards([skipping], 1, 3)) == 1
+    (folder / "part-0.json").touch()
+    with pytest.raises(DataError, match=r"date=1970-01-03/part-0\.json \(rename it"):
+        _shards([skipping], 1, 3)
+
+
+def test_a_file_beside_its_packed_form_stops_the_ingest(log):
+    from components.log_example_gen.executor import _shards
+
+    for name in ("b.csv", "b.csv.gz"):
+        (Path(log.folder) / "date=1970-01-02" / name).touch()
+    with pytest.raises(DataError, match="lie side by side"):
+        _shards([log], 1, 1)
 
 
 @pytest.mark.parametrize("lost", [0, 1])

@@ -7,11 +7,11 @@ import pytest
 
 from components.log_example_gen.columns import convert
 from components.log_example_gen.columns import raw_schema
+from components.log_example_gen.log_files import LogFile
+from components.log_example_gen.log_files import list_log_files
+from components.log_example_gen.log_files import plan_shards
 from components.log_example_gen.logic import DomainLog
-from components.log_example_gen.logic import LogFile
-from components.log_example_gen.logic import list_log_files
 from components.log_example_gen.logic import parse_label_rule
-from components.log_example_gen.logic import plan_shards
 from models.errors import ConfigError
 from models.errors import DataError
 from models.features import Feature

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.log_example_gen.log_files import LogFile
+from components.log_example_gen.log_files import Shard
 from components.log_example_gen.logic import DomainLog
-from components.log_example_gen.logic import LogFile
-from components.log_example_gen.logic import Shard
 from models.features import Feature
 from models.features import FeatureTable
 from models.features import IdSpace

@@ -8,12 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from components.log_example_gen import conversion
+from components.log_example_gen import text_lines
 from components.log_example_gen.columns import convert
 from components.log_example_gen.conversion import WriteShard
+from components.log_example_gen.log_files import LogFile
+from components.log_example_gen.log_files import Shard
 from components.log_example_gen.logic import ColumnSource
 from components.log_example_gen.logic import DomainLog
-from components.log_example_gen.logic import LogFile
-from components.log_example_gen.logic import Shard
 from components.log_example_gen.logic import parse_time_format
 from models.days import to_date
 from models.features import Feature
@@ -144,6 +146,19 @@ def test_ads_in_csv(tmp_path):
         6: "u_refreshTimes is not an integer",
         7: "3 columns, the header has 8",
     }
+
+
+def test_a_shard_of_many_bad_lines_keeps_none_of_them(tmp_path, monkeypatch):
+    """Bad lines are written as they come, in files that a second attempt replaces."""
+    monkeypatch.setattr(conversion, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(text_lines, "BLOCK_BYTES", 40)
+    header, good = ADS_CSV.splitlines()[:2]
+    lines = [good if i % 5 == 0 else f'{i},"bad' for i in range(100)]
+    text = "\n".join([header, *lines]).encode()
+    for _ in range(2):
+        rows, counts, quarantined = run(tmp_path, ADS, "ads.csv", text)
+        assert [row["row"] for row in quarantined] == [i for i in range(100) if i % 5]
+        assert (len(rows), counts["read"], counts["quarantined"]) == (20, 100, 80)
 
 
 def test_feeds_in_json_lines_with_minus_one_as_no_click(tmp_path):

@@ -8,16 +8,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.log_example_gen import readers
-from components.log_example_gen.readers import format_of
+from components.log_example_gen import text_lines
+from components.log_example_gen.csv_dialect import CsvDialect
+from components.log_example_gen.log_files import format_of
 from components.log_example_gen.readers import read_pieces
 from models.errors import DataError
 
 
-def read(path, batch_rows=1000):
+def read(path, batch_rows=1000, **dialect):
     """Returns all rows, their numbers and what was set aside."""
     rows, numbers, rejected = [], [], []
-    for piece in read_pieces(str(path), batch_rows):
+    for piece in read_pieces(str(path), batch_rows, CsvDialect(**dialect)):
         rows += piece.table.to_pylist()
         numbers += piece.numbers.tolist()
         rejected += piece.rejected
@@ -79,10 +80,10 @@ def test_csv_lines_of_another_width_are_set_aside_with_their_numbers(tmp_path):
 
 
 def test_csv_numbers_hold_across_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "_BLOCK_BYTES", 64)
+    monkeypatch.setattr(text_lines, "BLOCK_BYTES", 64)
     lines = [f"{i},x" if i % 7 else f"{i}" for i in range(100)]
     path = write(tmp_path / "log.csv", "i,x\n" + "\n".join(lines) + "\n")
-    pieces = list(read_pieces(str(path), 10))
+    pieces = list(read_pieces(str(path), 10, CsvDialect()))
     assert len(pieces) > 5
     rows, numbers, rejected = read(path)
     assert [int(row["i"]) for row in rows] == numbers
@@ -132,7 +133,7 @@ def test_json_lines_of_mixed_types_are_all_kept(tmp_path):
 
 
 def test_json_numbers_hold_across_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "_BLOCK_BYTES", 50)
+    monkeypatch.setattr(text_lines, "BLOCK_BYTES", 50)
     text = "".join(f'{{"i": {i}}}\n' + "\n" * (i % 3) for i in range(200))
     rows, numbers, _ = read(write(tmp_path / "log.jsonl", text))
     assert [row["i"] for row in rows] == numbers == list(range(200))
@@ -141,7 +142,7 @@ def test_json_numbers_hold_across_blocks(tmp_path, monkeypatch):
 def test_parquet_is_read_a_batch_at_a_time(tmp_path):
     path = tmp_path / "log.parquet"
     pq.write_table(pa.table({"i": range(25)}), path)
-    pieces = list(read_pieces(str(path), 10))
+    pieces = list(read_pieces(str(path), 10, CsvDialect()))
     assert [len(piece.table) for piece in pieces] == [10, 10, 5]
     assert np.concatenate([p.numbers for p in pieces]).tolist() == list(range(25))
 

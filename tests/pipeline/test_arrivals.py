@@ -10,6 +10,7 @@ from models.days import DayRange
 from models.days import to_date
 from pipeline.arrivals import LogsNotThereError
 from pipeline.arrivals import awaited_logs
+from pipeline.arrivals import unread_lines
 from pipeline.arrivals import wait_for_logs
 from pipeline.config_sections import WaitConfig
 from pipeline.terminal import Console
@@ -91,6 +92,22 @@ def test_it_gives_up_with_what_is_missing_and_the_code_for_later(config):
     with pytest.raises(LogsNotThereError, match="jp 1970-01-12 did not come within 10"):
         wait(config)
     assert LogsNotThereError.exit_code == 75
+
+
+def test_what_is_there_and_not_read_is_named_when_it_gives_up(config):
+    put(config.logs, "jp", 11, "part-0.json")
+    with pytest.raises(LogsNotThereError, match=r"not read: .*part-0\.json \(rename"):
+        wait(config)
+
+
+def test_files_that_are_not_read_are_named_by_domain(config):
+    put(config.logs, "jp", 10, "part-1.tsv")
+    put(config.logs, "uk", 12, "part-1.csv")
+    put(config.logs, "uk", 12, "_SUCCESS")
+    (line,) = unread_lines(config, DAYS, ["jp", "uk"])
+    assert line.startswith("jp: not read: date=1970-01-11/part-1.tsv (tab-separated")
+    config.wait = WaitConfig(marker="part-1.tsv")
+    assert unread_lines(config, DAYS, ["jp", "uk"]) == []
 
 
 def test_a_limit_of_nothing_does_not_wait(config):

@@ -36,6 +36,7 @@ class World:
         monkeypatch.setattr(module, "Store", lambda *_: None)
         monkeypatch.setattr(module, "rows_of", lambda _, step: 10 * step.day)
         monkeypatch.setattr(module, "target_result", self.result)
+        monkeypatch.setattr(module, "unread_lines", self.unread)
 
     def plan(self, _config, make, _console):
         day, strategies = make(SimpleNamespace(run=lambda *asked: asked))
@@ -59,6 +60,10 @@ class World:
             refused=refused,
         )
 
+    def unread(self, _config, blocks, domains):
+        days = [day for block in blocks for day in range(block.first, block.last + 1)]
+        return [f"{domain}: not read: x.json" for domain in domains if 4 in days]
+
     def run(self, _config, steps, _console, *, day, only_live):
         assert only_live
         if day == self.fails_on:
@@ -76,7 +81,7 @@ class World:
         return TargetResult(step.strategy, decision, {}, published)
 
 
-CONFIG = SimpleNamespace(root=None, metadata=None, target="ads")
+CONFIG = SimpleNamespace(root=None, metadata=None, target="ads", domains=["ads"])
 
 
 def _run(capsys, days, strategies=("ecdctr",)):
@@ -98,7 +103,9 @@ def test_days_run_in_order_and_each_has_a_line(monkeypatch, capsys):
         "1/3 1970-01-04 · ingest, target · 30 rows trained on · "
         "ecdctr AUC 0.7000 GAUC undefined, published as 300 · "
     )
-    assert "refused" in lines[1]
+    assert lines[1] == "ads: not read: x.json"
+    assert "refused" in lines[2]
+    assert shown.count("not read") == 1
     assert "3 day(s) in" in shown
     assert shown.count("1970-01-0") == 6
 

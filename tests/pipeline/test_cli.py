@@ -87,6 +87,23 @@ def test_positives_are_imported_and_planned(crossctr, shop):
         assert text in result.output
 
 
+@pytest.mark.usefixtures("shop")
+def test_plan_names_what_is_not_read_and_refuses_what_is_there_twice(
+    crossctr, tmp_path
+):
+    crossctr("import")
+    day = tmp_path / "runs" / "logs" / "food" / "date=2013-01-20"
+    (day / "part-1.json").touch()
+    shown = crossctr("plan", "--day", "2013-02-01").output
+    assert "food: not read: date=2013-01-20/part-1.json (rename it to end in" in shown
+    for name in ("a.csv", "a.csv.gz"):
+        (day / name).touch()
+    for command in (("plan", "--day"), ("run", "--day"), ("ingest", "--to")):
+        result = crossctr(*command, "2013-02-01")
+        assert result.exit_code == 2
+        assert "a.csv and a.csv.gz lie side by side" in result.output
+
+
 def test_show_tells_how_labels_are_made(crossctr, shop):
     assert shop["import"]["negatives"]
     output = crossctr("show").output

@@ -147,6 +147,13 @@ def test_a_domain_reads_its_own_columns(load):
     assert gaps == {"ca": "fail", "uk": "skip", "de": "fail"}
 
 
+def test_a_domain_writes_its_csv_in_its_own_way(load):
+    config = load(csv={"uk": {"quote": "'", "escape": "\\", "null_values": ["NULL"]}})
+    uk, ca = config.domain_log("uk").csv, config.domain_log("ca").csv
+    assert (uk.quote, uk.escape, uk.null_values) == ("'", "\\", ("NULL",))
+    assert (ca.quote, ca.escape, ca.null_values) == ('"', None, ())
+
+
 def test_the_feature_domain_needs_no_column(load):
     domain = {"name": "domain", "kind": "id", "vocabulary": "domain"}
     features = [*MINIMAL["features"], domain]
@@ -182,6 +189,21 @@ _USER, _ITEM, _SHOWN = MINIMAL["features"]
             ["domain_labels: 'dee'", "mean 'de'?"],
         ),
         ({"domain_labels": {"de": "clicked"}}, ["'clicked'", "<comparison>"]),
+        ({"csv": {"dee": {}}}, ["csv: 'dee'", "mean 'de'?"]),
+        ({"csv": {"de": {"qoute": "'"}}}, ["csv.de.qoute", "did you mean 'quote'?"]),
+        ({"csv": {"de": {"quote": "''"}}}, ["csv.de.quote", "received \"''\""]),
+        ({"csv": {"de": {"quote": ","}}}, ["csv.de.quote", "received ','"]),
+        ({"csv": {"de": {"quote": "x"}}}, ["csv.de.quote", "no letter", "'x'"]),
+        ({"csv": {"de": {"escape": '"'}}}, ["`escape` and `quote` are both"]),
+        (
+            {"csv": {"de": {"quote": None, "escape": "\\"}}},
+            ["`quote` is null; remove `escape`"],
+        ),
+        ({"csv": {"de": {"null_values": [""]}}}, ["csv.de.null_values", "remove"]),
+        (
+            {"csv": {"de": {"null_values": [None]}}},
+            ["csv.de.null_values", 'write it in quotes: "NULL"'],
+        ),
         (
             {"vocabularies": {"item": {"capacity": 5}}},
             ["'user_id' names vocabulary 'user'", "not declared", "one of item"],
@@ -234,6 +256,15 @@ _USER, _ITEM, _SHOWN = MINIMAL["features"]
         "domain's column of no feature",
         "label of no domain",
         "domain's label",
+        "csv of no domain",
+        "csv key unknown",
+        "quote of two characters",
+        "quote is the comma",
+        "quote is a letter",
+        "escape is the quote",
+        "escape without quote",
+        "empty null value",
+        "null as null value",
         "vocabulary not declared",
         "no vocabulary declared",
         "two features of one name",
