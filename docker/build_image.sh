@@ -78,7 +78,7 @@ feeds_ads.prepare(
         "cpm": {"every_days": 1, "window_days": 2},
         "target": {"window_days": 2},
     },
-    gate={"min_examples": 1, "min_auc": 0.0, "max_auc_drop": 1.0},
+    gate=feeds_ads.OPEN_GATE,
 )
 '
 inside crossctr run trial/config.yaml --day 2022-06-04

@@ -216,6 +216,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         rows=window.num_rows,
         rows_by_domain=counts.rows,
         clicks=window.num_clicks,
+        target_click_rate=_target_click_rate(inputs, features, counts),
         steps=sum(result.steps for result in results),
         seconds=sum(result.seconds for result in results),
         losses=results[0].losses if results else (),
@@ -524,6 +525,32 @@ def _check_domains(
         raise DataError(_no_rows(inputs, target))
     if inputs.cctl is not None and sum(counts.rows.values()) == counts.rows[target]:
         raise DataError(_no_rows(inputs, *inputs.domains[:-1]))
+
+
+def _target_click_rate(
+    inputs: LevelInputs, features: FeatureTable, counts: DomainCounts
+) -> float | None:
+    """Returns the click rate of the target's impressions in the window.
+
+    A level that continues and has none, as on CTNet's first day, keeps the rate of the
+    model it starts from.
+    """
+    if inputs.level != "target":
+        return None
+    target = inputs.domains[-1]
+    if target in counts.rows:
+        rows, clicks = counts.rows[target], counts.clicks[target]
+    else:  # the features do not tell the domains apart, the files do
+        window = _target_rows(inputs, features).summarise()
+        rows, clicks = window.num_rows, window.num_clicks
+    if rows:
+        return clicks / rows
+    if not inputs.continues:
+        return None
+    former = Path(str(inputs.warm_start)) / TRAIN_FOLDER / REPORT_FILE
+    report = json.loads(former.read_text(encoding="utf-8"))
+    rate: float | None = report.get("target_click_rate")
+    return rate
 
 
 def _no_rows(inputs: LevelInputs, *domains: str) -> str:

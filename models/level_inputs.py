@@ -152,6 +152,10 @@ class LevelReport(StrictModel):
         rows_by_domain: Of these by domain; empty if several domains are read and no
             feature `domain` tells them apart.
         clicks: Those with label 1.
+        target_click_rate: Click rate of the target's impressions in the window, or of
+            the model that it continues if there are none; None for levels that train
+            for no target, without such impressions, and in reports of versions that
+            did not measure.
         steps: Optimizer steps.
         seconds: Time in the training loop, reading included.
         losses: Mean log loss of each epoch, while training.
@@ -177,6 +181,7 @@ class LevelReport(StrictModel):
     rows: int
     rows_by_domain: dict[str, int]
     clicks: int
+    target_click_rate: float | None = None
     steps: int
     seconds: float
     losses: tuple[float, ...]

@@ -13,6 +13,12 @@ from pydantic import model_validator
 
 from models.features import StrictModel
 
+# Optimizer steps below which a training says how few it took. Adam moves a weight by
+# about its learning rate in a step, so 50 steps at 0.001 move it by at most 0.05, and
+# the kernels' initial weights scatter by 0.1 to 0.3: what a model says after fewer is
+# in good part still its random start.
+FEW_STEPS = 50
+
 
 class NetworkConfig(StrictModel):
     """Shape of the backbone that CPM, A-CTR and every strategy share.

@@ -108,7 +108,7 @@ def _run_day(
     # Of the blocks that are due alone: those before were named on their own day.
     blocks = [step.days for step in due if step.kind == "ingest"]
     for line in unread_lines(config, blocks, config.domains):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     if due:
         try:
             run_steps(config, plan.steps, console, day=day, only_live=True)

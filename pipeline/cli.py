@@ -237,7 +237,7 @@ def run(
 def _print_unread(planned: Plan, console: Console) -> None:
     """Names files in the days' folders that no ingest reads."""
     for line in planned.unread:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def _print_offer(config_path: Path, planned: Plan, console: Console) -> None:

@@ -224,7 +224,19 @@ class Config(StrictModel):
         if any(self.snapshots_of(name) for name in self.strategies):
             self._check_snapshot_spaces(table)
         check_slices(self.slice_rules, table)
+        self._check_gate()
         return self
+
+    def _check_gate(self) -> None:
+        """Raises if a rule of the Gate would have no interval to read."""
+        high = self.gate.max_normalized_entropy_high
+        if high is not None and not self.intervals.draws:
+            raise ValueError(
+                f"gate.max_normalized_entropy_high {high:g} is a rule on an interval, "
+                "and intervals.draws 0 makes none; choose more draws (200 by default), "
+                "or judge by the value alone: "
+                "`gate: {max_normalized_entropy_high: null}`"
+            )
 
     def _check_simulation(self) -> None:
         if self.simulate is None:

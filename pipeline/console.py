@@ -164,6 +164,12 @@ class RunDisplay:
             line.append(f"  ({', '.join(slow)})", style="dim")
         self.console.print(line, soft_wrap=True)
 
+    def note(self, text: str) -> None:
+        """Prints what is worth knowing of the step whose line stands above."""
+        if not self._only_live:
+            indent = " " * len(self._prefix())
+            self.console.print(f"{indent} {text}", style="yellow", soft_wrap=True)
+
     def imported(self) -> None:
         """Says how long the imports took."""
         if not self._only_live:

@@ -41,9 +41,11 @@ from pipeline.late import runs_to_repeat
 from pipeline.metadata import connection
 from pipeline.plan import Planner
 from pipeline.reasons import CONFIG_FILE
+from pipeline.results import few_steps
 from pipeline.results import known_state
 from pipeline.results import removed_fingerprints
 from pipeline.results import rows_of
+from pipeline.results import training_report
 from pipeline.retention import refuse_removed
 from pipeline.run_records import RunRecorder
 from pipeline.step_kinds import StepKind
@@ -184,8 +186,11 @@ def run_steps(
     """
     due = [step for step in steps if not step.done]
     if not due:
+        store = Store(config.root, config.metadata)
         for index, step in enumerate(steps, 1):
-            RunDisplay(console, len(steps)).reused(index, step.label)
+            display = RunDisplay(console, len(steps))
+            display.reused(index, step.label)
+            _note_few_steps(display, store, step)
             on_step(step, console)
         console.print("Everything was done already; nothing ran.")
         return
@@ -226,6 +231,7 @@ def _run_due(
     for index, step in enumerate(steps, 1):
         if step.done:
             display.reused(index, step.label)
+            _note_few_steps(display, store, step)
             on_step(step, console)
             continue
         if not failures.needs(step):
@@ -250,7 +256,15 @@ def _run_due(
             step, seconds=display.step_elapsed, rows=rows, nodes=display.nodes
         )
         display.finish(rows)
+        _note_few_steps(display, store, step)
         on_step(step, console)
+
+
+def _note_few_steps(display: RunDisplay, store: Store, step: Step) -> None:
+    report = training_report(store, step)
+    note = few_steps(report) if report is not None else ""
+    if note:
+        display.note(note)
 
 
 @contextlib.contextmanager

@@ -7,10 +7,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.results import TargetResult
+from pipeline.results import label_constants
 from pipeline.steps import Step
 from pipeline.terminal import Table
 
 Metrics = Mapping[str, float | None]
+
+_METRICS = (
+    ("auc", "AUC", ".4f"),
+    ("gauc", "GAUC", ".4f"),
+    ("gauc_coverage", "coverage", ".1%"),
+    ("log_loss", "log loss", ".4f"),
+    ("normalized_entropy", "normalized entropy", ".4f"),
+    ("calibration", "predicted/actual", ".3f"),
+    ("example_count", "impressions", ",.0f"),
+    ("click_count", "clicks", ",.0f"),
+)
 
 
 def plan_table(steps: Sequence[Step], why: Mapping[str, str]) -> Table:
@@ -53,36 +65,44 @@ def plan_table(steps: Sequence[Step], why: Mapping[str, str]) -> Table:
 def result_table(
     results: Sequence[TargetResult], target: str, failed: Mapping[str, str]
 ) -> Table:
-    """Returns the strategies' metrics on the same evaluation rows.
+    """Returns the strategies' metrics on the same evaluation impressions.
+
+    The last lines are the constant's: the click rate of the target's impressions in the
+    training window, as if it were a model.
 
     Args:
         results: What the strategies came to.
         target: The target domain.
         failed: Strategies without a result, and why.
     """
-    title = f"Evaluation on {target}, same rows for all"
+    title = f"Evaluation on {target}, same impressions for all"
     table = Table(title=title, title_justify="left")
     table.add_column("strategy")
-    for column in ("AUC", "GAUC", "coverage", "log loss", "predicted/actual", "rows"):
+    for _, column, _ in _METRICS:
         table.add_column(column, justify="right")
     table.add_column("gate")
     for result in results:
-        metrics = result.decision["candidate"]
         approved = "approved" if result.decision["approved"] else "refused"
         table.add_row(
             result.strategy,
-            _number(metrics["auc"], ".4f"),
-            _number(metrics["gauc"], ".4f"),
-            _number(metrics["gauc_coverage"], ".1%"),
-            _number(metrics["log_loss"], ".4f"),
-            _number(metrics["calibration"], ".3f"),
-            _number(metrics["example_count"], ",.0f"),
+            *_metric_cells(result.decision["candidate"]),
             f"{approved} ({result.decision['state'].replace('_', ' ')})",
         )
     for strategy, reason in failed.items():
         empty = [""] * (len(table.columns) - 2)
         table.add_row(strategy, *empty, f"failed: {reason}")
+    constants = label_constants(
+        [(result.strategy, result.decision.get("constant")) for result in results]
+    )
+    if constants:
+        table.add_section()
+    for label, metrics in constants:
+        table.add_row(label, *_metric_cells(metrics), "", style="dim")
     return table
+
+
+def _metric_cells(metrics: Mapping[str, float | None]) -> list[str]:
+    return [_number(metrics[key], form) for key, _, form in _METRICS]
 
 
 def warm_start_table(result: TargetResult) -> Table | None:

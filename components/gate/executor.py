@@ -14,7 +14,10 @@ from components.artifacts import DECISION_FILE
 from components.artifacts import stamp
 from components.gate.logic import GateThresholds
 from components.gate.logic import decide
+from components.metrics.constant import constant_metrics
 from components.metrics.reading import read_judgements
+from models.level import REPORT_FILE
+from models.level import TRAIN_FOLDER
 
 
 class Executor(base_executor.BaseExecutor):
@@ -35,7 +38,9 @@ class Executor(base_executor.BaseExecutor):
             level=exec_properties["level"],
         )
         thresholds = GateThresholds.model_validate_json(exec_properties["thresholds"])
-        decision = decide(overall, thresholds, slices)
+        rate = training_click_rate(Path(model.uri))
+        constant = None if rate is None else constant_metrics(rate, overall.candidate)
+        decision = decide(overall, thresholds, slices, constant=constant)
         content = {"strategy": exec_properties["strategy"], **decision.to_json()}
         folder = Path(output.uri)
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,3 +54,19 @@ class Executor(base_executor.BaseExecutor):
             strategy=exec_properties["strategy"],
             approved=int(decision.approved),
         )
+
+
+def training_click_rate(model: Path) -> float | None:
+    """Returns the click rate of the target's impressions that a model trained on.
+
+    From the trainer's report, so that the constant knows no evaluation impression.
+
+    Args:
+        model: Folder of the Model artifact.
+
+    Returns:
+        None if the trainer did not note it.
+    """
+    text = (model / TRAIN_FOLDER / REPORT_FILE).read_text(encoding="utf-8")
+    rate: float | None = json.loads(text).get("target_click_rate")
+    return rate

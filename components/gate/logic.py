@@ -14,12 +14,15 @@ from pydantic import model_validator
 
 from components.metrics.judgement import Interval
 from components.metrics.judgement import Judgement
+from components.metrics.judgement import Metrics
 from components.metrics.judgement import without_nan
 from models.features import StrictModel
 
 State = Literal["cold_start", "compared"]
 
 _NAN = Interval(math.nan, math.nan, math.nan)
+_CHANCE = 0.5
+_MIN_CLICKS = 100
 
 
 class GateThresholds(StrictModel):
@@ -28,14 +31,22 @@ class GateThresholds(StrictModel):
     Attributes:
         min_auc: Lowest AUC. 0.5 is what a coin reaches, so anything below is broken.
         min_gauc: Lowest GAUC. No rule by default: where few users have both labels it
-            speaks for few rows.
-        min_examples: Fewest evaluation rows; below some hundred, AUC is mostly noise.
+            speaks for few impressions.
+        min_examples: Fewest evaluation impressions; below some hundred, AUC is mostly
+            noise.
+        min_clicks: Fewest of them with a click, and fewest without: the rarer label
+            decides how much a metric says. By default 100, which tell the click rate
+            to a tenth, or a fifth of `min_examples` where that is less.
         min_calibration: Lowest ratio of predicted to actual clicks. Auctions multiply
-            by the prediction, so a model that is off by half costs real money.
+            by the prediction, so a model that is off by a quarter costs real money.
         max_calibration: Highest ratio of predicted to actual clicks.
-        max_normalized_entropy: Highest normalised entropy; 1 demands that the model
-            knows more than the click rate. No rule by default, as a model that only
-            ranks need not.
+        max_normalized_entropy: Normalized entropy must be below. 1 is what the best
+            constant click rate reaches: a model at or above it is worth less than none.
+            No rule by default where `min_auc` is set below 0.5, which lets pass even
+            what orders impressions worse than a coin.
+        max_normalized_entropy_high: The upper end of its interval must be below, so
+            that the value is no luck of few users. No rule by default where
+            `max_normalized_entropy` has none.
         max_auc_drop: Largest loss of AUC against the live model on the same rows. Two
             trainings that differ by their seed alone are a few thousandths apart.
         max_gauc_drop: Largest loss of GAUC against the live model. No rule by default.
@@ -50,14 +61,34 @@ class GateThresholds(StrictModel):
     min_auc: float = Field(default=0.5, ge=0, le=1)
     min_gauc: float | None = Field(default=None, ge=0, le=1)
     min_examples: int = Field(default=500, gt=0)
-    min_calibration: float = Field(default=0.5, ge=0)
-    max_calibration: float = Field(default=2.0, gt=0)
-    max_normalized_entropy: float | None = Field(default=None, gt=0)
+    min_clicks: int = Field(default=_MIN_CLICKS, gt=0)
+    min_calibration: float = Field(default=0.8, ge=0)
+    max_calibration: float = Field(default=1.25, gt=0)
+    max_normalized_entropy: float | None = Field(default=1.0, gt=0)
+    max_normalized_entropy_high: float | None = Field(default=1.0, gt=0)
     max_auc_drop: float = Field(default=0.01, ge=0, le=1)
     max_gauc_drop: float | None = Field(default=None, ge=0, le=1)
     max_log_loss_rise: float | None = Field(default=None, ge=0)
     max_slice_auc_drop: float | None = Field(default=0.05, ge=0, le=1)
     min_slice_examples: int = Field(default=500, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _follow_what_is_given(cls, data: Any) -> Any:
+        """Fills in the defaults that follow from keys that are given."""
+        if not isinstance(data, dict):
+            return data
+        filled = dict(data)
+        num_examples = _number(data.get("min_examples"))
+        if num_examples is not None:
+            of_these = max(1, int(num_examples) // 5)
+            filled.setdefault("min_clicks", min(_MIN_CLICKS, of_these))
+        lowest_auc = _number(data.get("min_auc"))
+        if lowest_auc is not None and lowest_auc < _CHANCE:
+            filled.setdefault("max_normalized_entropy", None)
+        if filled.get("max_normalized_entropy", 1.0) is None:
+            filled.setdefault("max_normalized_entropy_high", None)
+        return filled
 
     @model_validator(mode="after")
     def _check(self) -> GateThresholds:
@@ -67,6 +98,15 @@ class GateThresholds(StrictModel):
                 f"{self.min_calibration}, so nothing could be approved; swap them"
             )
         return self
+
+
+def _number(value: Any) -> float | None:
+    """Returns a key's value as pydantic will read it; None if it is no number."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 @dataclass(frozen=True)
@@ -96,6 +136,8 @@ class Decision:
         overall: Metrics of candidate and live model on all rows.
         slices: The same by slice.
         min_slice_examples: Rows below which a slice was not judged.
+        constant: Metrics of the constant click rate, see `constant_metrics`; None if
+            the rate is not known.
     """
 
     approved: bool
@@ -104,6 +146,7 @@ class Decision:
     overall: Judgement
     slices: tuple[Judgement, ...]
     min_slice_examples: int
+    constant: Metrics | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Returns the decision as plain values; NaN, which JSON lacks, as None."""
@@ -114,6 +157,7 @@ class Decision:
             "reasons": list(self.reasons),
             "candidate": without_nan(self.overall.candidate),
             "live": overall["live"],
+            "constant": None if self.constant is None else without_nan(self.constant),
             "intervals": overall["intervals"],
             "changes": overall["changes"],
             "slices": [
@@ -124,7 +168,11 @@ class Decision:
 
 
 def decide(
-    overall: Judgement, thresholds: GateThresholds, slices: Sequence[Judgement] = ()
+    overall: Judgement,
+    thresholds: GateThresholds,
+    slices: Sequence[Judgement] = (),
+    *,
+    constant: Metrics | None = None,
 ) -> Decision:
     """Judges a candidate.
 
@@ -136,6 +184,8 @@ def decide(
         overall: Metrics on all rows, without a live model on a cold start.
         thresholds: What must be reached.
         slices: Metrics by slice.
+        constant: Metrics of the constant click rate, for the record: the rules compare
+            with the best constant, which is harder to beat.
     """
     rules = [*_value_rules(overall, thresholds)]
     if overall.live is None:
@@ -154,6 +204,7 @@ def decide(
         overall=overall,
         slices=tuple(slices),
         min_slice_examples=thresholds.min_slice_examples,
+        constant=constant,
     )
 
 
@@ -166,6 +217,14 @@ def _value_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rul
         f"{overall.num_rows:,.0f} evaluation rows, needed are "
         f"{thresholds.min_examples:,}",
     )
+    clicks = value("click_count")
+    others = overall.num_rows - clicks
+    yield _rule(
+        clicks >= thresholds.min_clicks and others >= thresholds.min_clicks,
+        f"{clicks:,.0f} clicks and {others:,.0f} impressions without one, needed are "
+        f"{thresholds.min_clicks:,} of each",
+    )
+    yield from _entropy_rules(overall, thresholds)
     yield _rule(
         value("auc") >= thresholds.min_auc,
         f"AUC {value('auc'):.4f}, needed is {thresholds.min_auc:.4f}",
@@ -181,13 +240,33 @@ def _value_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rul
         f"predicted / actual clicks {calibration:.3f}, allowed are "
         f"{thresholds.min_calibration:.2f} to {thresholds.max_calibration:.2f}",
     )
+
+
+def _entropy_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rule]:
+    found = overall.candidate.get("normalized_entropy", math.nan)
     if thresholds.max_normalized_entropy is not None:
-        found = value("normalized_entropy")
         yield _rule(
-            found <= thresholds.max_normalized_entropy,
-            f"normalised entropy {found:.4f}, allowed is "
+            found < thresholds.max_normalized_entropy,
+            f"normalized entropy {found:.4f}, needed is below "
             f"{thresholds.max_normalized_entropy:.4f}",
         )
+    elif found >= 1:
+        yield Rule(
+            "noted",
+            f"normalized entropy {found:.4f} is no better than a constant click rate, "
+            "and gate.max_normalized_entropy is null",
+        )
+    if thresholds.max_normalized_entropy_high is None:
+        return
+    high = overall.intervals.get("normalized_entropy", _NAN).high
+    needed = f"needed is below {thresholds.max_normalized_entropy_high:.4f}"
+    text = f"upper end of normalized entropy's interval {high:.4f}, {needed}"
+    if math.isnan(high):
+        text = (
+            "normalized entropy has no interval, as fewer than ten users have "
+            f"impressions or all labels are equal; its upper end counts, {needed}"
+        )
+    yield _rule(high < thresholds.max_normalized_entropy_high, text)
 
 
 def _change_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rule]:

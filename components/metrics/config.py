@@ -26,6 +26,7 @@ def evaluation_config(
     | metric               | computed by                            |
     | -------------------- | -------------------------------------- |
     | `example_count`      | TFMA                                   |
+    | `click_count`        | `components.metrics.calibration_error` |
     | `calibration`        | `components.metrics.calibration_error` |
     | `log_loss`           | `components.metrics.log_loss`          |
     | `normalized_entropy` | `components.metrics.log_loss`          |

@@ -1,4 +1,4 @@
-"""Log loss and normalised entropy as a TFMA metric."""
+"""Log loss and normalized entropy as a TFMA metric."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ class LogLoss(tfma.metrics.Metric):
     """Mean cross entropy in nats, of scores kept 1e-7 away from 0 and 1.
 
     `normalized_entropy` is the log loss over the entropy of the click rate of the same
-    rows, that is over the log loss of the best constant: below 1 the model knows more
-    than the click rate, 1 is no more than that. NaN where all labels are equal. Unlike
-    the log loss it can be compared between slices of other click rates.
+    rows, that is over the log loss of the best constant, chosen with these rows at
+    hand: below 1 the model knows more than the click rate, 1 is no more than that. NaN
+    where all labels are equal. Unlike the log loss it can be compared between slices of
+    other click rates.
 
     A sum would do, but the rows are gathered for AUC anyway, and a second pass of
     Python over each row costs more than a look at all of them in NumPy.
@@ -31,7 +32,7 @@ class LogLoss(tfma.metrics.Metric):
 
     References:
         He et al., Practical Lessons from Predicting Clicks on Ads at Facebook, 2014,
-        section 3 (normalised entropy).
+        section 3 (normalized entropy).
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class LogLoss(tfma.metrics.Metric):
         Args:
             user_key: That of `GAUC`, so that rows are gathered once for both.
             name: Key of the log loss.
-            entropy_name: Key of the normalised entropy.
+            entropy_name: Key of the normalized entropy.
         """
         super().__init__(
             metric_util.merge_per_key_computations(_computations),

@@ -26,6 +26,7 @@ METRICS = (
     "normalized_entropy",
     "calibration",
     "calibration_error",
+    "click_count",
     "example_count",
 )
 

@@ -21,11 +21,13 @@ from pipeline.report.calibration import deciles
 from pipeline.report.ids import Ids
 from pipeline.report.ids import gather_ids
 from pipeline.report.judged import Judged
+from pipeline.report.judged import Metrics
 from pipeline.report.judged import gather_judged
 from pipeline.report.quality import Quality
 from pipeline.report.quality import gather_quality
 from pipeline.report.training import Training
 from pipeline.report.training import gather_training
+from pipeline.results import label_constants
 from pipeline.results import rows_of
 from pipeline.run_records import RunRecord
 from pipeline.run_records import StepRun
@@ -113,6 +115,11 @@ class Report:
     def main(self) -> Judged | None:
         """The judged model that the page opens with."""
         return self.judged[0] if self.judged else None
+
+    @property
+    def constants(self) -> list[tuple[str, Metrics]]:
+        """The constants beside the judged models, each with its label."""
+        return label_constants([(one.strategy, one.constant) for one in self.judged])
 
     @property
     def seconds(self) -> float:

@@ -88,6 +88,7 @@ class Judged:
         reasons: Why.
         candidate: Metrics on all evaluation rows.
         live: The live model's on the same rows; None on a cold start.
+        constant: The constant click rate's on the same rows; None if not known.
         slices: Metrics by slice.
         published: Folder of the version; empty if none was written.
         override: Who published it against the Gate; None if nobody did.
@@ -106,6 +107,7 @@ class Judged:
     reasons: tuple[Reason, ...]
     candidate: Metrics
     live: Metrics | None
+    constant: Metrics | None
     slices: tuple[Metrics, ...]
     published: str
     override: Override | None
@@ -190,7 +192,7 @@ def describe(
         override = Override(
             *(str(properties.get(f"override_{k}", "")) for k in ("by", "at", "reason"))
         )
-    live = decision.get("live")
+    live, constant = decision.get("live"), decision.get("constant")
     return Judged(
         strategy=strategy,
         fingerprint=fingerprint,
@@ -202,6 +204,7 @@ def describe(
         reasons=_reasons(decision["reasons"]),
         candidate=_metrics(decision),
         live=None if live is None else _metrics({"candidate": live}),
+        constant=None if constant is None else _metrics({"candidate": constant}),
         slices=tuple(_metrics(part) for part in decision.get("slices") or ()),
         published=str(properties.get("path", "")) if properties.get("pushed") else "",
         override=override,

@@ -12,6 +12,7 @@ from pipeline.report.charts import Series
 from pipeline.report.files import read_json
 from pipeline.report.sources import Sources
 from pipeline.report.sources import describe_sources
+from pipeline.results import few_steps
 from pipeline.store import Store
 
 # As `models.level` writes it; to import that is to import TensorFlow.
@@ -41,6 +42,7 @@ class Training:
         skew: `rows` compared in training and serving, and the `largest` difference of
             two click probabilities; None if none were.
         sources: What its sources brought; None if they were not weighed.
+        few_steps: What to know if it took few optimizer steps; empty if it did not.
     """
 
     label: str
@@ -55,6 +57,7 @@ class Training:
     warm_start: Mapping[str, Mapping[str, int]] | None
     skew: Mapping[str, Any] | None = None
     sources: Sources | None = None
+    few_steps: str = ""
 
 
 def gather_training(store: Store, label: str, fingerprint: str) -> Training | None:
@@ -94,6 +97,7 @@ def describe(
         warm_start=report.get("warm_start"),
         skew=report.get("skew"),
         sources=describe_sources(report.get("cctl")),
+        few_steps=few_steps(report),
     )
 
 

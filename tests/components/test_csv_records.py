@@ -8,6 +8,7 @@ import csv
 import io
 
 import pytest
+from hypothesis import assume
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -129,7 +130,15 @@ def test_what_the_csv_module_writes_is_read_as_the_csv_module_reads_it(
     out = io.StringIO(newline="")
     quoting = csv.QUOTE_ALL if all_quoted else csv.QUOTE_MINIMAL
     writer = csv.writer(out, quoting=quoting, lineterminator="\r\n")
-    writer.writerows([list("abcdefg"), *table])
+    writer.writerow(list("abcdefg"))
+    for cells in table:
+        before = len(out.getvalue())
+        writer.writerow(cells)
+        # A line inside a value that has as many columns as the header is taken for a
+        # record that a stray quotation mark swallowed: see "Every record is accounted
+        # for" in docs/ingest.md.
+        inside = out.getvalue()[before:].split("\n")[1:-2]
+        assume(all(line.count(",") != 6 for line in inside))
     text = out.getvalue()
     expected = list(csv.reader(io.StringIO(text, newline=""), strict=True))[1:]
     rows, reasons, line_breaks = read(path, text.encode(), block_bytes=64)

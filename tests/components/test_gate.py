@@ -5,9 +5,11 @@ import math
 
 import numpy as np
 import pytest
+import sklearn.metrics
 
 from components.gate.logic import GateThresholds
 from components.gate.logic import decide
+from components.metrics.constant import constant_metrics
 from components.metrics.judgement import Judgement
 from components.metrics.judgement import judge
 from components.metrics.resampling import METRICS
@@ -15,6 +17,8 @@ from components.metrics.resampling import METRICS
 THRESHOLDS = GateThresholds(
     min_auc=0.6,
     min_examples=100,
+    min_clicks=20,
+    max_normalized_entropy_high=None,
     max_auc_drop=0.02,
     min_calibration=0.8,
     max_calibration=1.25,
@@ -24,6 +28,7 @@ THRESHOLDS = GateThresholds(
 GOOD = {
     "auc": 0.7,
     "calibration": 1.0,
+    "click_count": 30.0,
     "example_count": 100.0,
     "gauc": 0.6,
     "log_loss": 0.3,
@@ -31,8 +36,20 @@ GOOD = {
 }
 
 
-def on_all_rows(candidate, live=None):
-    return judge(dimension="", value="", candidate=candidate, live=live)
+def on_all_rows(candidate, live=None, *, entropy_between=None):
+    """Returns a judgement; `entropy_between` are the ends of NE's interval."""
+    draws = None
+    if entropy_between is not None:
+        draws = np.full((2, len(METRICS)), np.nan)
+        draws[:, METRICS.index("normalized_entropy")] = entropy_between
+    return judge(
+        dimension="",
+        value="",
+        candidate=candidate,
+        live=live,
+        candidate_replicates=draws,
+        level=1.0,
+    )
 
 
 def refused(decision):
@@ -56,6 +73,11 @@ def test_a_cold_start_needs_the_value_thresholds_alone():
         ({"calibration": 1.3}, "predicted / actual clicks 1.300"),
         ({"auc": math.nan}, "AUC nan"),
         ({"calibration": math.nan}, "clicks nan"),
+        ({"click_count": 19.0}, "19 clicks and 81 impressions without one, needed"),
+        ({"click_count": 81.0}, "81 clicks and 19 impressions without one, needed"),
+        ({"click_count": math.nan}, "nan clicks"),
+        ({"normalized_entropy": 1.0}, "normalized entropy 1.0000, needed is below 1"),
+        ({"normalized_entropy": math.nan}, "normalized entropy nan"),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -69,7 +91,145 @@ def test_each_value_threshold_refuses_alone(changes, reason):
 def test_metrics_that_are_absent_refuse():
     decision = decide(on_all_rows({}), THRESHOLDS)
     assert not decision.approved
-    assert len(refused(decision)) == 3
+    assert len(refused(decision)) == 5
+
+
+# === What the defaults refuse ===
+
+# A model of a small data set that the Gate once published: its scores cost more log
+# loss than the click rate alone, and it expected two thirds of the clicks.
+NONSENSE = {
+    "auc": 0.55,
+    "calibration": 0.62,
+    "click_count": 200.0,
+    "example_count": 1000.0,
+    "gauc": 0.52,
+    "log_loss": 0.58,
+    "normalized_entropy": 1.15,
+}
+FINE = {**NONSENSE, "calibration": 1.1, "normalized_entropy": 0.95}
+
+
+def test_a_model_worse_than_the_click_rate_is_refused_with_every_reason():
+    judgement = on_all_rows(NONSENSE, entropy_between=(1.05, 1.3))
+    decision = decide(judgement, GateThresholds())
+    assert not decision.approved
+    assert refused(decision) == [
+        "normalized entropy 1.1500, needed is below 1.0000: refused",
+        "upper end of normalized entropy's interval 1.3000, needed is below 1.0000: "
+        "refused",
+        "predicted / actual clicks 0.620, allowed are 0.80 to 1.25: refused",
+    ]
+
+
+@pytest.mark.parametrize("live", [None, {**FINE, "auc": 0.5}], ids=["cold", "live"])
+@pytest.mark.parametrize(
+    ("between", "approved"),
+    [((0.9, 0.999), True), ((0.9, 1.0), False), ((0.9, 1.2), False), (None, False)],
+    ids=["below 1", "up to 1", "beyond 1", "no interval"],
+)
+def test_the_whole_interval_must_be_better_than_the_click_rate(between, approved, live):
+    decision = decide(
+        on_all_rows(FINE, live, entropy_between=between), GateThresholds()
+    )
+    assert decision.approved is approved
+    if not approved:
+        (reason,) = refused(decision)
+        assert "interval" in reason
+
+
+def test_an_interval_that_is_missing_is_named():
+    (reason,) = refused(decide(on_all_rows(FINE), GateThresholds()))
+    assert reason.startswith("normalized entropy has no interval, as fewer than ten ")
+
+
+@pytest.mark.parametrize(
+    ("given", "min_clicks", "entropy"),
+    [
+        ({}, 100, 1.0),
+        ({"min_examples": 1000}, 100, 1.0),
+        ({"min_examples": 10}, 2, 1.0),
+        ({"min_examples": "10"}, 2, 1.0),
+        ({"min_examples": 1}, 1, 1.0),
+        ({"min_examples": 10, "min_clicks": 7}, 7, 1.0),
+        ({"min_auc": 0.5}, 100, 1.0),
+        ({"min_auc": 0.0}, 100, None),
+        ({"min_auc": 0.0, "max_normalized_entropy": 1.1}, 100, 1.1),
+    ],
+    ids=str,
+)
+def test_defaults_follow_what_is_given(given, min_clicks, entropy):
+    thresholds = GateThresholds(**given)
+    assert thresholds.min_clicks == min_clicks
+    assert thresholds.max_normalized_entropy == entropy
+    # What is passed on to the component, or printed and loaded again, is the same.
+    again = GateThresholds.model_validate_json(thresholds.model_dump_json())
+    assert again == thresholds
+
+
+def test_without_a_rule_a_model_worse_than_the_click_rate_is_noted():
+    loose = GateThresholds(min_auc=0.0, min_calibration=0.5)
+    decision = decide(on_all_rows(NONSENSE), loose)
+    assert decision.approved
+    assert any(
+        reason == "normalized entropy 1.1500 is no better than a constant click rate, "
+        "and gate.max_normalized_entropy is null: noted"
+        for reason in decision.reasons
+    )
+    noted = [r for r in decide(on_all_rows(FINE), loose).reasons if "entropy" in r]
+    assert noted == []
+
+
+# === The constant ===
+
+
+def test_the_constant_is_scored_as_any_model_on_the_same_impressions():
+    labels = np.array([1] * 30 + [0] * 70)
+    found = constant_metrics(0.2, {**GOOD, "gauc_coverage": 0.5})
+    loss = sklearn.metrics.log_loss(labels, np.full(100, 0.2))
+    best = sklearn.metrics.log_loss(labels, np.full(100, 0.3))
+    assert found == pytest.approx(
+        {
+            "click_rate": 0.2,
+            "example_count": 100.0,
+            "click_count": 30.0,
+            "auc": 0.5,
+            "gauc": 0.5,
+            "gauc_coverage": 0.5,
+            "log_loss": loss,
+            "normalized_entropy": loss / best,
+            "calibration": 20 / 30,
+        }
+    )
+    # No constant beats the evaluation rows' own click rate.
+    assert found["normalized_entropy"] > 1
+    assert constant_metrics(0.3, GOOD)["normalized_entropy"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("clicks", "undefined"),
+    [
+        (0.0, {"auc", "normalized_entropy", "calibration"}),
+        (100.0, {"auc", "normalized_entropy"}),
+    ],
+)
+def test_a_constant_on_equal_labels_has_no_auc(clicks, undefined):
+    found = constant_metrics(
+        0.2, {"example_count": 100.0, "click_count": clicks, "gauc_coverage": 0.0}
+    )
+    assert {k for k, v in found.items() if math.isnan(v)} == {*undefined, "gauc"}
+
+
+def test_a_constant_of_a_window_without_clicks_has_a_finite_log_loss():
+    assert math.isfinite(constant_metrics(0.0, GOOD)["log_loss"])
+
+
+def test_the_decision_carries_the_constant_and_judges_nothing_by_it():
+    constant = constant_metrics(0.2, GOOD)
+    decision = decide(on_all_rows(GOOD), THRESHOLDS, constant=constant)
+    assert decision.to_json()["constant"]["click_rate"] == 0.2
+    assert decision.reasons == decide(on_all_rows(GOOD), THRESHOLDS).reasons
+    assert decide(on_all_rows(GOOD), THRESHOLDS).to_json()["constant"] is None
 
 
 @pytest.mark.parametrize(
@@ -85,14 +245,14 @@ def test_a_candidate_may_not_fall_far_behind_the_live_model(live_auc, approved):
     ("rule", "reason"),
     [
         ({"min_gauc": 0.61}, "GAUC 0.6000, needed is 0.6100"),
-        ({"max_normalized_entropy": 0.8}, "normalised entropy 0.9000, allowed is 0.80"),
+        ({"max_normalized_entropy": 0.8}, "normalized entropy 0.9000, needed is below"),
         ({"max_gauc_drop": 0.01}, "GAUC -0.1000 against the live model, allowed is -0"),
         ({"max_log_loss_rise": 0.05}, "log loss +0.1000 against the live model, allow"),
         ({"max_log_loss_rise": 0.0}, "log loss +0.1000 against the live model, allowe"),
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_rules_that_are_off_by_default_refuse_once_they_are_set(rule, reason):
+def test_other_rules_refuse_once_they_are_set(rule, reason):
     judgement = on_all_rows(GOOD, {**GOOD, "gauc": 0.7, "log_loss": 0.2})
     assert decide(judgement, THRESHOLDS).approved
     decision = decide(judgement, THRESHOLDS.model_copy(update=rule))

@@ -460,7 +460,9 @@ def test_empty_slice_and_absent_feature(make_combiner):
     for metric in ("log_loss", "calibration_error"):
         empty = make_combiner(metric)
         output = empty.extract_output(empty.create_accumulator())
-        assert np.isnan(list(output.values())).all()
+        values = {key.name: value for key, value in output.items()}
+        assert values.pop("click_count", 0.0) == 0.0
+        assert np.isnan(list(values.values())).all()
     empty = make_combiner("replicates")
     (draws,) = empty.extract_output(empty.create_accumulator()).values()
     assert np.isnan(draws).all()
@@ -566,6 +568,7 @@ EXPECTED = {
         abs(s - y) for s, y in zip(SCORES, LABELS, strict=True) if s != 0.5
     )
     / 10,
+    "click_count": 5.0,
     "example_count": 10.0,
 }
 FLAT = {
@@ -576,6 +579,7 @@ FLAT = {
     "normalized_entropy": 1.0,
     "calibration": 1.0,
     "calibration_error": 0.0,
+    "click_count": 5.0,
     "example_count": 10.0,
 }
 

@@ -116,6 +116,9 @@ def test_e_cdctr_from_tpm_to_target(
     }
     assert not warm_start["new"]
     assert not warm_start["resized"]
+    # Of days 2 to 8: the shard's other days, before and after, have other click rates.
+    assert _report(target)["target_click_rate"] == 19 / 28
+    assert _report(cpm)["target_click_rate"] is None
     assert not [name for name in variable_shapes_of(target) if "Adagrad" in name]
 
 
@@ -164,6 +167,7 @@ def test_target_continues_itself_and_keeps_its_statistics(train: Train) -> None:
     assert not _report(today)["warm_start"]["left_out"]
     assert "hidden_0_norm/gamma" in _report(today)["warm_start"]["copied"]
     assert _report(today)["rows"] == 4
+    assert _report(today)["target_click_rate"] == 0.5
     for name in variable_shapes_of(today):
         same = np.array_equal(_values(yesterday, name), _values(today, name))
         statistics = name.endswith(("/moving_mean", "/moving_variance"))
@@ -179,6 +183,7 @@ def test_days_without_rows_leave_a_continued_model_as_it_is(train: Train) -> Non
     quiet = {"warm_start": yesterday, "first_day": 31, "last_day": 32}
     today = train("target", "today", continues=True, **quiet)
     assert (_report(today)["rows"], _report(today)["steps"]) == (0, 0)
+    assert _report(today)["target_click_rate"] == 19 / 28
     for name in variable_shapes_of(yesterday):
         np.testing.assert_array_equal(_values(yesterday, name), _values(today, name))
     assert (today / "Format-Serving" / "saved_model.pb").is_file()

@@ -90,6 +90,8 @@ def test_a_mixed_level_trains_and_serves(
     report = json.loads((level.train_dir / "report.json").read_text())
     assert report["rows_by_domain"] == {"fr": 54, "de": 18}
     assert report["rows"] == 72
+    # The sources' clicks, every fifth row of fr, do not count.
+    assert report["target_click_rate"] == 0.5
 
     model = tf.saved_model.load(str(level.serving_dir))
     example = tf.train.Example()
@@ -100,6 +102,21 @@ def test_a_mixed_level_trains_and_serves(
     ctr = model.signatures["serving_default"](tf.constant(requests))["ctr"].numpy()
     assert ctr.shape == (3,)
     assert ((ctr > 0) & (ctr < 1)).all()
+
+
+@pytest.mark.slow
+def test_the_targets_click_rate_is_known_without_a_feature_domain(
+    inputs: Callable[..., LevelInputs], features: FeatureTable, transform_graph: Path
+) -> None:
+    told = tuple(f for f in features.features if f.name != "domain")
+    spaces = {f.vocabulary for f in told}
+    blind = FeatureTable(
+        features=told,
+        vocabularies={k: v for k, v in features.vocabularies.items() if k in spaces},
+    )
+    report = run_level(inputs("level", features=blind, transform_graph=transform_graph))
+    assert report.rows_by_domain == {}
+    assert report.target_click_rate == 0.5
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ def write(folder: Path, days: int) -> None:
             "cpm": {"every_days": 7, "window_days": 7},
             "target": {"window_days": 3},
         },
-        gate={"min_examples": 1, "min_auc": 0.0, "max_auc_drop": 1.0},
+        gate=feeds_ads.OPEN_GATE,
     )
 
 

@@ -14,6 +14,19 @@ from models.days import to_date
 
 FIRST_DAY = 19145  # 2022-06-02
 NUM_DAYS, ROWS_A_DAY = 3, 40
+
+# For tests that need a published model and are not about the Gate: on a few dozen
+# impressions any model may look worse than the click rate.
+OPEN_GATE = {
+    "min_examples": 1,
+    "min_clicks": 1,
+    "min_auc": 0.0,
+    "min_calibration": 0.0,
+    "max_calibration": 1e6,
+    "max_normalized_entropy": None,
+    "max_normalized_entropy_high": None,
+    "max_auc_drop": 1.0,
+}
 ADS_HEADER = "label,user_id,adv_id,slot_id,pt_d,u_newsCatInterestsST,u_refreshTimes"
 
 _FEATURE = """feature {{

@@ -73,6 +73,18 @@ def test_where_the_command_runs_does_not_matter(load, tmp_path, monkeypatch):
     assert load_config(Path("ads.yaml")) == before
 
 
+def test_a_rule_on_an_interval_needs_an_interval(load):
+    without = {"draws": 0}
+    message = refusal(load, intervals=without)
+    assert "gate.max_normalized_entropy_high 1 is a rule on an interval" in message
+    assert "intervals.draws 0 makes none" in message
+    assert "`gate: {max_normalized_entropy_high: null}`" in message
+    said = load(intervals=without, gate={"max_normalized_entropy_high": None})
+    assert said.gate.max_normalized_entropy == 1.0
+    # What needs no value needs no interval either.
+    assert load(intervals=without, gate={"min_auc": 0.0}).intervals.draws == 0
+
+
 def test_an_import_is_optional(load):
     assert load().imports is None
 

@@ -40,6 +40,7 @@ BASE = {
     "domain_columns": {"ca": {"item_id": {"column": "visitor"}}},
     "timestamp": {"de": {"column": "at"}},
     "label": "clicked == 1",
+    "csv": {"ca": {"quote": "'"}},
     "vocabularies": {"user": {"capacity": 5}, "item": {"capacity": 4}},
     "features": [
         {"name": "item_id", "kind": "id", "vocabulary": "item"},
@@ -90,6 +91,10 @@ VALUES = {
     ("label",): ("bought >= 2", {}),
     ("domain_labels",): ({"ca": "bought == 1"}, {}),
     ("missing_days",): ({"uk": "skip"}, {}),
+    ("csv",): ({"uk": {"escape": "\\"}}, {}),
+    ("quote",): ("|", {}),
+    ("escape",): ("\\", {}),
+    ("null_values",): (["NULL", "\\N"], {}),
     ("marker",): ("_SUCCESS", {}),
     ("vocabularies",): ({**BASE["vocabularies"], "more": {"capacity": 9}}, {}),
     ("features",): (list(reversed(BASE["features"])), {}),

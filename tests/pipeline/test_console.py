@@ -114,6 +114,13 @@ def test_a_finished_step_lists_its_slow_nodes(clock):
     assert screen.lines()[-1] == "1/2 ingest done in 4 s (Transform 3 s, Guard 1 s)"
 
 
+def test_a_note_stands_below_its_step():
+    screen = Screen()
+    screen.display.reused(2, "TPM")
+    screen.display.note("31 optimizer steps, fewer than 50 [of all]")
+    assert screen.raw()[-1] == "    31 optimizer steps, fewer than 50 [of all]"
+
+
 def test_the_next_step_starts_afresh(clock):
     screen = Screen()
     screen.display.start(1, "ingest")

@@ -29,6 +29,7 @@ from pipeline.results import target_result
 from pipeline.scoring import score_step
 from pipeline.store import METADATA_FILE
 from pipeline.store import Store
+from tests.pipeline.feeds_ads import OPEN_GATE
 
 pytestmark = pytest.mark.slow
 
@@ -83,7 +84,7 @@ class World:
             "training": {"batch_size": 256, "epochs": 1, "seed": 17},
             "strategies": {name: {} for name in STRATEGIES},
             # One short epoch may end below chance: not what is tested here.
-            "gate": {"min_auc": 0.0, "max_auc_drop": 1.0, "min_examples": 10},
+            "gate": OPEN_GATE,
             "serving": {"directory": str(folder / "serving")},
         }
         self.settings = settings
@@ -168,7 +169,10 @@ def test_the_run_shows_steps_rows_and_metrics(first):
         "CPM of 2018-07-02, 2 snapshots",
         "rows/s",
         "Full log of all libraries:",
-        "Evaluation on de, same rows for all",
+        "Evaluation on de, same impressions for all",
+        "normalized entropy",
+        "constant",
+        "optimizer steps, fewer than 50",
         "ecdctr on de by slice",
         "hidden_0_norm/gamma",
         "Published SavedModel:",
@@ -311,6 +315,27 @@ def test_the_published_model_scores_like_the_table_without_this_project(first):
     assert metrics["calibration"] == pytest.approx(sum(ctr) / sum(labels), rel=1e-4)
     interval = lineage["decision"]["intervals"]["auc"]
     assert interval["low"] < metrics["auc"] < interval["high"]
+
+
+def test_the_constant_is_the_click_rate_of_the_days_before(first):
+    world, _ = first
+    version = world.serving / "2018070200"
+    lineage = json.loads((version / "assets.extra" / "crossctr.json").read_text())
+    constant = lineage["decision"]["constant"]
+    # 300 days, the target's window.
+    trained = _labels(world, first="2017-09-05", last="2018-07-01")
+    assert constant["click_rate"] == pytest.approx(trained.mean())
+    labels = _labels(world)
+    flat = np.full(len(labels), trained.mean())
+    assert constant["auc"] == roc_auc_score(labels, flat) == 0.5
+    assert constant["log_loss"] == pytest.approx(log_loss(labels, flat))
+    assert constant["calibration"] == pytest.approx(flat.sum() / labels.sum())
+    assert constant["click_count"] == labels.sum()
+    assert constant["normalized_entropy"] == pytest.approx(
+        log_loss(labels, flat) / log_loss(labels, np.full(len(labels), labels.mean()))
+    )
+    model = lineage["decision"]["candidate"]
+    assert model["click_count"] == labels.sum()
 
 
 def test_the_slices_of_a_dimension_are_all_rows(first):

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import html.parser
 import importlib.util
+import io
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 from models.days import DayRange
 from models.errors import DataError
 from pipeline.cli import main
+from pipeline.job import run_steps
 from pipeline.report import content
 from pipeline.report.content import gather
 from pipeline.report.content import newest_record
@@ -99,10 +101,16 @@ def test_numbers_on_the_page_are_those_of_the_artifacts(run):
         "GAUC 0.6321 live model undefined",
         "log loss 0.4433 live model 0.4501",
         "predicted / actual clicks 0.987 live model 1.010",
-        "evaluation rows 3,722 25.0% of them count for GAUC",
+        "normalized entropy 0.9731 live model 0.9881",
+        "evaluation impressions 3,722 25.0% of them count for GAUC",
+        "clicks among them 3,221",
+        "ecdctr 0.6543 0.6321 0.4433 0.9731 0.987 3,722 3,221 approved",
+        "constant 0.5000 0.5000 0.4555 1.0001 1.002 3,722 3,221",
+        "click rate of de's impressions in the training window, 86.69%",
         "held AUC +0.0123 against the live model, allowed is -0.0100",
         # Training: rows, click rate, steps, time, losses, parameters.
         "15,813 86.69% 31 19 s 0.3540, 0.3120 316,753",
+        "2019-01-01: 31 optimizer steps, fewer than 50, from the weights of an earlier",
         "resized: embedding/user/table. left out: hidden_0_norm/gamma,",
         # Rows read, written, quarantined over both blocks.
         "ca 14,100 14,000 100 0.71% 2",
@@ -117,6 +125,17 @@ def test_numbers_on_the_page_are_those_of_the_artifacts(run):
         "259",  # rows/s: 15,813 / 61
     ):
         assert said in text, said
+
+
+def test_a_run_says_what_its_page_says_of_few_steps(run):
+    shown = Console(width=200, record=True, file=io.StringIO())
+    done = dataclasses.replace(run.target, done=True)
+    run_steps(run.config, [*run.ingest, done], shown, day=stored.DAY)
+    (note,) = [line for line in shown.export_text().splitlines() if "steps," in line]
+    assert note.strip() == (
+        "31 optimizer steps, fewer than 50, from the weights of an earlier model"
+    )
+    assert note.strip() in check(_page(run))
 
 
 def test_the_lineage_names_every_artifact_that_was_read(run):
