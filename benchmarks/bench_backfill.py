@@ -27,20 +27,20 @@ from benchmarks.kill_backfill import backfill_arguments
 from benchmarks.kill_backfill import write_trial
 from benchmarks.kill_ingest import command
 from benchmarks.kill_ingest import environment
-from models.arrow_files import pq
+from models.data.arrow_files import pq
 from models.days import to_date
 from models.days import to_day
-from pipeline.config import Config
-from pipeline.config_file import load_config
-from pipeline.plan import Planner
-from pipeline.results import target_result
-from pipeline.run_records import RunRecord
-from pipeline.run_records import read_records
-from pipeline.steps import Known
-from pipeline.steps import Step
-from pipeline.store import Store
-from pipeline.terminal import Console
-from pipeline.terminal import Table
+from pipeline.config.load import load_config
+from pipeline.config.schema import Config
+from pipeline.execution.run_records import RunRecord
+from pipeline.execution.run_records import read_records
+from pipeline.planning.planner import Planner
+from pipeline.planning.steps import Known
+from pipeline.planning.steps import Step
+from pipeline.store.reader import Store
+from pipeline.store.results import target_result
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import Table
 
 _HISTORY = 3
 _CTNET = "ctnet"

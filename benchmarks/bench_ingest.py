@@ -21,8 +21,8 @@ import click
 
 from benchmarks import native_share
 from benchmarks import simulated_logs
-from pipeline.terminal import Console
-from pipeline.terminal import Table
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import Table
 
 ROOT = Path(__file__).parents[1]
 _MEMORY_ROWS = (100_000, 1_000_000, 10_000_000)

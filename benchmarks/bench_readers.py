@@ -23,8 +23,8 @@ import pyarrow.json
 
 from components.log_example_gen.csv_dialect import CsvDialect
 from components.log_example_gen.readers import read_pieces
-from pipeline.terminal import Console
-from pipeline.terminal import Table
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import Table
 
 _BLOCK_BYTES = 8 << 20
 _REPEATS = 5

@@ -25,8 +25,8 @@ import click
 import numpy as np
 
 from benchmarks import serving_world as world
-from pipeline.terminal import Console
-from pipeline.terminal import Table
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import Table
 
 ROOT = Path(__file__).parents[1]
 CANDIDATES = (1, 10, 100, 1_000)
@@ -99,7 +99,7 @@ def _measure(
 ) -> dict[int, Times]:
     """Returns the milliseconds of each call by candidates and model."""
     from components.model_server.server import ModelServer
-    from models.saved_scorer import SavedScorer
+    from models.serving.saved_scorer import SavedScorer
 
     scorers = {name: SavedScorer(path) for name, path in exported.items()}
     if with_deepctr:
@@ -124,7 +124,7 @@ def _measure(
 
 
 def _calls(scorers: Mapping[str, Any], candidates: int) -> dict[str, Call]:
-    from models.requests import inputs_of
+    from models.serving.requests import inputs_of
 
     table = world.features()
     rows = world.rows_of_a_user(candidates, seed=candidates)
@@ -154,7 +154,7 @@ def _over_grpc(port: int, candidates: int) -> dict[str, Call]:
     from tensorflow_serving.apis import prediction_service_pb2_grpc
     from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
-    from models.requests import inputs_of
+    from models.serving.requests import inputs_of
 
     rows = world.rows_of_a_user(candidates, seed=candidates)
     channel = grpc.insecure_channel(f"127.0.0.1:{port}")

@@ -27,25 +27,25 @@ import pyarrow as pa
 import tensorflow as tf
 import tf_keras as keras
 
-from components.metrics.logic import auc
-from components.metrics.logic import grouped_auc
-from models.arrow_files import pq
-from models.backbone import Backbone
-from models.batches import ExampleReader
-from models.features import DAY
-from models.features import FIRST_OOV_ROW
-from models.features import LABEL
-from models.features import PADDING_ROW
+from components.evaluation.ranking import auc
+from components.evaluation.ranking import grouped_auc
+from models.data.arrow_files import pq
+from models.data.batches import ExampleReader
+from models.features.table import DAY
+from models.features.table import FIRST_OOV_ROW
+from models.features.table import LABEL
+from models.features.table import PADDING_ROW
+from models.networks.backbone import Backbone
 from models.settings import TrainingConfig
-from models.training import fit
-from pipeline.config import Config
-from pipeline.config_file import load_config
-from pipeline.simulation.settings import plan_domains
-from pipeline.simulation.world import DomainWorld
-from pipeline.simulation.world import Impressions
-from pipeline.simulation.writer import write_domains
-from pipeline.terminal import Console
-from pipeline.terminal import Table
+from models.training.loop import fit
+from pipeline.config.load import load_config
+from pipeline.config.schema import Config
+from pipeline.datasets.simulation.settings import plan_domains
+from pipeline.datasets.simulation.world import DomainWorld
+from pipeline.datasets.simulation.world import Impressions
+from pipeline.datasets.simulation.writer import write_domains
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import Table
 
 _CONFIG = Path(__file__).parents[1] / "configs" / "feeds_ads.yaml"
 _TEST_DAYS = 7

@@ -20,8 +20,8 @@ from typing import Any
 import click
 
 from benchmarks.training_rows import write_rows
-from pipeline.terminal import Console
-from pipeline.terminal import Table
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import Table
 
 ROOT = Path(__file__).parents[1]
 OURS = "crossctr"

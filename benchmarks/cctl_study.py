@@ -18,22 +18,22 @@ from benchmarks.ctnet_study import metrics_of
 from benchmarks.simulated_rows import Rows
 from benchmarks.simulated_rows import draw
 from benchmarks.simulated_rows import write
-from models.backbone import Backbone
-from models.batch_norm import count_statistics
-from models.batches import ExampleReader
 from models.cctl.learner import CctlLearner
 from models.cctl.learner import target_share
 from models.cctl.learner import with_ratio_of
 from models.cctl.network import CompanionNetwork
-from models.features import FeatureTable
-from models.mixing import MixedRows
+from models.data.batches import ExampleReader
+from models.data.mixing import MixedRows
+from models.features.table import FeatureTable
+from models.networks.backbone import Backbone
 from models.settings import CctlConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
-from models.training import TrainingResult
-from models.training import fit
-from pipeline.simulation.settings import SimulationConfig
-from pipeline.simulation.settings import plan_domains
+from models.training.loop import TrainingResult
+from models.training.loop import fit
+from models.training.norm_statistics import count_statistics
+from pipeline.datasets.simulation.settings import SimulationConfig
+from pipeline.datasets.simulation.settings import plan_domains
 
 # `few` users and items, whose taste the target's rows can tell: only so can a source do
 # harm that shows. `many`, as real logs have: what agreement is measured by is no longer

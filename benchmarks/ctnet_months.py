@@ -26,8 +26,8 @@ import yaml
 
 from models.days import to_date
 from models.days import to_day
-from pipeline.config import Config
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
+from pipeline.config.schema import Config
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs" / "ctnet_months"

@@ -23,31 +23,31 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from components.metrics.logic import auc
-from components.metrics.logic import grouped_auc
-from components.metrics.logic import log_losses
-from models import snapshots
-from models.backbone import Backbone
-from models.batches import ExampleReader
-from models.batches import batch_signature
-from models.checkpoints import save_variables
+from components.evaluation.ranking import auc
+from components.evaluation.ranking import grouped_auc
+from components.evaluation.ranking import log_losses
 from models.ctnet.network import Ctnet
 from models.ctnet.settings import CtnetConfig
-from models.features import SNAPSHOT_SPACES
-from models.features import USER_FEATURE
-from models.id_lists import read_ids
-from models.level import COUNTS_FILE
-from models.level import WEIGHTS_FILE
-from models.level import export_snapshot
-from models.network import Network
-from models.optimizers import build_optimizer
-from models.optimizers import optimizer_state
+from models.data import snapshots
+from models.data.batches import ExampleReader
+from models.data.batches import batch_signature
+from models.data.id_lists import read_ids
+from models.features.table import SNAPSHOT_SPACES
+from models.features.table import USER_FEATURE
+from models.networks.backbone import Backbone
+from models.networks.network import Network
+from models.networks.tpm import TinyModel
 from models.settings import TrainingConfig
-from models.steps import SPAN
-from models.steps import make_train_span
-from models.tpm import TinyModel
-from pipeline.config import Config
-from pipeline.store import Store
+from models.training.checkpoints import save_variables
+from models.training.level import COUNTS_FILE
+from models.training.level import WEIGHTS_FILE
+from models.training.level import export_snapshot
+from models.training.optimizers import build_optimizer
+from models.training.optimizers import optimizer_state
+from models.training.steps import SPAN
+from models.training.steps import make_train_span
+from pipeline.config.schema import Config
+from pipeline.store.reader import Store
 
 # Each with the source model it reads and its adapter.
 CTNETS: dict[str, dict[str, Any]] = {

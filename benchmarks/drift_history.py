@@ -22,9 +22,9 @@ from components.example_validator.logic import with_comparators
 from components.guard.logic import distances
 from models.days import DayRange
 from models.days import to_day
-from pipeline.config_file import load_config
-from pipeline.log_statistics import log_statistics
-from pipeline.schema_files import read_schema
+from pipeline.config.load import load_config
+from pipeline.schemas.files import read_schema
+from pipeline.schemas.log_statistics import log_statistics
 
 
 def main(config_path: str, *dates: str) -> None:

@@ -28,8 +28,8 @@ def _measure(
     finish: Callable[[], dict[str, Any]] = dict,
 ) -> None:
     from benchmarks.native_share import sampled
-    from pipeline.console import quiet_libraries
-    from pipeline.terminal import Console
+    from pipeline.terminal.plain_text import Console
+    from pipeline.terminal.progress import quiet_libraries
 
     imported = _peak_bytes()
     profiler = sampled(Path(profile)) if profile else contextlib.nullcontext()
@@ -57,15 +57,15 @@ def ours(config_path: str, last_day: str, log_file: str, profile: str = "") -> N
     import datetime
 
     from models.days import to_day
-    from pipeline.config_file import load_config
-    from pipeline.console import RunDisplay
-    from pipeline.graphs import graph_for
-    from pipeline.job import plan_run
-    from pipeline.metadata import connection
-    from pipeline.results import rows_of
-    from pipeline.runner import run_graph
-    from pipeline.store import Store
-    from pipeline.terminal import Console
+    from pipeline.config.load import load_config
+    from pipeline.execution.job import plan_run
+    from pipeline.execution.runner import run_graph
+    from pipeline.graphs.factory import graph_for
+    from pipeline.store.metadata import connection
+    from pipeline.store.reader import Store
+    from pipeline.store.results import rows_of
+    from pipeline.terminal.plain_text import Console
+    from pipeline.terminal.progress import RunDisplay
 
     class Stopwatch(RunDisplay):
         """Keeps the seconds of every node."""

@@ -36,12 +36,12 @@ from benchmarks.kill_ingest import command
 from benchmarks.kill_ingest import environment
 from benchmarks.kill_ingest import last_node
 from models.days import to_date
-from pipeline.config_file import load_config
-from pipeline.lineage import makers
-from pipeline.lineage import text_of
-from pipeline.store import Store
-from pipeline.terminal import Console
-from pipeline.terminal import Table
+from pipeline.config.load import load_config
+from pipeline.store.lineage import makers
+from pipeline.store.lineage import text_of
+from pipeline.store.reader import Store
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import Table
 
 NUM_DAYS = 5
 DAY_DONE = re.compile(r"^(\d+)/\d+ \d{4}-\d\d-\d\d · ", re.MULTILINE)

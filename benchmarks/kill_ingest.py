@@ -28,11 +28,11 @@ import pyarrow as pa
 import yaml
 from ml_metadata.proto import metadata_store_pb2
 
-from models.arrow_files import pq
-from pipeline.store import METADATA_FILE
-from pipeline.store import Store
-from pipeline.terminal import Console
-from pipeline.terminal import Table
+from models.data.arrow_files import pq
+from pipeline.store.reader import METADATA_FILE
+from pipeline.store.reader import Store
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import Table
 
 ROOT = Path(__file__).parents[1]
 _FIRST_DAY, _LAST_DAY = "2018-01-01", "2018-12-31"

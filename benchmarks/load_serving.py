@@ -33,7 +33,7 @@ from components.publisher import labels
 from components.publisher.logic import versions_in
 from components.publisher.releases import Shelf
 from models.days import to_day
-from pipeline.terminal import Console
+from pipeline.terminal.plain_text import Console
 
 NAME = "load"
 VERSIONS = 5

@@ -17,8 +17,8 @@ import time
 from collections import defaultdict
 from unittest import mock
 
-from pipeline.terminal import Console
-from pipeline.terminal import Table
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import Table
 
 _STEPS = 64
 _BATCH = 1024
@@ -73,12 +73,12 @@ def _profile(span: int) -> dict[str, float]:
 
     from benchmarks import training_rows
     from benchmarks.peers import common
-    from models.backbone import Backbone
-    from models.optimizers import build_optimizer
+    from models.networks.backbone import Backbone
     from models.settings import NetworkConfig
     from models.settings import TrainingConfig
-    from models.steps import make_train_span
-    from models.steps import make_train_step
+    from models.training.optimizers import build_optimizer
+    from models.training.steps import make_train_span
+    from models.training.steps import make_train_step
 
     keras.utils.set_random_seed(1)
     features = training_rows.features(_NUM_IDS)

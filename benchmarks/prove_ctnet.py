@@ -35,11 +35,11 @@ import yaml
 
 from benchmarks.ctnet_picture import picture
 from models.days import DayRange
-from pipeline.config import Config
-from pipeline.config_file import load_config
-from pipeline.plan import Planner
-from pipeline.steps import Known
-from pipeline.store import Store
+from pipeline.config.load import load_config
+from pipeline.config.schema import Config
+from pipeline.planning.planner import Planner
+from pipeline.planning.steps import Known
+from pipeline.store.reader import Store
 
 if TYPE_CHECKING:
     from benchmarks.ctnet_study import Result
@@ -161,9 +161,9 @@ def saved_models_equal(config: Config) -> dict[str, int]:
     import tensorflow as tf
 
     from benchmarks.ctnet_study import Study
-    from models.arrow_files import pq
     from models.ctnet.network import Ctnet
-    from models.export import export_saved_model
+    from models.data.arrow_files import pq
+    from models.serving.export import export_saved_model
 
     study = Study(config, config.training.seed, _steps(config, 1), WINDOW)
     old, ctnet, _ = study.first_day()
@@ -203,8 +203,8 @@ def saved_models_equal(config: Config) -> dict[str, int]:
 def frozen(config: Config) -> dict[str, int]:
     """Trains CTNet on a day and counts what happened to the source's variables."""
     from benchmarks.ctnet_study import Study
-    from models.optimizers import build_optimizer
-    from models.optimizers import optimizer_state
+    from models.training.optimizers import build_optimizer
+    from models.training.optimizers import optimizer_state
 
     study = Study(config, config.training.seed, _steps(config, 1), WINDOW)
     _, ctnet, train = study.first_day()
@@ -252,7 +252,7 @@ def rows_share() -> dict[str, float]:
     Rows of CTNet and of its source level over those of `joint` on its window, with the
     rows a day that the configuration simulates.
     """
-    from pipeline.simulation.settings import plan_domains
+    from pipeline.datasets.simulation.settings import plan_domains
 
     config = load_config(ROOT / "configs" / "feeds_ads.yaml")
     if config.simulate is None:

@@ -33,23 +33,23 @@ from components.resolvers.logic import select
 from models.days import to_day
 from models.errors import ConfigError
 from models.errors import DataError
-from pipeline.ablate_commands import ablation_table
-from pipeline.ablate_commands import run_ablation
-from pipeline.ablation import WHOLE
-from pipeline.ablation import ecdctr_variants
+from pipeline.cli.ablate import ablation_table
+from pipeline.cli.ablate import run_ablation
+from pipeline.cli.options import wide_console
+from pipeline.comparing.ablation import WHOLE
+from pipeline.comparing.ablation import ecdctr_variants
 from pipeline.comparing.measure import Measured
 from pipeline.comparing.trials import with_variants
 from pipeline.comparing.words import interval_caveat
-from pipeline.config import Config
-from pipeline.config_file import load_config
-from pipeline.failures import raise_failed
-from pipeline.job import plan_run
-from pipeline.options import wide_console
-from pipeline.steps import Step
-from pipeline.store import METADATA_FILE
-from pipeline.store import Store
-from pipeline.terminal import Console
-from pipeline.terminal import Table
+from pipeline.config.load import load_config
+from pipeline.config.schema import Config
+from pipeline.execution.failures import raise_failed
+from pipeline.execution.job import plan_run
+from pipeline.planning.steps import Step
+from pipeline.store.reader import METADATA_FILE
+from pipeline.store.reader import Store
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import Table
 
 FOLD_TOLERANCE = 1e-6
 # Earlier days for which plans are made on what is stored now.
@@ -88,15 +88,15 @@ def fold_difference(config: Config, day: int) -> float:
     # Late: both import TensorFlow.
     import tensorflow as tf
 
-    from models import snapshots
-    from models import warm_start
-    from models.backbone import Backbone
-    from models.batches import ExampleReader
-    from models.checkpoints import variable_shapes
-    from models.features import SNAPSHOT_SPACES
-    from models.id_lists import read_ids
-    from models.level import TRAIN_FOLDER
-    from models.level import WEIGHTS_FILE
+    from models.data import snapshots
+    from models.data.batches import ExampleReader
+    from models.data.id_lists import read_ids
+    from models.features.table import SNAPSHOT_SPACES
+    from models.networks.backbone import Backbone
+    from models.training import warm_start
+    from models.training.checkpoints import variable_shapes
+    from models.training.level import TRAIN_FOLDER
+    from models.training.level import WEIGHTS_FILE
 
     step = _whole(config, day)
     store, table = Store(config.root), config.table

@@ -26,13 +26,13 @@ import yaml
 
 from benchmarks.results_page import write_page
 from models.errors import ConfigError
+from pipeline.cli.options import wide_console
 from pipeline.comparing.run import STEM
 from pipeline.comparing.run import chosen
-from pipeline.config import Config
-from pipeline.config_file import load_config
-from pipeline.options import wide_console
+from pipeline.config.load import load_config
+from pipeline.config.schema import Config
 from pipeline.strategies import KINDS
-from pipeline.terminal import Console
+from pipeline.terminal.plain_text import Console
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs"

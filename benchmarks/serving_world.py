@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from models.features import Feature
-from models.features import FeatureTable
-from models.features import IdSpace
+from models.data.snapshots import SnapshotTables
+from models.features.table import Feature
+from models.features.table import FeatureTable
+from models.features.table import IdSpace
 from models.settings import CctlConfig
 from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
-from models.snapshots import SnapshotTables
 
 USERS, ITEMS, SMALL = 100_000, 20_000, 24
 WIDTH, HIDDEN_UNITS, CROSS_LAYERS = 16, (64, 32), 2
@@ -96,7 +96,7 @@ def rows_of_a_user(candidates: int, seed: int) -> list[dict[str, list[Any]]]:
 def export_all(folder: Path) -> dict[str, Path]:
     """Exports every strategy's network; returns the folder by strategy."""
     # Late: TensorFlow and TFT.
-    from models.export import export_saved_model
+    from models.serving.export import export_saved_model
 
     table = features()
     graph = _transform_graph(folder, table)
@@ -112,11 +112,11 @@ def export_all(folder: Path) -> dict[str, Path]:
 
 
 def _networks(table: FeatureTable) -> Iterator[tuple[str, Any]]:
-    from models.backbone import Backbone
     from models.cctl.network import CompanionNetwork
     from models.ctnet.network import Ctnet
     from models.ctnet.settings import CtnetConfig
-    from models.multi_domain.network import MultiDomainNetwork
+    from models.networks.backbone import Backbone
+    from models.networks.multi_domain.network import MultiDomainNetwork
 
     yield BACKBONE, Backbone(table, NETWORK)
     rng = np.random.default_rng(0)
@@ -144,7 +144,7 @@ def _transform_graph(folder: Path, table: FeatureTable) -> Path:
     from tensorflow_transform.tf_metadata import schema_utils
 
     from components.transform.preprocessing import preprocessing_fn
-    from models.requests import RAW_TYPES
+    from models.serving.requests import RAW_TYPES
 
     vocabulary = folder / "vocabulary"
     vocabulary.mkdir(parents=True)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import yaml
 
-from models.arrow_files import pq
+from models.data.arrow_files import pq
 
 FIRST_DAY = datetime.date(2024, 1, 1)
 # A fixed number of days: more rows make the daily files longer, which is the harder

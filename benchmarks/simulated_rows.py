@@ -19,19 +19,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from models.arrow_files import pq
-from models.features import FIRST_OOV_ROW
-from models.features import Feature
-from models.features import FeatureTable
-from models.features import IdSpace
-from pipeline.simulation.population import CATEGORIES
-from pipeline.simulation.population import DEVICES
-from pipeline.simulation.population import MAX_INTERESTS
-from pipeline.simulation.population import SEGMENTS
-from pipeline.simulation.settings import DomainPlan
-from pipeline.simulation.truth import HOURS
-from pipeline.simulation.truth import SLOTS
-from pipeline.simulation.world import DomainWorld
+from models.data.arrow_files import pq
+from models.features.table import FIRST_OOV_ROW
+from models.features.table import Feature
+from models.features.table import FeatureTable
+from models.features.table import IdSpace
+from pipeline.datasets.simulation.population import CATEGORIES
+from pipeline.datasets.simulation.population import DEVICES
+from pipeline.datasets.simulation.population import MAX_INTERESTS
+from pipeline.datasets.simulation.population import SEGMENTS
+from pipeline.datasets.simulation.settings import DomainPlan
+from pipeline.datasets.simulation.truth import HOURS
+from pipeline.datasets.simulation.truth import SLOTS
+from pipeline.datasets.simulation.world import DomainWorld
 
 Columns = dict[str, npt.NDArray[Any]]
 # Domains that a table of rows has room for.

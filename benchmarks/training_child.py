@@ -29,8 +29,8 @@ def _setup(folder: str, num_ids: str) -> tuple[Any, Any]:
 
     from benchmarks import training_rows
     from benchmarks.peers import common
-    from models.backbone import Backbone
-    from models.batches import ExampleReader
+    from models.data.batches import ExampleReader
+    from models.networks.backbone import Backbone
     from models.settings import NetworkConfig
 
     keras.utils.set_random_seed(1)
@@ -53,7 +53,7 @@ def _setup(folder: str, num_ids: str) -> tuple[Any, Any]:
 
 def _fit(network: Any, reader: Any, batch_size: int, epochs: int) -> Any:
     from models.settings import TrainingConfig
-    from models.training import fit
+    from models.training.loop import fit
 
     window = reader.summarise()
     with tempfile.TemporaryDirectory() as logs:
@@ -75,10 +75,10 @@ def shares(folder: str, num_ids: str, batch_size: str, repeats: str) -> dict[str
     """Rows/s of reading only, of computing only and end to end, alternating."""
     import tensorflow as tf
 
-    from models.optimizers import build_optimizer
     from models.settings import TrainingConfig
-    from models.steps import SPAN
-    from models.steps import make_train_span
+    from models.training.optimizers import build_optimizer
+    from models.training.steps import SPAN
+    from models.training.steps import make_train_span
 
     network, reader = _setup(folder, num_ids)
     size = int(batch_size)

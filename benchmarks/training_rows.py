@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from models.arrow_files import pq
-from models.features import DAY
-from models.features import LABEL
-from models.features import Feature
-from models.features import FeatureTable
-from models.features import IdSpace
+from models.data.arrow_files import pq
+from models.features.table import DAY
+from models.features.table import LABEL
+from models.features.table import Feature
+from models.features.table import FeatureTable
+from models.features.table import IdSpace
 
 NUM_FIELDS = 8
 NUM_LARGE = 2

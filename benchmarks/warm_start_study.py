@@ -25,30 +25,30 @@ import tensorflow as tf
 import tf_keras as keras
 from sklearn.linear_model import LogisticRegression
 
-from components.metrics.logic import auc
-from components.metrics.logic import grouped_auc
-from components.metrics.logic import log_losses
-from models import optimizers
-from models import snapshots
-from models import warm_start
-from models.backbone import Backbone
-from models.batch_norm import count_statistics
-from models.batches import ExampleReader
-from models.checkpoints import save_variables
+from components.evaluation.ranking import auc
+from components.evaluation.ranking import grouped_auc
+from components.evaluation.ranking import log_losses
+from models.data import snapshots
+from models.data.batches import ExampleReader
+from models.data.id_lists import read_ids
 from models.days import DayRange
 from models.days import to_day
-from models.features import SNAPSHOT_SPACES
-from models.features import USER_FEATURE
-from models.id_lists import read_ids
-from models.level import COUNTS_FILE
-from models.level import WEIGHTS_FILE
-from models.level import export_snapshot
-from models.network import Network
-from models.tpm import TinyModel
-from models.training import fit
-from pipeline.config import Config
-from pipeline.config_file import load_config
-from pipeline.store import Store
+from models.features.table import SNAPSHOT_SPACES
+from models.features.table import USER_FEATURE
+from models.networks.backbone import Backbone
+from models.networks.network import Network
+from models.networks.tpm import TinyModel
+from models.training import optimizers
+from models.training import warm_start
+from models.training.checkpoints import save_variables
+from models.training.level import COUNTS_FILE
+from models.training.level import WEIGHTS_FILE
+from models.training.level import export_snapshot
+from models.training.loop import fit
+from models.training.norm_statistics import count_statistics
+from pipeline.config.load import load_config
+from pipeline.config.schema import Config
+from pipeline.store.reader import Store
 
 # Per suspect, what is changed against three epochs everywhere, BatchNorm's running
 # averages as training left them, and nothing else.

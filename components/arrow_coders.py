@@ -13,7 +13,7 @@ import apache_beam as beam
 import pyarrow as pa
 import tensorflow_data_validation.types  # noqa: F401 (registers a coder of its own)
 
-from models.arrow_files import ipc
+from models.data.arrow_files import ipc
 
 
 class _ArrowCoder(beam.coders.Coder):  # type: ignore[misc]

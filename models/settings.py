@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic import model_validator
 
-from models.features import StrictModel
+from models.features.table import StrictModel
 
 # Optimizer steps below which a training says how few it took. Adam moves a weight by
 # about its learning rate in a step, so 50 steps at 0.001 move it by at most 0.05, and

@@ -1,5 +1,5 @@
 """`python -m pipeline`: the command line where no console script is installed."""
 
-from pipeline.cli import main
+from pipeline.cli.group import main
 
 main()

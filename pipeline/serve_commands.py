@@ -22,25 +22,25 @@ from components.model_server.json_tensors import short
 from components.publisher.logic import versions_in
 from models.errors import ConfigError
 from models.errors import DataError
-from pipeline.config import Config
-from pipeline.config_file import load_config
-from pipeline.console import quiet_libraries
-from pipeline.local_paths import LocalPathArgument
-from pipeline.options import CONFIG
-from pipeline.options import wide_console
-from pipeline.promotion import shelf_of
-from pipeline.store import Store
-from pipeline.terminal import Console
-from pipeline.terminal import Table
+from pipeline.cli.options import CONFIG
+from pipeline.cli.options import wide_console
+from pipeline.config.load import load_config
+from pipeline.config.local_paths import LocalPathArgument
+from pipeline.config.schema import Config
+from pipeline.release.promotion import shelf_of
+from pipeline.store.reader import Store
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import Table
+from pipeline.terminal.progress import quiet_libraries
 
 if TYPE_CHECKING:
     from components.model_server.server import ModelServer
-    from models.features import Feature
+    from models.features.table import Feature
 
 _SIGNATURES = ("rank", "predict", "serving_default")
 _SECONDS = 60.0
 _PORT = click.IntRange(0, 65_535)
-# By kind: the type of a raw tensor, as models.requests has it without TensorFlow.
+# By kind: the type of a raw tensor, as models.serving.requests has it without TensorFlow.
 _TYPES = {"id": object, "ids": object, "count": np.int64, "rate": np.float32}
 
 Row = dict[str, list[Any]]
@@ -186,7 +186,7 @@ def stored_rows(config: Config, number: int) -> list[Row]:
         DataError: Nothing is ingested.
     """
     from models.days import DayRange
-    from models.requests import raw_rows
+    from models.serving.requests import raw_rows
 
     stored = [
         s
@@ -270,7 +270,7 @@ def ask(
     from tensorflow_serving.apis import prediction_service_pb2_grpc
     from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
-    from models.requests import inputs_of
+    from models.serving.requests import inputs_of
 
     request = PredictRequest()
     request.model_spec.name = config.name

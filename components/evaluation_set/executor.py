@@ -21,11 +21,11 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 from components.artifacts import stamp
 from components.evaluation_set.slices import add_slices
 from components.evaluation_set.slices import rules_from_json
-from models.arrow_files import pq
+from models.data.arrow_files import pq
+from models.data.file_patterns import files_of
 from models.days import DayRange
 from models.errors import DataError
-from models.features import DAY
-from models.file_patterns import files_of
+from models.features.table import DAY
 
 EVAL_SPLIT = "eval"
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 from pydantic import field_validator
 
-from models.features import StrictModel
+from models.features.table import StrictModel
 
 MISSING = "missing"
 

@@ -12,12 +12,12 @@ from tfx.types import artifact_utils
 
 from components.artifacts import DECISION_FILE
 from components.artifacts import stamp
+from components.evaluator.reading import read_judgements
 from components.gate.logic import GateThresholds
 from components.gate.logic import decide
 from components.metrics.constant import constant_metrics
-from components.metrics.reading import read_judgements
-from models.level import REPORT_FILE
-from models.level import TRAIN_FOLDER
+from models.training.level import REPORT_FILE
+from models.training.level import TRAIN_FOLDER
 
 
 class Executor(base_executor.BaseExecutor):

@@ -12,11 +12,11 @@ from typing import Literal
 from pydantic import Field
 from pydantic import model_validator
 
-from components.metrics.judgement import Interval
-from components.metrics.judgement import Judgement
-from components.metrics.judgement import Metrics
-from components.metrics.judgement import without_nan
-from models.features import StrictModel
+from components.evaluation.judgement import Interval
+from components.evaluation.judgement import Judgement
+from components.evaluation.judgement import Metrics
+from components.evaluation.judgement import without_nan
+from models.features.table import StrictModel
 
 State = Literal["cold_start", "compared"]
 

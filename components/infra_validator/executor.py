@@ -26,11 +26,11 @@ from components.artifacts import stamp
 from components.infra_validator.runner import LocalServerRunner
 from models.days import DayRange
 from models.errors import DataError
-from models.features import FeatureTable
-from models.requests import Row
-from models.requests import inputs_of
-from models.requests import raw_rows
-from models.serving_contract import signatures_of
+from models.features.table import FeatureTable
+from models.serving.contract import signatures_of
+from models.serving.requests import Row
+from models.serving.requests import inputs_of
+from models.serving.requests import raw_rows
 
 # In the blessing's folder: TF Serving's file of that name, and why there is none.
 WARMUP_FILE = "tf_serving_warmup_requests"

@@ -21,10 +21,10 @@ from components.log_example_gen.logic import TimeColumn
 from components.log_example_gen.logic import parse_label_rule
 from components.log_example_gen.logic import parse_time_format
 from models.errors import DataError
-from models.features import DAY
-from models.features import LABEL
-from models.features import Feature
-from models.features import FeatureTable
+from models.features.table import DAY
+from models.features.table import LABEL
+from models.features.table import Feature
+from models.features.table import FeatureTable
 
 _COMPARE = dict(
     zip(

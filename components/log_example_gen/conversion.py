@@ -24,9 +24,9 @@ from components.log_example_gen.log_files import Shard
 from components.log_example_gen.log_files import format_of
 from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.readers import read_pieces
-from models.arrow_files import pq
+from models.data.arrow_files import pq
 from models.days import to_date
-from models.features import FeatureTable
+from models.features.table import FeatureTable
 
 # Rows converted and written at once: enough for Arrow's kernels to matter and for row
 # groups to read well, few enough (some 20 MB) not to show in the memory.

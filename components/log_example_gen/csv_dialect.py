@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import field_validator
 from pydantic import model_validator
 
-from models.features import StrictModel
+from models.features.table import StrictModel
 
 DELIMITER = ","
 

@@ -27,7 +27,7 @@ from components.log_example_gen.log_files import refuse_twins
 from components.log_example_gen.log_files import refuse_unread_days
 from components.log_example_gen.logic import LOG_DAYS_FILE
 from components.log_example_gen.logic import DomainLog
-from models.arrow_files import pq
+from models.data.arrow_files import pq
 from models.days import DayRange
 from models.days import to_date
 from models.days import to_day

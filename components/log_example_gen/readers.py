@@ -23,9 +23,9 @@ from components.log_example_gen.log_files import FORMATS
 from components.log_example_gen.log_files import format_of
 from components.log_example_gen.pieces import Piece
 from components.log_example_gen.pieces import unreadable
-from models.arrow_files import UNREADABLE
-from models.arrow_files import pq
-from models.arrow_files import why_unreadable
+from models.data.arrow_files import UNREADABLE
+from models.data.arrow_files import pq
+from models.data.arrow_files import why_unreadable
 from models.errors import DataError
 
 

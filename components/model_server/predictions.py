@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from components.model_server.errors import BadRequestError
-from models.saved_scorer import SavedScorer
+from models.serving.saved_scorer import SavedScorer
 
 
 def predict(

@@ -13,7 +13,7 @@ from components.publisher.labels import Labels
 from components.publisher.labels import labels_in
 from components.publisher.labels import nothing_is_wanted
 from components.publisher.logic import versions_in
-from models.saved_scorer import SavedScorer
+from models.serving.saved_scorer import SavedScorer
 
 _log = logging.getLogger("crossctr.serve")
 

@@ -11,11 +11,11 @@ from tfx.components.trainer import fn_args_utils
 from tfx.types import artifact_utils
 
 from components.artifacts import stamp
-from models.level import REPORT_FILE
-from models.level import TRAIN_FOLDER
-from models.level import run_level
-from models.level_inputs import LevelInputs
-from models.level_inputs import LevelReport
+from models.training.level import REPORT_FILE
+from models.training.level import TRAIN_FOLDER
+from models.training.level import run_level
+from models.training.level_inputs import LevelInputs
+from models.training.level_inputs import LevelReport
 
 
 class Executor(tfx_executor.GenericExecutor):

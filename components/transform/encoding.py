@@ -26,10 +26,10 @@ import pyarrow.compute as pc
 
 from models.days import DayRange
 from models.days import to_date
-from models.features import DAY
-from models.features import FIRST_OOV_ROW
-from models.features import Feature
-from models.features import FeatureTable
+from models.features.table import DAY
+from models.features.table import FIRST_OOV_ROW
+from models.features.table import Feature
+from models.features.table import FeatureTable
 
 ENCODING_FILE = "encoding.json"
 KEYS = ("rows", "missing", "ids", "oov", "new")

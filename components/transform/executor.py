@@ -33,12 +33,12 @@ from components.transform.encoding import describe_encoding
 from components.transform.encoding import sizes_before
 from components.transform.encoding import to_json
 from components.vocabulary.files import read_summary
-from models.arrow_files import pq
+from models.data.arrow_files import pq
+from models.data.file_patterns import files_of
 from models.days import DayRange
 from models.errors import DataError
-from models.features import DAY
-from models.features import FeatureTable
-from models.file_patterns import files_of
+from models.features.table import DAY
+from models.features.table import FeatureTable
 
 # As many rows as the Examples' row groups have: one batch is one group.
 _COUNT_ROWS = 65_536

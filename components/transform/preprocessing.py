@@ -12,14 +12,14 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.vocabulary.files import ids_path
-from models.features import DAY
-from models.features import FIRST_OOV_ROW
-from models.features import LABEL
-from models.features import MISSING_ROW
-from models.features import PADDING_ROW
-from models.features import Feature
-from models.features import FeatureTable
-from models.features import IdSpace
+from models.features.table import DAY
+from models.features.table import FIRST_OOV_ROW
+from models.features.table import LABEL
+from models.features.table import MISSING_ROW
+from models.features.table import PADDING_ROW
+from models.features.table import Feature
+from models.features.table import FeatureTable
+from models.features.table import IdSpace
 
 
 def preprocessing_fn(

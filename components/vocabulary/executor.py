@@ -31,11 +31,11 @@ from components.vocabulary.logic import count_ids
 from components.vocabulary.logic import counted_features
 from components.vocabulary.logic import grow
 from components.vocabulary.logic import merge_counts
-from models.arrow_files import pq
+from models.data.arrow_files import pq
 from models.errors import DataError
-from models.features import DAY
-from models.features import FeatureTable
-from models.features import IdSpace
+from models.features.table import DAY
+from models.features.table import FeatureTable
+from models.features.table import IdSpace
 
 _BATCH_ROWS = 65_536
 

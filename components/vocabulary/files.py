@@ -22,9 +22,9 @@ from components.vocabulary.collisions import Collisions
 from components.vocabulary.logic import PENDING_SCHEMA
 from components.vocabulary.logic import Growth
 from components.vocabulary.logic import Vocabulary
-from models.arrow_files import pq
+from models.data.arrow_files import pq
 from models.days import to_date
-from models.features import IdSpace
+from models.features.table import IdSpace
 
 SUMMARY_FILE = "vocabulary.json"
 

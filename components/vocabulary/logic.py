@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from models.features import DAY
-from models.features import FeatureTable
-from models.features import IdSpace
+from models.features.table import DAY
+from models.features.table import FeatureTable
+from models.features.table import IdSpace
 
 COUNTS_SCHEMA = pa.schema(
     [("id", pa.large_binary()), ("day", pa.int64()), ("impressions", pa.int64())]

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
-from models.features import DOMAIN_FEATURE
-from models.features import FeatureTable
+from models.features.table import DOMAIN_FEATURE
+from models.features.table import FeatureTable
 
 # Features of more values than this are left out: a weight by user or item would rest on
 # a handful of rows.

@@ -11,9 +11,6 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from models.batches import Batch
-from models.batches import ExampleReader
-from models.batches import batch_signature
 from models.cctl.agreement import agreement
 from models.cctl.enhancement import COMPARED_ROWS
 from models.cctl.flow import Alike
@@ -24,20 +21,23 @@ from models.cctl.network import CompanionNetwork
 from models.cctl.record import CctlRecord
 from models.cctl.towers import TowerPair
 from models.cctl.windows import Windows
-from models.mixing import SourceStream
-from models.mixing import cut
-from models.mixing import join
-from models.mixing import rows_beside
-from models.optimizers import build_optimizer
-from models.optimizers import set_rate_factor
-from models.progress import PROGRESS
+from models.data.batches import Batch
+from models.data.batches import ExampleReader
+from models.data.batches import batch_signature
+from models.data.mixing import SourceStream
+from models.data.mixing import cut
+from models.data.mixing import join
+from models.data.mixing import rows_beside
+from models.data.shuffling import split_sizes
 from models.settings import CctlConfig
 from models.settings import TrainingConfig
-from models.shuffling import split_sizes
-from models.steps import EXPLODED
-from models.steps import SPAN
-from models.steps import make_span
-from models.steps import make_train_span
+from models.training.optimizers import build_optimizer
+from models.training.optimizers import set_rate_factor
+from models.training.progress import PROGRESS
+from models.training.steps import EXPLODED
+from models.training.steps import SPAN
+from models.training.steps import make_span
+from models.training.steps import make_train_span
 
 # Every so many rows of the target, one is kept from the reference, to see what its
 # knowledge is worth on rows it has not learned.

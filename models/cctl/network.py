@@ -10,20 +10,20 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from models.backbone import Backbone
 from models.cctl.agreement import DomainSums
 from models.cctl.alignment import Alignment
 from models.cctl.enhancement import Enhancement
 from models.cctl.flow import MAX_VALUES
 from models.cctl.flow import FlowNetwork
 from models.cctl.flow import weights_of
-from models.features import DOMAIN_FEATURE
-from models.features import SNAPSHOT_SPACES
-from models.features import FeatureTable
+from models.features.table import DOMAIN_FEATURE
+from models.features.table import SNAPSHOT_SPACES
+from models.features.table import FeatureTable
 from models.layers.mlp import NormalisedStack
-from models.network import Network
-from models.network import ServingForm
-from models.network import log_odds
+from models.networks.backbone import Backbone
+from models.networks.network import Network
+from models.networks.network import ServingForm
+from models.networks.network import log_odds
 from models.settings import CctlConfig
 from models.settings import NetworkConfig
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from models.features import FIRST_OOV_ROW
-from models.features import MISSING_ROW
-from models.features import PADDING_ROW
-from models.features import Feature
-from models.features import FeatureTable
-from models.id_lists import read_ids
+from models.data.id_lists import read_ids
+from models.features.table import FIRST_OOV_ROW
+from models.features.table import MISSING_ROW
+from models.features.table import PADDING_ROW
+from models.features.table import Feature
+from models.features.table import FeatureTable
 
 
 def readable(

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from models.batches import Batch
+from models.data.batches import Batch
 
 # Rows with the highest and with the lowest weights that are kept.
 _EXTREMES = 10

@@ -7,15 +7,15 @@ from typing import Any
 
 import tensorflow as tf
 
-from models.backbone import Backbone
 from models.ctnet.adapters import Adapter
 from models.ctnet.settings import CtnetConfig
-from models.features import FeatureTable
+from models.data.snapshots import SnapshotTables
+from models.features.table import FeatureTable
 from models.layers.mlp import NormalisedStack
-from models.network import Network
-from models.network import ServingForm
+from models.networks.backbone import Backbone
+from models.networks.network import Network
+from models.networks.network import ServingForm
 from models.settings import NetworkConfig
-from models.snapshots import SnapshotTables
 
 
 class Ctnet(Network):

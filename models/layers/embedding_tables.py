@@ -12,8 +12,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from models.errors import ConfigError
-from models.features import PADDING_ROW
-from models.features import FeatureTable
+from models.features.table import PADDING_ROW
+from models.features.table import FeatureTable
 
 
 def table_widths(features: FeatureTable, width: int) -> dict[str, int]:
@@ -57,7 +57,7 @@ class EmbeddingTables(keras.layers.Layer):
         width: Embedding width `D` of features that name none.
 
     Example:
-        >>> from models.features import Feature
+        >>> from models.features.table import Feature
         >>> table = FeatureTable(
         ...     features=(Feature(name="age", kind="count", buckets=4),),
         ...     vocabularies={},

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
 
-from models.snapshots import SnapshotTables
+from models.data.snapshots import SnapshotTables
 
 # Added to the scores of missing periods: their softmax weight becomes exactly zero in
 # float32, and a row without any period stays finite.

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from models.errors import DataError
+from pipeline.planning.step_kinds import StepKind
+from pipeline.planning.steps import Step
+from pipeline.planning.steps import upstream
 from pipeline.report.files import read_json
-from pipeline.scoring import SERVING_FOLDER
-from pipeline.step_kinds import StepKind
-from pipeline.steps import Step
-from pipeline.steps import upstream
-from pipeline.store import Store
-from pipeline.store import Stored
+from pipeline.report.scoring import SERVING_FOLDER
+from pipeline.store.reader import Store
+from pipeline.store.reader import Stored
 
 _MIB = 1 << 20
 

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.metrics.bootstrap import METRICS
-from components.metrics.bootstrap import REPLICATES
-from components.metrics.bootstrap import Difference
-from components.metrics.bootstrap import interval
-from components.metrics.bootstrap import paired_draws
-from components.metrics.logic import Floats
-from components.metrics.logic import auc
-from components.metrics.logic import grouped_auc
-from components.metrics.logic import log_losses
+from components.evaluation.bootstrap import METRICS
+from components.evaluation.bootstrap import REPLICATES
+from components.evaluation.bootstrap import Difference
+from components.evaluation.bootstrap import interval
+from components.evaluation.bootstrap import paired_draws
+from components.evaluation.ranking import Floats
+from components.evaluation.ranking import auc
+from components.evaluation.ranking import grouped_auc
+from components.evaluation.ranking import log_losses
 from models.errors import DataError
-from pipeline.scoring import Scored
+from pipeline.report.scoring import Scored
 
 _GAUC = METRICS.index("gauc")
 # No strategy can have this name.

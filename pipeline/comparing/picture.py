@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from components.metrics.bootstrap import Difference
+from components.evaluation.bootstrap import Difference
 from pipeline.comparing.measure import Measured
 from pipeline.comparing.record import Comparison
 from pipeline.comparing.words import NAMES

@@ -17,8 +17,8 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic import ValidationError
 
-from components.metrics.bootstrap import METRICS
-from components.metrics.bootstrap import Difference
+from components.evaluation.bootstrap import METRICS
+from components.evaluation.bootstrap import Difference
 from models.errors import DataError
 from pipeline.comparing.costs import Cost
 from pipeline.comparing.measure import Measured

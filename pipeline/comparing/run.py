@@ -27,12 +27,12 @@ from pipeline.comparing.trials import Trials
 from pipeline.comparing.trials import run_trials
 from pipeline.comparing.trials import seeds_of
 from pipeline.comparing.words import verdict
-from pipeline.config import Config
-from pipeline.config_sections import StrategyConfig
-from pipeline.failures import StrategiesFailedError
-from pipeline.named_strategies import with_strategies
-from pipeline.scoring import Scored
-from pipeline.terminal import Console
+from pipeline.config.named_strategies import with_strategies
+from pipeline.config.schema import Config
+from pipeline.config.sections import StrategyConfig
+from pipeline.execution.failures import StrategiesFailedError
+from pipeline.report.scoring import Scored
+from pipeline.terminal.plain_text import Console
 
 METRICS = ("gauc", "auc", "log_loss")
 STEM = "comparison"
@@ -201,7 +201,7 @@ def _oracle(
     if config.simulate is None:
         return None, ""
     # Late: it is for simulated logs alone.
-    from pipeline.simulation.oracle import probabilities_of
+    from pipeline.datasets.simulation.oracle import probabilities_of
 
     try:
         known = probabilities_of(

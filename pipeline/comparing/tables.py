@@ -11,7 +11,7 @@ from pipeline.comparing.measure import Measured
 from pipeline.comparing.record import Comparison
 from pipeline.comparing.words import NAMES
 from pipeline.comparing.words import with_interval
-from pipeline.terminal import Table
+from pipeline.terminal.plain_text import Table
 
 
 @dataclass(frozen=True)

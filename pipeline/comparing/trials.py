@@ -24,22 +24,22 @@ from rich.progress import TimeRemainingColumn
 from models.errors import CrossctrError
 from pipeline.comparing.costs import Cost
 from pipeline.comparing.costs import cost_of
-from pipeline.config import Config
-from pipeline.config_sections import StrategyConfig
-from pipeline.console import quiet_libraries
-from pipeline.failures import StrategiesFailedError
-from pipeline.job import new_log_file
-from pipeline.job import plan_when_ready
-from pipeline.job import run_steps
-from pipeline.plan import Planner
-from pipeline.scoring import Scored
-from pipeline.scoring import is_scored
-from pipeline.scoring import score_step
-from pipeline.step_kinds import StepKind
-from pipeline.steps import Step
-from pipeline.store import Store
-from pipeline.terminal import Console
-from pipeline.terminal import TextColumn
+from pipeline.config.schema import Config
+from pipeline.config.sections import StrategyConfig
+from pipeline.execution.failures import StrategiesFailedError
+from pipeline.execution.job import new_log_file
+from pipeline.execution.job import plan_when_ready
+from pipeline.execution.job import run_steps
+from pipeline.planning.planner import Planner
+from pipeline.planning.step_kinds import StepKind
+from pipeline.planning.steps import Step
+from pipeline.report.scoring import Scored
+from pipeline.report.scoring import is_scored
+from pipeline.report.scoring import score_step
+from pipeline.store.reader import Store
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import TextColumn
+from pipeline.terminal.progress import quiet_libraries
 
 
 class Trial(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from components.metrics.bootstrap import Difference
+from components.evaluation.bootstrap import Difference
 from pipeline.comparing.record import Comparison
 
 NAMES = {"auc": "AUC", "gauc": "GAUC", "log_loss": "log loss"}

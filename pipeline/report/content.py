@@ -15,8 +15,15 @@ from typing import Literal
 
 from models.days import to_date
 from models.errors import DataError
-from pipeline.config import Config
-from pipeline.job import plan_run
+from pipeline.config.schema import Config
+from pipeline.execution.job import plan_run
+from pipeline.execution.run_records import RunRecord
+from pipeline.execution.run_records import StepRun
+from pipeline.execution.run_records import read_records
+from pipeline.execution.run_records import seconds_by_step
+from pipeline.execution.run_records import used
+from pipeline.planning.step_kinds import StepKind
+from pipeline.planning.steps import Step
 from pipeline.report.calibration import deciles
 from pipeline.report.ids import Ids
 from pipeline.report.ids import gather_ids
@@ -25,19 +32,12 @@ from pipeline.report.judged import Metrics
 from pipeline.report.judged import gather_judged
 from pipeline.report.quality import Quality
 from pipeline.report.quality import gather_quality
+from pipeline.report.scoring import score_step
 from pipeline.report.training import Training
 from pipeline.report.training import gather_training
-from pipeline.results import label_constants
-from pipeline.results import rows_of
-from pipeline.run_records import RunRecord
-from pipeline.run_records import StepRun
-from pipeline.run_records import read_records
-from pipeline.run_records import seconds_by_step
-from pipeline.run_records import used
-from pipeline.scoring import score_step
-from pipeline.step_kinds import StepKind
-from pipeline.steps import Step
-from pipeline.store import Store
+from pipeline.store.reader import Store
+from pipeline.store.results import label_constants
+from pipeline.store.results import rows_of
 
 State = Literal["reused", "done", "failed", "due"]
 

@@ -14,14 +14,14 @@ from components.transform.encoding import ENCODING_FILE
 from components.vocabulary.files import SUMMARY_FILE
 from models.days import DayRange
 from models.days import to_day
-from models.features import FeatureTable
+from models.features.table import FeatureTable
 from pipeline.report.charts import Point
 from pipeline.report.charts import Series
 from pipeline.report.files import read_json
 from pipeline.report.periods import describe
 from pipeline.report.periods import periods
 from pipeline.report.periods import sums
-from pipeline.store import Store
+from pipeline.store.reader import Store
 
 # A block's `encoding.json` and `vocabulary.json`.
 Block = tuple[Mapping[str, Any], Mapping[str, Any]]

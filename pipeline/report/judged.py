@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts import DECISION_FILE
+from pipeline.planning.steps import Step
 from pipeline.report.calibration import Decile
 from pipeline.report.charts import Point
 from pipeline.report.files import read_json
-from pipeline.steps import Step
-from pipeline.store import Store
-from pipeline.store import Stored
+from pipeline.store.reader import Store
+from pipeline.store.reader import Stored
 
 _OUTCOMES = ("refused", "held", "noted")
 

@@ -11,7 +11,9 @@ from components.artifacts import DECISION_FILE
 from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError
-from pipeline.config import Config
+from pipeline.config.schema import Config
+from pipeline.execution.run_records import read_records
+from pipeline.planning.step_kinds import StepKind
 from pipeline.report.charts import Point
 from pipeline.report.charts import Series
 from pipeline.report.files import read_json
@@ -19,10 +21,8 @@ from pipeline.report.ids import unknown_by_day
 from pipeline.report.judged import Judged
 from pipeline.report.judged import Value
 from pipeline.report.judged import describe
-from pipeline.run_records import read_records
-from pipeline.step_kinds import StepKind
-from pipeline.store import Store
-from pipeline.store import Stored
+from pipeline.store.reader import Store
+from pipeline.store.reader import Stored
 
 
 @dataclass(frozen=True)

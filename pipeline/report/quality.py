@@ -22,8 +22,8 @@ from pipeline.report.files import read_json
 from pipeline.report.periods import describe
 from pipeline.report.periods import periods
 from pipeline.report.periods import sums
-from pipeline.store import Store
-from pipeline.store import Stored
+from pipeline.store.reader import Store
+from pipeline.store.reader import Stored
 
 ACCOUNTING_FILE = "accounting.json"
 REPORT_FILE = "report.json"

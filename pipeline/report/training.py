@@ -12,10 +12,10 @@ from pipeline.report.charts import Series
 from pipeline.report.files import read_json
 from pipeline.report.sources import Sources
 from pipeline.report.sources import describe_sources
-from pipeline.results import few_steps
-from pipeline.store import Store
+from pipeline.store.reader import Store
+from pipeline.store.results import few_steps
 
-# As `models.level` writes it; to import that is to import TensorFlow.
+# As `models.training.level` writes it; to import that is to import TensorFlow.
 _REPORT = Path("Format-Train", "report.json")
 
 # Single batches differ by chance: a line through fewer would show nothing else.

@@ -9,12 +9,12 @@ import jinja2
 from markupsafe import Markup
 from markupsafe import escape
 
-from pipeline.console import duration
 from pipeline.report import charts
 from pipeline.report.content import Report
 from pipeline.report.judged import Metrics
 from pipeline.report.judged import Value
 from pipeline.report.over_days import OverDays
+from pipeline.terminal.progress import duration
 
 PAGE = "report.html"
 

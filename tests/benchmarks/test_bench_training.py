@@ -7,7 +7,7 @@ import pytest
 from benchmarks.bench_training import OURS
 from benchmarks.bench_training import PEERS
 from benchmarks.bench_training import rates_table
-from pipeline.terminal import Console
+from pipeline.terminal.plain_text import Console
 
 
 def _shown(*names: str) -> str:

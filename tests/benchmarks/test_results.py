@@ -16,9 +16,9 @@ from benchmarks.results_page import write_page
 from pipeline.comparing.picture import picture
 from pipeline.comparing.record import to_csv
 from pipeline.comparing.record import to_json
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.strategies import KINDS
-from pipeline.terminal import Console
+from pipeline.terminal.plain_text import Console
 from tests.pipeline.comparing.examples import ECDCTR
 from tests.pipeline.comparing.examples import TARGET_ONLY
 from tests.pipeline.comparing.examples import comparison

@@ -14,10 +14,10 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from models.days import to_day
 from models.errors import DataError
-from models.features import Feature
-from models.features import FeatureTable
-from models.features import IdSpace
-from models.saved_scorer import SavedScorer
+from models.features.table import Feature
+from models.features.table import FeatureTable
+from models.features.table import IdSpace
+from models.serving.saved_scorer import SavedScorer
 
 pytestmark = pytest.mark.slow
 

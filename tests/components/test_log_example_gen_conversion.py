@@ -9,9 +9,9 @@ import pytest
 from components.log_example_gen.log_files import LogFile
 from components.log_example_gen.log_files import Shard
 from components.log_example_gen.logic import DomainLog
-from models.features import Feature
-from models.features import FeatureTable
-from models.features import IdSpace
+from models.features.table import Feature
+from models.features.table import FeatureTable
+from models.features.table import IdSpace
 
 pytestmark = pytest.mark.slow
 

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from components.metrics.logic import auc
-from components.metrics.logic import grouped_auc
-from components.metrics.logic import log_losses
-from components.metrics.probability import calibration_error
+from components.evaluation.probability import calibration_error
+from components.evaluation.ranking import auc
+from components.evaluation.ranking import grouped_auc
+from components.evaluation.ranking import log_losses
 from models.errors import DataError
 
 # (user, score, label, place). User a: of the pairs .9 > .5 and .5 = .5 it wins 1.5 of
@@ -251,10 +251,10 @@ def tfma():
 @pytest.fixture(scope="module")
 def make_combiner():
     """Returns a function that makes a combiner of all metrics, as TFMA runs them."""
-    from components.metrics.calibration_error import CalibrationError
-    from components.metrics.gauc import GAUC
-    from components.metrics.log_loss import LogLoss
-    from components.metrics.replicates import Replicates
+    from components.evaluator.calibration_error import CalibrationError
+    from components.evaluator.gauc import GAUC
+    from components.evaluator.log_loss import LogLoss
+    from components.evaluator.replicates import Replicates
 
     classes = {
         "gauc": GAUC,
@@ -304,9 +304,9 @@ def inputs_of(user, score, label, weight=1.0):
 
 @pytest.mark.slow
 def test_a_models_metrics_share_the_gathered_rows():
-    from components.metrics.calibration_error import CalibrationError
-    from components.metrics.gauc import GAUC
-    from components.metrics.replicates import Replicates
+    from components.evaluator.calibration_error import CalibrationError
+    from components.evaluator.gauc import GAUC
+    from components.evaluator.replicates import Replicates
 
     first, *others = [m().computations() for m in (GAUC, CalibrationError, Replicates)]
     assert all(other[0] == first[0] for other in others)
@@ -522,7 +522,7 @@ def write_examples(path, rows):
 @pytest.fixture
 def evaluate(tfma, saved_models, tmp_path):
     """Returns a function that evaluates as TFX's Evaluator does."""
-    from components.metrics.config import evaluation_config
+    from components.evaluator.config import evaluation_config
 
     def run(rows, models, slice_by=(), num_draws=0):
         with_baseline = len(models) > 1
@@ -586,7 +586,7 @@ FLAT = {
 
 @pytest.mark.slow
 def test_evaluation_of_a_first_model_by_slice(evaluate):
-    from components.metrics.reading import read_judgements
+    from components.evaluator.reading import read_judgements
 
     output = evaluate(ROWS, ["score"], slice_by=["place"])
     everything, *slices = read_judgements(output)
@@ -607,7 +607,7 @@ def test_evaluation_of_a_first_model_by_slice(evaluate):
 
 @pytest.mark.slow
 def test_evaluation_against_the_live_model(evaluate):
-    from components.metrics.reading import read_metrics
+    from components.evaluator.reading import read_metrics
 
     metrics = read_metrics(evaluate(ROWS, ["score", "flat"]))
     assert metrics.keys() == {"candidate", "baseline"}
@@ -617,7 +617,7 @@ def test_evaluation_against_the_live_model(evaluate):
 
 @pytest.mark.slow
 def test_intervals_of_candidate_and_change_come_back_by_slice(evaluate):
-    from components.metrics.reading import read_judgements
+    from components.evaluator.reading import read_judgements
 
     rows = [
         (user and user + bytes([copy]), *rest)
@@ -640,7 +640,7 @@ def test_intervals_of_candidate_and_change_come_back_by_slice(evaluate):
 
 @pytest.mark.slow
 def test_undefined_metrics_come_back_as_nan(evaluate):
-    from components.metrics.reading import read_metrics
+    from components.evaluator.reading import read_metrics
 
     rows = [(None, 1.0, 1, b"top"), (None, 0.5, 1, b"top")]
     (metrics,) = read_metrics(evaluate(rows, ["score"])).values()
@@ -656,7 +656,7 @@ def test_undefined_metrics_come_back_as_nan(evaluate):
 
 @pytest.mark.slow
 def test_config_names_and_no_thresholds(tfma):
-    from components.metrics.config import evaluation_config
+    from components.evaluator.config import evaluation_config
 
     first = evaluation_config(with_baseline=False)
     assert [spec.name for spec in first.model_specs] == [""]
@@ -673,7 +673,7 @@ def test_config_names_and_no_thresholds(tfma):
 
 @pytest.mark.slow
 def test_reading_says_what_is_missing(tmp_path):
-    from components.metrics.reading import read_metrics
+    from components.evaluator.reading import read_metrics
 
     with pytest.raises(DataError, match="holds no metrics over all rows"):
         read_metrics(str(tmp_path))

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from components.vocabulary.files import ids_path
-from models.features import Feature
-from models.features import FeatureTable
-from models.features import IdSpace
+from models.features.table import Feature
+from models.features.table import FeatureTable
+from models.features.table import IdSpace
 
 pytestmark = pytest.mark.slow
 

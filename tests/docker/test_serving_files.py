@@ -16,7 +16,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from components.publisher.labels import LABELS_FILE
 from components.publisher.labels import Labels
 from components.publisher.labels import write_labels
-from pipeline.config_sections import ServingConfig
+from pipeline.config.sections import ServingConfig
 
 DOCKER = Path(__file__).parents[2] / "docker"
 SERVING = DOCKER / "serving"

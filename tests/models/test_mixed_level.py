@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.checkpoints import read_rows
-from models.checkpoints import variable_shapes
 from models.errors import DataError
 from models.errors import TrainingError
-from models.features import FeatureTable
-from models.level import run_level
-from models.level_inputs import LevelInputs
+from models.features.table import FeatureTable
 from models.settings import CctlConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
+from models.training.checkpoints import read_rows
+from models.training.checkpoints import variable_shapes
+from models.training.level import run_level
+from models.training.level_inputs import LevelInputs
 
 Train = Callable[..., Path]
 # Row of each domain in a table with one OOV bucket.
@@ -277,6 +277,8 @@ def test_cctl_with_several_workers_is_refused(
     class Two:
         count = 2
 
-    monkeypatch.setattr("models.level.Workers.from_environment", lambda _: Two())
+    monkeypatch.setattr(
+        "models.training.level.Workers.from_environment", lambda _: Two()
+    )
     with pytest.raises(TrainingError, match="one process; TF_CONFIG names 2 workers"):
         run_level(cctl("two"))

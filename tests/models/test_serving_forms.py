@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.backbone import Backbone
-from models.calibration import Calibrated
-from models.calibration import Platt
 from models.cctl.network import CompanionNetwork
 from models.ctnet.network import Ctnet
 from models.ctnet.settings import CtnetConfig
-from models.features import FeatureTable
+from models.data.snapshots import SnapshotTables
+from models.features.table import FeatureTable
 from models.layers.embedding_tables import side_by_side
-from models.multi_domain.network import MultiDomainNetwork
+from models.networks.backbone import Backbone
+from models.networks.multi_domain.network import MultiDomainNetwork
 from models.settings import CctlConfig
 from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
-from models.snapshots import SnapshotTables
+from models.training.calibration import Calibrated
+from models.training.calibration import Platt
 
 SHAPE = NetworkConfig(width=3, hidden_units=(4, 3), cross_layers=2)
 ROWS = {"fr": 3, "de": 4}

@@ -28,7 +28,7 @@ from typing import Any
 import yaml
 
 from benchmarks.kill_ingest import read_result
-from pipeline.store import Store
+from pipeline.store.reader import Store
 
 ROOT = Path(__file__).parents[2]
 _WAIT_SECONDS = 180

@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 import yaml
 
-from pipeline.step_kinds import StepKind
-from pipeline.step_kinds import kinds_of
+from pipeline.planning.step_kinds import StepKind
+from pipeline.planning.step_kinds import kinds_of
 from pipeline.strategies import KINDS
 from tests.pipeline import feeds_ads
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from tests.orchestration import trial
 from tests.pipeline import feeds_ads
 

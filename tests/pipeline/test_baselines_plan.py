@@ -7,9 +7,9 @@ from pydantic import ValidationError
 
 from models.days import DayRange
 from pipeline.strategies import KINDS
+from tests.pipeline.planning.test_planner import make_config
+from tests.pipeline.planning.test_planner import planner
 from tests.pipeline.test_continuation import run_days
-from tests.pipeline.test_plan import make_config
-from tests.pipeline.test_plan import planner
 
 TOWERS = ("shared_bottom", "mmoe", "ple", "star")
 MIXED = ("joint", *TOWERS, "cctl")

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from pipeline.cli import main
+from pipeline.cli.group import main
+from tests.pipeline.execution.test_lock import HOLDER
 from tests.pipeline.report.stored import ROOT
-from tests.pipeline.test_root_lock import HOLDER
 
 DAY = ("--day", "2019-01-01")
 WHY = ("--reason", "why")
@@ -123,7 +123,7 @@ def test_a_dry_run_changes_nothing_and_needs_no_lock(world, monkeypatch):
         "schema accept",
         ("-f", "item_id", "--dry-run", "--max-drift", "0.5"),
     )
-    monkeypatch.setattr("pipeline.schema_commands.read_schema", _stop)
+    monkeypatch.setattr("pipeline.cli.schema.read_schema", _stop)
     assert isinstance(world("schema accept").exception, StopAsyncIteration)
 
 

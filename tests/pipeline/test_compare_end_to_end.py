@@ -15,8 +15,8 @@ import yaml
 from sklearn.metrics import roc_auc_score
 
 from pipeline.comparing.record import read_json
-from pipeline.simulation.oracle import score_oracle
-from pipeline.store import Store
+from pipeline.datasets.simulation.oracle import score_oracle
+from pipeline.store.reader import Store
 
 pytestmark = pytest.mark.slow
 

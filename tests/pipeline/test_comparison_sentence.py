@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.results import TargetResult
-from pipeline.tables import comparison
+from pipeline.store.results import TargetResult
+from pipeline.terminal.tables import comparison
 
 PLAIN = {"auc": 0.60, "log_loss": 0.395, "gauc": 0.43, "gauc_coverage": 0.252}
 BETTER = {"auc": 0.67, "log_loss": 0.391, "gauc": 0.54, "gauc_coverage": 0.252}

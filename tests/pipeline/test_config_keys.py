@@ -21,10 +21,10 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError
 
 from models.errors import ConfigError
-from pipeline.cli import main
-from pipeline.config import Config
-from pipeline.config_file import dump
-from pipeline.config_file import load_config
+from pipeline.cli.group import main
+from pipeline.config.load import dump
+from pipeline.config.load import load_config
+from pipeline.config.schema import Config
 
 # At least one entry in every list and table, so that the keys inside can be set.
 BASE = {

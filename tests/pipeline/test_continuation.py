@@ -10,11 +10,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from models.days import DayRange
-from pipeline.steps import Known
-from tests.pipeline.test_plan import completed
-from tests.pipeline.test_plan import make_config
-from tests.pipeline.test_plan import merged
-from tests.pipeline.test_plan import planner
+from pipeline.planning.steps import Known
+from tests.pipeline.planning.test_planner import completed
+from tests.pipeline.planning.test_planner import make_config
+from tests.pipeline.planning.test_planner import merged
+from tests.pipeline.planning.test_planner import planner
 
 # CPM ticks every 5 days, so on days 30, 35 and 40; the target replays 7 days.
 

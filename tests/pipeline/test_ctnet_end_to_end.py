@@ -14,8 +14,8 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2
 
 from benchmarks.kill_backfill import warm_start_chains
-from pipeline.store import METADATA_FILE
-from pipeline.store import Store
+from pipeline.store.reader import METADATA_FILE
+from pipeline.store.reader import Store
 from tests.pipeline import feeds_ads
 
 pytestmark = pytest.mark.slow
@@ -29,9 +29,9 @@ NUM_REQUESTS = 200
 _RUN = """
 import sys
 from pathlib import Path
-from pipeline.terminal import Console
-from pipeline.config_file import load_config
-from pipeline.job import plan_run, run_steps
+from pipeline.terminal.plain_text import Console
+from pipeline.config.load import load_config
+from pipeline.execution.job import plan_run, run_steps
 config = load_config(Path(sys.argv[1]))
 for day in map(int, sys.argv[2:]):
     plan = plan_run(config, lambda p: p.run(day, ["ctnet"], judge=False))

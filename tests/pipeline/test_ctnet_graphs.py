@@ -6,20 +6,20 @@ import json
 
 import pytest
 
-from models.level_inputs import LevelInputs
-from pipeline.step_kinds import StepKind
-from pipeline.steps import Known
-from tests.pipeline.test_ctnet_plan import make_world
-from tests.pipeline.test_ctnet_plan import of_kind
-from tests.pipeline.test_plan import completed
-from tests.pipeline.test_plan import merged
-from tests.pipeline.test_plan import planner
+from models.training.level_inputs import LevelInputs
+from pipeline.planning.step_kinds import StepKind
+from pipeline.planning.steps import Known
+from tests.pipeline.planning.test_chain import make_world
+from tests.pipeline.planning.test_chain import of_kind
+from tests.pipeline.planning.test_planner import completed
+from tests.pipeline.planning.test_planner import merged
+from tests.pipeline.planning.test_planner import planner
 
 pytestmark = pytest.mark.slow  # imports TFX
 
 
 def test_every_step_has_a_graph_whose_trainer_has_both_parents(tmp_path):
-    from pipeline.graphs import graph_for
+    from pipeline.graphs.factory import graph_for
 
     config = make_world(root=tmp_path)
     first = planner(config).run(38, ["ctnet"])
@@ -62,7 +62,7 @@ def test_every_step_has_a_graph_whose_trainer_has_both_parents(tmp_path):
 
 
 def test_every_kind_of_step_has_a_graph(tmp_path):
-    from pipeline.graphs import graph_for
+    from pipeline.graphs.factory import graph_for
 
     strategies = {"ecdctr": {}, "ctnet": {}}
     config = make_world(root=tmp_path, strategies=strategies)

@@ -21,14 +21,14 @@ from ml_metadata.proto import metadata_store_pb2
 from sklearn.metrics import log_loss
 from sklearn.metrics import roc_auc_score
 
-from components.metrics.logic import grouped_auc
+from components.evaluation.ranking import grouped_auc
 from models.days import to_day
-from pipeline.config_file import load_config
-from pipeline.job import plan_run
-from pipeline.results import target_result
-from pipeline.scoring import score_step
-from pipeline.store import METADATA_FILE
-from pipeline.store import Store
+from pipeline.config.load import load_config
+from pipeline.execution.job import plan_run
+from pipeline.report.scoring import score_step
+from pipeline.store.reader import METADATA_FILE
+from pipeline.store.reader import Store
+from pipeline.store.results import target_result
 from tests.pipeline.feeds_ads import OPEN_GATE
 
 pytestmark = pytest.mark.slow

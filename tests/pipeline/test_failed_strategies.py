@@ -10,16 +10,16 @@ import pytest
 from click.testing import CliRunner
 
 from models.errors import DataError
-from pipeline import cli
-from pipeline import job
-from pipeline.job import Plan
-from pipeline.results import TargetResult
-from pipeline.step_kinds import StepKind
-from pipeline.steps import Known
-from tests.pipeline.test_plan import completed
-from tests.pipeline.test_plan import make_config
-from tests.pipeline.test_plan import merged
-from tests.pipeline.test_plan import planner
+from pipeline.cli import group as cli
+from pipeline.execution import job
+from pipeline.execution.job import Plan
+from pipeline.planning.step_kinds import StepKind
+from pipeline.planning.steps import Known
+from pipeline.store.results import TargetResult
+from tests.pipeline.planning.test_planner import completed
+from tests.pipeline.planning.test_planner import make_config
+from tests.pipeline.planning.test_planner import merged
+from tests.pipeline.planning.test_planner import planner
 
 STRATEGIES = {"ecdctr": {}, "target_only": {}, "finetune": {}, "ctnet": {}}
 METRICS = {
@@ -43,11 +43,14 @@ class World:
         self.ran: list[str] = []
         self.fails = lambda _: False
         self.reported: list[str] = []
-        graphs, runner = ModuleType("pipeline.graphs"), ModuleType("pipeline.runner")
+        graphs, runner = (
+            ModuleType("pipeline.graphs.factory"),
+            ModuleType("pipeline.execution.runner"),
+        )
         graphs.graph_for = lambda _, step: step
         runner.run_graph = self.run
-        monkeypatch.setitem(sys.modules, "pipeline.graphs", graphs)
-        monkeypatch.setitem(sys.modules, "pipeline.runner", runner)
+        monkeypatch.setitem(sys.modules, "pipeline.graphs.factory", graphs)
+        monkeypatch.setitem(sys.modules, "pipeline.execution.runner", runner)
         for module in (job, cli):
             monkeypatch.setattr(module, "Store", lambda *_: None)
         monkeypatch.setattr(job, "rows_of", lambda *_: 10)

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from components.transform.encoding import ENCODING_FILE
 from models.days import to_date
-from pipeline.cli import main
-from pipeline.store import Store
+from pipeline.cli.group import main
+from pipeline.store.reader import Store
 from tests.pipeline import feeds_ads
 from tests.pipeline.feeds_ads import FIRST_DAY
 from tests.pipeline.feeds_ads import NUM_DAYS

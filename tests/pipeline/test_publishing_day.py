@@ -8,11 +8,11 @@ from click.testing import CliRunner
 from components.publisher.labels import Labels
 from components.publisher.labels import read_labels
 from models.days import to_date
-from pipeline.cli import main
-from pipeline.results import known_state
-from tests.pipeline.test_plan import make_config
-from tests.pipeline.test_plan import planner
-from tests.pipeline.test_promotion import World
+from pipeline.cli.group import main
+from pipeline.store.results import known_state
+from tests.pipeline.planning.test_planner import make_config
+from tests.pipeline.planning.test_planner import planner
+from tests.pipeline.release.test_promotion import World
 
 pytestmark = pytest.mark.slow  # imports TFX
 
@@ -21,7 +21,7 @@ TICK, DAY = 39, 41
 
 def _publisher(config, day):
     """Returns the Publisher of the run of `day`, and the day its model trained for."""
-    from pipeline.graphs import graph_for
+    from pipeline.graphs.factory import graph_for
 
     step = planner(config).run(day, ["target_only"])[-1]
     nodes = {node.id: node for node in graph_for(config, step).components}

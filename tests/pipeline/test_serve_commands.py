@@ -14,7 +14,7 @@ import yaml
 from click.testing import CliRunner
 
 from components.model_server.server import ModelServer
-from pipeline.cli import main
+from pipeline.cli.group import main
 
 ROOT = Path(__file__).parents[2]
 

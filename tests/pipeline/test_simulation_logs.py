@@ -17,16 +17,16 @@ from sklearn.metrics import roc_auc_score
 
 from models.days import to_day
 from models.errors import DataError
-from pipeline.simulation import writer
-from pipeline.simulation.oracle import newest_days
-from pipeline.simulation.oracle import probabilities_of
-from pipeline.simulation.oracle import read_truth
-from pipeline.simulation.oracle import score_oracle
-from pipeline.simulation.settings import PRESETS
-from pipeline.simulation.settings import SimulationConfig
-from pipeline.simulation.settings import plan_domains
-from pipeline.simulation.writer import write_domains
-from pipeline.store import Store
+from pipeline.datasets.simulation import writer
+from pipeline.datasets.simulation.oracle import newest_days
+from pipeline.datasets.simulation.oracle import probabilities_of
+from pipeline.datasets.simulation.oracle import read_truth
+from pipeline.datasets.simulation.oracle import score_oracle
+from pipeline.datasets.simulation.settings import PRESETS
+from pipeline.datasets.simulation.settings import SimulationConfig
+from pipeline.datasets.simulation.settings import plan_domains
+from pipeline.datasets.simulation.writer import write_domains
+from pipeline.store.reader import Store
 
 ROOT = Path(__file__).parents[2]
 FIRST_DAY = datetime.date(2024, 1, 1)

@@ -306,7 +306,7 @@ def test_an_error_inside_the_model_is_500_and_the_server_lives_on(
         raise next(answers)
 
     with monkeypatch.context() as patched:
-        patched.setattr("models.saved_scorer.SavedScorer.__call__", fails)
+        patched.setattr("models.serving.saved_scorer.SavedScorer.__call__", fails)
         for message in ("out of order", "KeyError"):
             status, answer = rest(server, "/v1/models/ads:predict", rows(GOOD))
             assert status == 500

@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.backbone import Backbone
-from models.batches import ExampleReader
 from models.cctl.agreement import DomainSums
 from models.cctl.agreement import agreement
 from models.cctl.alignment import Alignment
@@ -26,8 +24,10 @@ from models.cctl.learner import CctlLearner
 from models.cctl.learner import weighted_loss
 from models.cctl.learner import with_ratio_of
 from models.cctl.network import CompanionNetwork
-from models.features import FeatureTable
-from models.mixing import cut
+from models.data.batches import ExampleReader
+from models.data.mixing import cut
+from models.features.table import FeatureTable
+from models.networks.backbone import Backbone
 from models.settings import CctlConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.batches import Batch
 from models.cctl.record import CctlRecord
+from models.data.batches import Batch
 
 
 def _batch(rows: int) -> Batch:

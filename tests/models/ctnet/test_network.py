@@ -11,24 +11,24 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.backbone import Backbone
-from models.checkpoints import variable_shapes
 from models.ctnet.adapters import ADAPTERS
 from models.ctnet.network import Ctnet
 from models.ctnet.settings import CtnetConfig
+from models.data.snapshots import SnapshotTables
 from models.errors import TrainingError
-from models.export import export_saved_model
-from models.features import FeatureTable
-from models.level_inputs import LevelInputs
-from models.optimizers import build_optimizer
-from models.optimizers import optimizer_state
+from models.features.table import FeatureTable
+from models.networks.backbone import Backbone
+from models.serving.export import export_saved_model
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
-from models.snapshots import SnapshotTables
-from models.steps import make_train_step
-from tests.models.test_export import EXAMPLES
-from tests.models.test_level import Train
-from tests.models.test_level import train  # noqa: F401 (a fixture)
+from models.training.checkpoints import variable_shapes
+from models.training.level_inputs import LevelInputs
+from models.training.optimizers import build_optimizer
+from models.training.optimizers import optimizer_state
+from models.training.steps import make_train_step
+from tests.models.serving.test_export import EXAMPLES
+from tests.models.training.test_level import Train
+from tests.models.training.test_level import train  # noqa: F401 (a fixture)
 
 SHAPE = NetworkConfig(width=3, hidden_units=(5, 4), dropout=0.3)
 NUM_ROWS = 64

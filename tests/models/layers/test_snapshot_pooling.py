@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from models.data.snapshots import SnapshotTables
 from models.layers.snapshot_pooling import FoldedLookup
 from models.layers.snapshot_pooling import SnapshotLookup
 from models.layers.snapshot_pooling import SnapshotPooling
 from models.layers.snapshot_pooling import fold
-from models.snapshots import SnapshotTables
 
 WIDTH = 4
 

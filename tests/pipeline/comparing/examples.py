@@ -3,7 +3,7 @@
 import datetime
 import math
 
-from components.metrics.bootstrap import Difference
+from components.evaluation.bootstrap import Difference
 from pipeline.comparing.costs import Cost
 from pipeline.comparing.measure import Measured
 from pipeline.comparing.record import Comparison

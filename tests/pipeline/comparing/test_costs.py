@@ -11,8 +11,8 @@ from models.errors import DataError
 from pipeline.comparing.costs import cost_of
 from pipeline.comparing.costs import needed
 from pipeline.comparing.costs import summary
-from pipeline.steps import Step
-from pipeline.store import Stored
+from pipeline.planning.steps import Step
+from pipeline.store.reader import Stored
 from tests.pipeline.comparing.examples import cost
 
 DAYS = DayRange(1, 9)

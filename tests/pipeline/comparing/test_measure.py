@@ -10,7 +10,7 @@ import pytest
 from models.errors import DataError
 from pipeline.comparing.measure import gap_share
 from pipeline.comparing.measure import measure
-from pipeline.scoring import Scored
+from pipeline.report.scoring import Scored
 
 # Two users with both labels and one with clicks alone: 6 of 8 rows.
 USERS = np.array([b"a", b"a", b"a", b"b", b"b", b"b", b"c", b"c"], object)

@@ -13,26 +13,26 @@ from click.testing import CliRunner
 
 from models.errors import ConfigError
 from models.errors import DataError
-from pipeline import ablate_commands
-from pipeline import compare_commands
-from pipeline.cli import main
+from pipeline.cli import ablate as ablate_commands
+from pipeline.cli import compare as compare_commands
+from pipeline.cli.group import main
 from pipeline.comparing import trials
 from pipeline.comparing.record import read_json
 from pipeline.comparing.run import Question
 from pipeline.comparing.run import chosen
 from pipeline.comparing.run import run_comparison
 from pipeline.comparing.trials import run_trials
-from pipeline.failures import StrategiesFailedError
-from pipeline.job import Plan
-from pipeline.scoring import Scored
-from pipeline.steps import Known
-from pipeline.terminal import Console
+from pipeline.execution.failures import StrategiesFailedError
+from pipeline.execution.job import Plan
+from pipeline.planning.steps import Known
+from pipeline.report.scoring import Scored
+from pipeline.terminal.plain_text import Console
 from tests.pipeline.comparing.examples import comparison
 from tests.pipeline.comparing.examples import cost
-from tests.pipeline.test_plan import completed
-from tests.pipeline.test_plan import make_config
-from tests.pipeline.test_plan import merged
-from tests.pipeline.test_plan import planner
+from tests.pipeline.planning.test_planner import completed
+from tests.pipeline.planning.test_planner import make_config
+from tests.pipeline.planning.test_planner import merged
+from tests.pipeline.planning.test_planner import planner
 
 DAY = 38
 USERS = np.array([b"a", b"a", b"b", b"b"] * 20, object)

@@ -15,12 +15,12 @@ import yaml
 from ml_metadata.proto import metadata_store_pb2
 
 from models.days import DayRange
-from pipeline.config_file import load_config
-from pipeline.run_records import RunRecorder
-from pipeline.step_kinds import StepKind
-from pipeline.steps import Block
-from pipeline.steps import Step
-from pipeline.store import METADATA_FILE
+from pipeline.config.load import load_config
+from pipeline.execution.run_records import RunRecorder
+from pipeline.planning.step_kinds import StepKind
+from pipeline.planning.steps import Block
+from pipeline.planning.steps import Step
+from pipeline.store.reader import METADATA_FILE
 
 ROOT = Path(__file__).parents[3]
 DAY = 17897  # 2019-01-01

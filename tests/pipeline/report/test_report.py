@@ -15,8 +15,12 @@ from click.testing import CliRunner
 
 from models.days import DayRange
 from models.errors import DataError
-from pipeline.cli import main
-from pipeline.job import run_steps
+from pipeline.cli.group import main
+from pipeline.cli.report import report_run
+from pipeline.execution.job import run_steps
+from pipeline.execution.run_records import RunRecord
+from pipeline.execution.run_records import StepRun
+from pipeline.planning.steps import Block
 from pipeline.report import content
 from pipeline.report.content import gather
 from pipeline.report.content import newest_record
@@ -25,12 +29,8 @@ from pipeline.report.quality import gather_quality
 from pipeline.report.sources import describe_sources
 from pipeline.report.write import render_run
 from pipeline.report.write import tidy
-from pipeline.report_commands import report_run
-from pipeline.run_records import RunRecord
-from pipeline.run_records import StepRun
-from pipeline.steps import Block
-from pipeline.store import Store
-from pipeline.terminal import Console
+from pipeline.store.reader import Store
+from pipeline.terminal.plain_text import Console
 
 _SPEC = importlib.util.spec_from_file_location(
     "stored", Path(__file__).with_name("stored.py")

@@ -1,0 +1,1 @@
+"""Evaluation: metrics, intervals and judgements in NumPy alone."""

@@ -1,0 +1,1 @@
+"""Evaluator: the metrics as TFMA adapters, and what is read back."""

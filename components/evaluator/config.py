@@ -1,0 +1,97 @@
+"""What the Evaluator computes. What is good enough is the Gate's to decide."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import tensorflow_model_analysis as tfma
+
+from models.features.table import LABEL
+from models.features.table import USER_FEATURE
+
+CANDIDATE = "candidate"
+BASELINE = "baseline"
+
+
+def evaluation_config(
+    *,
+    with_baseline: bool,
+    user_key: str = USER_FEATURE,
+    slices: Sequence[str] = (),
+    num_draws: int = 0,
+) -> tfma.EvalConfig:
+    """Returns the configuration of TFX's Evaluator.
+
+    | metric               | computed by                            |
+    | -------------------- | -------------------------------------- |
+    | `example_count`      | TFMA                                   |
+    | `click_count`        | `components.evaluator.calibration_error` |
+    | `calibration`        | `components.evaluator.calibration_error` |
+    | `log_loss`           | `components.evaluator.log_loss`          |
+    | `normalized_entropy` | `components.evaluator.log_loss`          |
+    | `auc`                | `components.evaluator.gauc`              |
+    | `gauc`               | `components.evaluator.gauc`              |
+    | `gauc_coverage`      | `components.evaluator.gauc`              |
+    | `calibration_error`  | `components.evaluator.calibration_error` |
+    | `replicates`         | `components.evaluator.replicates`        |
+
+    Args:
+        with_baseline: Whether the live model is scored on the same rows.
+        user_key: Raw feature that holds the user id.
+        slices: Features by whose value the rows are cut, one at a time.
+        num_draws: Bootstrap draws; 0 leaves the replicates out.
+
+    Returns:
+        Configuration over all rows and each slice, without thresholds.
+    """
+    # With a single model TFMA ignores the name; with two, both need one.
+    models = [_model_spec(name=CANDIDATE if with_baseline else "")]
+    if with_baseline:
+        models.append(_model_spec(name=BASELINE, is_baseline=True))
+    metrics = [
+        tfma.MetricConfig(class_name="ExampleCount"),
+        # By module, so that Beam's remote workers import them.
+        tfma.MetricConfig(
+            class_name="LogLoss",
+            module="components.evaluator.log_loss",
+            config=json.dumps({"user_key": user_key}),
+        ),
+        tfma.MetricConfig(
+            class_name="GAUC",
+            module="components.evaluator.gauc",
+            config=json.dumps({"user_key": user_key}),
+        ),
+        tfma.MetricConfig(
+            class_name="CalibrationError",
+            module="components.evaluator.calibration_error",
+            config=json.dumps({"user_key": user_key}),
+        ),
+    ]
+    if num_draws:
+        replicates = tfma.MetricConfig(
+            class_name="Replicates",
+            module="components.evaluator.replicates",
+            config=json.dumps({"user_key": user_key, "num_draws": num_draws}),
+        )
+        metrics.append(replicates)
+    return tfma.EvalConfig(
+        model_specs=models,
+        slicing_specs=[
+            tfma.SlicingSpec(),
+            *(tfma.SlicingSpec(feature_keys=[name]) for name in slices),
+        ],
+        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+    )
+
+
+def _model_spec(*, name: str, is_baseline: bool = False) -> tfma.ModelSpec:
+    return tfma.ModelSpec(
+        name=name,
+        is_baseline=is_baseline,
+        # Said outright: TFMA would try to load the SavedModel as a Keras model first.
+        model_type=tfma.TF_GENERIC,
+        signature_name="serving_default",
+        prediction_key="ctr",
+        label_key=LABEL,
+    )

@@ -1,0 +1,138 @@
+"""Reads what the Evaluator wrote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow_model_analysis as tfma
+
+from components.evaluation.judgement import Judgement
+from components.evaluation.judgement import judge
+from components.evaluation.ranking import Floats
+from components.evaluator import replicates
+from components.evaluator.config import BASELINE
+from components.evaluator.config import CANDIDATE
+from models.errors import DataError
+
+METRICS = (
+    "auc",
+    "gauc",
+    "gauc_coverage",
+    "log_loss",
+    "normalized_entropy",
+    "calibration",
+    "calibration_error",
+    "click_count",
+    "example_count",
+)
+
+
+@dataclass
+class _OfModel:
+    metrics: dict[str, float]
+    replicates: Floats | None = None
+
+
+def read_judgements(evaluation_uri: str, *, level: float = 0.95) -> list[Judgement]:
+    """Returns what the Evaluator found, all rows first, then slice by slice.
+
+    Args:
+        evaluation_uri: Folder of the ModelEvaluation artifact.
+        level: Share of the draws inside an interval.
+
+    Returns:
+        Judgements with at least `METRICS` of each model; undefined ones are NaN. Slices
+        come by name, and in the order of their buckets.
+
+    Raises:
+        DataError: If there are no metrics over all rows, or some are missing.
+    """
+    found = []
+    for of_slice in tfma.load_metrics(evaluation_uri):
+        keys = of_slice.slice_key.single_slice_keys
+        if of_slice.HasField("cross_slice_key") or len(keys) > 1:
+            continue
+        by_model = _by_model(of_slice)
+        if CANDIDATE not in by_model:
+            continue
+        _check(by_model, evaluation_uri)
+        live = by_model.get(BASELINE)
+        judgement = judge(
+            dimension=keys[0].column if keys else "",
+            value=_text(keys[0]) if keys else "",
+            candidate=by_model[CANDIDATE].metrics,
+            live=live.metrics if live else None,
+            candidate_replicates=by_model[CANDIDATE].replicates,
+            live_replicates=live.replicates if live else None,
+            level=level,
+        )
+        found.append(judgement)
+    found.sort(key=_position)
+    if not found or found[0].dimension:
+        raise DataError(
+            f"{evaluation_uri} holds no metrics over all rows; expected those of the "
+            "candidate; see whether the evaluation days have rows, then run the day "
+            "again"
+        )
+    return found
+
+
+def read_metrics(evaluation_uri: str) -> dict[str, Mapping[str, float]]:
+    """Returns the metrics over all rows, by model and name.
+
+    Args:
+        evaluation_uri: Folder of the ModelEvaluation artifact.
+
+    Returns:
+        At least `METRICS` of `candidate` and, if there was one, `baseline`. A metric
+        that is undefined on these rows is NaN.
+
+    Raises:
+        DataError: If there are no metrics over all rows, or some are missing.
+    """
+    everything = read_judgements(evaluation_uri)[0]
+    metrics = {CANDIDATE: everything.candidate}
+    return metrics | ({BASELINE: everything.live} if everything.live else {})
+
+
+def _by_model(of_slice: Any) -> dict[str, _OfModel]:
+    models: dict[str, _OfModel] = {}
+    for item in of_slice.metric_keys_and_values:
+        # With a baseline TFMA adds each metric's difference under the same name.
+        if item.key.is_diff:
+            continue
+        model = models.setdefault(item.key.model_name or CANDIDATE, _OfModel({}))
+        kind = item.value.WhichOneof("type")
+        if kind == "double_value":
+            model.metrics[item.key.name] = item.value.double_value.value
+        elif kind == "array_value" and item.key.name == replicates.NAME:
+            array = item.value.array_value
+            model.replicates = np.reshape(array.float64_values, array.shape)
+    return models
+
+
+def _check(models: dict[str, _OfModel], evaluation_uri: str) -> None:
+    for name, model in models.items():
+        missing = [metric for metric in METRICS if metric not in model.metrics]
+        if missing:
+            raise DataError(
+                f"{evaluation_uri} lacks {', '.join(missing)} of the {name} model; "
+                f"expected {', '.join(METRICS)}; evaluate the model again"
+            )
+
+
+def _text(key: Any) -> str:
+    kind = key.WhichOneof("kind")
+    value = getattr(key, kind)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _position(judgement: Judgement) -> tuple[str, int, int, str]:
+    """Returns what sorts buckets by their first number, and text after numbers."""
+    number = re.match(r"-?\d+", judgement.value)
+    rank = (0, int(number[0])) if number else (1, 0)
+    return (judgement.dimension, *rank, judgement.value)

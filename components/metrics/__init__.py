@@ -1,1 +1,0 @@
-"""What a model is judged by: GAUC, AUC, log loss and calibration, computed by TFMA."""

@@ -1,0 +1,1 @@
+"""Input data: batches of transformed impressions, their domains and id lists."""

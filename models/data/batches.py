@@ -1,0 +1,316 @@
+"""Reads transformed Parquet shards into shuffled batches, in columns, memory bounded.
+
+Files are opened row group by row group in random order, several at once, cut to the
+window's days, and collected in a buffer of `shuffle_rows` rows from which batches are
+drawn in random order. No Python runs per row; memory depends on the buffer, the open
+row groups and the number of files, not on the number of rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections import deque
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import tensorflow as tf
+
+from models.data.arrow_files import pq
+from models.data.file_patterns import files_of
+from models.data.prefetching import prefetched
+from models.data.shuffling import Columns
+from models.data.shuffling import ShuffleBuffer
+from models.days import to_date
+from models.errors import DataError
+from models.features.table import DAY
+from models.features.table import DOMAIN_FEATURE
+from models.features.table import LABEL
+from models.features.table import FeatureTable
+
+# Rows decoded at once from one open row group.
+_CHUNK_ROWS = 8_192
+# Row groups read side by side, so that a buffer holds rows of many files and days.
+_OPEN_GROUPS = 16
+# Bytes a column is read ahead; without it a whole column chunk would be held.
+_READ_BYTES = 262_144
+# Batches made ready while the network trains.
+_PREFETCH_BATCHES = 8
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of the window.
+
+    Attributes:
+        rows: By feature int64 rows, shape (B,), or (B, L) for lists.
+        labels: Float32 0 or 1, shape (B,).
+        days: Int64 days since 1970-01-01, shape (B,).
+    """
+
+    rows: Columns
+    labels: npt.NDArray[np.float32]
+    days: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class WindowSummary:
+    """What a window holds.
+
+    Attributes:
+        num_rows: Its rows.
+        num_clicks: Those with label 1.
+        impressions: By embedding table of an `id` feature, how many rows of the window
+            show each table row; int64 of shape (table rows,).
+        rows_by_day: Rows of each day that has any.
+        domain_clicks: Clicks by row of the table of the feature `domain`, int64; empty
+            without that feature.
+    """
+
+    num_rows: int
+    num_clicks: int
+    impressions: dict[str, npt.NDArray[np.int64]]
+    rows_by_day: dict[int, int]
+    domain_clicks: npt.NDArray[np.int64]
+
+
+class ExampleReader:
+    """The rows of a window of days in a set of Parquet shards.
+
+    Args:
+        patterns: Globs of transformed Examples; files that do not end in `.parquet`
+            are ignored.
+        features: Features to read.
+        first_day: First day of the window, days since 1970-01-01.
+        last_day: Last day of the window, included.
+    """
+
+    def __init__(
+        self,
+        patterns: Sequence[str],
+        features: FeatureTable,
+        first_day: int,
+        last_day: int,
+    ) -> None:
+        self._patterns = patterns
+        self.features = features
+        self.first_day = first_day
+        self.last_day = last_day
+        paths = {path for pattern in patterns for path in files_of(pattern)}
+        self._groups = [
+            (path, group)
+            for path in sorted(paths)
+            if path.endswith(".parquet")
+            for group in _groups_of(path, first_day, last_day)
+        ]
+
+    def between(self, first_day: int, last_day: int) -> ExampleReader:
+        """Returns a reader of the same shards for another window inside this one."""
+        first_day, last_day = (
+            max(first_day, self.first_day),
+            min(last_day, self.last_day),
+        )
+        return ExampleReader(self._patterns, self.features, first_day, last_day)
+
+    def summarise(self) -> WindowSummary:
+        """Counts the window's rows, clicks and impressions in one pass."""
+        counted = [f for f in self.features.features if f.kind == "id"]
+        impressions = {
+            f.table: np.zeros(self.features.num_rows(f.table), np.int64)
+            for f in counted
+        }
+        names = {f.name: f.table for f in counted}
+        tell = names.get(DOMAIN_FEATURE)
+        clicks = np.zeros(self.features.num_rows(tell) if tell else 0, np.int64)
+        num_rows = num_clicks = 0
+        rows_by_day: Counter[int] = Counter()
+        for group in self._groups:
+            for chunk in self._read(group, [f.name for f in counted]):
+                num_rows += len(chunk[LABEL])
+                num_clicks += int(chunk[LABEL].sum())
+                days, counts = np.unique(chunk[DAY], return_counts=True)
+                rows_by_day.update(
+                    dict(zip(days.tolist(), counts.tolist(), strict=True))
+                )
+                for feature in counted:
+                    total = impressions[feature.table]
+                    total += np.bincount(chunk[feature.name], minlength=len(total))
+                if tell:
+                    clicked = chunk[DOMAIN_FEATURE][chunk[LABEL] == 1]
+                    clicks += np.bincount(clicked, minlength=len(clicks))
+        return WindowSummary(
+            num_rows, num_clicks, impressions, dict(rows_by_day), clicks
+        )
+
+    def chunks(self) -> Iterator[Columns]:
+        """Yields the rows, with `label` and `day`, in the shards' order."""
+        names = [feature.name for feature in self.features.features]
+        for group in self._groups:
+            yield from self._read(group, names)
+
+    def batches(
+        self,
+        *,
+        batch_size: int,
+        shuffle_rows: int,
+        seed: int,
+        epoch: int = 0,
+        span: int = 1,
+    ) -> Iterator[Batch]:
+        """Yields every row of the window once, in random order.
+
+        A remainder of less than half a batch is added to the last full batch, because
+        BatchNorm's statistics of a few rows are noise (our choice).
+
+        Args:
+            batch_size: Rows of a batch, `B`.
+            shuffle_rows: Rows of the buffer that batches are drawn from; a window that
+                fits is shuffled perfectly.
+            seed: Decides the order, together with `epoch`.
+            epoch: Number of the pass, so that each has an order of its own.
+            span: Batches that are yielded as one; `split_sizes` cuts them apart.
+        """
+        rng = np.random.default_rng([seed, epoch])
+        names = [feature.name for feature in self.features.features]
+        buffer = ShuffleBuffer(max(shuffle_rows, 4 * batch_size), batch_size, span, rng)
+        for columns in buffer.draw(self._interleave(names, rng)):
+            yield Batch(
+                rows={name: columns[name] for name in names},
+                labels=columns[LABEL].astype(np.float32),
+                days=columns[DAY],
+            )
+
+    def prefetched(
+        self,
+        *,
+        batch_size: int,
+        shuffle_rows: int,
+        seed: int,
+        epoch: int = 0,
+        span: int = 1,
+    ) -> Iterator[Batch]:
+        """Returns `batches`, read in a thread while the network trains."""
+        batches = self.batches(
+            batch_size=batch_size,
+            shuffle_rows=shuffle_rows,
+            seed=seed,
+            epoch=epoch,
+            span=span,
+        )
+        return prefetched(batches, max(_PREFETCH_BATCHES // span, 2))
+
+    def _interleave(
+        self, names: list[str], rng: np.random.Generator
+    ) -> Iterator[Columns]:
+        """Yields chunks of several row groups at a time, all in random order."""
+        waiting = deque(self._groups[i] for i in rng.permutation(len(self._groups)))
+        reading: deque[Iterator[Columns]] = deque()
+        while waiting or reading:
+            while waiting and len(reading) < _OPEN_GROUPS:
+                reading.append(self._read(waiting.popleft(), names))
+            chunks = reading.popleft()
+            chunk = next(chunks, None)
+            if chunk is not None:
+                yield chunk
+                reading.append(chunks)
+
+    def _read(self, group: tuple[str, int], names: list[str]) -> Iterator[Columns]:
+        """Yields the rows of one row group that lie in the window."""
+        path, index = group
+        lengths = {name: self._length(name) for name in (*names, LABEL, DAY)}
+        with pq.ParquetFile(path, buffer_size=_READ_BYTES) as file:
+            missing = lengths.keys() - set(file.schema_arrow.names)
+            if missing:
+                raise DataError(
+                    f"{path} lacks the column(s) {', '.join(sorted(missing))}; it was "
+                    "written with another feature table. Ingest these days again"
+                )
+            for batch in file.iter_batches(
+                _CHUNK_ROWS, row_groups=[index], columns=list(lengths)
+            ):
+                columns = {
+                    name: _to_numpy(batch.column(name), length, f"{name} of {path}")
+                    for name, length in lengths.items()
+                }
+                days = columns[DAY]
+                inside = (days >= self.first_day) & (days <= self.last_day)
+                if not inside.all():
+                    columns = {name: c[inside] for name, c in columns.items()}
+                if len(columns[DAY]):
+                    self._check_rows(columns, names, path)
+                    yield columns
+
+    def _length(self, name: str) -> int:
+        """Returns the values a row has in column `name`; 0 for exactly one."""
+        if name in (LABEL, DAY) or self.features[name].kind != "ids":
+            return 0
+        return self.features[name].max_length
+
+    def _check_rows(self, columns: Columns, names: list[str], path: str) -> None:
+        for name in names:
+            num_rows = self.features.num_rows(self.features[name].table)
+            low, high = int(columns[name].min()), int(columns[name].max())
+            if low < 0 or high >= num_rows:
+                raise DataError(
+                    f"{name} of {path} has row {low if low < 0 else high}; expected "
+                    f"0 to {num_rows - 1}. Has the vocabulary's capacity or the number "
+                    "of buckets changed? Ingest these days again"
+                )
+
+
+def batch_signature(features: FeatureTable) -> tuple[Any, Any, Any]:
+    """Returns the specs of `(rows by feature, labels, days)`."""
+    rows = {
+        f.name: tf.TensorSpec(
+            [None, f.max_length] if f.kind == "ids" else [None], "int64"
+        )
+        for f in features.features
+    }
+    return rows, tf.TensorSpec([None], tf.float32), tf.TensorSpec([None], tf.int64)
+
+
+def _groups_of(path: str, first_day: int, last_day: int) -> list[int]:
+    """Returns the row groups of a file that may hold days of the window."""
+    metadata = pq.read_metadata(path)
+    groups = []
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        bounds = None
+        for column in range(group.num_columns):
+            chunk = group.column(column)
+            if chunk.path_in_schema.split(".")[0] == DAY:
+                bounds = chunk.statistics
+        if (
+            bounds is None
+            or not bounds.has_min_max
+            or (bounds.max >= first_day and bounds.min <= last_day)
+        ):
+            groups.append(index)
+    return groups
+
+
+def _to_numpy(column: pa.Array, length: int, what: str) -> npt.NDArray[np.int64]:
+    """Returns a column as (rows,), or as (rows, length) where length is positive."""
+    values = column
+    if not pa.types.is_integer(column.type):
+        counts = np.diff(column.offsets.to_numpy())
+        values = column.flatten()
+        if column.null_count or (counts != max(length, 1)).any():
+            raise DataError(
+                f"{what} must hold exactly {max(length, 1)} value(s) a row; received "
+                f"{counts.min()} to {counts.max()}, {column.null_count} null. Ingest "
+                "these days again"
+            )
+    if values.null_count:
+        raise DataError(f"{what} must have no nulls; received {values.null_count}")
+    array = values.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    return array.reshape(-1, length) if length else array
+
+
+def describe_days(days: npt.NDArray[np.int64]) -> str:
+    """Returns the first and last of `days` as dates."""
+    return f"{to_date(int(days.min()))}..{to_date(int(days.max()))}"

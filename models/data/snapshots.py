@@ -1,0 +1,205 @@
+"""EmbeddingSnapshot: one TPM period's tables, keyed by raw id; pyarrow is enough.
+
+`<folder>/<space>.parquet`, one row an id that had an impression in the period's window:
+
+| column        | type                      | meaning                               |
+| ------------- | ------------------------- | ------------------------------------- |
+| `id`          | string                    | raw id                                |
+| `impressions` | int64                     | rows of the window that show the id   |
+| `embedding`   | fixed_size_list<float>[D] | the id's vector at the period's end   |
+
+`<folder>/snapshot.json`: `period_day`, `width`, `vocabulary_hash`, `rows` by space. The
+same stands in each Parquet file's schema metadata under `crossctr.*`, as text, with the
+hash of the file's own vocabulary, so that a file says alone what it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models.data.arrow_files import pq
+from models.errors import DataError
+from models.features.table import IdSpace
+
+SUMMARY_FILE = "snapshot.json"
+_READ_ROWS = 65_536
+
+
+class SnapshotTables(NamedTuple):
+    """M periods of one id space, aligned with the rows of the current vocabulary.
+
+    Attributes:
+        vectors: Float32 array of shape (rows, M, D), newest period first; zeros where
+            missing. Rows come first so that an id's periods lie side by side.
+        present: Bool array of shape (rows, M).
+    """
+
+    vectors: npt.NDArray[np.float32]
+    present: npt.NDArray[np.bool_]
+
+
+def write_space(
+    folder: Path,
+    space: str,
+    ids: pa.Array,
+    impressions: npt.NDArray[np.int64],
+    chunks: Iterable[tuple[int, npt.NDArray[np.float32]]],
+    width: int,
+    metadata: Mapping[str, str | int] | None = None,
+) -> int:
+    """Writes the ids of one space that had an impression.
+
+    Args:
+        folder: Folder of the snapshot, which exists.
+        space: Id space.
+        ids: Raw ids in row order, N of them.
+        impressions: Impressions of each, shape (N,).
+        chunks: `(position of the first id, vectors of shape (n, D))`, covering
+            all N ids in order.
+        width: Width `D` of the vectors.
+        metadata: What the file says of itself beside `space`, `width` and `rows`.
+
+    Returns:
+        The number of ids written.
+    """
+    about = {**(metadata or {}), "space": space, "width": width}
+    about["rows"] = int(np.count_nonzero(np.asarray(impressions) > 0))
+    schema = pa.schema(
+        [
+            pa.field("id", pa.string()),
+            pa.field("impressions", pa.int64()),
+            pa.field("embedding", pa.list_(pa.float32(), width)),
+        ],
+        metadata={f"crossctr.{key}": str(value) for key, value in about.items()},
+    )
+    written = 0
+    with pq.ParquetWriter(folder / f"{space}.parquet", schema) as writer:
+        for start, vectors in chunks:
+            stop = start + len(vectors)
+            seen = np.flatnonzero(impressions[start:stop] > 0)
+            flat = pa.array(vectors[seen].ravel(), pa.float32())
+            columns = [
+                ids.slice(start, stop - start).take(pa.array(seen)).cast(pa.string()),
+                pa.array(impressions[start:stop][seen], pa.int64()),
+                pa.FixedSizeListArray.from_arrays(flat, width),
+            ]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            written += len(seen)
+    return written
+
+
+def write_summary(
+    folder: Path,
+    *,
+    period_day: int,
+    width: int,
+    vocabularies: Mapping[str, Mapping[str, Any]],
+    rows: Mapping[str, int],
+) -> None:
+    """Writes `snapshot.json`.
+
+    Args:
+        folder: Folder of the snapshot.
+        period_day: The TPM's run day; its rows end the day before.
+        width: Width of the embeddings.
+        vocabularies: By space, what `describe_ids` says of its vocabulary.
+        rows: By space, the ids written.
+    """
+    hashes = "".join(f"{space}:{v['hash']};" for space, v in vocabularies.items())
+    summary = {
+        "period_day": period_day,
+        "width": width,
+        "vocabulary_hash": hashlib.sha256(hashes.encode()).hexdigest()[:16],
+        "rows": dict(rows),
+    }
+    text = json.dumps(summary, indent=2) + "\n"
+    (folder / SUMMARY_FILE).write_text(text, encoding="utf-8")
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """Reads `snapshot.json`.
+
+    Raises:
+        DataError: If `folder` holds no snapshot.
+    """
+    path = folder / SUMMARY_FILE
+    if not path.is_file():
+        raise DataError(
+            f"no embedding snapshot at {folder}; expected {SUMMARY_FILE}. Run the TPM "
+            "level of that period again"
+        )
+    summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return summary
+
+
+def align(
+    folders: Sequence[Path], ids: pa.Array, space_name: str, space: IdSpace
+) -> SnapshotTables:
+    """Joins M snapshots to the rows of the current vocabulary, by raw id.
+
+    Padding, missing and out-of-vocabulary rows are in no snapshot, nor are ids that
+    had no impression in a period.
+
+    Args:
+        folders: Snapshots, newest first; M of them, at least one.
+        ids: Raw ids of the current vocabulary, in row order.
+        space_name: Name of the id space.
+        space: Its row ranges.
+
+    Raises:
+        DataError: If the snapshots have different widths or lack the space.
+    """
+    widths = {folder: int(read_summary(folder)["width"]) for folder in folders}
+    if len(set(widths.values())) != 1:
+        listed = ", ".join(f"{folder}: {width}" for folder, width in widths.items())
+        raise DataError(
+            f"snapshots must have one width to be pooled; received {listed}. After a "
+            "change of network.width, run the TPM level of every period again"
+        )
+    shape = (space.num_rows, len(folders))
+    vectors = np.zeros((*shape, next(iter(widths.values()))), np.float32)
+    present = np.zeros(shape, np.bool_)
+    for period, folder in enumerate(folders):
+        path = folder / f"{space_name}.parquet"
+        if not path.is_file():
+            raise DataError(
+                f"the snapshot at {folder} has no {path.name}; it was exported for "
+                "other id spaces. Run the TPM level of that period again"
+            )
+        with pq.ParquetFile(path) as file:
+            _fill(file, ids, space.first_id_row, vectors[:, period], present[:, period])
+    return SnapshotTables(vectors, present)
+
+
+def _fill(
+    file: pq.ParquetFile,
+    ids: pa.Array,
+    first_id_row: int,
+    vectors: npt.NDArray[np.float32],
+    present: npt.NDArray[np.bool_],
+) -> None:
+    """Writes one snapshot's vectors into views of shape (rows, D) and (rows,)."""
+    written = file.read(columns=["id"])["id"].cast(ids.type)
+    # The hash table over `ids` is built once, the wide column read in pieces.
+    positions = pc.index_in(written, value_set=ids).fill_null(-1).to_numpy()
+    start = 0
+    for batch in file.iter_batches(_READ_ROWS, columns=["embedding"]):
+        embedding = batch.column(0).flatten().to_numpy().reshape(len(batch), -1)
+        position = positions[start : start + len(batch)]
+        known = position >= 0
+        rows = position[known] + first_id_row
+        vectors[rows] = embedding[known]
+        present[rows] = True
+        start += len(batch)

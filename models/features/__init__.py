@@ -1,0 +1,1 @@
+"""Features: the feature table and the kinds of feature."""

@@ -1,0 +1,1 @@
+"""Networks: the backbone, TPM and the multi-domain networks."""

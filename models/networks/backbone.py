@@ -1,0 +1,149 @@
+"""The network that CPM, A-CTR and every strategy share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+
+from models.data.snapshots import SnapshotTables
+from models.features.table import Feature
+from models.features.table import FeatureTable
+from models.layers.cross_stack import CrossStack
+from models.layers.embedding_tables import side_by_side
+from models.layers.mlp import Mlp
+from models.layers.snapshot_pooling import FoldedLookup
+from models.layers.snapshot_pooling import SnapshotLookup
+from models.layers.snapshot_pooling import SnapshotPooling
+from models.layers.snapshot_pooling import fold
+from models.networks.network import Network
+from models.networks.network import ServingForm
+from models.settings import NetworkConfig
+
+
+class Backbone(Network):
+    """Embeddings and pooled snapshots -> cross layers -> MLP -> logit.
+
+    Per id space with snapshots, every feature of kind `id` in that space gets, beside
+    its ordinary embedding, the pooled vector of its id; both enter the interaction
+    (the paper's). The interaction is DCN-V2's cross layer, stacked under the MLP (our
+    choice; the paper leaves it open).
+
+    Args:
+        features: All features.
+        network: Sizes.
+        snapshots: Aligned TPM snapshots by id space; none for the ablation without TPM.
+
+    References:
+        Liu et al., E-CDCTR, arXiv 2408.16238, CPM and A-CTR. Wang et al., DCN V2,
+        arXiv 2008.13535, eq. 1.
+    """
+
+    def __init__(
+        self,
+        features: FeatureTable,
+        network: NetworkConfig,
+        snapshots: Mapping[str, SnapshotTables] | None = None,
+    ) -> None:
+        super().__init__(features, network.width, name="backbone")
+        self.lookups = {
+            space: SnapshotLookup(tables) for space, tables in (snapshots or {}).items()
+        }
+        self.poolings = {
+            space: SnapshotPooling(
+                lookup.width,
+                network.snapshot_pooling,
+                network.snapshot_dropout,
+                name=f"snapshot_{space}",
+            )
+            for space, lookup in self.lookups.items()
+        }
+        self.cross = CrossStack(network.cross_layers, name="cross")
+        self.mlp = Mlp(network.hidden_units, network.dropout, name="mlp")
+        self.logit = keras.layers.Dense(1, name="logit")
+        self.create_variables()
+
+    def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
+        """Returns logits of shape (B,) for rows of shape (B,) or (B, L)."""
+        return self._logits(rows, self.pooled(rows, training), training)
+
+    def pooled(self, rows: Mapping[str, Any], training: bool) -> dict[str, Any]:
+        """Returns per feature with snapshots its ids' pooled vectors, (B, D)."""
+        return {
+            feature.name: self.poolings[feature.table](
+                *self.lookups[feature.table](rows[feature.name]), training=training
+            )
+            for feature in self._snapshot_features()
+        }
+
+    def base(self, rows: Mapping[str, Any], pooled: Mapping[str, Any]) -> Any:
+        """Returns what the interaction reads, (B, F * D)."""
+        return side_by_side([*self.embedding(rows).values(), *pooled.values()])
+
+    def named_variables(self) -> dict[str, Any]:
+        """Returns every variable by name; the frozen snapshots are not among them."""
+        named = super().named_variables()
+        for space, pooling in self.poolings.items():
+            for name, variable in pooling.named_variables().items():
+                named[f"snapshot/{space}/{name}"] = variable
+        return {
+            **named,
+            **self.cross.named_variables(),
+            **self.mlp.named_variables(),
+            "logit/kernel": self.logit.kernel,
+            "logit/bias": self.logit.bias,
+        }
+
+    def serving_form(self) -> ServingForm:
+        """Returns the network with every snapshot pooling folded into one lookup."""
+        pooled, variables = self.folded()
+
+        def logits(rows: Mapping[str, Any]) -> Any:
+            return self._logits(rows, pooled(rows), training=False)
+
+        return ServingForm(logits, variables)
+
+    def folded(self) -> tuple[Callable[[Mapping[str, Any]], dict[str, Any]], list[Any]]:
+        """Folds every snapshot pooling.
+
+        Returns:
+            What gives the pooled vectors by feature, and the variables that are served.
+        """
+        folded = {
+            space: FoldedLookup(fold(pooling, self.lookups[space]))
+            for space, pooling in self.poolings.items()
+        }
+
+        def pooled(rows: Mapping[str, Any]) -> dict[str, Any]:
+            return {
+                feature.name: folded[feature.table](rows[feature.name])
+                for feature in self._snapshot_features()
+            }
+
+        poolings = [
+            variable.ref()
+            for pooling in self.poolings.values()
+            for variable in pooling.variables
+        ]
+        kept = [v for v in self.named_variables().values() if v.ref() not in poolings]
+        return pooled, [*kept, *(f.table for f in folded.values())]
+
+    def _snapshot_features(self) -> list[Feature]:
+        return [
+            feature
+            for feature in self.features.features
+            if feature.kind == "id" and feature.table in self.poolings
+        ]
+
+    def _logits(
+        self, rows: Mapping[str, Any], pooled: Mapping[str, Any], training: bool
+    ) -> Any:
+        return self.logits_of(self.base(rows, pooled), training)
+
+    def logits_of(self, base: Any, training: bool) -> Any:
+        """Returns logits (B,) for the features' vectors side by side, (B, F * D)."""
+        hidden = self.mlp(self.cross(base), training=training)
+        return tf.squeeze(self.logit(hidden), axis=1)

@@ -1,0 +1,1 @@
+"""Serving: export of SavedModels, their contract, and requests to them."""

@@ -1,0 +1,147 @@
+"""Train/serve skew: the same rows through the training path and the SavedModel.
+
+The training path of a row is what Transform stored of it and the trained network, with
+its snapshots unfolded; the serving path is the raw row through the SavedModel as
+TensorFlow Serving loads it. Stored rows have lost their order, so a row's two forms are
+matched by what they say: what the SavedModel encodes must be among the stored rows of
+that day, as often as it is there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from models.data.batches import ExampleReader
+from models.days import DayRange
+from models.days import to_date
+from models.errors import DataError
+from models.networks.network import Network
+from models.serving.requests import Row
+from models.serving.requests import inputs_of
+from models.serving.requests import raw_rows
+from models.serving.saved_scorer import SavedScorer
+from models.training.calibration import Platt
+from models.training.level_inputs import Skew
+
+# What float32 sums in another order differ by; a wrong row differs by far more.
+TOLERANCE = 1e-6
+MOST_ROWS = 1_000
+
+_progress = logging.getLogger("crossctr.progress")
+
+Columns = Mapping[str, npt.NDArray[Any]]
+
+
+def trained_scores(
+    network: Network, calibrator: Platt | None
+) -> Callable[[Columns], npt.NDArray[Any]]:
+    """Returns what maps encoded rows to the click probabilities of the training path.
+
+    Args:
+        network: As it was trained, with unfolded snapshots.
+        calibrator: What corrects its logits, if anything does.
+    """
+    scale, shift, _ = calibrator or Platt()
+
+    def score(rows: Columns) -> npt.NDArray[Any]:
+        encoded = {name: tf.constant(values) for name, values in rows.items()}
+        logits = scale * network(encoded, training=False) + shift
+        probabilities: npt.NDArray[Any] = tf.sigmoid(logits).numpy()
+        return probabilities
+
+    return score
+
+
+def check_skew(
+    score: Callable[[Columns], npt.NDArray[Any]],
+    serving_dir: Path,
+    stored: ExampleReader,
+    raw: Sequence[str],
+) -> Skew:
+    """Compares both paths on the newest day's first rows.
+
+    Args:
+        score: The trained network: encoded rows by feature to click probabilities (B,).
+        serving_dir: The SavedModel that was exported from it.
+        stored: The target's transformed rows of the window.
+        raw: Globs of the raw Examples that these were transformed from.
+
+    Returns:
+        The number of rows and the largest difference; no rows if the window has none.
+
+    Raises:
+        DataError: The paths differ by more than `TOLERANCE`, or the SavedModel encodes
+            a row in a way that Transform did not.
+    """
+    day = max(stored.summarise().rows_by_day, default=None)
+    if day is None:
+        return Skew()
+    rows = list(raw_rows(raw, stored.features, DayRange(day, day), MOST_ROWS))
+    if not rows:
+        raise DataError(
+            f"the raw Examples at {', '.join(raw)} have no row of {to_date(day)}, of "
+            "which transformed ones exist; the train/serve check needs both. Ingest "
+            "that day again"
+        )
+    served = SavedScorer(serving_dir)
+    try:
+        inputs = inputs_of("serving_default", stored.features, rows)
+        encoded = served("transform_features", inputs)
+        _check_encoding(encoded, rows, stored.between(day, day))
+        differences = np.abs(score(encoded) - served("serving_default", inputs)["ctr"])
+    finally:
+        served.close()
+    worst = int(np.argmax(differences))
+    found = Skew(day=day, rows=len(rows), largest=float(differences[worst]))
+    _progress.info(
+        f"trained and served: {found.rows:,} rows of {to_date(day)}, largest "
+        f"difference {found.largest:.0e}"
+    )
+    if not found.largest <= TOLERANCE:
+        raise DataError(
+            f"train/serve skew: of {found.rows:,} rows one scores {found.largest:.2e} "
+            f"apart in training and from the exported SavedModel at {serving_dir}; "
+            f"expected at most {TOLERANCE:.0e}. Nothing was published. The row: "
+            f"{rows[worst]}"
+        )
+    return found
+
+
+def _check_encoding(encoded: Columns, rows: Sequence[Row], day: ExampleReader) -> None:
+    """Raises `DataError` unless every encoded row is among the stored ones."""
+    keys = _keys(encoded)
+    wanted, counts = np.unique(keys, return_counts=True)
+    found = np.zeros_like(counts)
+    for columns in day.chunks():
+        of_chunk = _keys({name: columns[name] for name in encoded})
+        at = np.minimum(np.searchsorted(wanted, of_chunk), len(wanted) - 1)
+        found += np.bincount(at[wanted[at] == of_chunk], minlength=len(wanted))
+    lacking = wanted[found < counts]
+    if len(lacking):
+        first = int(np.flatnonzero(np.isin(keys, lacking))[0])
+        row = {name: values[first].tolist() for name, values in encoded.items()}
+        raise DataError(
+            f"train/serve skew: the exported SavedModel encodes {len(lacking):,} of "
+            f"{len(wanted):,} different rows as Transform did not. Nothing was "
+            f"published. The first: {rows[first]} became {row}"
+        )
+
+
+def _keys(columns: Columns) -> npt.NDArray[np.uint64]:
+    """Returns a number for each row, equal for equal rows."""
+    matrix = np.concatenate(
+        [values.reshape(len(values), -1) for values in columns.values()], axis=1
+    ).astype(np.uint64)
+    weights = np.random.default_rng(0).integers(
+        0, 2**63, matrix.shape[1], dtype=np.uint64
+    )
+    return (matrix * weights).sum(axis=1, dtype=np.uint64)

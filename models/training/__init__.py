@@ -1,0 +1,1 @@
+"""Training: the loop, its learners, warm starts and checkpoints."""

@@ -1,0 +1,125 @@
+"""Several processes that train one network together, as TF_CONFIG says.
+
+Every worker reads the same batches in the same order and trains on its share of each,
+rows `rank, rank + n, rank + 2n, ...`; gradients are summed over the workers. So all
+take the same number of steps, whatever the files, and what comes out is what one
+process gives, but for dropout and BatchNorm's statistics, which are a worker's own (our
+choice).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from models.errors import ConfigError
+from models.networks.network import Network
+
+_STATISTICS = ("/moving_mean", "/moving_variance")
+
+
+class Workers:
+    """The processes that train together; one without TF_CONFIG's `worker` list.
+
+    Attributes:
+        count: How many.
+        is_chief: Whether this process writes the model; worker 0 does.
+        strategy: `MultiWorkerMirroredStrategy`, or TensorFlow's default.
+    """
+
+    def __init__(self, strategy: Any = None, rank: int = 0) -> None:
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self.count = self.strategy.num_replicas_in_sync
+        self.is_chief = rank == 0
+
+    @classmethod
+    def from_environment(cls, invite: Callable[[], None] = lambda: None) -> Workers:
+        """Joins the workers that TF_CONFIG names; waits until all are there.
+
+        Args:
+            invite: What the chief does before it waits.
+
+        Raises:
+            ConfigError: If TF_CONFIG names roles other than workers.
+        """
+        text = os.environ.get("TF_CONFIG", "")
+        cluster = json.loads(text).get("cluster", {}) if text else {}
+        if set(cluster) - {"worker", "chief"}:
+            raise ConfigError(
+                f"TF_CONFIG names {', '.join(sorted(cluster))}; expected a list of "
+                "`worker` addresses alone. Parameter servers are another kind of "
+                "training, see docs/scale.md"
+            )
+        if sum(len(addresses) for addresses in cluster.values()) < 2:
+            return cls()
+        task = json.loads(text)["task"]
+        has_chief = "chief" in cluster
+        is_chief = task["type"] == "chief" or (not has_chief and task["index"] == 0)
+        if is_chief:
+            invite()
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        return cls(strategy, rank=0 if is_chief else 1)
+
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
+        """Returns the context in which variables are created."""
+        context: contextlib.AbstractContextManager[Any] = self.strategy.scope()
+        return context
+
+    def local(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns this process's own copies, which can be read and sliced freely."""
+        if self.count == 1:
+            return dict(variables)
+        results = self.strategy.experimental_local_results
+        return {name: results(variable)[0] for name, variable in variables.items()}
+
+    def summary_writer(self, folder: Path) -> Any:
+        """Returns TensorBoard's writer; the chief's alone writes anything."""
+        if not self.is_chief:
+            return tf.summary.create_noop_writer()
+        return tf.summary.create_file_writer(str(folder))
+
+    def gather(self, network: Network, build: Callable[[], Network]) -> Network:
+        """Returns the network as one process has it, for export.
+
+        Args:
+            network: The trained network.
+            build: Makes a network of the same shape.
+        """
+        if self.count == 1:
+            return network
+        local = self.local(network.named_variables())
+        for name, variable in local.items():
+            if name.endswith(_STATISTICS):
+                variable.assign(self._mean(variable))
+        plain = build()
+        for name, variable in plain.named_variables().items():
+            variable.assign(local[name])
+        return plain
+
+    def spread_statistics(self, local: Network, network: Network) -> None:
+        """Gives the trained network the running statistics of its `gather`ed copy."""
+        if self.count == 1:
+            return
+        trained = network.named_variables()
+        for name, variable in local.named_variables().items():
+            if name.endswith(_STATISTICS):
+                trained[name].assign(variable.read_value())
+
+    def _mean(self, variable: Any) -> Any:
+        @tf.function
+        def mean() -> Any:
+            def own() -> Any:
+                return tf.distribute.get_replica_context().all_reduce(
+                    tf.distribute.ReduceOp.MEAN, variable.read_value()
+                )
+
+            return self.strategy.run(own)
+
+        return self.strategy.experimental_local_results(mean())[0]

@@ -1,0 +1,121 @@
+"""Warm start: which weights of a trained model a new one takes over.
+
+Only named variables are copied. There is no metric state among them; the optimizer's
+slots are only if `inherit_optimizer` is set, and then only within one level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import asdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.errors import TrainingError
+from models.training.checkpoints import restore
+
+Shape = tuple[int, ...]
+
+_TABLE_SUFFIX = "/table"
+_NORM_SUFFIX = "_norm"
+
+
+@dataclass(frozen=True)
+class CopyReport:
+    """What a warm start does, by variable.
+
+    Attributes:
+        copied: Variables taken over whole, and their rows.
+        resized: Embedding tables of another size, and the rows they have in common,
+            which are copied.
+        new: Variables that the source lacks, and their rows.
+        left_out: Variables of the source that are not taken over, and their rows.
+    """
+
+    copied: dict[str, int]
+    resized: dict[str, int]
+    new: dict[str, int]
+    left_out: dict[str, int]
+
+    def to_json(self) -> dict[str, dict[str, int]]:
+        """Returns the report as plain dictionaries."""
+        return asdict(self)
+
+
+def batch_norm_variables(names: Iterable[str]) -> frozenset[str]:
+    """Returns those of `names` that belong to a BatchNorm layer.
+
+    Scale, shift and both running statistics: `hidden_0_norm/gamma` and so on.
+    """
+    return frozenset(name for name in names if _is_norm(name))
+
+
+def plan_copy(
+    source: Mapping[str, Shape],
+    target: Mapping[str, Shape],
+    excluded: frozenset[str] = frozenset(),
+) -> CopyReport:
+    """Plans a warm start.
+
+    E-CDCTR's rule: embedding, interaction and MLP weights are loaded, BatchNorm is
+    re-initialised (pass `batch_norm_variables`). A row of a table never moves, so a
+    table of another size takes over the rows both have.
+
+    Args:
+        source: Shapes in the checkpoint, by variable.
+        target: Shapes in the new model, by variable.
+        excluded: Variables to initialise anew.
+
+    Returns:
+        The plan, which is also the report.
+
+    Raises:
+        TrainingError: If a variable other than a table has another shape.
+
+    References:
+        Liu et al., E-CDCTR, arXiv 2408.16238, initialisation of A-CTR.
+    """
+    report = CopyReport(copied={}, resized={}, new={}, left_out={})
+    for name, shape in target.items():
+        rows = _num_rows(shape)
+        if name not in source:
+            report.new[name] = rows
+        elif name in excluded:
+            report.left_out[name] = _num_rows(source[name])
+        elif source[name] == shape:
+            report.copied[name] = rows
+        elif name.endswith(_TABLE_SUFFIX) and source[name][1:] == shape[1:]:
+            report.resized[name] = min(source[name][0], rows)
+        else:
+            raise TrainingError(
+                f"{name} has shape {source[name]} in the model to start from, but "
+                f"{shape} in this one; the two levels need the same features, network "
+                "and use of snapshots. Train the earlier level with this "
+                "configuration, or set the strategy's warm_start to false"
+            )
+    for name in source.keys() - target.keys():
+        report.left_out[name] = _num_rows(source[name])
+    return report
+
+
+def apply(plan: CopyReport, prefix: Path, variables: Mapping[str, Any]) -> None:
+    """Copies what `plan` says from the checkpoint at `prefix` into `variables`."""
+    for name, num_rows in {**plan.copied, **plan.resized}.items():
+        restore(prefix, name, variables[name], num_rows)
+
+
+def _num_rows(shape: Shape) -> int:
+    """Returns the rows of a variable; a number on its own is one."""
+    return shape[0] if shape else 1
+
+
+def optimizer_variables(names: Iterable[str]) -> frozenset[str]:
+    """Returns those of `names` that are an optimizer's slots or step counts."""
+    return frozenset(name for name in names if name.startswith("optimizer/"))
+
+
+def _is_norm(name: str) -> bool:
+    parts = name.split("/")
+    return len(parts) > 1 and parts[-2].endswith(_NORM_SUFFIX)

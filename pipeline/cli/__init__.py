@@ -1,0 +1,5 @@
+"""Command line: one module per command; `group` puts them together."""
+
+from pipeline.cli.group import main
+
+__all__ = ["main"]

@@ -1,0 +1,231 @@
+"""`crossctr clean`: remove what no future run can need."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from components.publisher.labels import labels_in
+from components.publisher.logic import versions_in
+from models.days import to_date
+from models.errors import DataError
+from pipeline.cli.options import CONFIG
+from pipeline.cli.options import hold_root
+from pipeline.cli.options import wide_console
+from pipeline.config.load import load_config
+from pipeline.config.schema import Config
+from pipeline.planning.retention import KINDS
+from pipeline.planning.retention import Item
+from pipeline.planning.retention import reach
+from pipeline.planning.retention import superfluous
+from pipeline.release.promotion import set_properties
+from pipeline.store.lineage import Made
+from pipeline.store.lineage import makers
+from pipeline.store.lineage import text_of
+from pipeline.store.reader import REMOVED
+from pipeline.store.reader import Store
+from pipeline.terminal.plain_text import Table
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Files that may go.
+
+    Attributes:
+        what: In words.
+        reason: Why nothing needs them.
+        files: The files.
+        size: Their bytes.
+        artifact: Number of the artifact they belong to; None if none does.
+    """
+
+    what: str
+    reason: str
+    files: tuple[Path, ...]
+    size: int
+    artifact: int | None = None
+
+
+@click.command(name="clean")
+@CONFIG
+@click.option("--yes", is_flag=True, help="Remove it; without, only say what would go.")
+@click.option(
+    "--keep-versions",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Newest published versions whose lineage is kept, beside those that servers "
+    "load: stable, canary and the one before.",
+)
+def clean_command(config_path: Path, yes: bool, keep_versions: int) -> None:
+    """Say what no run of a later day can need, and remove it with --yes.
+
+    Rows older than any window, models and snapshots that newer ones have superseded,
+    and what killed commands left. Published versions, vocabularies, reports and the
+    entries in ML Metadata stay.
+    """
+    config = load_config(config_path)
+    console = wide_console()
+    hold_root(config)
+    store = Store(config.root, config.metadata)
+    found = [*removals(config, store, keep_versions), *leftovers(config, store)]
+    if not found:
+        console.print(f"Nothing under {config.root} is superfluous", soft_wrap=True)
+        return
+    console.print(_table(found))
+    size = _megabytes(sum(removal.size for removal in found))
+    if not yes:
+        console.print(f"Nothing was removed; --yes removes these {size}")
+        return
+    remove(store, found)
+    console.print(f"Removed {size}")
+
+
+def removals(config: Config, store: Store, keep_versions: int) -> list[Removal]:
+    """Returns the files of artifacts that no later day needs."""
+    days = [stored.last_day + 1 for stored in store.artifacts("GateDecision")]
+    if not days:
+        return []
+    made = makers(store)
+    items = items_of(made)
+    serving = config.serving.directory
+    versions = versions_in(serving / config.name)
+    labels = labels_in(serving, config.name, versions)
+    loaded = labels.loaded if labels else ()
+    kept = {str(version) for version in (*versions[-keep_versions:], *loaded)}
+    live_prints = {
+        str(stored.properties["model_fingerprint"])
+        for stored in store.artifacts("PublishedModel")
+        if stored.properties.get("pushed")
+        and Path(str(stored.properties["path"])).name in kept
+    }
+    artifacts = {artifact.id: artifact for artifact, _ in made}
+    live = {
+        item.id
+        for item in items
+        if item.kind == "Model"
+        and text_of(artifacts[item.id], "fingerprint") in live_prints
+    }
+    if len(live_prints) and not live:
+        raise DataError(
+            "the published models are not in ML Metadata; what they need is unknown, "
+            "so nothing is removed. Is `metadata` the one they were made with?"
+        )
+    found = []
+    for number, reason in superfluous(items, live, max(days), reach(config)).items():
+        artifact = artifacts[number]
+        files = _bulk(Path(artifact.uri))
+        if files:
+            part = text_of(artifact, "role") or text_of(artifact, "level")
+            first = artifact.custom_properties["first_day"].int_value
+            last = artifact.custom_properties["last_day"].int_value
+            what = f"{artifact.type} {part} {to_date(first)}..{to_date(last)}"
+            found.append(_removal(what, reason, files, number))
+    return found
+
+
+def items_of(
+    made: Sequence[Made],
+) -> list[Item]:
+    """Returns the artifacts that rules of retention are about."""
+    strategies: dict[int, set[str]] = {}
+    for output, inputs in made:
+        if output.type == "GateDecision":
+            for one in inputs:
+                found = strategies.setdefault(one.id, set())
+                found.add(text_of(output, "strategy"))
+    by_id = {
+        output.id: Item(
+            id=output.id,
+            kind=output.type,
+            level=text_of(output, "level"),
+            strategies=frozenset(strategies.get(output.id, ())),
+            last_day=output.custom_properties["last_day"].int_value,
+            made_from=tuple(one.id for one in inputs),
+        )
+        for output, inputs in made
+        if output.type in KINDS
+    }
+    return sorted(by_id.values(), key=lambda item: item.id)
+
+
+def leftovers(config: Config, store: Store) -> list[Removal]:
+    """Returns what commands that were killed, and TFX's components, left behind."""
+    root = config.root / "artifacts"
+    if not root.is_dir():
+        return []
+    known = {Path(artifact.uri) for artifact, _ in makers(store)}
+    known |= {parent for path in known for parent in path.parents}
+    if root not in known:
+        # Another metadata than this root's, or none: nothing can be told apart.
+        return []
+    found = []
+    for folder in sorted(root.glob("*/*/*")):
+        inside = folder.relative_to(root)
+        if inside.parts[1] == ".system" or not folder.is_dir():
+            continue
+        files = _files(folder)
+        if folder not in known and folder.name.isdigit() and files:
+            reason = "a command ended before it was whole"
+            found.append(_removal(str(inside), reason, files))
+    for folder in sorted(root.glob("*/.system")):
+        files = _files(folder)
+        if files:
+            inside = folder.relative_to(root)
+            found.append(_removal(str(inside), "scratch of what has ended", files))
+    return found
+
+
+def remove(store: Store, found: list[Removal]) -> None:
+    """Removes files; ML Metadata is told first, so that a kill leaves no lie."""
+    numbers = [one.artifact for one in found if one.artifact is not None]
+    if numbers:
+        metadata = store.connect()
+        artifacts = metadata.get_artifacts_by_id(numbers)
+        for artifact in artifacts:
+            set_properties(artifact, {REMOVED: 1})
+        metadata.put_artifacts(artifacts)
+    for one in found:
+        for path in one.files:
+            path.unlink(missing_ok=True)
+        for folder in sorted({path.parent for path in one.files}, reverse=True):
+            if not any(folder.iterdir()):
+                shutil.rmtree(folder)
+
+
+def _bulk(folder: Path) -> list[Path]:
+    """Returns the files of an artifact but for reports, which planning may read."""
+    return [
+        path
+        for path in _files(folder)
+        if path.suffix != ".json" or "Format-Serving" in path.parts
+    ]
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+
+
+def _removal(
+    what: str, reason: str, files: list[Path], artifact: int | None = None
+) -> Removal:
+    size = sum(path.stat().st_size for path in files)
+    return Removal(what, reason, tuple(files), size, artifact)
+
+
+def _table(found: list[Removal]) -> Table:
+    table = Table(title="What no later day needs", title_justify="left")
+    table.add_column("what", overflow="fold")
+    table.add_column("size", justify="right")
+    table.add_column("why", overflow="fold")
+    for one in found:
+        table.add_row(one.what, _megabytes(one.size), one.reason)
+    return table
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 2**20:,.2f} MiB"

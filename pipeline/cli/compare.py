@@ -1,0 +1,101 @@
+"""`crossctr compare`: strategies on the same rows, with intervals and costs."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from models.days import to_date
+from models.errors import ConfigError
+from pipeline.cli.options import CONFIG
+from pipeline.cli.options import Day
+from pipeline.cli.options import hold_root
+from pipeline.cli.options import wide_console
+from pipeline.comparing import tables
+from pipeline.comparing.record import Comparison
+from pipeline.comparing.run import METRICS
+from pipeline.comparing.run import Question
+from pipeline.comparing.run import run_comparison
+from pipeline.comparing.words import verdict
+from pipeline.config.load import load_config
+from pipeline.execution.failures import raise_failed
+from pipeline.terminal.plain_text import Console
+
+
+@click.command(name="compare")
+@CONFIG
+@click.option("--day", type=Day(), required=True, help="The run's day D.")
+@click.option(
+    "--strategies",
+    help="Entries of `strategies`, or kinds, with commas. Default: all entries.",
+)
+@click.option(
+    "--seeds", default=5, show_default=True, type=click.IntRange(1), help="Trainings."
+)
+@click.option(
+    "--baseline",
+    default="target_only",
+    show_default=True,
+    help="What the others are compared with.",
+)
+def compare_command(
+    config_path: Path, day: int, strategies: str | None, seeds: int, baseline: str
+) -> None:
+    """Train strategies on several seeds and compare them on the same rows.
+
+    Writes a Markdown table, a CSV and a picture into <root>/comparisons/<day>/, after
+    every seed. Every strategy and seed is a step of its own: a command that was stopped
+    goes on where it was. Nothing is gated or published.
+    """
+    config = load_config(config_path)
+    names = _names(strategies) or tuple(config.strategies)
+    command = [
+        *("crossctr", "compare", str(config_path), "--day", str(to_date(day))),
+        *("--strategies", ",".join(names), "--seeds", str(seeds)),
+        *("--baseline", baseline),
+    ]
+    question = Question(config, day, names, seeds, baseline, shlex.join(command))
+    console = wide_console()
+    hold_root(config)
+    comparison = run_comparison(question, console)
+    show(comparison, console)
+    raise_failed(comparison.failed)
+
+
+def show(comparison: Comparison, console: Console) -> None:
+    """Prints a comparison."""
+    grid = tables.quality(
+        comparison.models,
+        comparison.baseline,
+        METRICS,
+        "strategy",
+        comparison.failed,
+    )
+    title = (
+        f"{comparison.name}, {comparison.day}: {comparison.rows:,} rows of "
+        f"{comparison.target}, {len(comparison.seeds)} seed(s); in brackets paired "
+        "95 % intervals over users and seeds"
+    )
+    console.print(grid.as_rich(title))
+    console.print(tables.cost(comparison).as_rich("What each costs, all levels"))
+    for sentence in verdict(comparison):
+        console.print(sentence, soft_wrap=True, highlight=False)
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    """Returns the names of a list separated by commas.
+
+    Raises:
+        ConfigError: Nothing stands between two commas.
+    """
+    if text is None:
+        return ()
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise ConfigError(
+            f"--strategies {text!r} has an empty name; expected names separated by "
+            "commas, such as ecdctr,target_only"
+        )
+    return tuple(dict.fromkeys(names))

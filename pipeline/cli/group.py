@@ -1,0 +1,312 @@
+"""The command line: `crossctr <command> CONFIG`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from models.days import to_date
+from models.errors import ConfigError
+from models.errors import CrossctrError
+from models.errors import listed
+from models.features.table import describe
+from pipeline.cli.ablate import ablate
+from pipeline.cli.backfill import backfill_command
+from pipeline.cli.clean import clean_command
+from pipeline.cli.compare import compare_command
+from pipeline.cli.compile import compile_command
+from pipeline.cli.embeddings import embeddings
+from pipeline.cli.options import CONFIG
+from pipeline.cli.options import STRATEGY_HELP
+from pipeline.cli.options import Day
+from pipeline.cli.options import chosen_strategies
+from pipeline.cli.options import hold_root
+from pipeline.cli.options import wide_console
+from pipeline.cli.promote import promote_command
+from pipeline.cli.report import report_command
+from pipeline.cli.report import report_run
+from pipeline.cli.schema import schema
+from pipeline.cli.simulate import simulate
+from pipeline.cli.sizes import sizes
+from pipeline.cli.versions import rollback_command
+from pipeline.cli.versions import versions_command
+from pipeline.cli.vocabularies import vocabularies_command
+from pipeline.config.load import dump
+from pipeline.config.load import load_config
+from pipeline.config.schema import Config
+from pipeline.execution.failures import StrategiesFailedError
+from pipeline.execution.failures import raise_failed
+from pipeline.execution.job import Plan
+from pipeline.execution.job import plan_run
+from pipeline.execution.job import plan_when_ready
+from pipeline.execution.job import run_steps
+from pipeline.planning.fingerprint import code_fingerprint
+from pipeline.planning.reasons import read_earlier
+from pipeline.planning.reasons import settings_of
+from pipeline.planning.reasons import why_due
+from pipeline.planning.step_kinds import StepKind
+from pipeline.planning.steps import steps_until
+from pipeline.serve_commands import predict_command
+from pipeline.serve_commands import serve_command
+from pipeline.store.reader import Store
+from pipeline.store.results import target_result
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import Table
+from pipeline.terminal.plain_text import visible
+from pipeline.terminal.progress import duration
+from pipeline.terminal.slice_table import slice_table
+from pipeline.terminal.tables import comparison
+from pipeline.terminal.tables import plan_table
+from pipeline.terminal.tables import result_table
+from pipeline.terminal.tables import warm_start_table
+
+
+class _Group(click.Group):
+    """Prints this project's errors as one line and exits with their code."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except CrossctrError as error:
+            text = " ".join(str(error).split())
+            click.echo(visible(f"{error.headline}: {text}"), err=True)
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Daily CTR training that learns a sparse target domain from rich source domains.
+
+    CONFIG is a YAML file such as configs/xmarket.yaml.
+    """
+    # tensorflow_transform sets it too, but only if it is imported first.
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+
+@main.command()
+@CONFIG
+def validate(config_path: Path) -> None:
+    """Check a configuration; nothing runs and nothing is written."""
+    config = load_config(config_path)
+    sources = ", ".join(config.sources)
+    click.echo(f"{config_path} is valid: {sources} -> {config.target}")
+
+
+@main.command()
+@CONFIG
+def show(config_path: Path) -> None:
+    """Print every key of a configuration with its value, and the feature table."""
+    config = load_config(config_path)
+    console = wide_console()
+    console.print_json(dump(config))
+    table = Table(title="Features", title_justify="left")
+    rows = describe(config.table)
+    for column in rows[0]:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    console.print(table)
+
+
+@main.command(name="import")
+@CONFIG
+def import_command(config_path: Path) -> None:
+    """Turn shipped data into dated logs with point-in-time features."""
+    config = load_config(config_path)
+    hold_root(config)
+    _import_logs(config, wide_console())
+
+
+@main.command()
+@CONFIG
+@click.option("--day", type=Day(), required=True, help="The run's day.")
+@click.option("--strategy", "-s", multiple=True, help=STRATEGY_HELP)
+@click.option("--compare", is_flag=True, help="All entries of `strategies`.")
+def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
+    """Print what `run` would do, on which rows and artifacts; nothing runs."""
+    config, strategies = chosen_strategies(load_config(config_path), strategy, compare)
+    planned = plan_run(config, lambda planner: planner.run(day, strategies))
+    console = wide_console()
+    why = why_due(
+        planned.steps,
+        read_earlier(config.root),
+        code_fingerprint(),
+        settings_of(config),
+    )
+    console.print(plan_table(planned.steps, why))
+    _print_unread(planned, console)
+    _print_offer(config_path, planned, console)
+    raise_failed(planned.refused)
+
+
+@main.command()
+@CONFIG
+@click.option("--to", "last_day", type=Day(), required=True, help="Last day ingested.")
+def ingest(config_path: Path, last_day: int) -> None:
+    """Ingest all days of logs up to a day that are not ingested yet."""
+    config = load_config(config_path)
+    if last_day < config.first:
+        raise ConfigError(
+            f"--to {to_date(last_day)} is before first_day {config.first_day}; "
+            "choose a later day"
+        )
+    console = wide_console()
+    hold_root(config)
+    planned = plan_when_ready(config, lambda planner: planner.ingest(last_day), console)
+    _print_unread(planned, console)
+    run_steps(config, planned.steps, console)
+    _print_offer(config_path, planned, console)
+
+
+@main.command()
+@CONFIG
+@click.option("--day", type=Day(), required=True, help="The run's day D.")
+@click.option("--strategy", "-s", multiple=True, help=STRATEGY_HELP)
+@click.option("--compare", is_flag=True, help="All entries of `strategies`.")
+@click.option(
+    "--until",
+    type=click.Choice([str(kind) for kind in StepKind]),
+    default=str(StepKind.TARGET),
+    help="Last kind of step to run; a scheduler runs one kind after the other.",
+)
+def run(
+    config_path: Path, day: int, strategy: Sequence[str], compare: bool, until: str
+) -> None:
+    """Run all levels that are due on a day, judge the target model and publish it.
+
+    Trains on rows before the day, evaluates on the target's rows of the day and the
+    `evaluation_days` from it on. What is done already is reused.
+    """
+    config, strategies = chosen_strategies(load_config(config_path), strategy, compare)
+    console = wide_console()
+    hold_root(config)
+    planned = plan_when_ready(
+        config, lambda planner: planner.run(day, strategies), console
+    )
+    _print_unread(planned, console)
+    last = StepKind(until)
+    steps = steps_until(planned.steps, last)
+    console.print(
+        f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
+        f"day {to_date(day)}, {', '.join(strategies)}; {len(steps)} steps"
+    )
+    failed = dict(planned.refused)
+    if last != StepKind.TARGET:
+        run_steps(config, steps, console)
+        raise_failed(failed)
+        return
+    try:
+        run_steps(config, steps, console, day=day)
+    except StrategiesFailedError as error:
+        failed |= error.reasons
+    except CrossctrError as error:
+        report_run(config, day, steps, console, error=str(error))
+        raise
+    store = Store(config.root, config.metadata)
+    targets = [step for step in steps if step.kind == StepKind.TARGET]
+    results = [target_result(store, s) for s in targets if s.strategy not in failed]
+    console.print(result_table(results, config.target, failed))
+    for result in results:
+        if result.strategy == config.strategy:
+            console.print(slice_table(result, config.target))
+    verdict = comparison(results, config.strategy)
+    if verdict:
+        console.print(verdict)
+    for result in results:
+        table = warm_start_table(result)
+        if result.strategy == config.strategy and table is not None:
+            console.print(table)
+    for result in results:
+        if result.published:
+            console.print(f"Published SavedModel: {result.published}", soft_wrap=True)
+        elif result.strategy == config.strategy:
+            unfit = f"not fit to be served: {result.unfit}" if result.unfit else ""
+            reasons = unfit or "; ".join(result.decision["reasons"])
+            console.print(f"Not published: {reasons}", soft_wrap=True)
+    error_text = str(StrategiesFailedError(failed)) if failed else ""
+    report_run(config, day, steps, console, error=error_text)
+    _print_offer(config_path, planned, console)
+    raise_failed(failed)
+
+
+def _print_unread(planned: Plan, console: Console) -> None:
+    """Names files in the days' folders that no ingest reads."""
+    for line in planned.unread:
+        console.print(line, soft_wrap=True)
+
+
+def _print_offer(config_path: Path, planned: Plan, console: Console) -> None:
+    """Says which earlier runs used logs that have changed since."""
+    if not planned.to_repeat:
+        return
+    console.print(
+        f"These runs used logs that came late ({listed(planned.late)}); repeat them, "
+        "oldest first, if their models matter:"
+    )
+    for day, strategy in planned.to_repeat:
+        console.print(
+            f"  crossctr run {config_path} --day {to_date(day)} -s {strategy}",
+            soft_wrap=True,
+        )
+
+
+def _import_logs(config: Config, console: Console) -> None:
+    from pipeline.datasets.importer import import_logs
+
+    if config.imports is None:
+        raise ConfigError(
+            "the configuration has no `import` section; logs that exist already need "
+            "no import, so go on with `crossctr run`"
+        )
+    lists = [f.max_length for f in config.features if f.kind == "ids"]
+    with console.status("importing") as status:
+        report = import_logs(
+            config.imports.data,
+            config.logs,
+            config.domains,
+            config.first_day,
+            config.imports.last_day,
+            click_at_least=config.imports.click_at_least,
+            negatives=config.imports.negatives,
+            recent_items=max(lists, default=1),
+            on_progress=lambda domain, rows: status.update(f"{domain}: {rows:,} rows"),
+        )
+    for domain in report.domains:
+        kept = domain.read_rows - domain.outside_rows
+        sampled = (
+            f"; {domain.negative_rows:,} negatives sampled, "
+            f"{domain.missing_negatives:,} could not be"
+            if config.imports.negatives
+            else ""
+        )
+        console.print(
+            f"{domain.domain}: {kept:,} of {domain.read_rows:,} rows in "
+            f"{domain.num_files:,} daily files, {domain.outside_rows:,} outside the "
+            f"days{sampled}{' (reused)' if domain.reused else ''}"
+        )
+    console.print(
+        f"Logs are in {config.logs} ({duration(report.seconds)})", soft_wrap=True
+    )
+
+
+main.add_command(promote_command)
+main.add_command(ablate)
+main.add_command(backfill_command)
+main.add_command(clean_command)
+main.add_command(compare_command)
+main.add_command(compile_command)
+main.add_command(embeddings)
+main.add_command(report_command)
+main.add_command(schema)
+main.add_command(simulate)
+main.add_command(sizes)
+main.add_command(predict_command)
+main.add_command(rollback_command)
+main.add_command(serve_command)
+main.add_command(versions_command)
+main.add_command(vocabularies_command)

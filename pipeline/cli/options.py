@@ -1,0 +1,94 @@
+"""What the commands of the command line share: arguments, days and the console."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import shlex
+import sys
+from collections.abc import Sequence
+
+import click
+
+from models.days import to_day
+from pipeline.config.local_paths import LocalPathArgument
+from pipeline.config.named_strategies import with_strategies
+from pipeline.config.schema import Config
+from pipeline.execution.lock import hold
+from pipeline.terminal.plain_text import Console
+
+CONFIG = click.argument("config_path", metavar="CONFIG", type=LocalPathArgument())
+
+STRATEGY_HELP = (
+    "An entry of `strategies`, or a kind with its defaults; may be given several "
+    "times. Default: the configuration's `strategy`."
+)
+
+# Far enough from the ends of the calendar for windows of any length.
+_YEARS = (1970, 2999)
+
+
+class Day(click.ParamType):  # type: ignore[type-arg]
+    """A date, given as YYYY-MM-DD, converted to days since 1970-01-01."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Returns the day of `value`."""
+        if isinstance(value, int):
+            return value
+        try:
+            date = datetime.date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no date; expected YYYY-MM-DD", param, ctx)
+        if not _YEARS[0] <= date.year <= _YEARS[1]:
+            self.fail(
+                f"{value!r} lies outside the years {_YEARS[0]} to {_YEARS[1]}",
+                param,
+                ctx,
+            )
+        return to_day(date)
+
+
+def chosen_strategies(
+    config: Config, chosen: Sequence[str], compare: bool
+) -> tuple[Config, list[str]]:
+    """Returns the strategies that a command is about.
+
+    Args:
+        config: The configuration.
+        chosen: Names that were given, see `with_strategies`; none means the
+            configuration's own.
+        compare: Whether all entries of `strategies` are wanted.
+
+    Returns:
+        The configuration with an entry of each, and their names.
+
+    Raises:
+        ConfigError: A name is neither an entry of `strategies` nor a kind.
+    """
+    if compare:
+        return config, list(config.strategies)
+    names = list(dict.fromkeys(chosen)) or [config.strategy]
+    return with_strategies(config, names), names
+
+
+def hold_root(config: Config) -> None:
+    """Keeps other commands away from the root until the running command ends.
+
+    Raises:
+        LockedError: Another command holds it.
+    """
+    command = shlex.join(["crossctr", *sys.argv[1:]])
+    click.get_current_context().with_resource(hold(config.root, command))
+
+
+def wide_console() -> Console:
+    """Returns a console that tables fit on."""
+    # Names and paths may have brackets and colons, which mean nothing here.
+    plain = functools.partial(Console, markup=False, emoji=False)
+    console = plain()
+    # A pipe or a log file has no width of its own; tables need one.
+    return console if console.is_terminal else plain(width=160)

@@ -1,0 +1,161 @@
+"""`crossctr report`, and the page that every `crossctr run` writes."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from models.days import DayRange
+from models.days import to_date
+from models.errors import ConfigError
+from pipeline.cli.options import CONFIG
+from pipeline.cli.options import Day
+from pipeline.cli.options import wide_console
+from pipeline.config.load import load_config
+from pipeline.config.schema import Config
+from pipeline.planning.steps import Step
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.progress import quiet_libraries
+
+# Scoring takes some 10,000 rows a second, and a run should end when it is done.
+MAX_SCORED_ROWS = 200_000
+
+
+def report_run(
+    config: Config,
+    day: int,
+    steps: Sequence[Step],
+    console: Console,
+    *,
+    error: str = "",
+) -> Path | None:
+    """Writes the page of a run that has just ended, well or badly.
+
+    The run's result is stored before, and its error is more important than the page:
+    whatever goes wrong here is said and does not end the command.
+
+    Args:
+        config: The configuration.
+        day: The run's day.
+        steps: Its plan.
+        console: Where the page's path or what went wrong is printed.
+        error: Why the run stopped; empty if it did not.
+
+    Returns:
+        The page; None if it could not be written.
+    """
+
+    def write() -> Path:
+        from pipeline.report.content import gather
+        from pipeline.report.content import record_of
+        from pipeline.report.write import write_run
+
+        record = record_of(config, day, steps, error)
+        report = gather(config, record, max_scored_rows=MAX_SCORED_ROWS)
+        return write_run(report, config.root)
+
+    again = f"--day {to_date(day)}"
+    return _at_the_end(config, str(to_date(day)), console, write, again)
+
+
+def report_days(config: Config, days: DayRange, console: Console) -> Path | None:
+    """Writes the page over the days of a command that has just ended.
+
+    As with `report_run`, whatever goes wrong is said and does not end the command.
+    """
+    again = f"--from {to_date(days.first)} --to {to_date(days.last)}"
+    write = _days_writer(config, days)
+    return _at_the_end(config, str(days), console, write, again)
+
+
+def _at_the_end(
+    config: Config, name: str, console: Console, write: Callable[[], Path], again: str
+) -> Path | None:
+    try:
+        path = _quietly(config, name, console, write)
+    # Any error at all: see `report_run`.
+    except Exception as failure:  # noqa: BLE001
+        text = f"{type(failure).__name__}: {' '.join(str(failure).split())}"
+        console.print(
+            f"The report could not be written ({text}). The run's result is "
+            f"stored; `crossctr report CONFIG {again}` tries again.",
+            style="bold red",
+            markup=False,
+            soft_wrap=True,
+        )
+        return None
+    console.print(f"Report: {path}", soft_wrap=True)
+    return path
+
+
+@click.command(name="report")
+@CONFIG
+@click.option("--day", type=Day(), help="Rebuild the page of this day's newest run.")
+@click.option("--from", "first", type=Day(), help="Metrics over days: the first.")
+@click.option("--to", "last", type=Day(), help="The last, included.")
+def report_command(
+    config_path: Path, day: int | None, first: int | None, last: int | None
+) -> None:
+    """Write a page about one run (--day) or about many days (--from, --to).
+
+    One HTML file that needs no network. Nothing is trained; the page of a day scores
+    its evaluation rows for the calibration plot if that has not been done yet.
+    """
+    config = load_config(config_path)
+    console = wide_console()
+    if day is not None and first is None and last is None:
+        name, write = str(to_date(day)), _day_writer(config, day)
+    elif day is None and first is not None and last is not None:
+        if first > last:
+            raise ConfigError(
+                f"--from {to_date(first)} is after --to {to_date(last)}; swap them"
+            )
+        days = DayRange(first, last)
+        name, write = str(days), _days_writer(config, days)
+    else:
+        raise ConfigError("expected either --day D, or --from A and --to B; give one")
+    path = _quietly(config, name, console, write)
+    console.print(f"Report: {path}", soft_wrap=True)
+
+
+def _day_writer(config: Config, day: int) -> Callable[[], Path]:
+    def write() -> Path:
+        from pipeline.report.content import gather
+        from pipeline.report.content import newest_record
+        from pipeline.report.write import write_run
+
+        report = gather(config, newest_record(config, day))
+        return write_run(report, config.root)
+
+    return write
+
+
+def _days_writer(config: Config, days: DayRange) -> Callable[[], Path]:
+    def write() -> Path:
+        from pipeline.report.over_days import gather_days
+        from pipeline.report.write import write_days
+
+        return write_days(gather_days(config, days), config.root)
+
+    return write
+
+
+def _quietly(
+    config: Config, name: str, console: Console, write: Callable[[], Path]
+) -> Path:
+    """Runs `write` with what TensorFlow prints in a file beside the page."""
+    if not config.root.is_dir():
+        # Nothing is stored, so `write` only says so and must leave nothing behind.
+        return write()
+    log_file = config.root / "reports" / name / "libraries.log"
+    with quiet_libraries(log_file, console):
+        try:
+            return write()
+        except Exception:
+            with log_file.open("a", encoding="utf-8") as log:
+                traceback.print_exc(file=log)
+            raise

@@ -1,0 +1,251 @@
+"""`crossctr schema infer|diff|accept`: make a schema and let it grow with the logs."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import sys
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+import click
+
+from models.days import DayRange
+from models.errors import ConfigError
+from pipeline.cli.options import CONFIG
+from pipeline.cli.options import Day
+from pipeline.cli.options import hold_root
+from pipeline.cli.options import wide_console
+from pipeline.config.load import load_config
+from pipeline.config.local_paths import LocalPathArgument
+from pipeline.config.schema import Config
+from pipeline.execution.job import new_log_file
+from pipeline.schemas.files import has_inner_comments
+from pipeline.schemas.files import leading_comments
+from pipeline.schemas.files import parse_schema
+from pipeline.schemas.files import read_schema
+from pipeline.schemas.files import to_text
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.progress import quiet_libraries
+
+if TYPE_CHECKING:
+    from pipeline.schemas.evolution import Statistics
+
+_HEADER = """\
+# Inferred by `crossctr schema infer` from the logs of {days}:
+# a start, not a truth. Read it, correct it, and keep it under version control.
+"""
+
+
+@click.group()
+def schema() -> None:
+    """Make the curated schema, compare it with the logs, let it grow."""
+
+
+def _days_of(last: int | None, count: int) -> DayRange:
+    if last is None:
+        raise ConfigError(
+            "--day is missing; name the last day of logs to look at, and with --days "
+            "how many"
+        )
+    return DayRange(last - count + 1, last)
+
+
+def _log_days(command: Callable[..., Any]) -> Callable[..., Any]:
+    command = click.option(
+        "--days", type=click.IntRange(min=1), default=7, help="How many; 7 by default."
+    )(command)
+    return click.option("--day", type=Day(), help="Last day of logs to look at.")(
+        command
+    )
+
+
+@schema.command()
+@CONFIG
+@_log_days
+@click.option(
+    "--output",
+    type=LocalPathArgument(dir_okay=False),
+    help="File to write; by default the configuration's `schema`.",
+)
+@click.option("--force", is_flag=True, help="Overwrite the file.")
+def infer(
+    config_path: Path, day: int | None, days: int, output: Path | None, force: bool
+) -> None:
+    """Write a first schema from the logs of all domains, to be curated by hand.
+
+    One environment per domain; what `columns` says a domain lacks is not expected of
+    it.
+    """
+    config = load_config(config_path)
+    path = output or config.schema_path
+    if path.exists() and not force:
+        raise ConfigError(
+            f"{str(path)!r} exists and may hold what somebody curated; choose another "
+            "--output, or overwrite it with --force"
+        )
+    looked_at = _days_of(day, days)
+    hold_root(config)
+    console = wide_console()
+    with _described(config, looked_at, console) as statistics:
+        from pipeline.schemas import evolution as schema_evolution
+
+        made = schema_evolution.infer(config, statistics)
+        open_lists = schema_evolution.closed_lists(made)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_HEADER.format(days=looked_at) + to_text(made), encoding="utf-8")
+    console.print(f"{len(made.feature)} features in {path}", soft_wrap=True)
+    for name, number in open_lists.items():
+        console.print(
+            f"{name}: a closed list of {number} values; another one will stop a day. "
+            "Delete its `domain` line if new ones are to be expected",
+            soft_wrap=True,
+        )
+
+
+@schema.command()
+@CONFIG
+@_log_days
+def diff(config_path: Path, day: int | None, days: int) -> None:
+    """Say in words what the logs show and the schema does not allow.
+
+    Exits with 1 if there is anything. Nothing is ingested or changed; distances from
+    the day before are measured by an ingest only.
+    """
+    config = load_config(config_path)
+    curated = read_schema(config.schema_path)
+    console = wide_console()
+    with _described(config, _days_of(day, days), console) as statistics:
+        from pipeline.schemas import evolution as schema_evolution
+
+        sentences = schema_evolution.differences(config, curated, statistics)
+    for sentence in sentences:
+        console.print(sentence, soft_wrap=True)
+    if sentences:
+        sys.exit(1)
+    console.print("The logs fit the schema.")
+
+
+@schema.command()
+@CONFIG
+@_log_days
+@click.option("--feature", "-f", "features", multiple=True, required=True)
+@click.option(
+    "--max-drift",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Instead of reading logs: the feature's threshold against the block before.",
+)
+@click.option(
+    "--max-domain-distance",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Instead of reading logs: the feature's threshold against the target.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the change, write nothing.")
+def accept(
+    config_path: Path,
+    day: int | None,
+    days: int,
+    features: Sequence[str],
+    max_drift: float | None,
+    max_domain_distance: float | None,
+    dry_run: bool,
+) -> None:
+    """Relax features of the schema so that the logs fit; prints the change.
+
+    New values, ranges, numbers of values and presence are relaxed; a feature without
+    any value in a domain is declared as lacking there. The old file is kept beside the
+    new one as `<name>.bak`.
+    """
+    config = load_config(config_path)
+    if not dry_run:
+        hold_root(config)
+    curated = read_schema(config.schema_path)
+    known = [feature.name for feature in curated.feature]
+    possible = sorted({*known, *(feature.name for feature in config.table.features)})
+    limits = max_drift is not None or max_domain_distance is not None
+    for name in features:
+        if name not in (known if limits else possible):
+            close = difflib.get_close_matches(name, possible, n=1)
+            raise ConfigError(
+                f"--feature {name!r} is not in {str(config.schema_path)!r}; expected "
+                f"one of {', '.join(known)}"
+                f"{f'; did you mean {close[0]!r}?' if close else ''}"
+            )
+    console = wide_console()
+    notes: list[str] = []
+    left: list[str] = []
+    if limits:
+        with _tfdv(config, console):
+            from pipeline.schemas import evolution as schema_evolution
+
+            changed = curated
+            for name in features:
+                changed = schema_evolution.set_threshold(
+                    changed,
+                    name,
+                    max_drift=max_drift,
+                    max_domain_distance=max_domain_distance,
+                )
+    else:
+        with _described(config, _days_of(day, days), console) as statistics:
+            from pipeline.schemas import evolution as schema_evolution
+
+            changed, notes = schema_evolution.relax(curated, statistics, features)
+            left = schema_evolution.differences(config, changed, statistics)
+    for note in notes:
+        console.print(note, soft_wrap=True)
+    _replace(config.schema_path, curated, changed, console, dry_run=dry_run)
+    if left:
+        console.print("Still not allowed:")
+        for sentence in left:
+            console.print(f"  {sentence}", soft_wrap=True)
+
+
+def _replace(
+    path: Path, old: Any, new: Any, console: Console, *, dry_run: bool
+) -> None:
+    """Prints the difference of two schemas and writes the new one."""
+    before, after = to_text(old), to_text(new)
+    if before == after:
+        console.print("The schema allows this already; nothing was changed.")
+        return
+    change = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), "before", "after", lineterm=""
+    )
+    console.print("\n".join(change), highlight=False, soft_wrap=True)
+    if dry_run:
+        console.print(f"Nothing was written to {path} (--dry-run).", soft_wrap=True)
+        return
+    text = path.read_text(encoding="utf-8")
+    backup = path.with_name(f"{path.name}.bak")
+    backup.write_text(text, encoding="utf-8")
+    content = leading_comments(text) + after
+    parse_schema(content)
+    path.write_text(content, encoding="utf-8")
+    lost = " (comments between features are only there)" * has_inner_comments(text)
+    console.print(f"{path} is changed; the old one is {backup}{lost}", soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _tfdv(config: Config, console: Console) -> Iterator[Console]:
+    """Announces TFDV's import and sends what libraries print to a log file."""
+    console.print("Importing TensorFlow Data Validation (10 to 20 s) ...")
+    with quiet_libraries(new_log_file(config), console) as shown:
+        yield shown
+
+
+@contextlib.contextmanager
+def _described(
+    config: Config, days: DayRange, console: Console
+) -> Iterator[dict[str, Statistics]]:
+    with _tfdv(config, console) as shown:
+        from pipeline.schemas.log_statistics import log_statistics
+
+        found = log_statistics(
+            config, days, lambda text: shown.print(text, soft_wrap=True)
+        )
+        yield {domain: described.statistics for domain, described in found.items()}

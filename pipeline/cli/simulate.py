@@ -1,0 +1,142 @@
+"""`crossctr simulate`: logs whose true click probabilities are known."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from models.errors import ConfigError
+from pipeline.cli.options import CONFIG
+from pipeline.cli.options import hold_root
+from pipeline.cli.options import wide_console
+from pipeline.config.load import load_config
+from pipeline.config.schema import Config
+from pipeline.datasets.simulation.settings import PRESETS
+from pipeline.datasets.simulation.settings import SimulationConfig
+from pipeline.datasets.simulation.settings import plan_domains
+from pipeline.terminal.plain_text import Table
+from pipeline.terminal.progress import duration
+
+if TYPE_CHECKING:
+    from pipeline.datasets.simulation.oracle import OracleScore
+
+
+@click.command()
+@CONFIG
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    help="Size. Default: the configuration's.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Decides every draw. Default: the configuration's.",
+)
+def simulate(config_path: Path, preset: str | None, seed: int | None) -> None:
+    """Write logs whose true click probabilities are known, and the oracle's scores.
+
+    The configuration's `simulate` section says where the truth goes and how hard the
+    world is. Days that are there already are kept; a killed simulation goes on.
+    """
+    config = load_config(config_path)
+    simulation = _chosen(config, preset, seed)
+    hold_root(config)
+    # Late: Arrow and NumPy would slow the start of every other command.
+    from pipeline.datasets.simulation.oracle import newest_days
+    from pipeline.datasets.simulation.oracle import score_oracle
+    from pipeline.datasets.simulation.writer import write_domains
+
+    console = wide_console()
+    plans = plan_domains(simulation, config.sources, config.target)
+    num_days = simulation.num_days
+    last_day = config.first_day + datetime.timedelta(days=num_days - 1)
+    console.print(
+        f"simulating {config.name}: preset {simulation.preset}, seed "
+        f"{simulation.seed}, {num_days:,} days from {config.first_day} to {last_day}"
+    )
+    with console.status("simulating") as status:
+        reports = write_domains(
+            plans,
+            seed=simulation.seed,
+            first_day=config.first_day,
+            num_days=num_days,
+            logs=config.logs,
+            truth=simulation.truth,
+            on_progress=lambda name, rows: status.update(f"{name}: {rows:,} rows"),
+        )
+        status.update("scoring the oracle")
+        spans = [(p.name, newest_days(p.rows_per_day, num_days)) for p in plans]
+        # The days on which `crossctr run` judges if it is given the first of them.
+        if config.evaluation_days < num_days:
+            spans.append((config.target, config.evaluation_days))
+        scores = [
+            score_oracle(
+                simulation.truth,
+                name,
+                last_day - datetime.timedelta(days=days - 1),
+                days,
+            )
+            for name, days in spans
+        ]
+    for report in reports:
+        rate = report.rows_per_second
+        speed = f" ({rate:,.0f} rows/s)" if rate else ""
+        reused = f", {report.reused_days:,} reused" if report.reused_days else ""
+        console.print(
+            f"{report.domain}: {report.rows:,} rows in {report.days:,} days{reused}, "
+            f"{duration(report.seconds)}{speed}"
+        )
+    console.print(oracle_table(scores))
+    console.print(f"Logs are in {config.logs}", soft_wrap=True)
+    console.print(
+        f"Truth (p*, accidents), which no model reads, is in {simulation.truth}",
+        soft_wrap=True,
+    )
+
+
+def oracle_table(scores: list[OracleScore]) -> Table:
+    """Returns the oracle's scores, one line a domain."""
+    table = Table(title="The oracle, who knows p*", title_justify="left")
+    for name in ("domain", "days"):
+        table.add_column(name)
+    for name in (
+        "rows",
+        "click rate",
+        "predicted/actual",
+        "accidents",
+        "AUC",
+        "GAUC",
+        "coverage",
+        "log loss",
+    ):
+        table.add_column(name, justify="right")
+    for score in scores:
+        table.add_row(
+            score.domain,
+            f"{score.first_day}..{score.last_day}",
+            f"{score.rows:,}",
+            f"{score.click_rate:.4f}",
+            f"{score.predicted_over_actual:.3f}",
+            f"{score.accidents:.1%}",
+            f"{score.auc:.4f}",
+            f"{score.gauc:.4f}",
+            f"{score.coverage:.1%}",
+            f"{score.log_loss:.4f}",
+        )
+    return table
+
+
+def _chosen(config: Config, preset: str | None, seed: int | None) -> SimulationConfig:
+    """Returns the configuration's simulation with what the command line changed."""
+    if config.simulate is None:
+        raise ConfigError(
+            "the configuration has no `simulate` section; add `simulate: {truth: "
+            "<folder outside logs>}`, or start from configs/feeds_ads.yaml"
+        )
+    given = {"preset": preset, "seed": seed}
+    changes = {key: value for key, value in given.items() if value is not None}
+    return config.simulate.model_copy(update=changes)

@@ -1,0 +1,1 @@
+"""Configuration: its models, how it is loaded, and the checks of it."""

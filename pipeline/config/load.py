@@ -1,0 +1,169 @@
+"""Reads a configuration file and says in words what is wrong with it."""
+
+from __future__ import annotations
+
+import glob
+import math
+import re
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from pydantic import ValidationError
+
+from models.errors import ConfigError
+from pipeline.config.schema import Config
+from pipeline.config.wording import closest
+from pipeline.config.yaml_text import read_yaml
+
+# With these flags Beam's workers may be other processes, which `literal_folders` does
+# not reach.
+_BEAM_WORKERS = ("--runner", "--direct_running_mode")
+
+
+def load_config(path: Path) -> Config:
+    """Reads and checks the configuration at `path`.
+
+    Args:
+        path: YAML file; relative paths inside it are relative to its folder.
+
+    Returns:
+        The configuration with absolute paths.
+
+    Raises:
+        ConfigError: The file is missing, no YAML, or not a valid configuration. The
+            message names every offending key with its value and what is allowed.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            f"there is no file {str(path)!r}; expected a YAML configuration such as "
+            "configs/xmarket.yaml"
+        )
+    try:
+        data = read_yaml(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        detail = re.sub(r"\s+", " ", str(error))
+        raise ConfigError(f"{path} is not valid YAML: {detail}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} holds {type(data).__name__}, expected keys: values")
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        problems = [_explain(problem) for problem in error.errors()]
+        raise ConfigError(f"{path}: " + "; ".join(problems)) from error
+    _refuse_infinity(config)
+    resolved: Config = _absolute(config, path.resolve().parent)
+    _refuse_unreachable_root(resolved)
+    return resolved
+
+
+def dump(config: Config) -> str:
+    """Returns every key of `config` as JSON, which `load_config` reads, too."""
+    return config.model_dump_json(by_alias=True, indent=2)
+
+
+def _absolute(value: Any, base: Path) -> Any:
+    """Returns `value` with every path inside it resolved against `base`."""
+    if isinstance(value, Path):
+        return (base / value).resolve()
+    if isinstance(value, dict):
+        return {key: _absolute(entry, base) for key, entry in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_absolute(entry, base) for entry in value)
+    if isinstance(value, BaseModel):
+        resolved = {name: _absolute(entry, base) for name, entry in value}
+        # Only what was given may count as given, see `Config.training_of`.
+        given = {name: resolved[name] for name in value.model_fields_set}
+        return value.model_copy(update=given)
+    return value
+
+
+def _refuse_infinity(config: Config) -> None:
+    """Raises unless every number is finite: JSON, and so `show`, has no other."""
+    for key, value in _leaves(config.model_dump(by_alias=True)):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(
+                f"{'.'.join(key)}: expected a finite number; received {value}; write "
+                "a number that is large enough"
+            )
+
+
+def _refuse_unreachable_root(config: Config) -> None:
+    """Raises unless Beam's workers find what they write below `root`."""
+    flags = [flag for flag in config.beam_args if flag.startswith(_BEAM_WORKERS)]
+    if flags and glob.has_magic(str(config.root)):
+        raise ConfigError(
+            f"root {str(config.root)!r} has one of *, ? and [ in it, which Beam's "
+            f"workers in other processes ({' '.join(flags)}) take for a pattern; "
+            "choose another folder, or remove these beam_args"
+        )
+
+
+def _leaves(
+    value: Any, key: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yields every single value inside `value` with its keys."""
+    if isinstance(value, dict):
+        for name, entry in value.items():
+            yield from _leaves(entry, (*key, str(name)))
+    elif isinstance(value, tuple):
+        for index, entry in enumerate(value):
+            yield from _leaves(entry, (*key, str(index)))
+    else:
+        yield key, value
+
+
+def _explain(problem: Any) -> str:
+    """Returns one of pydantic's problems in this project's words."""
+    location = tuple(problem["loc"])
+    key = ".".join(str(part) for part in location)
+    if problem["type"] == "extra_forbidden":
+        allowed = _keys_at(Config, location[:-1])
+        hint = closest(str(location[-1]), allowed)
+        return f"unknown key {key!r}{hint} (allowed: {', '.join(allowed)})"
+    if problem["type"] == "missing":
+        return f"key {key!r} is missing; add it"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] in ("string_type", "invalid_key") and problem["input"] is None:
+        message += " (if a name was meant, quote it: 'null')"
+    if (
+        not key
+        or problem["type"] == "value_error"
+        and isinstance(problem["input"], dict)
+    ):
+        return message
+    received = problem["input"]
+    # A bound was missed, so the text was a number.
+    bounded = problem["type"].startswith(("greater_than", "less_than"))
+    return f"{key}: {message}; received {received if bounded else repr(received)}"
+
+
+def _keys_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
+    """Returns the keys that `model` allows at `location` inside it."""
+    for i, part in enumerate(location):
+        for name, field in model.model_fields.items():
+            if part in (name, field.alias):
+                inner = _model_in(field.annotation)
+                if inner is None:
+                    return []
+                rest = location[i + 1 :]
+                # The next part is an index or a mapping's key, not a field.
+                if rest and typing.get_origin(field.annotation) in (tuple, dict):
+                    rest = rest[1:]
+                return _keys_at(inner, rest)
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Returns the model class inside an annotation such as `tuple[Model, ...]`."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation if issubclass(annotation, BaseModel) else None
+    for argument in typing.get_args(annotation):
+        inner = _model_in(argument)
+        if inner is not None:
+            return inner
+    return None

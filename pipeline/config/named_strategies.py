@@ -1,0 +1,45 @@
+"""Strategies by the names that a command was given: entries, or kinds alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+from models.errors import ConfigError
+from pipeline.config.schema import Config
+from pipeline.config.sections import StrategyConfig
+from pipeline.config.wording import closest
+from pipeline.strategies import KINDS
+
+
+def with_strategies(config: Config, names: Iterable[str]) -> Config:
+    """Returns `config` with an entry of every name.
+
+    Args:
+        config: The configuration.
+        names: Names of entries of `strategies`, or of kinds; a kind that is no entry
+            gets one with its defaults.
+
+    Raises:
+        ConfigError: A name is neither, or the configuration cannot have the kind.
+    """
+    known = dict.fromkeys([*config.strategies, *KINDS])
+    entries = dict(config.strategies)
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"strategy {name!r} is neither in the configuration nor a kind; "
+                f"expected one of {', '.join(known)}{closest(name, known)}"
+            )
+        entries.setdefault(name, StrategyConfig(kind=name))
+    if entries.keys() == config.strategies.keys():
+        return config
+    data = config.model_dump(by_alias=True)
+    data["strategies"] = {name: entry.model_dump() for name, entry in entries.items()}
+    try:
+        Config.model_validate(data)
+    except ValidationError as error:
+        reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        raise ConfigError(reason) from error
+    return config.model_copy(update={"strategies": entries})

@@ -1,0 +1,425 @@
+"""The configuration: one YAML per data set, typed, checked before anything runs."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from pydantic import field_validator
+from pydantic import model_validator
+
+from components.evaluation_set.slices import SliceRule
+from components.example_validator.logic import ValidationThresholds
+from components.gate.logic import GateThresholds
+from components.log_example_gen.csv_dialect import CsvDialect
+from components.log_example_gen.logic import DomainLog
+from components.log_example_gen.logic import MissingDays
+from components.log_example_gen.logic import Source
+from components.log_example_gen.logic import TimeColumn
+from components.log_example_gen.logic import parse_label_rule
+from models.ctnet.settings import CtnetConfig
+from models.days import to_day
+from models.features.table import DOMAIN_FEATURE
+from models.features.table import SNAPSHOT_SPACES
+from models.features.table import USER_FEATURE
+from models.features.table import Feature
+from models.features.table import FeatureTable
+from models.features.table import IdSpace
+from models.features.table import StrictModel
+from models.settings import CctlConfig
+from models.settings import MultiDomainConfig
+from models.settings import NetworkConfig
+from models.settings import TrainingConfig
+from pipeline.config.local_paths import LocalPath
+from pipeline.config.sections import MAX_DAYS
+from pipeline.config.sections import ImportConfig
+from pipeline.config.sections import IntervalConfig
+from pipeline.config.sections import LevelsConfig
+from pipeline.config.sections import ServingConfig
+from pipeline.config.sections import StrategyConfig
+from pipeline.config.sections import WaitConfig
+from pipeline.config.slices import check_slices
+from pipeline.config.slices import read_slices
+from pipeline.config.slices import usual_slices
+from pipeline.config.wording import check_one_of
+from pipeline.datasets.simulation.settings import SimulationConfig
+from pipeline.store.metadata import SQLITE
+from pipeline.store.metadata import parse_server
+from pipeline.strategies import DEFAULT as DEFAULT_STRATEGY
+from pipeline.strategies import KINDS
+from pipeline.strategies import Kind
+
+
+class Config(StrictModel):
+    """One data set's pipeline.
+
+    Attributes:
+        name: Name of the pipeline and of the published model.
+        root: Folder for everything a run writes (artifacts, metadata, log files).
+        metadata: Where ML Metadata is kept: `sqlite`, a file in `root`, or
+            `mysql://user@host/database`, one database for each configuration. The
+            password comes from the environment.
+        logs: Dated logs, `<domain>/date=YYYY-MM-DD/*`.
+        schema: TFMD schema of the raw features (text format).
+        import: Shipped data that `crossctr import` turns into dated logs; none by
+            default, since most users have logs already.
+        simulate: Simulated world whose logs `crossctr simulate` writes; none by
+            default. See `SimulationConfig`.
+        first_day: First day of logs the pipeline knows; windows that reach further back
+            start here. Blocks of days follow each other from this day on.
+        target: The domain whose CTR model is served.
+        sources: The domains it learns from.
+        columns: Where each canonical feature comes from: a column's name, or more in
+            words, see `ColumnSource`; null where every domain that does not say
+            otherwise lacks it. A domain with columns of its own names them in
+            `domain_columns`.
+        domain_columns: Overrides of `columns` by domain.
+        timestamp: By domain, the column that says when a row was shown, and its format;
+            a row of another day than its folder is set aside.
+        label: Rule that makes the 0/1 label of a log row, such as `rating >= 4`.
+        domain_labels: Overrides of `label` by domain.
+        missing_days: What a domain's days without a log mean: `fail` (the default),
+            since in a busy domain that is an outage; `wait`, until the log is there or
+            `wait.minutes` are over; or `skip`. Logs that come after their day was
+            ingested make it due again.
+        csv: By domain, how values of CSV files are quoted and which texts mean a
+            missing one, see `CsvDialect`.
+        wait: How long to wait for which sign of a log, see `WaitConfig`.
+        max_bad_share: Share of rows that may be quarantined before a block fails;
+            one percent is far above what healthy logs show and far below a broken day.
+        validation: Distances from the previous block and from the target that stop a
+            block, see `ValidationThresholds`.
+        anchor_day: A day on which every clock ticks; the epoch unless the data's own
+            calendar suggests another.
+        levels: Clocks and windows of the levels; E-CDCTR's by default.
+        evaluation_days: Days after the run's day on whose target rows a model is
+            judged; one, so that every row is judged first and trained on later.
+        network: Shape of the backbone, see `NetworkConfig`.
+        training: Training settings of every level, see `TrainingConfig`.
+        strategy: The strategy whose model is published.
+        strategies: Strategies and variants to choose from and to compare.
+        gate: What a candidate must reach before it is published, see `GateThresholds`.
+        slices: By what the evaluation rows are cut: a name and the feature that
+            decides, or a `SliceRule`. Null for the usual ones, as far as the features
+            are there: `user_history` by `user_impressions`, `item_age` by
+            `item_age_days`, `hour` by `hour`.
+        intervals: How the metrics' intervals are made, see `IntervalConfig`.
+        beam_args: Further flags for Beam pipelines.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
+    root: LocalPath
+    metadata: str = SQLITE
+    logs: LocalPath
+    schema_path: LocalPath = Field(alias="schema")
+    imports: ImportConfig | None = Field(default=None, alias="import")
+    simulate: SimulationConfig | None = None
+    first_day: datetime.date
+    target: str
+    sources: tuple[str, ...] = Field(min_length=1)
+    columns: dict[str, Source | None]
+    domain_columns: dict[str, dict[str, Source | None]] = Field(default_factory=dict)
+    timestamp: dict[str, TimeColumn] = Field(default_factory=dict)
+    label: str
+    domain_labels: dict[str, str] = Field(default_factory=dict)
+    missing_days: dict[str, MissingDays] = Field(default_factory=dict)
+    csv: dict[str, CsvDialect] = Field(default_factory=dict)
+    wait: WaitConfig = WaitConfig()
+    max_bad_share: float = Field(default=0.01, ge=0, le=1)
+    validation: ValidationThresholds = ValidationThresholds()
+    vocabularies: dict[str, IdSpace]
+    features: tuple[Feature, ...] = Field(min_length=1)
+    anchor_day: datetime.date = datetime.date(1970, 1, 1)
+    levels: LevelsConfig = LevelsConfig()
+    evaluation_days: int = Field(default=1, gt=0, le=MAX_DAYS)
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingConfig = TrainingConfig()
+    strategy: str = DEFAULT_STRATEGY
+    strategies: dict[str, StrategyConfig] = Field(
+        default_factory=lambda: {
+            "ecdctr": StrategyConfig(),
+            "target_only": StrategyConfig(),
+        }
+    )
+    gate: GateThresholds = GateThresholds()
+    slices: dict[str, SliceRule] | None = None
+    intervals: IntervalConfig = IntervalConfig()
+    serving: ServingConfig
+    beam_args: tuple[str, ...] = ()
+
+    @field_validator("slices", mode="before")
+    @classmethod
+    def _read_slices(cls, slices: Any) -> Any:
+        """Makes rules of the slices of which only the feature is said."""
+        return read_slices(slices)
+
+    @field_validator("label")
+    @classmethod
+    def _check_label(cls, rule: str) -> str:
+        parse_label_rule(rule)
+        return rule
+
+    @field_validator("domain_labels")
+    @classmethod
+    def _check_domain_labels(cls, rules: dict[str, str]) -> dict[str, str]:
+        for rule in rules.values():
+            parse_label_rule(rule)
+        return rules
+
+    @model_validator(mode="after")
+    def _check_references(self) -> Config:
+        # Not a field's own check, whose error would show the value with its password.
+        parse_server(self.metadata)
+        table = FeatureTable(features=self.features, vocabularies=self.vocabularies)
+        if self.target in self.sources:
+            raise ValueError(
+                f"target {self.target!r} is also listed in sources; a domain is one "
+                "or the other"
+            )
+        if len(set(self.sources)) < len(self.sources):
+            raise ValueError(
+                f"sources {list(self.sources)} names a domain twice; keep one"
+            )
+        if self.imports is not None and self.imports.last_day < self.first_day:
+            raise ValueError(
+                f"import.last_day {self.imports.last_day} is before first_day "
+                f"{self.first_day}; swap them"
+            )
+        label = parse_label_rule(self.label).column
+        if self.imports is not None and self.imports.negatives and label != "click":
+            raise ValueError(
+                f"label {self.label!r} reads the column {label!r}, but with "
+                "import.negatives the logs have `click`; write `label: click == 1`"
+            )
+        names = [feature.name for feature in table.features]
+        for domain, columns in {"": self.columns, **self.domain_columns}.items():
+            where = f"domain_columns.{domain}" if domain else "columns"
+            if domain:
+                check_one_of(where, domain, self.domains)
+            for name in columns:
+                check_one_of(f"{where}.{name}", name, names)
+        for key in ("missing_days", "domain_labels", "timestamp", "csv"):
+            for domain in getattr(self, key):
+                check_one_of(key, domain, self.domains)
+        for name in names:
+            if name != "domain" and name not in self.columns:
+                raise ValueError(
+                    f"feature {name!r} has no entry in columns; add "
+                    f"`{name}: <the log's column>`, or `{name}: null` and the domains "
+                    "that have it in domain_columns"
+                )
+        self._check_simulation()
+        check_one_of("strategy", self.strategy, list(self.strategies))
+        for name, strategy in self.strategies.items():
+            check_one_of(f"strategies.{name}.kind", strategy.kind or name, tuple(KINDS))
+            self._check_multi_domain(name, table)
+        if USER_FEATURE not in names or table[USER_FEATURE].kind != "id":
+            raise ValueError(
+                f"features need {USER_FEATURE!r} of kind 'id', by which GAUC tells "
+                f"users apart; map your column: `columns: {{{USER_FEATURE}: <yours>}}`"
+            )
+        if any(self.snapshots_of(name) for name in self.strategies):
+            self._check_snapshot_spaces(table)
+        check_slices(self.slice_rules, table)
+        self._check_gate()
+        return self
+
+    def _check_gate(self) -> None:
+        """Raises if a rule of the Gate would have no interval to read."""
+        high = self.gate.max_normalized_entropy_high
+        if high is not None and not self.intervals.draws:
+            raise ValueError(
+                f"gate.max_normalized_entropy_high {high:g} is a rule on an interval, "
+                "and intervals.draws 0 makes none; choose more draws (200 by default), "
+                "or judge by the value alone: "
+                "`gate: {max_normalized_entropy_high: null}`"
+            )
+
+    def _check_simulation(self) -> None:
+        if self.simulate is None:
+            return
+        if self.imports is not None:
+            raise ValueError(
+                "`import` and `simulate` would both write the logs; remove one of them"
+            )
+        for domain in self.simulate.domains:
+            check_one_of("simulate.domains", domain, self.domains)
+        logs, truth = (
+            Path(os.path.normpath(path)) for path in (self.logs, self.simulate.truth)
+        )
+        if logs == truth or logs in truth.parents:
+            raise ValueError(
+                f"simulate.truth {str(truth)!r} lies in logs {str(logs)!r}, where a "
+                "model could read it; choose a folder outside"
+            )
+
+    def _check_multi_domain(self, name: str, table: FeatureTable) -> None:
+        """Raises unless the network of entry `name` can tell the domains apart."""
+        about = self._about(name)
+        network = about.network
+        if network is None and not about.cctl:
+            return
+        if not table.tells_domains_apart:
+            what = f"{network} has a part of each domain's own"
+            if about.cctl:
+                what = "cctl says of each source what it brings"
+            raise ValueError(
+                f"strategies.{name}: {what} and "
+                f"needs the feature {DOMAIN_FEATURE!r} to choose it; add "
+                f"`{{name: {DOMAIN_FEATURE}, kind: id, vocabulary: {DOMAIN_FEATURE}}}` "
+                "to features, with an append-only vocabulary of min_count 1 that no "
+                "other feature uses"
+            )
+        if network not in ("star", None) and len(self.network.hidden_units) < 2:
+            raise ValueError(
+                f"strategies.{name}: {network} makes the last hidden layer each "
+                "domain's own and shares those before it; received network."
+                f"hidden_units {list(self.network.hidden_units)}, expected two or more"
+            )
+
+    def _check_snapshot_spaces(self, table: FeatureTable) -> None:
+        """Raises unless TPM trains one table of each space it hands on."""
+        widths = {}
+        for space in SNAPSHOT_SPACES:
+            if space in table.vocabularies and table.vocabularies[space].hashed:
+                raise ValueError(
+                    f"vocabularies.{space}.encoding: 'hash' keeps no ids, and TPM "
+                    "hands its embeddings on by raw id; use 'append_only', or set "
+                    "levels.tpm.snapshots to 0"
+                )
+            read = [f for f in table.features if f.vocabulary == space and f.tpm]
+            if not any(feature.kind == "id" for feature in read):
+                raise ValueError(
+                    f"TPM hands on embeddings of the vocabularies "
+                    f"{' and '.join(SNAPSHOT_SPACES)}, but no feature of kind 'id' "
+                    f"with `vocabulary: {space}` is marked `tpm: true`; mark one, or "
+                    "set levels.tpm.snapshots to 0"
+                )
+            widths[space] = read[0].width or self.network.width
+        if len(set(widths.values())) > 1:
+            raise ValueError(
+                f"the vocabularies that TPM hands on need one width; received {widths};"
+                " give their features the same `width`"
+            )
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """All domains, the target last."""
+        return (*self.sources, self.target)
+
+    @property
+    def table(self) -> FeatureTable:
+        """The feature table."""
+        return FeatureTable(features=self.features, vocabularies=self.vocabularies)
+
+    @property
+    def slice_rules(self) -> dict[str, SliceRule]:
+        """By what the evaluation rows are cut, the usual slices filled in."""
+        return usual_slices(self.table) if self.slices is None else self.slices
+
+    def judging(self) -> list[Any]:
+        """Returns everything that decides how a model is judged."""
+        rules = {name: rule.model_dump() for name, rule in self.slice_rules.items()}
+        return [self.gate.model_dump(), rules, self.intervals.model_dump()]
+
+    @property
+    def first(self) -> int:
+        """`first_day` as days since 1970-01-01."""
+        return to_day(self.first_day)
+
+    @property
+    def anchor(self) -> int:
+        """`anchor_day` as days since 1970-01-01."""
+        return to_day(self.anchor_day)
+
+    def kind_of(self, strategy: str) -> str:
+        """Returns the kind of the strategy entry `strategy`."""
+        return self.strategies[strategy].kind or strategy
+
+    def _about(self, strategy: str) -> Kind:
+        return KINDS[self.kind_of(strategy)]
+
+    def wants_cpm(self, strategy: str) -> bool:
+        """Returns whether the strategy entry `strategy` starts from CPM."""
+        return self._about(strategy).pretrained and self.strategies[strategy].warm_start
+
+    def loads_batch_norm(self, strategy: str) -> bool:
+        """Returns whether the entry `strategy` takes over CPM's BatchNorm."""
+        own = self.strategies[strategy].load_batch_norm
+        return own or self._about(strategy).loads_batch_norm
+
+    def domains_of(self, strategy: str) -> tuple[str, ...]:
+        """Returns whose rows the target level of `strategy` reads, the target last."""
+        return self.domains if self._about(strategy).mixed else (self.target,)
+
+    def multi_domain_of(self, strategy: str) -> MultiDomainConfig | None:
+        """Returns what takes the backbone's place in the entry `strategy`, if any."""
+        network = self._about(strategy).network
+        if network is None:
+            return None
+        experts = self.strategies[strategy].experts
+        return MultiDomainConfig(network=network, experts=experts)
+
+    def ctnet_of(self, strategy: str) -> CtnetConfig | None:
+        """Returns how the entry `strategy` reads a source model, if it does."""
+        if not self._about(strategy).ctnet:
+            return None
+        return CtnetConfig(adapter=self.strategies[strategy].adapter)
+
+    def cctl_of(self, strategy: str) -> CctlConfig | None:
+        """Returns how the entry `strategy` weighs the sources' rows, if it does."""
+        if not self._about(strategy).cctl:
+            return None
+        return self.strategies[strategy].cctl
+
+    def target_settings(self, strategy: str) -> dict[str, Any]:
+        """Returns what the entry `strategy` says of the target level's trainer."""
+        multi_domain, cctl = self.multi_domain_of(strategy), self.cctl_of(strategy)
+        return {
+            "multi_domain": multi_domain and multi_domain.model_dump(),
+            "cctl": cctl and cctl.model_dump(),
+            "load_batch_norm": self.loads_batch_norm(strategy),
+            "calibration_days": self.levels.target.calibration_days,
+        }
+
+    def snapshots_of(self, strategy: str) -> int:
+        """Returns how many TPM periods the strategy entry `strategy` reads."""
+        about, chosen = self._about(strategy), self.strategies[strategy].snapshots
+        if about.ctnet:
+            return chosen or 0
+        if not about.snapshots:
+            return 0
+        return self.levels.tpm.snapshots if chosen is None else chosen
+
+    def network_of(self, strategy: str) -> NetworkConfig:
+        """Returns the shape of the network of the strategy entry `strategy`."""
+        pooling = self.strategies[strategy].pooling
+        if pooling is None or not self.snapshots_of(strategy):
+            return self.network
+        return self.network.model_copy(update={"snapshot_pooling": pooling})
+
+    def training_of(self, level: str) -> TrainingConfig:
+        """Returns the training settings of `level`, a key of `levels`."""
+        own: TrainingConfig | None = getattr(self.levels, level).training
+        if own is None:
+            return self.training
+        return self.training.model_copy(
+            update={name: getattr(own, name) for name in own.model_fields_set}
+        )
+
+    def domain_log(self, domain: str) -> DomainLog:
+        """Returns how the rows of `domain` are read from its log."""
+        columns = {**self.columns, **self.domain_columns.get(domain, {})}
+        return DomainLog(
+            domain=domain,
+            folder=str(self.logs / domain),
+            columns=columns,
+            timestamp=self.timestamp.get(domain),
+            label=self.domain_labels.get(domain, self.label),
+            missing_days=self.missing_days.get(domain, "fail"),
+            marker=self.wait.marker,
+            csv=self.csv.get(domain, CsvDialect()),
+        )

@@ -1,0 +1,241 @@
+"""The parts of a configuration, typed and checked one by one."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+from typing import Literal
+
+from pydantic import Field
+from pydantic import field_serializer
+from pydantic import model_validator
+
+from models.features.table import StrictModel
+from models.settings import CctlConfig
+from models.settings import ExpertsConfig
+from models.settings import TrainingConfig
+from pipeline.config.local_paths import LocalPath
+from pipeline.datasets.negatives import NegativeSampling
+from pipeline.planning.calendar import Clock
+
+
+class ImportConfig(StrictModel):
+    """Where the shipped data lies and which days of it become dated logs.
+
+    Attributes:
+        data: Folder of `<domain>.parquet`.
+        click_at_least: Rating from which on a review counts as a click in the
+            aggregates; 4 unless `negatives` is set.
+        negatives: Set it if the files have no ratings and every row is a positive: how
+            negatives are sampled. The logs then have a column `click`.
+        last_day: Last day written to the logs. The first is the pipeline's `first_day`;
+            earlier rows still count in the point-in-time aggregates.
+    """
+
+    data: LocalPath
+    click_at_least: int | None = None
+    negatives: NegativeSampling | None = None
+    last_day: datetime.date
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rated_by_default(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("negatives") is not None:
+            return data
+        if data.get("click_at_least") is not None:
+            return data
+        return {**data, "click_at_least": 4}
+
+    @model_validator(mode="after")
+    def _check_one_way(self) -> ImportConfig:
+        if self.negatives is not None and self.click_at_least is not None:
+            raise ValueError(
+                f"import.click_at_least ({self.click_at_least}) is for files with "
+                "ratings, import.negatives for files in which every row is a positive; "
+                "remove one of them"
+            )
+        return self
+
+
+# A thousand years: what is longer is a slip of the keyboard.
+MAX_DAYS = 365_000
+
+
+class LevelConfig(StrictModel):
+    """What one level trains on.
+
+    Attributes:
+        window_days: Days of rows one training reads, ending the day before it.
+        training: Training settings of this level where they differ from the general
+            ones.
+    """
+
+    window_days: int = Field(gt=0, le=MAX_DAYS)
+    training: TrainingConfig | None = None
+
+    @field_serializer("training")
+    def _as_given(self, training: TrainingConfig | None) -> dict[str, Any] | None:
+        # A default that was written out would overrule the general setting.
+        return None if training is None else training.model_dump(exclude_unset=True)
+
+
+class PretrainingConfig(LevelConfig):
+    """A level with a clock of its own.
+
+    Attributes:
+        every_days: Days between two trainings.
+    """
+
+    every_days: int = Field(gt=0, le=MAX_DAYS)
+
+    def clock(self, anchor: int) -> Clock:
+        """Returns the level's clock, ticking on day `anchor`."""
+        return Clock(every=self.every_days, window=self.window_days, anchor=anchor)
+
+
+class TpmConfig(PretrainingConfig):
+    """Tiny pretraining model; E-CDCTR: monthly, on half a year of source rows.
+
+    Attributes:
+        snapshots: Newest periods whose embeddings stay in use; E-CDCTR: M = 3.
+    """
+
+    every_days: int = Field(default=30, gt=0, le=MAX_DAYS)
+    window_days: int = Field(default=180, gt=0, le=MAX_DAYS)
+    snapshots: int = Field(default=3, ge=0)
+
+
+class CpmConfig(PretrainingConfig):
+    """Complete pretraining model; E-CDCTR: weekly, on a month of source rows."""
+
+    every_days: int = Field(default=7, gt=0, le=MAX_DAYS)
+    window_days: int = Field(default=30, gt=0, le=MAX_DAYS)
+
+
+class SourceConfig(PretrainingConfig):
+    """CTNet's source model: CPM's network with a daily clock.
+
+    The first one trains on its window; from then on it continues from its own newest
+    model on the days since.
+    """
+
+    every_days: int = Field(default=1, gt=0, le=MAX_DAYS)
+    window_days: int = Field(default=30, gt=0, le=MAX_DAYS)
+
+
+class TargetConfig(PretrainingConfig):
+    """The target's CTR model; E-CDCTR: daily, on dozens of days of target rows.
+
+    Each new CPM restarts it from there with a replay of its window; on its ticks
+    between, it continues from its own newest model on the days since. A run on a day
+    between its ticks judges the newest model and trains nothing.
+
+    Attributes:
+        calibration_days: Newest days of the window on which the scores are calibrated:
+            the SavedModel then corrects its logits by a scale and a shift, which
+            leaves the order of the scores alone. They are scored before they are
+            trained on, after the days before them. 0, no calibrator, by default.
+    """
+
+    calibration_days: int = Field(default=0, ge=0, le=MAX_DAYS)
+
+    every_days: int = Field(default=1, gt=0, le=MAX_DAYS)
+    window_days: int = Field(default=45, gt=0, le=MAX_DAYS)
+
+
+class LevelsConfig(StrictModel):
+    """The levels, each with a clock of its own.
+
+    Attributes:
+        tpm: Tiny pretraining on the sources' user and item ids.
+        cpm: Complete pretraining on the sources' rows.
+        source: The source model that CTNet reads.
+        target: The target's CTR model, which starts from both.
+    """
+
+    tpm: TpmConfig = TpmConfig()
+    cpm: CpmConfig = CpmConfig()
+    source: SourceConfig = SourceConfig()
+    target: TargetConfig = TargetConfig()
+
+
+class StrategyConfig(StrictModel):
+    """How the target level uses the sources; a variant differs in single keys.
+
+    Attributes:
+        kind: The strategy, one of `pipeline.strategies.KINDS`; defaults to the entry's
+            own name.
+        snapshots: TPM periods to read; defaults to the TPM level's number, and to 0
+            for `ctnet`, which can read them too. 0 is the ablation without TPM.
+        warm_start: Whether the target starts from CPM; false is the ablation without
+            CPM.
+        load_batch_norm: Whether CPM's BatchNorm is loaded too. False, as E-CDCTR
+            re-initialises it: the target's activations are distributed differently.
+        pooling: How M snapshots become one vector in this strategy, `attention` or
+            `mean`; defaults to `network.snapshot_pooling`.
+        experts: Experts of `mmoe` and `ple`, see `ExpertsConfig`.
+        adapter: How `ctnet` reads a layer of the source model: `glu`, the published
+            one, `gate` or `linear`.
+        reload: Whether `ctnet` reads the newest source model each day; false is the
+            ablation in which the first one stays.
+        cctl: How `cctl` mixes and weighs the sources' rows, see `CctlConfig`.
+    """
+
+    kind: str = ""
+    snapshots: int | None = Field(default=None, ge=0)
+    warm_start: bool = True
+    load_batch_norm: bool = False
+    pooling: Literal["attention", "mean"] | None = None
+    experts: ExpertsConfig = ExpertsConfig()
+    adapter: Literal["glu", "gate", "linear"] = "glu"
+    reload: bool = True
+    cctl: CctlConfig = CctlConfig()
+
+
+class WaitConfig(StrictModel):
+    """How a run waits for the logs of domains with `missing_days: wait`.
+
+    Attributes:
+        minutes: Longest wait, from the start of the command; after it the command ends
+            with exit code 75, which schedulers take for "try again later". Six hours by
+            default: a daily run still ends within its day.
+        poll_seconds: Time between two looks.
+        marker: File in a day's folder that says the day is complete, such as
+            `_SUCCESS`. Without one, a day is there as soon as it has a log file, which
+            only holds where whole files are renamed into place.
+    """
+
+    minutes: float = Field(default=360, ge=0)
+    poll_seconds: float = Field(default=60, gt=0)
+    marker: str | None = None
+
+
+class IntervalConfig(StrictModel):
+    """How the metrics' intervals are made: a bootstrap over users.
+
+    Attributes:
+        draws: Bootstrap draws; 0 for no intervals. 200 put five draws outside each end,
+            enough to tell noise from change, and cost some seconds on 10^5 rows.
+        level: Share of the draws inside an interval.
+    """
+
+    draws: int = Field(default=200, ge=0)
+    level: float = Field(default=0.95, gt=0, lt=1)
+
+
+class ServingConfig(StrictModel):
+    """Where published models go: `<directory>/<name>/<version>/`.
+
+    Attributes:
+        directory: The folder with a folder for each model, and `models.config`.
+        keep: Versions that stay; older ones are removed when one is published, never
+            one that `models.config` names.
+        rollout: Label of a new version: `stable`, or `canary`, which waits for
+            `crossctr promote`.
+        server_path: Where TF Serving sees `directory`, for `models.config`.
+    """
+
+    directory: LocalPath
+    keep: int = Field(default=10, ge=2)
+    rollout: Literal["stable", "canary"] = "stable"
+    server_path: str = "/models"

@@ -1,0 +1,201 @@
+"""Impressions without a click for domains whose files hold positives only.
+
+A log of purchases says what a user chose and nothing about what was passed over. For
+each positive, items that the domain had by that day stand for the latter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from models.days import to_date
+from models.features.table import StrictModel
+from pipeline.datasets.aggregates import Ints
+from pipeline.datasets.aggregates import encode_ids
+
+# Damps the popular items; the exponent that word2vec made customary.
+POPULARITY_EXPONENT = 0.75
+# Draws are repeated where they hit an item twice. Whoever lacks items after so many
+# rounds has few or very unequal ones to choose from and gets them in one exact step.
+_MAX_ROUNDS = 16
+
+
+class NegativeSampling(StrictModel):
+    """How negatives are sampled.
+
+    Attributes:
+        per_positive: Negatives sampled for each positive.
+        weighting: `uniform`: every item alike. `popularity`: by the item's number of
+            positives to the power of 0.75, counted up to the day before; an item that
+            is new that day counts as one (our choice: it could not be drawn else).
+        seed: Seed of the draws.
+    """
+
+    per_positive: int = Field(gt=0)
+    weighting: Literal["uniform", "popularity"] = "uniform"
+    seed: int = Field(default=0, ge=0)
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """Sampled negatives, ascending by day, then user.
+
+    Attributes:
+        user_ids: string array of shape (negatives,).
+        item_ids: string array of shape (negatives,).
+        days: Days since 1970-01-01, shape (negatives,).
+        missing_days: Day of each negative that could not be sampled because the domain
+            had too few items, shape (missing,).
+    """
+
+    user_ids: pa.Array
+    item_ids: pa.Array
+    days: Ints
+    missing_days: Ints
+
+
+def sample_negatives(
+    user_ids: pa.Array,
+    item_ids: pa.Array,
+    days: Ints,
+    sampling: NegativeSampling,
+    *,
+    domain: str,
+) -> Negatives:
+    """Samples negatives for the positives of one domain.
+
+    A user with `n` positives on a day gets `n * per_positive` different items of that
+    day or fewer if there are no more. Candidates are the items with a positive on or
+    before the day, without those the user has a positive of that day. The draws of a
+    day follow from the seed, the domain's name and the positives up to that day,
+    whatever the order of the rows.
+
+    Args:
+        user_ids: string array of shape (positives,), in any order.
+        item_ids: string array of shape (positives,).
+        days: Days since 1970-01-01, shape (positives,).
+        sampling: How many and how.
+        domain: Name of the domain; two domains draw independently.
+
+    Returns:
+        The negatives, and how many could not be sampled.
+
+    Raises:
+        ValueError: The arrays are not equally long.
+    """
+    lengths = (len(user_ids), len(item_ids), len(days))
+    if len(set(lengths)) > 1:
+        raise ValueError(f"the three arrays must be equally long; received {lengths}")
+    users, user_names = encode_ids(user_ids)
+    items, item_names = encode_ids(item_ids)
+    # Items are numbered in the order in which they were first seen, so that the
+    # candidates of a day are the numbers below a limit.
+    first_days = np.full(len(item_names), np.iinfo(np.int64).max)
+    np.minimum.at(first_days, items, days)
+    by_first_day = np.argsort(first_days, kind="stable")
+    number = np.empty_like(by_first_day)
+    number[by_first_day] = np.arange(len(by_first_day))
+    order = np.lexsort((number[items], users, days))
+    users, items, days = users[order], number[items][order], days[order]
+    seen_by = np.searchsorted(first_days[by_first_day], days, side="right")
+
+    counts = np.zeros(len(item_names), np.int64)
+    weights = np.ones(len(item_names))
+    chosen_users, chosen_items, chosen_days = [users[:0]], [items[:0]], [days[:0]]
+    missing_days = [days[:0]]
+    _, starts = np.unique(days, return_index=True)
+    for start, end in zip(starts, np.append(starts[1:], len(days)), strict=True):
+        day = int(days[start])
+        basket_users, baskets = np.unique(users[start:end], return_inverse=True)
+        rng = np.random.default_rng(
+            [sampling.seed, to_date(day).toordinal(), *domain.encode()]
+        )
+        wanted = np.bincount(baskets) * sampling.per_positive
+        rows, drawn, missing = _draw_day(
+            rng, baskets, items[start:end], wanted, weights[: seen_by[start]]
+        )
+        chosen_users.append(basket_users[rows])
+        chosen_items.append(drawn)
+        chosen_days.append(np.full(len(rows), day))
+        missing_days.append(np.full(missing, day))
+        if sampling.weighting == "popularity":
+            np.add.at(counts, items[start:end], 1)
+            sold = items[start:end]
+            weights[sold] = counts[sold] ** POPULARITY_EXPONENT
+    return Negatives(
+        user_names.take(pa.array(np.concatenate(chosen_users))),
+        item_names.take(pa.array(by_first_day[np.concatenate(chosen_items)])),
+        np.concatenate(chosen_days),
+        np.concatenate(missing_days),
+    )
+
+
+def _draw_day(
+    rng: np.random.Generator,
+    baskets: Ints,
+    items: Ints,
+    wanted: Ints,
+    weights: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> tuple[Ints, Ints, int]:
+    """Draws one day's negatives, each basket's without replacement.
+
+    Args:
+        rng: Source of all draws.
+        baskets: Basket (one user's positives of the day) of each positive.
+        items: Item of each positive.
+        wanted: Negatives wanted, shape (baskets,).
+        weights: Weight of each candidate item, shape (candidates,).
+
+    Returns:
+        Basket and item of each negative, ascending, and how many are missing.
+    """
+    num_items = len(weights)
+    cumulative = np.cumsum(weights)
+    # A pair of basket and item is one number: basket * num_items + item.
+    excluded = np.unique(baskets * num_items + items)
+    owned = np.bincount(excluded // num_items, minlength=len(wanted))
+    lacking = np.minimum(wanted, num_items - owned)
+    missing = int(np.sum(wanted - lacking))
+    taken = excluded
+    for _ in range(_MAX_ROUNDS):
+        if not lacking.any():
+            break
+        drawing = np.repeat(np.arange(len(lacking)), lacking)
+        draws = rng.random(len(drawing)) * cumulative[-1]
+        # Rounding may lift a draw to the very end.
+        drawn = np.minimum(
+            np.searchsorted(cumulative, draws, side="right"), num_items - 1
+        )
+        pairs = np.setdiff1d(drawing * num_items + drawn, taken)
+        taken = np.union1d(taken, pairs)
+        lacking = lacking - np.bincount(pairs // num_items, minlength=len(lacking))
+    taken = np.union1d(taken, _draw_rest(rng, taken, lacking, weights))
+    pairs = np.setdiff1d(taken, excluded, assume_unique=True)
+    return pairs // num_items, pairs % num_items, missing
+
+
+def _draw_rest(
+    rng: np.random.Generator,
+    taken: Ints,
+    lacking: Ints,
+    weights: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> Ints:
+    """Returns the pairs that baskets still lack, in one exact step.
+
+    The items of the smallest `exponential / weight` are distributed as if drawn one
+    after the other without replacement (Efraimidis and Spirakis, 2006).
+    """
+    baskets = np.flatnonzero(lacking)
+    num_items = len(weights)
+    arrival = rng.standard_exponential((len(baskets), num_items)) / weights
+    pairs = baskets[:, None] * num_items + np.arange(num_items)
+    arrival[np.isin(pairs, taken, assume_unique=True)] = np.inf
+    first = np.argsort(arrival, axis=1)
+    chosen = np.arange(num_items) < lacking[baskets][:, None]
+    rest: Ints = np.take_along_axis(pairs, first, axis=1)[chosen]
+    return rest

@@ -1,0 +1,246 @@
+"""Who and what there is in a domain: users, items, and how often they are shown.
+
+Entity k of a domain arrives after entity k - 1, so those present on a day are a prefix.
+Attributes come from one random stream each and are drawn in order: a longer simulation
+has the same first entities.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.datasets.simulation.settings import DomainPlan
+
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+
+# Dimensions of taste; even, as pairs of them are rotated.
+TASTE_WIDTH = 8
+SEGMENTS = 12
+CATEGORIES = 16
+DEVICES = 5
+MAX_INTERESTS = 3
+# New users and items a day per 1,000 of the first day.
+ARRIVALS = 5
+# Variance of taste that the segment (the category) explains. It is what a network
+# learns from few rows; the rest is the id's own and takes many.
+SEGMENT_SHARE = 0.45
+CATEGORY_SHARE = 0.55
+# Correlation of what a row shows (refreshes, score) with what it hints at.
+_HINT = 0.75
+# Rank r of n is shown in proportion to (r/n)^-0.6: the first percent gets 16 %.
+_TAIL = 0.6
+# Ids outside the pool: above this, times the domain's number.
+_OWN_IDS = 100_000_000
+
+
+def stream(seed: int, *labels: str) -> np.random.Generator:
+    """Returns the random stream of this name; other names have independent ones."""
+    digest = hashlib.sha256("/".join(labels).encode()).digest()
+    entropy = [seed, int.from_bytes(digest[:8], "little")]
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(entropy)))
+
+
+@dataclass(frozen=True)
+class Users:
+    """The users of a domain, in order of arrival; N of them.
+
+    Attributes:
+        ids: int64, (N,).
+        shared: Whether the user is in the common pool, (N,).
+        segment: Age and gender group, in [0, SEGMENTS), (N,).
+        device: In [0, DEVICES), (N,).
+        taste: (N, TASTE_WIDTH); about standard normal.
+        eagerness: How readily the user clicks on anything; standard normal, (N,).
+        refreshes: Count that a log row shows; hints at `eagerness`, (N,).
+        interests: Categories that a log row shows, best first, (N, MAX_INTERESTS); hint
+            at the taste.
+        num_interests: How many of them are known, (N,).
+        weight: Relative number of impressions, (N,).
+    """
+
+    ids: npt.NDArray[np.int64]
+    shared: npt.NDArray[np.bool_]
+    segment: Ints
+    device: Ints
+    taste: Floats
+    eagerness: Floats
+    refreshes: Ints
+    interests: Ints
+    num_interests: Ints
+    weight: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Items:
+    """The items of a domain, in order of arrival; N of them.
+
+    Attributes:
+        ids: int64, (N,).
+        shared: Whether the item is in the common pool, (N,).
+        category: In [0, CATEGORIES), (N,).
+        taste: (N, TASTE_WIDTH); about standard normal.
+        appeal: How readily anyone clicks on it; standard normal, (N,).
+        score: In (0, 1), what a log row shows; hints at `appeal`, (N,).
+        swing: Cosine and sine amplitude of the moving part of the appeal, (N, 2).
+        period_days: Period of the moving part, (N,).
+        arrival: Day of arrival counted from the first day; negative before, (N,).
+        weight: Relative number of impressions, (N,).
+    """
+
+    ids: npt.NDArray[np.int64]
+    shared: npt.NDArray[np.bool_]
+    category: Ints
+    taste: Floats
+    appeal: Floats
+    score: Floats
+    swing: Floats
+    period_days: Floats
+    arrival: Ints
+    weight: npt.NDArray[np.float64]
+
+
+def present(first: int, day: int) -> int:
+    """Returns how many of the entities are there on a day.
+
+    Args:
+        first: Entities on the first day.
+        day: Days since the first day.
+    """
+    return first + first * ARRIVALS * day // 1000
+
+
+def make_users(plan: DomainPlan, seed: int, num_days: int) -> Users:
+    """Draws the users that a domain has by the end of `num_days` days."""
+    size = present(plan.users, num_days - 1)
+    shared = stream(seed, plan.name, "users", "shared").random(size) < plan.user_overlap
+    pool, own = _draw_users(seed, "pool", size), _draw_users(seed, plan.name, size)
+    chosen = {name: _pick(shared, pool[name], own[name]) for name in pool}
+    return Users(
+        ids=_ids(shared, plan),
+        shared=shared,
+        weight=_weights(seed, plan.name, "users", size),
+        **chosen,
+    )
+
+
+def make_items(plan: DomainPlan, seed: int, num_days: int) -> Items:
+    """Draws the items that a domain has by the end of `num_days` days."""
+    size = present(plan.items, num_days - 1)
+    shared = stream(seed, plan.name, "items", "shared").random(size) < plan.item_overlap
+    pool, own = _draw_items(seed, "pool", size), _draw_items(seed, plan.name, size)
+    chosen = {name: _pick(shared, pool[name], own[name]) for name in pool}
+    # Drift and age are the domain's own, also for an item of the pool.
+    moving = stream(seed, plan.name, "items", "swing").standard_normal((size, 2), "f4")
+    periods = stream(seed, plan.name, "items", "period").random(size, "f4")
+    ages = stream(seed, plan.name, "items", "age").random(size)
+    return Items(
+        ids=_ids(shared, plan),
+        shared=shared,
+        swing=moving,
+        period_days=20 + 70 * periods,
+        arrival=_arrivals(plan.items, ages),
+        weight=_weights(seed, plan.name, "items", size),
+        **chosen,
+    )
+
+
+def sampling_table(weight: npt.NDArray[np.float64]) -> Ints:
+    """Returns a table in which entity k takes up a share of `weight[k]`.
+
+    A uniformly drawn place of it is an entity drawn by weight: one lookup a row. Its
+    length is a power of two, at least 16 places an entity.
+    """
+    length = 1 << (16 * len(weight) - 1).bit_length()
+    ends = np.cumsum(weight)
+    ends *= length / ends[-1]
+    return np.searchsorted(ends, np.arange(length) + 0.5).astype(np.int32)
+
+
+def _draw_users(seed: int, owner: str, size: int) -> dict[str, npt.NDArray[Any]]:
+    def draw(name: str) -> np.random.Generator:
+        return stream(seed, owner, "users", name)
+
+    segment = draw("segment").integers(0, SEGMENTS, size).astype(np.int32)
+    taste = _around(
+        _centres(seed, "segments", SEGMENTS)[segment], SEGMENT_SHARE, draw("taste")
+    )
+    eagerness = draw("eagerness").standard_normal(size, "f4")
+    refreshes = np.exp(2.5 + _hint(eagerness, draw("refreshes"))).astype(np.int32)
+    likes = taste @ _centres(seed, "categories", CATEGORIES).T / TASTE_WIDTH**0.5
+    likes += draw("interests").standard_normal(likes.shape, "f4")  # (N, CATEGORIES)
+    return {
+        "segment": segment,
+        "device": draw("device").integers(0, DEVICES, size).astype(np.int32),
+        "taste": taste,
+        "eagerness": eagerness,
+        "refreshes": refreshes,
+        "interests": np.argsort(-likes, axis=1)[:, :MAX_INTERESTS].astype(np.int32),
+        "num_interests": draw("known")
+        .integers(0, MAX_INTERESTS + 1, size)
+        .astype(np.int32),
+    }
+
+
+def _draw_items(seed: int, owner: str, size: int) -> dict[str, npt.NDArray[Any]]:
+    def draw(name: str) -> np.random.Generator:
+        return stream(seed, owner, "items", name)
+
+    category = draw("category").integers(0, CATEGORIES, size).astype(np.int32)
+    centres = _centres(seed, "categories", CATEGORIES)
+    appeal = draw("appeal").standard_normal(size, "f4")
+    hint = _hint(appeal, draw("score"))
+    return {
+        "category": category,
+        "taste": _around(centres[category], CATEGORY_SHARE, draw("taste")),
+        "appeal": appeal,
+        "score": (1 / (1 + np.exp(-1.2 * hint))).astype(np.float32),
+    }
+
+
+def _centres(seed: int, kind: str, number: int) -> Floats:
+    """Returns the tastes of the segments or categories, the same in all domains."""
+    drawn: Floats = stream(seed, kind).standard_normal((number, TASTE_WIDTH), "f4")
+    centred: Floats = drawn - drawn.mean(axis=0)
+    return centred / np.sqrt(np.mean(centred**2))
+
+
+def _around(centres: Floats, share: float, draw: np.random.Generator) -> Floats:
+    own = draw.standard_normal(centres.shape, "f4")
+    mixed: Floats = np.float32(share**0.5) * centres
+    return mixed + np.float32((1 - share) ** 0.5) * own
+
+
+def _hint(values: Floats, draw: np.random.Generator) -> Floats:
+    noise: Floats = draw.standard_normal(len(values), "f4")
+    return np.float32(_HINT) * values + np.float32((1 - _HINT**2) ** 0.5) * noise
+
+
+def _pick(
+    shared: npt.NDArray[np.bool_], pool: npt.NDArray[Any], own: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    mask = shared.reshape(-1, *[1] * (pool.ndim - 1))
+    return np.where(mask, pool, own)
+
+
+def _ids(shared: npt.NDArray[np.bool_], plan: DomainPlan) -> npt.NDArray[np.int64]:
+    position = np.arange(len(shared), dtype=np.int64)
+    return np.where(shared, position, position + _OWN_IDS * (plan.number + 1))
+
+
+def _arrivals(first: int, ages: npt.NDArray[np.float64]) -> Ints:
+    """Returns the first day on which `present` counts entity k; older at random."""
+    number = np.arange(len(ages)) - first + 1  # 1 is the first that arrives later
+    later = -(-number * 1000 // (first * ARRIVALS))
+    earlier = -1 - (300 * ages**2).astype(np.int64)
+    return np.where(number > 0, later, earlier).astype(np.int32)
+
+
+def _weights(seed: int, domain: str, kind: str, size: int) -> npt.NDArray[np.float64]:
+    draws: npt.NDArray[np.float64] = stream(seed, domain, kind, "weight").random(size)
+    return np.maximum(draws, 1e-9) ** -_TAIL

@@ -1,0 +1,202 @@
+"""What `crossctr simulate` can be told: presets of size, knobs of difficulty.
+
+Only pydantic is imported here, so that checking a configuration stays fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from models.features.table import StrictModel
+from pipeline.config.local_paths import LocalPath
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A size of the simulated world.
+
+    Attributes:
+        days: Days of logs.
+        rows_per_day: Impressions of a source on one day.
+        users: Users of a source on the first day.
+        items: Items of a source on the first day.
+        target_users: Users of the target on the first day.
+        target_items: Items of the target on the first day.
+    """
+
+    days: int
+    rows_per_day: int
+    users: int
+    items: int
+    target_users: int
+    target_items: int
+
+
+PRESETS = {
+    # For tests: an ingest of it takes seconds.
+    "small": Preset(12, 2_000, 600, 200, 200, 40),
+    # Two months of a small company: 2 million feed rows, 60,000 ad rows.
+    "daily": Preset(60, 33_500, 12_000, 4_000, 2_500, 400),
+    # 10^7 feed rows; `rows_per_day` and `days` make more of it.
+    "scale": Preset(60, 170_000, 100_000, 20_000, 20_000, 2_000),
+}
+PresetName = Literal["small", "daily", "scale"]
+
+
+class DomainKnobs(StrictModel):
+    """Knobs of one domain where they differ; see `SimulationConfig` for the meaning.
+
+    Attributes:
+        rows_per_day: Impressions on one day.
+        theta: Degrees between this domain's taste and the target's.
+        drift: Share of an item's appeal that moves.
+        user_overlap: Share of the users who belong to the common pool.
+        item_overlap: Share of the items that belong to the common pool.
+        poison: Share of rows whose click is an accident.
+        turn_day: Day, 0 for the first, from which on every item's appeal is the
+            opposite of what it was: a planted change. Where one domain turns before
+            another, items of the common pool show the later one what is coming.
+    """
+
+    rows_per_day: int | None = Field(default=None, gt=0)
+    theta: float | None = Field(default=None, ge=0, le=180)
+    drift: float | None = Field(default=None, ge=0, le=1)
+    user_overlap: float | None = Field(default=None, ge=0, le=1)
+    item_overlap: float | None = Field(default=None, ge=0, le=1)
+    poison: float | None = Field(default=None, ge=0, le=0.8)
+    turn_day: int | None = Field(default=None, ge=0)
+
+
+class SimulationConfig(StrictModel):
+    """A simulated world: where its truth goes, how large and how hard it is.
+
+    The first source's users and items are the common pool; other domains share them as
+    far as the overlaps say.
+
+    Attributes:
+        truth: Folder for what only the simulation knows: each row's true click
+            probability and whether its click is an accident. It must not lie in `logs`.
+        preset: Size: `small` (tests), `daily` (60 days, 2 million feed rows, 60,000 ad
+            rows) or `scale` (10^7 feed rows).
+        seed: Decides every draw.
+        theta: Degrees between a source's taste and the target's: 0 is the same taste,
+            90 has nothing to do with it. 30 by default: correlated 0.87.
+        drift: Share of the variance of an item's appeal that moves over weeks; the rest
+            stays as it is.
+        sparsity: Rows of a source per row of the target; ads see a few percent of the
+            impressions of feeds.
+        poison: Share of the sources' rows whose click is an accident.
+        user_overlap: Share of the target's users who are in the common pool.
+        item_overlap: Share of the target's items that are in the common pool; small, as
+            ads are seldom articles.
+        days: Days of logs instead of the preset's.
+        rows_per_day: Impressions of a source on one day instead of the preset's.
+        users: Users of a source on the first day instead of the preset's.
+        items: Items of a source on the first day instead of the preset's.
+        domains: Knobs of single domains.
+    """
+
+    truth: LocalPath
+    preset: PresetName = "daily"
+    seed: int = Field(default=17, ge=0)
+    theta: float = Field(default=30.0, ge=0, le=180)
+    drift: float = Field(default=0.3, ge=0, le=1)
+    sparsity: float = Field(default=33.0, ge=1)
+    poison: float = Field(default=0.0, ge=0, le=0.8)
+    user_overlap: float = Field(default=0.8, ge=0, le=1)
+    item_overlap: float = Field(default=0.1, ge=0, le=1)
+    days: int | None = Field(default=None, gt=0, le=10_000)
+    rows_per_day: int | None = Field(default=None, gt=0)
+    users: int | None = Field(default=None, gt=0)
+    items: int | None = Field(default=None, gt=0)
+    domains: dict[str, DomainKnobs] = Field(default_factory=dict)
+
+    @property
+    def num_days(self) -> int:
+        """Days of logs."""
+        return self.days or PRESETS[self.preset].days
+
+
+@dataclass(frozen=True)
+class DomainPlan:
+    """One domain with every knob resolved; its rows follow from this and a seed.
+
+    Attributes:
+        name: The domain.
+        number: Position that makes ids outside the pool distinct; 0 for the pool's own
+            domain, 1 for the target, whatever sources are added.
+        is_target: Whether it is the target, whose log has columns of its own.
+        rows_per_day: Impressions on one day.
+        users: Users on the first day.
+        items: Items on the first day.
+        theta: Degrees between its taste and the target's.
+        drift: Share of an item's appeal that moves.
+        user_overlap: Share of its users in the common pool.
+        item_overlap: Share of its items in the common pool.
+        poison: Share of rows whose click is an accident.
+        turn_day: Day from which on its items' appeal is turned round; None for never.
+    """
+
+    name: str
+    number: int
+    is_target: bool
+    rows_per_day: int
+    users: int
+    items: int
+    theta: float
+    drift: float
+    user_overlap: float
+    item_overlap: float
+    poison: float
+    turn_day: int | None = None
+
+
+def plan_domains(
+    simulation: SimulationConfig, sources: Sequence[str], target: str
+) -> tuple[DomainPlan, ...]:
+    """Resolves the knobs of every domain, the target last.
+
+    Args:
+        simulation: The world.
+        sources: The sources; the first one's users and items are the common pool.
+        target: The target.
+    """
+    preset = PRESETS[simulation.preset]
+    source_rows = simulation.rows_per_day or preset.rows_per_day
+    plans = []
+    for position, name in enumerate([*sources, target]):
+        is_target, is_pool = name == target, position == 0
+        defaults = {
+            "rows_per_day": max(1, round(source_rows / simulation.sparsity))
+            if is_target
+            else source_rows,
+            "theta": 0.0 if is_target else simulation.theta,
+            "drift": simulation.drift,
+            "user_overlap": 1.0 if is_pool else simulation.user_overlap,
+            "item_overlap": 1.0 if is_pool else simulation.item_overlap,
+            "poison": 0.0 if is_target else simulation.poison,
+        }
+        own = simulation.domains.get(name, DomainKnobs()).model_dump(exclude_none=True)
+        users, items = simulation.users, simulation.items
+        plans.append(
+            DomainPlan(
+                name=name,
+                number=1 if is_target else position and position + 1,
+                is_target=is_target,
+                users=_scaled(users, preset.users, preset.target_users, is_target),
+                items=_scaled(items, preset.items, preset.target_items, is_target),
+                **(defaults | own),
+            )
+        )
+    return tuple(plans)
+
+
+def _scaled(chosen: int | None, source: int, target: int, is_target: bool) -> int:
+    """Returns a domain's number of users or items, in the preset's proportion."""
+    if not is_target:
+        return chosen or source
+    return target if chosen is None else max(1, round(chosen * target / source))

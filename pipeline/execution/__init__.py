@@ -1,0 +1,1 @@
+"""Execution: runs the steps of a plan, one command at a time."""

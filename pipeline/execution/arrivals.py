@@ -1,0 +1,147 @@
+"""Which logs are there: waits for those to come, names what is there and not read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Iterable
+from pathlib import Path
+
+from components.log_example_gen.log_files import is_log_file
+from components.log_example_gen.log_files import list_unread_files
+from models.days import DayRange
+from models.days import to_date
+from models.errors import CrossctrError
+from models.errors import listed
+from pipeline.config.schema import Config
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.progress import duration
+
+
+class LogsNotThereError(CrossctrError):
+    """Logs that a run waited for did not come in time."""
+
+    headline = "Logs not there yet"
+    # EX_TEMPFAIL: schedulers take it for "try again later".
+    exit_code = 75
+
+
+def unread_lines(
+    config: Config, days: Iterable[DayRange], domains: Iterable[str]
+) -> list[str]:
+    """Returns a line for each domain with files that no ingest of `days` reads.
+
+    Args:
+        config: The configuration.
+        days: Days of logs.
+        domains: The domains to look at.
+
+    Raises:
+        DataError: A domain has no log folder, or it holds no dated partition.
+    """
+    lines = []
+    days = list(days)
+    for domain in domains:
+        found = [
+            file
+            for wanted in days
+            for file in list_unread_files(
+                config.logs / domain, wanted.first, wanted.last, config.wait.marker
+            )
+        ]
+        if found:
+            lines.append(f"{domain}: not read: {listed(found)}")
+    return lines
+
+
+def has_arrived(folder: Path, day: int, marker: str | None) -> bool:
+    """Whether a domain's log of `day` is there.
+
+    Args:
+        folder: The domain's folder of `date=YYYY-MM-DD/` partitions.
+        day: Days since 1970-01-01.
+        marker: File that says the day is complete; None to take any log file for it.
+    """
+    partition = folder / f"date={to_date(day)}"
+    if marker is not None:
+        return (partition / marker).exists()
+    return partition.is_dir() and any(map(is_log_file, partition.iterdir()))
+
+
+def awaited_logs(config: Config, days: Iterable[DayRange]) -> list[tuple[str, int]]:
+    """Returns (domain, day) of the waiting domains' logs that are not there yet."""
+    waiting = [
+        domain for domain, policy in config.missing_days.items() if policy == "wait"
+    ]
+    return [
+        (domain, day)
+        for wanted in days
+        for day in range(wanted.first, wanted.last + 1)
+        for domain in waiting
+        if not has_arrived(config.logs / domain, day, config.wait.marker)
+    ]
+
+
+def wait_for_logs(
+    config: Config,
+    days: Iterable[DayRange],
+    console: Console,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> bool:
+    """Returns once every waiting domain has its logs of `days`.
+
+    Args:
+        config: Says which domains wait, for how long and for what sign.
+        days: Days about to be ingested.
+        console: Where it says what it is waiting for.
+        sleep: Replaced in tests.
+        clock: Replaced in tests; seconds.
+
+    Returns:
+        Whether it had to wait at all.
+
+    Raises:
+        LogsNotThereError: `wait.minutes` are over and logs are still missing.
+    """
+    days = list(days)
+    missing = awaited_logs(config, days)
+    if not missing:
+        return False
+    started = clock()
+    limit = config.wait.minutes * 60
+    console.print(
+        f"Waiting for {_logs(missing)}; looking every {config.wait.poll_seconds:g} s "
+        f"for at most {duration(limit)}"
+    )
+    while missing:
+        left = limit - (clock() - started)
+        if left <= 0:
+            sign = config.wait.marker or "a log file"
+            raise LogsNotThereError(
+                f"{_logs(missing)} did not come within {config.wait.minutes:g} "
+                f"minutes; expected {sign} in {config.logs}/<domain>/date=YYYY-MM-DD/. "
+                "Nothing was ingested and the live model stays; run the same command "
+                "again once they are there, raise `wait.minutes`, or let the domain "
+                f"`skip` days in `missing_days`{_unread(config, missing)}"
+            )
+        sleep(min(config.wait.poll_seconds, left))
+        missing = awaited_logs(config, days)
+    console.print(f"All logs are there after {duration(clock() - started)}")
+    return True
+
+
+def _unread(config: Config, missing: list[tuple[str, int]]) -> str:
+    """Returns what lies in the folders of missing logs."""
+    present = [
+        line
+        for domain, day in missing
+        if (config.logs / domain / f"date={to_date(day)}").is_dir()
+        for line in unread_lines(config, [DayRange(day, day)], [domain])
+    ]
+    return f"; {listed(present)}" if present else ""
+
+
+def _logs(missing: list[tuple[str, int]]) -> str:
+    names = listed(f"{domain} {to_date(day)}" for domain, day in missing)
+    return f"the logs of {names}"

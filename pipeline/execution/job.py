@@ -1,0 +1,300 @@
+"""Runs the steps of a plan, one graph after the other, in one process."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import re
+import traceback
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+
+from rich.console import RenderableType
+
+from components.log_example_gen.log_files import list_log_files
+from components.log_example_gen.log_files import refuse_twins
+from models.days import DayRange
+from models.errors import CrossctrError
+from models.errors import DataError
+from pipeline.config.load import dump
+from pipeline.config.schema import Config
+from pipeline.execution.arrivals import unread_lines
+from pipeline.execution.arrivals import wait_for_logs
+from pipeline.execution.failures import Failures
+from pipeline.execution.failures import raise_failed
+from pipeline.execution.run_records import RunRecorder
+from pipeline.planning.fingerprint import LogFingerprints
+from pipeline.planning.fingerprint import code_fingerprint
+from pipeline.planning.late import LateLog
+from pipeline.planning.late import explain
+from pipeline.planning.late import ingested
+from pipeline.planning.late import late_logs
+from pipeline.planning.late import runs_to_repeat
+from pipeline.planning.planner import Planner
+from pipeline.planning.reasons import CONFIG_FILE
+from pipeline.planning.retention import refuse_removed
+from pipeline.planning.step_kinds import StepKind
+from pipeline.planning.steps import Step
+from pipeline.store.metadata import connection
+from pipeline.store.reader import Store
+from pipeline.store.results import few_steps
+from pipeline.store.results import known_state
+from pipeline.store.results import removed_fingerprints
+from pipeline.store.results import rows_of
+from pipeline.store.results import training_report
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.progress import RunDisplay
+from pipeline.terminal.progress import quiet_libraries
+from pipeline.terminal.progress import waiting
+
+
+class UnexpectedError(CrossctrError):
+    """Something failed that this project has no better word for."""
+
+    headline = "Unexpected error"
+    exit_code = 1
+
+
+def _planner(config: Config, logs: LogFingerprints) -> Planner:
+    if not config.schema_path.is_file():
+        raise DataError(
+            f"there is no schema file {str(config.schema_path)!r}; expected a TFMD "
+            "schema in text format; set `schema` in the configuration"
+        )
+    return Planner(
+        config,
+        known_state(Store(config.root, config.metadata)),
+        logs,
+        code_fingerprint(),
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would run, and what an earlier run has used that has changed since.
+
+    Attributes:
+        steps: The steps in running order.
+        late: Logs that came or changed after their day was ingested.
+        to_repeat: (day, strategy) of finished runs that used the former version.
+        refused: Strategies that the day is too early for, and why.
+        unread: By domain, a line that names files in the days' folders that no ingest
+            reads.
+    """
+
+    steps: list[Step]
+    late: list[LateLog]
+    to_repeat: list[tuple[int, str]]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    unread: Sequence[str] = ()
+
+
+def plan_run(config: Config, make: Callable[[Planner], list[Step]]) -> Plan:
+    """Plans a command on what is stored and on the logs that are there now.
+
+    Args:
+        config: The configuration.
+        make: Asks the planner for the steps.
+
+    Raises:
+        DataError: There is no schema file, a domain has no log folder, or a day that is
+            due holds a file twice.
+    """
+    logs = LogFingerprints(config)
+    planner = _planner(config, logs)
+    steps = make(planner)
+    refused = planner.refused
+    store = Store(config.root, config.metadata)
+    before, now = ingested(store), logs.by_domain()
+    days = DayRange(
+        min(step.days.first for step in steps), max(step.days.last for step in steps)
+    )
+    late = late_logs(before, now, days)
+    run_day = max(step.run_day for step in steps)
+    refuse_removed(steps, removed_fingerprints(store))
+    ingests = [step for step in steps if step.kind == "ingest"]
+    for step in ingests:
+        if not step.done:
+            _refuse_twins(config, step.days)
+    return Plan(
+        explain(steps, before, now),
+        late,
+        runs_to_repeat(store, planner, late, run_day),
+        refused,
+        unread_lines(config, [step.days for step in ingests], config.domains),
+    )
+
+
+def _refuse_twins(config: Config, days: DayRange) -> None:
+    for domain in config.domains:
+        refuse_twins(list_log_files(config.logs / domain, days.first, days.last))
+
+
+def plan_when_ready(
+    config: Config, make: Callable[[Planner], list[Step]], console: Console
+) -> Plan:
+    """Plans a command once the logs that it may wait for are there.
+
+    Raises:
+        LogsNotThereError: They did not come in time.
+    """
+    plan = plan_run(config, make)
+    due = [
+        step.days
+        for step in plan.steps
+        if step.kind == StepKind.INGEST and not step.done
+    ]
+    return plan_run(config, make) if wait_for_logs(config, due, console) else plan
+
+
+def run_steps(
+    config: Config,
+    steps: Sequence[Step],
+    console: Console,
+    *,
+    day: int | None = None,
+    on_step: Callable[[Step, Console], None] = lambda *_: None,
+    below: RenderableType | None = None,
+    only_live: bool = False,
+) -> None:
+    """Runs what is not done yet.
+
+    When a step fails, the strategies that rest on it are given up; what the others need
+    runs on.
+
+    Args:
+        config: The configuration.
+        steps: The plan, in running order.
+        console: Where progress is shown.
+        day: The run's day, for its record; None for a command that is no `run`.
+        on_step: Called after each step, those that were done before included, with
+            the console that is not redirected while libraries run.
+        below: What stands below the live line, see `RunDisplay`.
+        only_live: Whether no line stays of a step, see `RunDisplay`.
+
+    Raises:
+        CrossctrError: A step failed that all strategies rest on; earlier steps'
+            results are kept, so the same command takes up where this one stopped.
+        StrategiesFailedError: Some strategies failed; the results of the others, if
+            there are any, are complete.
+    """
+    due = [step for step in steps if not step.done]
+    if not due:
+        store = Store(config.root, config.metadata)
+        for index, step in enumerate(steps, 1):
+            display = RunDisplay(console, len(steps))
+            display.reused(index, step.label)
+            _note_few_steps(display, store, step)
+            on_step(step, console)
+        console.print("Everything was done already; nothing ran.")
+        return
+    log_file = new_log_file(config)
+    if not only_live:
+        console.print(f"Full log of all libraries: {log_file}", soft_wrap=True)
+    (log_file.parent / CONFIG_FILE).write_text(dump(config), encoding="utf-8")
+    failures = Failures(steps)
+    recorder = RunRecorder(log_file.parent, steps, day, code_fingerprint())
+    with quiet_libraries(log_file, console) as shown:
+        display = RunDisplay(shown, len(steps), below, only_live=only_live)
+        try:
+            _run_due(config, steps, display, shown, recorder, failures, on_step)
+        finally:
+            display.stop()
+    if not only_live:
+        console.print(display.summary())
+    raise_failed(failures.reasons)
+
+
+def _run_due(
+    config: Config,
+    steps: Sequence[Step],
+    display: RunDisplay,
+    console: Console,
+    recorder: RunRecorder,
+    failures: Failures,
+    on_step: Callable[[Step, Console], None],
+) -> None:
+    with waiting(console, "importing TFX and Beam (about 20 s, once)"):
+        # Only here, because the import takes that long.
+        from pipeline.execution.runner import run_graph
+        from pipeline.graphs.factory import graph_for
+    display.spend("importing TFX")
+    display.imported()
+    connect = connection(config.root, config.metadata)
+    store = Store(config.root, config.metadata)
+    for index, step in enumerate(steps, 1):
+        if step.done:
+            display.reused(index, step.label)
+            _note_few_steps(display, store, step)
+            on_step(step, console)
+            continue
+        if not failures.needs(step):
+            display.left_out(index, step.label)
+            continue
+        display.start(index, step.label)
+        if step.note:
+            display.detail(step.note)
+        try:
+            with _readable_errors(step):
+                run_graph(graph_for(config, step), display, connect)
+        except CrossctrError as error:
+            recorder.failed(
+                step, str(error), seconds=display.step_elapsed, nodes=display.nodes
+            )
+            failures.add(step, error)
+            display.fail(str(error).removeprefix(f"{step.label}: "))
+            continue
+        display.spend(step.kind)
+        rows = rows_of(store, step)
+        recorder.finished(
+            step, seconds=display.step_elapsed, rows=rows, nodes=display.nodes
+        )
+        display.finish(rows)
+        _note_few_steps(display, store, step)
+        on_step(step, console)
+
+
+def _note_few_steps(display: RunDisplay, store: Store, step: Step) -> None:
+    report = training_report(store, step)
+    note = few_steps(report) if report is not None else ""
+    if note:
+        display.note(note)
+
+
+@contextlib.contextmanager
+def _readable_errors(step: Step) -> Iterator[None]:
+    """Turns what a graph raises into one of this project's errors."""
+    try:
+        yield
+    except CrossctrError as error:
+        traceback.print_exc()  # standard error is the log file here
+        raise type(error)(f"{step.label}: {_without_beam(str(error))}") from error
+    except Exception as error:
+        traceback.print_exc()
+        # Beam wraps what a worker raises into a RuntimeError that quotes it.
+        quoted = re.search(r"models\.errors\.(\w+): (.+)", str(error))
+        if quoted:
+            raise DataError(f"{step.label}: {_without_beam(quoted[2])}") from error
+        first_line = (str(error).strip().splitlines() or [""])[0]
+        raise UnexpectedError(
+            f"{step.label}: {type(error).__name__}: {first_line}; the traceback is in "
+            "the log file"
+        ) from error
+
+
+def _without_beam(message: str) -> str:
+    return re.sub(r" \[while running .*", "", message, flags=re.DOTALL).strip()
+
+
+def new_log_file(config: Config) -> Path:
+    """Returns where a command's libraries may write; its folder is made."""
+    now = datetime.datetime.now(tz=datetime.timezone.utc)
+    folder = config.root / "runs" / f"{now:%Y%m%dT%H%M%S}-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "libraries.log"

@@ -1,0 +1,1 @@
+"""TFX pipelines: one factory per graph."""

@@ -1,0 +1,1 @@
+"""Orchestrators: Airflow DAGs and Kubeflow specs of a day's run."""

@@ -1,0 +1,78 @@
+"""Hashes of what a result is made from: configuration, code, logs and parents.
+
+Equal fingerprints mean equal inputs, so a step whose fingerprint is stored need not run
+again, and a changed key, line of code or log file shows as a step that is due.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+from components.log_example_gen.log_files import log_days
+from models.days import DayRange
+from pipeline.config.schema import Config
+
+# Days are counted from 1970; the end lies far beyond any log.
+_ANY_DAY = (0, 10**6)
+
+
+def digest(*parts: Any) -> str:
+    """Returns a hash of JSON-able `parts`, 16 hexadecimal digits."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@functools.cache
+def code_fingerprint() -> str:
+    """Returns a hash of the sources that make artifacts (components and models)."""
+    hashed = hashlib.sha256()
+    for package in ("components", "models"):
+        spec = importlib.util.find_spec(package)
+        locations = spec.submodule_search_locations if spec else None
+        for folder in locations or ():
+            for path in sorted(Path(folder).rglob("*.py")):
+                hashed.update(path.relative_to(folder).as_posix().encode())
+                hashed.update(path.read_bytes())
+    return hashed.hexdigest()[:16]
+
+
+class LogFingerprints:
+    """Hashes of log files by range of days; lists each domain's folder once."""
+
+    def __init__(self, config: Config) -> None:
+        """Remembers which domains to look at; nothing is read yet."""
+        self._config = config
+        self._found: dict[str, dict[int, str]] | None = None
+
+    def __call__(self, days: DayRange) -> str:
+        """Returns a hash of names, sizes and times of the log files of `days`.
+
+        Raises:
+            DataError: A domain has no log folder, or it holds no dated partition.
+        """
+        return digest(
+            [
+                [domain, day, found]
+                for domain, by_day in sorted(self.by_domain().items())
+                for day, found in sorted(by_day.items())
+                if day in days
+            ]
+        )
+
+    def by_domain(self) -> dict[str, dict[int, str]]:
+        """Returns, by domain and day, the hash of that day's log files.
+
+        Raises:
+            DataError: A domain has no log folder, or it holds no dated partition.
+        """
+        if self._found is None:
+            self._found = {
+                domain: log_days(self._config.logs / domain, *_ANY_DAY)
+                for domain in self._config.domains
+            }
+        return self._found

@@ -1,0 +1,1 @@
+"""Release: promotion and withdrawal of published versions."""

@@ -1,0 +1,234 @@
+"""Makes a version the stable one or the canary, on a person's word, and records it."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml_metadata.proto import metadata_store_pb2
+
+from components.publisher import labels
+from components.publisher.labels import Labels
+from components.publisher.logic import WARMUP_FILE
+from components.publisher.logic import versions_in
+from components.publisher.releases import Shelf
+from models.days import to_date
+from models.errors import DataError
+from pipeline.config.schema import Config
+from pipeline.store.reader import Store
+from pipeline.store.reader import Stored
+from pipeline.store.results import decision_of
+
+# The execution type in ML Metadata.
+EXECUTION_TYPE = "Promotion"
+
+# Where TFX keeps the SavedModel in a Model artifact (`path_utils.serving_model_path`,
+# whose import takes 20 s).
+_SERVING_FOLDER = "Format-Serving"
+
+
+@dataclass(frozen=True)
+class Override:
+    """Who overrode the Gate.
+
+    Attributes:
+        who: The person, as they call themselves.
+        when: Time in UTC, ISO 8601.
+        why: Their reason.
+    """
+
+    who: str
+    when: str
+    why: str
+
+    @classmethod
+    def now(cls, who: str, why: str) -> Override:
+        """Returns an override of this moment."""
+        now = datetime.datetime.now(tz=datetime.timezone.utc)
+        return cls(who, now.isoformat(timespec="seconds"), why)
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What `promote` came to.
+
+    Attributes:
+        path: Version folder.
+        was_published: Whether it was published before.
+        changed: Whether anything is different now.
+        refusals: What Gate and server had against it.
+        labels: What servers are told.
+        newer: Highest version if it is above this one.
+    """
+
+    path: Path
+    was_published: bool
+    changed: bool
+    refusals: tuple[str, ...]
+    labels: Labels
+    newer: int | None
+
+
+def shelf_of(config: Config) -> Shelf:
+    """Returns where the configuration's versions are."""
+    serving = config.serving
+    return Shelf(serving.directory, config.name, serving.server_path, serving.keep)
+
+
+def promote(
+    config: Config, day: int, override: Override, *, as_canary: bool = False
+) -> Promotion:
+    """Makes the newest model that was judged for `day` the stable version.
+
+    It is published if the Gate or the server had refused it, as the Publisher would
+    have. A promotion that was killed is finished by the same command.
+
+    Args:
+        config: The configuration; its `strategy` is the one that is published.
+        day: The run's day.
+        override: Who does it, and why.
+        as_canary: Whether it becomes the canary instead.
+
+    Raises:
+        DataError: Nothing was judged for `day`, or its model is no longer stored.
+    """
+    store = Store(config.root, config.metadata)
+    judged = [s for s in store.artifacts("PublishedModel") if _day_of(s) == day]
+    if not judged:
+        raise DataError(
+            f"no model of {to_date(day)} was judged under {str(config.root)!r}; run "
+            f"`crossctr run` for this day first"
+        )
+    newest = judged[-1]
+    decision = decision_of(store, newest.fingerprint)
+    refusals = tuple(r for r in decision["reasons"] if r.endswith(": refused"))
+    unfit = newest.properties.get("infra_reason")
+    if unfit:
+        refusals = (*refusals, f"not fit to be served: {unfit}")
+    shelf = shelf_of(config)
+    if newest.properties.get("pushed"):
+        path = Path(str(newest.properties["path"]))
+        changed, after = _relabel(shelf, int(path.name), as_canary=as_canary)
+        if changed:
+            _note(store, newest, override, "canary" if as_canary else "stable")
+        newer = _above(shelf.folder, path)
+        return Promotion(path, True, changed, refusals, after, newer)
+    fingerprint = str(newest.properties["model_fingerprint"])
+    model = store.newest("Model", fingerprint)
+    if model is None or not Path(model.uri, _SERVING_FOLDER).is_dir():
+        raise DataError(
+            f"the model {fingerprint} of {to_date(day)} is not stored under "
+            f"{str(config.root)!r} any more; run the day again"
+        )
+    lineage = {
+        "day": str(to_date(day)),
+        "strategy": decision["strategy"],
+        "fingerprint": newest.fingerprint,
+        "model_fingerprint": fingerprint,
+        "decision": decision,
+        "override": vars(override),
+    }
+    blessing = store.newest("InfraBlessing", newest.fingerprint)
+    warmup = Path(blessing.uri, Path(WARMUP_FILE).name) if blessing else None
+    versions = versions_in(shelf.folder)
+    released = shelf.release(
+        Path(model.uri, _SERVING_FOLDER),
+        day,
+        lineage,
+        warmup=warmup if warmup and warmup.is_file() else None,
+        as_canary=as_canary,
+        force=True,
+    )
+    gate = store.newest("GateDecision", newest.fingerprint)
+    _record(store, newest, [model, *([gate] if gate else [])], released.path, override)
+    newer = _above(shelf.folder, released.path)
+    # An earlier day of the same model may have published it.
+    known = int(released.path.name) in versions
+    return Promotion(released.path, known, True, refusals, released.labels, newer)
+
+
+def _relabel(shelf: Shelf, version: int, *, as_canary: bool) -> tuple[bool, Labels]:
+    """Gives a published version another label; returns whether that changed any."""
+    before = shelf.labels()
+    if as_canary:
+        after = labels.published(before, version, as_canary=True)
+        if version not in after.by_name().values() or after.stable == version:
+            stable = f"stable is {after.stable}"
+            raise DataError(
+                f"{version} cannot be the canary, as {stable}; expected a version "
+                "above it. Promote it without --canary to make it the stable one"
+            )
+    else:
+        after = labels.promoted(before, version)
+    shelf.write(after)
+    return after != before, after
+
+
+def _note(store: Store, stored: Stored, override: Override, label: str) -> None:
+    """Records in ML Metadata who gave a published model its label."""
+    metadata = store.connect()
+    (artifact,) = metadata.get_artifacts_by_id([stored.id])
+    who = {"by": override.who, "at": override.when, "reason": override.why}
+    set_properties(artifact, {f"{label}_{key}": text for key, text in who.items()})
+    metadata.put_artifacts([artifact])
+
+
+def _day_of(stored: Stored) -> int:
+    return int(stored.properties.get("day", -1))
+
+
+def _above(folder: Path, path: Path) -> int | None:
+    highest = max(versions_in(folder), default=0)
+    return highest if path.name.isdigit() and highest > int(path.name) else None
+
+
+def _record(
+    store: Store, refused: Stored, inputs: list[Stored], path: Path, override: Override
+) -> None:
+    """Adds an execution, with a PublishedModel as its output, to ML Metadata."""
+    metadata = store.connect()
+    kind = metadata_store_pb2.ExecutionType(name=EXECUTION_TYPE)
+    for name in ("who", "when", "why"):
+        kind.properties[name] = metadata_store_pb2.STRING
+    execution = metadata_store_pb2.Execution(
+        type_id=metadata.put_execution_type(kind),
+        last_known_state=metadata_store_pb2.Execution.COMPLETE,
+    )
+    for name, text in vars(override).items():
+        execution.properties[name].string_value = text
+    (former,) = metadata.get_artifacts_by_id([refused.id])
+    published = metadata_store_pb2.Artifact(
+        type_id=former.type_id,
+        uri=str(path),
+        state=metadata_store_pb2.Artifact.LIVE,
+        custom_properties=former.custom_properties,
+    )
+    set_properties(published, {"pushed": 1, "path": str(path)})
+    names = {"who": "by", "when": "at", "why": "reason"}
+    set_properties(
+        published, {f"override_{names[k]}": v for k, v in vars(override).items()}
+    )
+    read = [
+        (a, _event(metadata_store_pb2.Event.INPUT, a.id))
+        for a in metadata.get_artifacts_by_id([s.id for s in [*inputs, refused]])
+    ]
+    written = (published, _event(metadata_store_pb2.Event.OUTPUT))
+    contexts = metadata.get_contexts_by_artifact(refused.id)
+    metadata.put_execution(execution, [*read, written], contexts)
+
+
+def _event(kind: Any, artifact_id: int | None = None) -> metadata_store_pb2.Event:
+    return metadata_store_pb2.Event(type=kind, artifact_id=artifact_id)
+
+
+def set_properties(
+    artifact: metadata_store_pb2.Artifact, values: dict[str, int | str]
+) -> None:
+    """Sets custom properties of an artifact, in memory."""
+    for name, value in values.items():
+        if isinstance(value, int):
+            artifact.custom_properties[name].int_value = value
+        else:
+            artifact.custom_properties[name].string_value = value

@@ -1,0 +1,81 @@
+"""Whose embeddings are alike: nearest neighbours in a snapshot, by cosine."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from models.data.arrow_files import pq
+from models.errors import ConfigError
+from models.errors import DataError
+
+
+class Neighbour(NamedTuple):
+    """An id near another one.
+
+    Attributes:
+        id: Raw id.
+        similarity: Cosine of the angle between the two embeddings, in [-1, 1].
+        impressions: Rows of the period's window that show it.
+    """
+
+    id: str
+    similarity: float
+    impressions: int
+
+
+def nearest(folder: Path, space: str, raw_id: str, count: int) -> list[Neighbour]:
+    """Returns the ids of `space` whose embeddings point most nearly the same way.
+
+    An id whose embedding is all zeros has no direction and is no neighbour.
+
+    Args:
+        folder: Folder of an EmbeddingSnapshot.
+        space: Id space, such as `item`.
+        raw_id: The id to start from, which is not its own neighbour.
+        count: Number of neighbours.
+
+    Raises:
+        DataError: The snapshot has no such space.
+        ConfigError: The snapshot has no such id, or its embedding is all zeros.
+    """
+    path = folder / f"{space}.parquet"
+    if not path.is_file():
+        there = ", ".join(sorted(p.stem for p in folder.glob("*.parquet"))) or "nothing"
+        raise DataError(
+            f"the snapshot at {folder} has no embeddings of {space!r}; it has {there}. "
+            "Train the TPM period again"
+        )
+    with pq.ParquetFile(path) as file:
+        table = file.read()
+    ids = table.column("id").to_pylist()
+    vectors = np.stack(table.column("embedding").to_numpy()).astype(np.float64)
+    if raw_id not in ids:
+        alike = difflib.get_close_matches(raw_id, ids, n=3, cutoff=0.5)
+        hint = f"closest: {', '.join(alike)}. " if alike else ""
+        raise ConfigError(
+            f"{space} {raw_id!r} is not in this snapshot of {len(ids):,} ids, which "
+            f"holds those with an impression in the period's window; {hint}Check the "
+            "spelling, or choose another --day"
+        )
+    lengths = np.linalg.norm(vectors, axis=1)
+    at = ids.index(raw_id)
+    if lengths[at] == 0:
+        raise ConfigError(
+            f"the embedding of {space} {raw_id!r} is all zeros, so nothing is near it; "
+            "expected a trained one. Train TPM on more rows"
+        )
+    with np.errstate(invalid="ignore"):
+        similarity = vectors @ vectors[at] / (lengths * lengths[at])
+    similarity[lengths == 0] = -np.inf
+    similarity[at] = -np.inf
+    order = np.argsort(-similarity, kind="stable")[:count]
+    impressions = table.column("impressions").to_numpy()
+    return [
+        Neighbour(ids[i], float(similarity[i]), int(impressions[i]))
+        for i in order
+        if np.isfinite(similarity[i])
+    ]

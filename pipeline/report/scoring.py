@@ -1,0 +1,173 @@
+"""Scores of published or candidate models on the rows they were judged on.
+
+They are kept as `<root>/scores/<step>.parquet`, so that comparing models again costs
+nothing. TFMA keeps no scores by row, and an interval of a difference needs them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from models.data.arrow_files import pq
+from models.errors import DataError
+from models.features.table import LABEL
+from models.features.table import USER_FEATURE
+from pipeline.config.schema import Config
+from pipeline.planning.steps import Step
+from pipeline.store.reader import Store
+
+# In a model artifact, where TFX's Trainer puts the SavedModel.
+SERVING_FOLDER = "Format-Serving"
+
+_BATCH_ROWS = 4_096
+# A request's candidates, and how often it is timed: other work of the machine makes
+# requests slower, never faster, and seldom all of them.
+_CANDIDATES, _WARM_UP, _TIMED = 100, 5, 50
+_MILLISECONDS = b"crossctr.milliseconds_per_100"
+
+
+class Scored(NamedTuple):
+    """A model's scores on its evaluation rows, in the order of the logs.
+
+    Attributes:
+        users: Raw user ids, None where a row has none, shape (N,).
+        labels: 0 or 1, shape (N,).
+        scores: Click probabilities, shape (N,).
+        milliseconds: Time of the fastest of 50 requests of 100 of these rows in this
+            process, from serialized Examples to probabilities; None if not measured.
+    """
+
+    users: npt.NDArray[np.object_]
+    labels: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+    milliseconds: float | None = None
+
+
+def score_step(config: Config, store: Store, step: Step) -> Scored:
+    """Returns the scores of a finished target step's model, kept or computed.
+
+    The stored SavedModel is asked, through `serving_default`: what is measured is what
+    would be served.
+
+    Raises:
+        DataError: The model or the evaluation rows are not stored.
+    """
+    path = _path(config, step)
+    if not is_scored(config, step):
+        _write(_compute(config, store, step), path)
+    with pq.ParquetFile(path) as file:
+        table = file.read()
+    measured = (table.schema.metadata or {}).get(_MILLISECONDS)
+    return Scored(
+        table.column("user").to_numpy(),
+        table.column("label").to_numpy(),
+        table.column("score").to_numpy(),
+        None if measured is None else float(measured),
+    )
+
+
+def is_scored(config: Config, step: Step) -> bool:
+    """Whether the scores of a target step's model are kept."""
+    return _path(config, step).is_file()
+
+
+def _path(config: Config, step: Step) -> Path:
+    return config.root / "scores" / f"{step.fingerprint}.parquet"
+
+
+def _compute(config: Config, store: Store, step: Step) -> Scored:
+    # Late: TensorFlow and TFX's coders take seconds to import.
+    import tensorflow as tf
+
+    from models.data.file_patterns import literal_folders
+
+    model = store.newest("Model", step.training)
+    if model is None:
+        raise DataError(
+            f"the model of {step.label!r} is not stored; expected fingerprint "
+            f"{step.training}. Run that day first"
+        )
+    examples, users, labels = _evaluation_rows(config, store, step)
+    with literal_folders():
+        loaded = tf.saved_model.load(str(Path(model.uri) / SERVING_FOLDER))
+    serve = loaded.signatures["serving_default"]
+    scores = [
+        serve(tf.constant(examples[start : start + _BATCH_ROWS]))["ctr"].numpy()
+        for start in range(0, len(examples), _BATCH_ROWS)
+    ]
+    candidates = [examples[i % len(examples)] for i in range(_CANDIDATES)]
+    request = tf.constant(candidates)
+    milliseconds = _milliseconds(lambda: serve(request)["ctr"].numpy())
+    return Scored(users, labels, np.concatenate(scores), milliseconds)
+
+
+def _milliseconds(call: Callable[[], Any]) -> float:
+    """Returns the time of the fastest call, after some that warm up."""
+    times = []
+    for _ in range(_WARM_UP + _TIMED):
+        started = time.perf_counter()
+        call()
+        times.append(1e3 * (time.perf_counter() - started))
+    return min(times[_WARM_UP:])
+
+
+def _evaluation_rows(
+    config: Config, store: Store, step: Step
+) -> tuple[list[bytes], npt.NDArray[np.object_], npt.NDArray[np.int64]]:
+    from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+
+    from components.evaluation_set.executor import rows_of_days
+
+    if step.evaluation is None:
+        raise ValueError(f"only target steps have evaluation rows; received {step}")
+    encoder = RecordBatchToExamplesEncoder()
+    examples: list[bytes] = []
+    users: list[bytes | None] = []
+    labels: list[int] = []
+    folders = list(_raw_folders(config, store, step))
+    for batch in rows_of_days(folders, step.evaluation):
+        examples += encoder.encode(batch)
+        users += [ids[0] if ids else None for ids in batch[USER_FEATURE].to_pylist()]
+        labels += [value[0] for value in batch[LABEL].to_pylist()]
+    return examples, np.array(users, object), np.array(labels, np.int64)
+
+
+def _raw_folders(config: Config, store: Store, step: Step) -> Iterable[str]:
+    raw = {
+        stored.fingerprint: stored.uri
+        for stored in store.artifacts("Examples")
+        if stored.properties.get("role") == "raw"
+    }
+    for block in step.evaluation_blocks:
+        if block.fingerprint not in raw:
+            raise DataError(
+                f"the rows of {block.days} are not stored; run the day of "
+                f"{step.label!r} again"
+            )
+        yield f"{raw[block.fingerprint]}/Split-{config.target}"
+
+
+def _write(scored: Scored, path: Path) -> None:
+    columns = {
+        "user": pa.array(scored.users, pa.binary()),
+        "label": pa.array(scored.labels, pa.int64()),
+        "score": pa.array(scored.scores, pa.float32()),
+    }
+    table = pa.table(columns)
+    if scored.milliseconds is not None:
+        told = {_MILLISECONDS: repr(scored.milliseconds).encode()}
+        table = table.replace_schema_metadata(told)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A file is there whole or not at all.
+    temporary = path.with_suffix(".writing")
+    pq.write_table(table, temporary)
+    temporary.rename(path)

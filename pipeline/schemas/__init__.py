@@ -1,0 +1,1 @@
+"""Schemas: inference from logs, comparison and files."""

@@ -1,0 +1,255 @@
+"""Schemas made, compared and relaxed from statistics; the work itself is TFDV's.
+
+Importing this module imports TFDV, which takes some 10 s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+from typing import TypeAlias
+
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from components.example_validator.logic import environment_of
+from components.example_validator.logic import path_name
+from components.guard.logic import describe_anomalies
+from models.features.table import DAY
+from models.features.table import LABEL
+from models.features.table import SNAPSHOT_SPACES
+from models.features.table import Feature
+from pipeline.config.schema import Config
+
+Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
+SERVING = "SERVING"
+# A serving request has neither.
+_NOT_SERVED = (DAY, LABEL)
+
+
+def infer(config: Config, statistics: Mapping[str, Statistics]) -> schema_pb2.Schema:
+    """Returns a first schema of all domains' rows, to be curated by hand.
+
+    TFDV infers each feature from every domain that has it, by the configuration's
+    `columns`. What the configuration says anyway is not left to chance: lists hold
+    up to `max_length` ids, rates lie in [0, 1], counts and days are not
+    negative, labels are 0 or 1, and ids of users and items are no closed list.
+
+    Args:
+        config: The configuration.
+        statistics: By domain, for as many of them as have rows.
+    """
+    lacking = lacking_features(config)
+    schema = schema_pb2.Schema(default_environment=[*config.domains, SERVING])
+    declared = {feature.name: feature for feature in config.table.features}
+    for name in sorted([*declared, DAY, LABEL]):
+        one = schema_pb2.Schema()
+        for domain, described in statistics.items():
+            if name not in lacking[domain]:
+                one = tfdv.update_schema(one, _only(described, name))
+        if not one.feature:
+            continue
+        feature = one.feature[0]
+        _curate(feature, declared.get(name), config)
+        feature.not_in_environment.extend(
+            domain for domain in config.domains if name in lacking[domain]
+        )
+        if name in _NOT_SERVED:
+            feature.not_in_environment.append(SERVING)
+        schema.feature.append(feature)
+        if feature.HasField("domain"):
+            schema.string_domain.extend(one.string_domain)
+    return schema
+
+
+def _curate(
+    feature: schema_pb2.Feature, declared: Feature | None, config: Config
+) -> None:
+    if feature.name == "domain":
+        feature.string_domain.name = "domain"
+        feature.string_domain.value[:] = config.domains
+    elif declared is None:
+        feature.int_domain.min = 0
+        if feature.name == LABEL:
+            feature.int_domain.max = 1
+    elif declared.kind == "count":
+        feature.int_domain.min = 0
+    elif declared.kind == "rate":
+        feature.float_domain.min, feature.float_domain.max = 0.0, 1.0
+        feature.float_domain.disallow_nan = True
+    elif declared.kind == "ids" or declared.vocabulary in SNAPSHOT_SPACES:
+        feature.ClearField("domain")
+    if declared is not None and declared.kind == "ids":
+        feature.value_count.min, feature.value_count.max = 0, declared.max_length
+
+
+def closed_lists(schema: schema_pb2.Schema) -> dict[str, int]:
+    """Returns the number of values allowed of every feature with a list of its own."""
+    sizes = {entry.name: len(entry.value) for entry in schema.string_domain}
+    return {
+        feature.name: sizes[feature.domain]
+        for feature in schema.feature
+        if feature.HasField("domain") and feature.domain in sizes
+    }
+
+
+def lacking_features(config: Config) -> dict[str, set[str]]:
+    """Returns, per domain, the features that the configuration says it lacks."""
+    return {
+        domain: {
+            name
+            for name, source in config.domain_log(domain).columns.items()
+            if source is None
+        }
+        for domain in config.domains
+    }
+
+
+def validate(
+    schema: schema_pb2.Schema, statistics: Mapping[str, Statistics]
+) -> dict[str, anomalies_pb2.Anomalies]:
+    """Validates each domain's statistics in its own environment; no comparisons."""
+    return {
+        domain: tfdv.validate_statistics(
+            described,
+            _without_comparators(schema),
+            environment=environment_of(schema, domain),
+        )
+        for domain, described in statistics.items()
+    }
+
+
+def differences(
+    config: Config, schema: schema_pb2.Schema, statistics: Mapping[str, Statistics]
+) -> list[str]:
+    """Returns what the logs show and the schema does not allow, in words."""
+    sentences = describe_anomalies(validate(schema, statistics))
+    known = {feature.name for feature in schema.feature}
+    return sentences + [
+        f"{feature}: in the schema, but no feature of the configuration"
+        for feature in sorted(known - {f.name for f in config.table.features})
+        if feature not in _NOT_SERVED
+    ]
+
+
+def relax(
+    schema: schema_pb2.Schema,
+    statistics: Mapping[str, Statistics],
+    names: Iterable[str],
+) -> tuple[schema_pb2.Schema, list[str]]:
+    """Relaxes the entries of some features until the statistics fit.
+
+    A feature without any value in a domain is declared as lacking there; everything
+    else (new values, ranges, numbers of values, presence, new features) is done by
+    TFDV's `update_schema`. Other features stay as they are.
+
+    Returns:
+        The new schema, and in words what was done besides TFDV's relaxing.
+    """
+    result = schema_pb2.Schema()
+    result.CopyFrom(schema)
+    notes = []
+    for name in names:
+        for domain, described in statistics.items():
+            found = validate(result, {domain: described})[domain]
+            if name not in found.anomaly_info:
+                continue
+            feature = next((f for f in result.feature if f.name == name), None)
+            if feature is not None and not _has_values(described, name):
+                feature.not_in_environment.append(domain)
+                notes.append(f"{name}: declared as lacking in {domain}")
+                continue
+            if feature is not None and domain in feature.not_in_environment:
+                feature.not_in_environment.remove(domain)
+                notes.append(f"{name}: no longer declared as lacking in {domain}")
+            _update(result, described, name)
+    return result, notes
+
+
+def _update(schema: schema_pb2.Schema, statistics: Statistics, name: str) -> None:
+    """Lets TFDV relax one feature of `schema`, in place."""
+    position = [feature.name for feature in schema.feature]
+    one = schema_pb2.Schema(string_domain=schema.string_domain)
+    if name in position:
+        one.feature.append(schema.feature[position.index(name)])
+    one = tfdv.update_schema(one, _only(statistics, name))
+    del schema.string_domain[:]
+    schema.string_domain.extend(one.string_domain)
+    if name in position:
+        schema.feature[position.index(name)].CopyFrom(one.feature[0])
+    else:
+        schema.feature.extend(one.feature)
+
+
+def set_threshold(
+    schema: schema_pb2.Schema,
+    name: str,
+    *,
+    max_drift: float | None = None,
+    max_domain_distance: float | None = None,
+) -> schema_pb2.Schema:
+    """Returns a copy with other thresholds for one feature.
+
+    Integers and floats are compared by the Jensen-Shannon divergence, text and ids by
+    the L-infinity norm.
+
+    Raises:
+        KeyError: The schema has no such feature.
+    """
+    result = schema_pb2.Schema()
+    result.CopyFrom(schema)
+    feature = {feature.name: feature for feature in result.feature}[name]
+    numeric = (
+        feature.type in (schema_pb2.INT, schema_pb2.FLOAT)
+        and not feature.int_domain.is_categorical
+    )
+    for key, threshold in (
+        ("drift_comparator", max_drift),
+        ("skew_comparator", max_domain_distance),
+    ):
+        if threshold is None:
+            continue
+        comparator = getattr(feature, key)
+        comparator.Clear()
+        norm = (
+            comparator.jensen_shannon_divergence
+            if numeric
+            else comparator.infinity_norm
+        )
+        norm.threshold = threshold
+    return result
+
+
+def _without_comparators(schema: schema_pb2.Schema) -> schema_pb2.Schema:
+    result = schema_pb2.Schema()
+    result.CopyFrom(schema)
+    for feature in result.feature:
+        feature.ClearField("drift_comparator")
+        feature.ClearField("skew_comparator")
+    return result
+
+
+def _of(statistics: Statistics, name: str) -> list[Any]:
+    return [
+        feature
+        for feature in statistics.datasets[0].features
+        if path_name(feature.path) == name
+    ]
+
+
+def _only(statistics: Statistics, name: str) -> Statistics:
+    """Returns the statistics of one feature alone."""
+    result = Statistics()
+    dataset = result.datasets.add(num_examples=statistics.datasets[0].num_examples)
+    dataset.features.extend(_of(statistics, name))
+    return result
+
+
+def _has_values(statistics: Statistics, name: str) -> bool:
+    return any(
+        getattr(feature, feature.WhichOneof("stats")).common_stats.num_non_missing
+        for feature in _of(statistics, name)
+    )

@@ -1,0 +1,1 @@
+"""Stored state: what ML Metadata and the results of earlier runs say."""

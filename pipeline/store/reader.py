@@ -1,0 +1,95 @@
+"""Reads ML Metadata without importing TFX, so that planning starts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import ml_metadata
+from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.store.metadata import METADATA_FILE as METADATA_FILE
+from pipeline.store.metadata import SQLITE
+from pipeline.store.metadata import connection
+
+# Custom property of an artifact whose rows or weights `crossctr clean` has removed.
+REMOVED = "removed"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A finished artifact.
+
+    Attributes:
+        id: Its number in ML Metadata.
+        uri: Its folder.
+        properties: Its custom properties, see `components.artifacts`.
+    """
+
+    id: int
+    uri: str
+    properties: Mapping[str, int | str | float]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything it was made from; empty if it carries none."""
+        return str(self.properties.get("fingerprint", ""))
+
+    @property
+    def first_day(self) -> int:
+        """First day of rows that went into it."""
+        return int(self.properties.get("first_day", 0))
+
+    @property
+    def last_day(self) -> int:
+        """Last day of rows that went into it."""
+        return int(self.properties.get("last_day", 0))
+
+
+class Store:
+    """The finished artifacts of one pipeline root."""
+
+    def __init__(self, root: Path, metadata: str = SQLITE) -> None:
+        """Opens the store of a root; one that has run nothing is empty.
+
+        Args:
+            root: The configuration's `root`.
+            metadata: The configuration's `metadata`.
+        """
+        self.root = root
+        self.metadata = metadata
+
+    def connect(self) -> ml_metadata.MetadataStore:
+        """Returns ML Metadata itself."""
+        return ml_metadata.MetadataStore(connection(self.root, self.metadata))
+
+    def artifacts(self, type_name: str) -> list[Stored]:
+        """Returns the finished artifacts of a type, oldest first."""
+        if self.metadata == SQLITE and not (self.root / METADATA_FILE).exists():
+            return []
+        store = self.connect()
+        found = [
+            Stored(
+                id=artifact.id,
+                uri=artifact.uri,
+                properties={
+                    name: getattr(value, value.WhichOneof("value"))
+                    for name, value in artifact.custom_properties.items()
+                    if value.WhichOneof("value")
+                    in ("int_value", "string_value", "double_value")
+                },
+            )
+            for artifact in store.get_artifacts_by_type(type_name)
+            if artifact.state == metadata_store_pb2.Artifact.LIVE
+        ]
+        return sorted(found, key=lambda stored: stored.id)
+
+    def newest(self, type_name: str, fingerprint: str) -> Stored | None:
+        """Returns the newest artifact of a type with a fingerprint, if any."""
+        matching = [
+            stored
+            for stored in self.artifacts(type_name)
+            if stored.fingerprint == fingerprint
+        ]
+        return matching[-1] if matching else None

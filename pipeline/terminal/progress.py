@@ -1,0 +1,289 @@
+"""What a person sees while a run goes on, and where everything else goes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+from rich.console import Group
+from rich.console import RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+
+from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import plain
+
+PROGRESS_LOGGER = "crossctr.progress"
+
+
+def duration(seconds: float) -> str:
+    """Returns seconds as people say them.
+
+    Example:
+        >>> duration(7.2), duration(83)
+        ('7 s', '1:23 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d} min"
+
+
+@contextlib.contextmanager
+def quiet_libraries(log_file: Path, console: Console) -> Iterator[Console]:
+    """Sends standard output and error of this process to `log_file`.
+
+    Redirected are the file descriptors, because TensorFlow's C++ code and Beam's
+    workers write past Python.
+
+    Args:
+        log_file: Appended to.
+        console: Where a person is looking.
+
+    Yields:
+        A console on the original standard output, of the same kind and width.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    # Asked before the redirection, which would make every terminal a file.
+    is_terminal, width = console.is_terminal, console.width
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved_out, saved_err = os.dup(1), os.dup(2)
+    with log_file.open("ab") as log, os.fdopen(os.dup(saved_out), "w") as terminal:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield Console(
+                file=terminal,
+                force_terminal=is_terminal,
+                width=width,
+                markup=False,
+                emoji=False,
+            )
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved_out, 1)
+            os.dup2(saved_err, 2)
+            os.close(saved_out)
+            os.close(saved_err)
+
+
+class RunDisplay:
+    """Prints one line per finished step and keeps a live line for the running one.
+
+    Where the output is no terminal, the live line is left out and every node of a graph
+    gets a line of its own instead.
+
+    Attributes:
+        console: Where it shows.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        num_steps: int,
+        below: RenderableType | None = None,
+        *,
+        only_live: bool = False,
+    ) -> None:
+        """Shows a run of `num_steps` steps on `console`.
+
+        Args:
+            console: Where it shows.
+            num_steps: Steps of the run.
+            below: What stands below the live line, such as the progress of a command
+                that this run is a part of.
+            only_live: Whether nothing but the live line is shown, by a command that
+                sums up many runs.
+        """
+        self.console = console
+        self._below = below
+        self._only_live = only_live
+        self._num_steps = num_steps
+        self._started = time.monotonic()
+        self._step_started = self._started
+        self._index = 0
+        self._label = ""
+        self._node = ""
+        self._detail = ""
+        self._nodes: list[tuple[str, float]] = []
+        self._node_started = self._started
+        self._live: Live | None = None
+        self._spent: dict[str, float] = {}
+
+    def start(self, index: int, label: str) -> None:
+        """Announces step `index` (from 1)."""
+        self._index, self._label = index, label
+        self._node = self._detail = ""
+        self._nodes = []
+        self._step_started = time.monotonic()
+        if self.console.is_terminal:
+            self._live = _live(self.console, self._line)
+            self._live.start()
+        elif not self._only_live:
+            self.console.print(f"{self._prefix()} {label} ...")
+
+    def node_started(self, node: str) -> None:
+        """Says which component of the step's graph is running."""
+        self._node, self._detail = node, ""
+        self._node_started = time.monotonic()
+
+    def node_finished(self) -> None:
+        """Notes how long the running component took."""
+        self._nodes.append((self._node, time.monotonic() - self._node_started))
+        self._node = ""
+
+    def detail(self, text: str) -> None:
+        """Shows what the running component reports of itself."""
+        self._detail = text
+        if not self.console.is_terminal and not self._only_live:
+            self.console.print(
+                f"          {self._node or 'start'}: {text}",
+                soft_wrap=True,
+            )
+
+    def finish(self, rows: int | None, verdict: str = "done") -> None:
+        """Prints the step's line: rows, rows per second, seconds by component."""
+        seconds = time.monotonic() - self._step_started
+        self.stop()
+        if self._only_live:
+            return
+        speed = f"{rows:,} rows, {rows / seconds:,.0f} rows/s" if rows else ""
+        slow = [f"{node} {duration(s)}" for node, s in self._nodes if s >= 1]
+        line = plain(f"{self._prefix()} {self._label:<40} ")
+        line.append(f"{verdict} in {duration(seconds):>8}", style="green")
+        line.append(f"  {speed}", style="bold")
+        if slow:
+            line.append(f"  ({', '.join(slow)})", style="dim")
+        self.console.print(line, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Prints what is worth knowing of the step whose line stands above."""
+        if not self._only_live:
+            indent = " " * len(self._prefix())
+            self.console.print(f"{indent} {text}", style="yellow", soft_wrap=True)
+
+    def imported(self) -> None:
+        """Says how long the imports took."""
+        if not self._only_live:
+            self.console.print(f"TFX and Beam imported in {duration(self.elapsed)}")
+
+    def spend(self, what: str) -> None:
+        """Books the time since the step began, or since the run began, on `what`."""
+        seconds = time.monotonic() - self._step_started
+        self._spent[what] = self._spent.get(what, 0.0) + seconds
+
+    def summary(self) -> str:
+        """Returns how long the run took and what it spent the time on."""
+        parts = [f"{what} {duration(s)}" for what, s in self._spent.items()]
+        return f"Finished in {duration(self.elapsed)}: {', '.join(parts)}."
+
+    def reused(self, index: int, label: str) -> None:
+        """Prints the line of a step whose result is stored already."""
+        self._index = index
+        if self._only_live:
+            return
+        self.console.print(f"{self._prefix()} {label:<40} reused", style="dim")
+
+    def fail(self, reason: str) -> None:
+        """Prints the line of a step that failed while others go on."""
+        self._outcome("failed: " + reason, "bold red")
+
+    def left_out(self, index: int, label: str) -> None:
+        """Prints the line of a step that no strategy needs any more."""
+        self._index, self._label = index, label
+        self._outcome("left out: only what failed needs it", "dim")
+
+    def _outcome(self, words: str, style: str) -> None:
+        self.stop()
+        if not self._only_live:
+            line = plain(f"{self._prefix()} {self._label:<40} ")
+            line.append(plain(words, style))
+            self.console.print(line, soft_wrap=True)
+
+    def stop(self) -> None:
+        """Ends the live line."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._started
+
+    @property
+    def step_elapsed(self) -> float:
+        """Seconds since the running step began."""
+        return time.monotonic() - self._step_started
+
+    @property
+    def nodes(self) -> tuple[tuple[str, float], ...]:
+        """The running step's finished components, each with its seconds."""
+        return tuple(self._nodes)
+
+    def _prefix(self) -> str:
+        width = len(str(self._num_steps))
+        return f"{self._index:>{width}}/{self._num_steps}"
+
+    def _line(self) -> RenderableType:
+        parts = [
+            f"{self._prefix()} {self._label}",
+            self._node,
+            duration(time.monotonic() - self._step_started),
+            self._detail,
+            f"run {duration(self.elapsed)}",
+        ]
+        spinner = Spinner("dots", plain(" · ".join(part for part in parts if part)))
+        return spinner if self._below is None else Group(spinner, self._below)
+
+
+def _live(console: Console, line: Callable[[], RenderableType]) -> Live:
+    return Live(
+        console=console,
+        refresh_per_second=4,
+        transient=True,
+        get_renderable=line,
+        # Else it would show what the libraries print, which belongs in the log file.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+@contextlib.contextmanager
+def waiting(console: Console, text: str) -> Iterator[None]:
+    """Shows `text` with a spinner; on what is no terminal, nothing."""
+    spinner = Spinner("dots", plain(text))
+    with _live(console, lambda: spinner) if console.is_terminal else nullcontext():
+        yield
+
+
+class _Forward(logging.Handler):
+    """Hands the components' progress lines to the display."""
+
+    def __init__(self, display: RunDisplay) -> None:
+        super().__init__(logging.INFO)
+        self._display = display
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._display.detail(record.getMessage())
+
+
+@contextlib.contextmanager
+def forward_progress(display: RunDisplay) -> Iterator[None]:
+    """Shows on `display` what the components report of themselves."""
+    handler = _Forward(display)
+    logger = logging.getLogger(PROGRESS_LOGGER)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

@@ -1,0 +1,158 @@
+"""The tables that the command line prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.planning.steps import Step
+from pipeline.store.results import TargetResult
+from pipeline.store.results import label_constants
+from pipeline.terminal.plain_text import Table
+
+Metrics = Mapping[str, float | None]
+
+_METRICS = (
+    ("auc", "AUC", ".4f"),
+    ("gauc", "GAUC", ".4f"),
+    ("gauc_coverage", "coverage", ".1%"),
+    ("log_loss", "log loss", ".4f"),
+    ("normalized_entropy", "normalized entropy", ".4f"),
+    ("calibration", "predicted/actual", ".3f"),
+    ("example_count", "impressions", ",.0f"),
+    ("click_count", "clicks", ",.0f"),
+)
+
+
+def plan_table(steps: Sequence[Step], why: Mapping[str, str]) -> Table:
+    """Returns what would run: rows, artifacts read and why.
+
+    Args:
+        steps: The plan.
+        why: By fingerprint, why a step is due.
+    """
+    table = Table(title="Plan", title_justify="left")
+    for column in ("#", "step", "reads rows of", "reads", "state"):
+        table.add_column(column, overflow="fold")
+    for index, step in enumerate(steps, 1):
+        reads = [f"block {block.days}" for block in step.blocks]
+        if step.warm_start:
+            reads.append(f"weights {step.warm_start[:8]}")
+        if step.source:
+            reads.append(f"source model {step.source[:8]}")
+        if step.snapshots:
+            prints = ", ".join(fingerprint[:8] for fingerprint in step.snapshots)
+            reads.append(f"snapshots {prints}")
+        if step.live:
+            reads.append(f"live model {step.live[:8]}")
+        days = str(step.days)
+        if step.evaluation:
+            days += f"; judged on {step.evaluation}"
+        state = "done" if step.done else f"due: {why[step.fingerprint]}"
+        if step.note:
+            state += f" ({step.note})"
+        table.add_row(
+            str(index),
+            f"{step.label} {step.fingerprint[:8]}",
+            days,
+            ", ".join(reads) or "logs",
+            state,
+        )
+    return table
+
+
+def result_table(
+    results: Sequence[TargetResult], target: str, failed: Mapping[str, str]
+) -> Table:
+    """Returns the strategies' metrics on the same evaluation impressions.
+
+    The last lines are the constant's: the click rate of the target's impressions in the
+    training window, as if it were a model.
+
+    Args:
+        results: What the strategies came to.
+        target: The target domain.
+        failed: Strategies without a result, and why.
+    """
+    title = f"Evaluation on {target}, same impressions for all"
+    table = Table(title=title, title_justify="left")
+    table.add_column("strategy")
+    for _, column, _ in _METRICS:
+        table.add_column(column, justify="right")
+    table.add_column("gate")
+    for result in results:
+        approved = "approved" if result.decision["approved"] else "refused"
+        table.add_row(
+            result.strategy,
+            *_metric_cells(result.decision["candidate"]),
+            f"{approved} ({result.decision['state'].replace('_', ' ')})",
+        )
+    for strategy, reason in failed.items():
+        empty = [""] * (len(table.columns) - 2)
+        table.add_row(strategy, *empty, f"failed: {reason}")
+    constants = label_constants(
+        [(result.strategy, result.decision.get("constant")) for result in results]
+    )
+    if constants:
+        table.add_section()
+    for label, metrics in constants:
+        table.add_row(label, *_metric_cells(metrics), "", style="dim")
+    return table
+
+
+def _metric_cells(metrics: Mapping[str, float | None]) -> list[str]:
+    return [_number(metrics[key], form) for key, _, form in _METRICS]
+
+
+def warm_start_table(result: TargetResult) -> Table | None:
+    """Returns what the warm start copied, by variable; None if there was none."""
+    copied: dict[str, Any] | None = result.report.get("warm_start")
+    if not copied:
+        return None
+    source = "its own model of an earlier day" if result.continues else "CPM"
+    table = Table(
+        title=f"Warm start of {result.strategy} from {source}", title_justify="left"
+    )
+    table.add_column("what")
+    table.add_column("variables", justify="right")
+    table.add_column("which", overflow="fold")
+    for key in ("copied", "resized", "new", "left_out"):
+        names = list(copied.get(key, ()))
+        table.add_row(key.replace("_", " "), str(len(names)), ", ".join(names))
+    return table
+
+
+def comparison(results: Sequence[TargetResult], strategy: str) -> str:
+    """Returns how far `strategy` is from `target_only`, without naming a winner.
+
+    AUC and log loss come first: they speak for all evaluation rows, GAUC for those of
+    users with both labels.
+    """
+    by_name = {result.strategy: result.decision["candidate"] for result in results}
+    if strategy == "target_only" or not {strategy, "target_only"} <= by_name.keys():
+        return ""
+    ours, plain = by_name[strategy], by_name["target_only"]
+    coverage = _number(ours["gauc_coverage"], ".1%")
+    gauc = (
+        f"{_change(ours, plain, 'gauc')} on {coverage} of the impressions"
+        if None not in (ours["gauc"], plain["gauc"])
+        else "undefined: no user has both a click and an impression without one; "
+        "evaluate on more days"
+    )
+    return (
+        f"{strategy} minus target_only, on one seed: "
+        f"AUC {_change(ours, plain, 'auc')}, "
+        f"log loss {_change(ours, plain, 'log_loss')} (less is better), GAUC {gauc}"
+    )
+
+
+def _change(ours: Metrics, plain: Metrics, key: str) -> str:
+    """Returns one metric's difference; undefined if either model's is."""
+    one, other = ours[key], plain[key]
+    return "undefined" if one is None or other is None else f"{one - other:+.4f}"
+
+
+def _number(value: float | None, form: str) -> str:
+    """Returns a metric as text; what is undefined on these rows has no number."""
+    return "undefined" if value is None else format(value, form)

@@ -1,0 +1,118 @@
+"""What Beam steps leave out when their only worker is a thread of this process."""
+
+import base64
+import bz2
+import functools
+import gc
+import json
+import types
+import weakref
+
+import apache_beam as beam
+import pytest
+from apache_beam.internal import pickler
+from apache_beam.transforms import core
+from tfx.utils import dependency_utils
+
+from components import compat as beam_costs
+
+LOCAL = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
+PORTABLE = [*LOCAL, "--runner=PortableRunner", "--job_endpoint=localhost:1"]
+
+pytestmark = pytest.mark.slow  # imports Beam and TFX
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (LOCAL, True),
+        ([*LOCAL, "--runner=DirectRunner"], True),
+        ([*LOCAL, "--direct_running_mode=multi_processing"], False),
+        (PORTABLE, False),
+        ([*LOCAL, "--runner=FlinkRunner"], False),
+    ],
+)
+def test_only_the_in_memory_runner_works_in_this_process(flags, expected):
+    assert beam_costs.in_this_process(flags) == expected
+
+
+def test_no_package_is_built_for_a_worker_in_this_process(monkeypatch):
+    def build():
+        raise AssertionError("a package was built")
+
+    monkeypatch.setattr(dependency_utils, "build_ephemeral_package", build)
+    with beam_costs.spared(LOCAL):
+        assert dependency_utils.make_beam_dependency_flags(LOCAL) == LOCAL
+    with pytest.raises(AssertionError, match="built"):
+        dependency_utils.make_beam_dependency_flags(LOCAL)
+
+
+def test_workers_elsewhere_get_one_package_of_each_process(monkeypatch):
+    built = []
+
+    def build():
+        built.append("tfx.tar.gz")
+        return built[-1]
+
+    once = functools.cache(build)
+    monkeypatch.setattr(beam_costs, "_build_package_once", once)
+    for _ in range(2):
+        with beam_costs.spared(PORTABLE):
+            flags = dependency_utils.make_beam_dependency_flags(PORTABLE)
+            assert flags == [*PORTABLE, "--extra_package=tfx.tar.gz"]
+    assert built == ["tfx.tar.gz"]
+
+
+@pytest.mark.parametrize("flags", [LOCAL, PORTABLE])
+def test_what_is_packed_can_be_unpacked(flags):
+    with beam_costs.spared(flags):
+        packed = pickler.dumps({"x": 1})
+        assert pickler.loads(packed) == {"x": 1}
+    assert pickler.loads(pickler.dumps([2])) == [2]
+
+
+def test_workers_elsewhere_get_beams_own_packing():
+    with beam_costs.spared(PORTABLE):
+        packed = base64.b64decode(pickler.dumps(1))
+    assert bz2.decompress(packed)
+
+
+class _Doubled(beam.DoFn):
+    def process(self, element, factor=2, at=beam.DoFn.TimestampParam):
+        """Yields one number."""
+        yield element * factor, at
+
+
+@pytest.mark.parametrize(
+    "function", [_Doubled().process, _Doubled().setup, max, lambda x, y=1: x + y]
+)
+def test_a_functions_arguments_are_those_that_beam_finds(function):
+    expected = core.get_function_args_defaults(function)
+    with beam_costs.spared(LOCAL):
+        for _ in range(2):
+            assert core.get_function_args_defaults(function) == expected
+
+
+def test_a_known_function_is_not_kept_alive():
+    def process(owner, element):
+        return owner, element
+
+    method = types.MethodType(process, object())
+    with beam_costs.spared(LOCAL):
+        core.get_function_args_defaults(method)
+    gone = weakref.ref(process)
+    del method, process
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_pipeline_runs_as_without(tmp_path):
+    with beam_costs.spared(LOCAL), beam.Pipeline(argv=LOCAL) as pipeline:
+        _ = (
+            pipeline
+            | beam.Create([1, 2])
+            | beam.ParDo(_Doubled(), 3)
+            | beam.Map(lambda pair: json.dumps(pair[0]))
+            | beam.io.WriteToText(str(tmp_path / "out"), shard_name_template="")
+        )
+    assert sorted((tmp_path / "out").read_text().split()) == ["3", "6"]

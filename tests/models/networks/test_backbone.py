@@ -1,0 +1,147 @@
+"""Backbone and TPM: names, sizes, and what the snapshots may and may not do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.data.snapshots import SnapshotTables
+from models.features.table import FeatureTable
+from models.networks.backbone import Backbone
+from models.networks.tpm import TinyModel
+from models.settings import NetworkConfig
+
+NETWORK = NetworkConfig(width=3, hidden_units=(4, 3), cross_layers=2)
+PERIODS = 2
+SNAPSHOT_WIDTH = 3
+
+MakeRows = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def snapshots(features: FeatureTable) -> dict[str, SnapshotTables]:
+    rng = np.random.default_rng(0)
+    tables = {}
+    for space in ("user", "item"):
+        shape = (features.num_rows(space), PERIODS)
+        present = rng.random(shape) < 0.7
+        vectors = rng.normal(size=(*shape, SNAPSHOT_WIDTH)).astype(np.float32)
+        tables[space] = SnapshotTables(vectors * present[..., None], present)
+    return tables
+
+
+def test_variables_have_readable_names(
+    features: FeatureTable, snapshots: dict[str, SnapshotTables]
+) -> None:
+    network = Backbone(features, NETWORK, snapshots)
+    norm = ("gamma", "beta", "moving_mean", "moving_variance")
+    assert set(network.named_variables()) == {
+        "embedding/user/table",
+        "embedding/item/table",
+        "embedding/domain/table",
+        "embedding/item_impressions/table",
+        "embedding/item_click_rate/table",
+        *(
+            f"snapshot/{space}/{name}"
+            for space in ("user", "item")
+            for name in ("query", "key", "value", "default")
+        ),
+        *(f"cross_{i}/{name}" for i in (0, 1) for name in ("kernel", "bias")),
+        *(f"hidden_{i}/kernel" for i in (0, 1)),
+        *(f"hidden_{i}_norm/{name}" for i in (0, 1) for name in norm),
+        "logit/kernel",
+        "logit/bias",
+    }
+    # Named once and all of them: what Keras knows is what a checkpoint holds.
+    named = {variable.ref() for variable in network.named_variables().values()}
+    assert named == {variable.ref() for variable in network.weights}
+
+
+@pytest.mark.parametrize(
+    ("with_snapshots", "golden"),
+    [
+        # Tables 12 + 10 + 5 + 6 + 6 rows of width 3; inputs F * D = 6 * 3 = 18;
+        # cross 2 * (18^2 + 18); MLP 18 * 4 + 4 * 3; BatchNorm 2 * (4 + 3); logit 3 + 1.
+        pytest.param(False, 117 + 684 + 84 + 14 + 4, id="without"),
+        # Two more inputs of width 3: 24; pooling 2 * (3 * 3^2 + 3).
+        pytest.param(True, 117 + 60 + 1200 + 108 + 14 + 4, id="with"),
+    ],
+)
+def test_number_of_trainable_parameters(
+    features: FeatureTable,
+    snapshots: dict[str, SnapshotTables],
+    with_snapshots: bool,
+    golden: int,
+) -> None:
+    network = Backbone(features, NETWORK, snapshots if with_snapshots else None)
+    assert sum(int(tf.size(v)) for v in network.trainable_variables) == golden
+
+
+def test_tpm_reads_its_own_features_only(
+    features: FeatureTable, make_rows: MakeRows
+) -> None:
+    network = TinyModel(features, NETWORK)
+    assert [f.name for f in network.features.features] == [
+        "user_id",
+        "item_id",
+        "domain",
+    ]
+    # Tables (12 + 10 + 5) * 3; hidden 9 * 32 + 32; logit 32 + 1.
+    assert sum(int(tf.size(v)) for v in network.trainable_variables) == 81 + 320 + 33
+    assert len(network.weights) == len(network.named_variables())
+    assert network(make_rows(5)).shape == (5,)
+
+
+def test_rows_are_scored_one_by_one_alike(
+    features: FeatureTable,
+    snapshots: dict[str, SnapshotTables],
+    make_rows: MakeRows,
+) -> None:
+    network = Backbone(features, NETWORK, snapshots)
+    rows = make_rows(6)
+    single = [network({n: v[i : i + 1] for n, v in rows.items()}) for i in range(6)]
+    np.testing.assert_allclose(network(rows), np.concatenate(single), atol=1e-6)
+
+
+def test_serving_form_is_the_folded_network(
+    features: FeatureTable,
+    snapshots: dict[str, SnapshotTables],
+    make_rows: MakeRows,
+) -> None:
+    network = Backbone(features, NETWORK, snapshots)
+    for pooling in network.poolings.values():
+        pooling.default.assign([1.0, -2.0, 0.5])
+    rows = make_rows(100)
+    form = network.serving_form()
+    np.testing.assert_allclose(form.logits(rows), network(rows), atol=1e-6)
+    assert not [v for v in form.variables if "query" in v.name or "key" in v.name]
+    assert len([v for v in form.variables if v.name == "snapshot:0"]) == 2
+
+
+def test_snapshots_enter_the_score(
+    features: FeatureTable,
+    snapshots: dict[str, SnapshotTables],
+    make_rows: MakeRows,
+) -> None:
+    # Wide, so that no example has every hidden unit switched off.
+    wide = NetworkConfig(width=3, hidden_units=(64,))
+    network = Backbone(features, wide, snapshots)
+    rows = make_rows(20)
+    before = network(rows).numpy()
+    network.poolings["item"].value.assign(np.eye(SNAPSHOT_WIDTH) * 3)
+    known = snapshots["item"].present.any(axis=1)[rows["item_id"]]
+    np.testing.assert_array_equal(before != network(rows).numpy(), known)
+
+
+def test_base_rate_is_the_first_prediction(
+    features: FeatureTable, make_rows: MakeRows
+) -> None:
+    network = TinyModel(features, NETWORK)
+    network.set_base_rate(0.87)
+    np.testing.assert_allclose(tf.sigmoid(network(make_rows(9))), 0.87, atol=0.01)
+    network.set_base_rate(1.0)
+    assert np.isfinite(network(make_rows(9))).all()

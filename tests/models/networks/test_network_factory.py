@@ -1,0 +1,93 @@
+"""`crossctr sizes` counts the network that a training builds, for every strategy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.features.table import FeatureTable
+from models.training.level import export_snapshot
+from models.training.level import run_level
+from models.training.level_inputs import LevelInputs
+from pipeline.cli.sizes import size_table
+from pipeline.strategies import KINDS
+from tests.models.test_mixed_level import inputs  # noqa: F401
+from tests.pipeline.planning.test_planner import make_config
+
+ENTRIES: dict[str, dict[str, Any]] = {
+    **{kind: {} for kind in KINDS},
+    "mean": {"kind": "ecdctr", "pooling": "mean"},
+    "no_snapshots": {"kind": "ecdctr", "snapshots": 0},
+    "ctnet_snapshots": {"kind": "ctnet", "snapshots": 2},
+    "ctnet_gate": {"kind": "ctnet", "adapter": "gate"},
+    "more_experts": {"kind": "mmoe", "experts": {"shared": 5}},
+}
+
+
+def _parameters(level: LevelInputs) -> dict[str, int]:
+    report = json.loads((level.train_dir / "report.json").read_text())
+    found: dict[str, int] = report["parameters"]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(ENTRIES))
+def test_sizes_counts_the_network_that_a_training_builds(
+    inputs: Callable[..., LevelInputs],  # noqa: F811
+    features: FeatureTable,
+    transform_graph: Path,
+    tmp_path: Path,
+    name: str,
+) -> None:
+    config = make_config(
+        target="de",
+        sources=["fr"],
+        columns={f.name: f.name for f in features.features if f.name != "domain"},
+        **features.model_dump(),
+        network={"width": 3, "hidden_units": [4, 3]},
+        training={"batch_size": 8, "epochs": 1},
+        strategies={name: ENTRIES[name]},
+        strategy=name,
+    )
+
+    def train(folder: str, **changes: Any) -> LevelInputs:
+        settings = {
+            "domains": config.domains_of(name),
+            "network": config.network_of(name),
+            "training": config.training,
+            "transform_graph": transform_graph,
+        }
+        level = inputs(folder, **{**settings, **changes})
+        run_level(level)
+        return level
+
+    snapshots = []
+    if periods := config.snapshots_of(name):
+        tpm = train("tpm", level="tpm", domains=("fr",))
+        for period in range(periods):
+            snapshots.append(tmp_path / f"snapshot-{period}")
+            export_snapshot(
+                tpm.train_dir,
+                tpm.vocabulary,
+                features,
+                snapshots[-1],
+                period_day=9 - period,
+            )
+    more: dict[str, Any] = {"snapshots": tuple(snapshots)}
+    if ctnet := config.ctnet_of(name):
+        base = train("base", **more)
+        source = train("source", level="source", domains=("fr",))
+        more |= {
+            "ctnet": ctnet,
+            "continues": True,
+            "warm_start": base.train_dir.parent,
+            "source_model": source.train_dir.parent,
+        }
+    trained = _parameters(train("target", **more, **config.target_settings(name)))
+    (line,) = list(size_table(config))[2:]
+    embedding, dense = (int(n.replace(",", "")) for n in line.split(" | ")[1:3])
+    assert {"embedding": embedding, "dense": dense} == trained

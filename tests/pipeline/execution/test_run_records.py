@@ -1,0 +1,93 @@
+"""The record of a run: complete after every step, also when one fails."""
+
+import dataclasses
+
+import pytest
+
+from models.days import DayRange
+from models.errors import DataError
+from pipeline.execution.run_records import RECORD_FILE
+from pipeline.execution.run_records import RunRecorder
+from pipeline.execution.run_records import read_records
+from pipeline.execution.run_records import seconds_by_step
+from pipeline.execution.run_records import used
+from pipeline.planning.step_kinds import StepKind
+from pipeline.planning.steps import Block
+from pipeline.planning.steps import Step
+
+BLOCK = Block(DayRange(1, 9), "b1", None)
+INGEST = Step(StepKind.INGEST, "ingest", 10, 1, BLOCK.days, "b1", True)
+TARGET = Step(
+    StepKind.TARGET,
+    "ecdctr for de",
+    10,
+    10,
+    BLOCK.days,
+    "t1",
+    False,
+    blocks=(BLOCK,),
+    strategy="ecdctr",
+    training="m1",
+    evaluation=DayRange(10, 10),
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "runs" / "20260101T000000-1"
+    path.mkdir(parents=True)
+    return path
+
+
+def test_a_record_says_what_was_read_back(folder, tmp_path):
+    recorder = RunRecorder(folder, [INGEST, TARGET], 10)
+    nodes = [("Trainer", 3.5), ("Gate", 0.25)]
+    recorder.finished(TARGET, seconds=4.0, rows=7, nodes=nodes)
+    (record,) = read_records(tmp_path)
+    assert record == recorder.record
+    assert [run.step for run in record.steps] == [INGEST, TARGET]
+    assert [run.state for run in record.steps] == ["reused", "done"]
+    assert record.steps[1].nodes == (("Trainer", 3.5), ("Gate", 0.25))
+    assert (record.day, record.error) == (10, "")
+
+
+def test_a_killed_run_leaves_what_it_was_to_do(folder, tmp_path):
+    RunRecorder(folder, [INGEST, TARGET], 10)
+    (record,) = read_records(tmp_path)
+    assert [run.state for run in record.steps] == ["reused", "due"]
+
+
+def test_a_failed_step_says_why(folder, tmp_path):
+    recorder = RunRecorder(folder, [INGEST, TARGET], 10)
+    recorder.failed(TARGET, "the loss became nan", seconds=1.0, nodes=[])
+    (record,) = read_records(tmp_path)
+    assert record.error == "the loss became nan"
+    assert record.steps[1].state == "failed"
+    assert seconds_by_step([record]) == {}
+
+
+def test_the_newest_time_of_a_step_counts(tmp_path):
+    for name, seconds in (("20260101T000000-1", 5.0), ("20260102T000000-1", 6.0)):
+        later = tmp_path / "runs" / name
+        later.mkdir(parents=True)
+        RunRecorder(later, [TARGET], 10).finished(
+            TARGET, seconds=seconds, rows=1, nodes=[]
+        )
+    found = seconds_by_step(read_records(tmp_path))
+    assert found["t1"].seconds == 6.0
+
+
+def test_a_broken_record_is_named(folder, tmp_path):
+    (folder / RECORD_FILE).write_text("{")
+    with pytest.raises(DataError, match=r"steps\.json.*delete the file"):
+        read_records(tmp_path)
+
+
+def test_stored_blocks_that_nobody_reads_are_left_out():
+    unread = dataclasses.replace(INGEST, fingerprint="b0")
+    due = dataclasses.replace(INGEST, fingerprint="b2", done=False)
+    assert used([unread, INGEST, due, TARGET]) == [INGEST, due, TARGET]
+
+
+def test_a_root_without_runs_has_no_records(tmp_path):
+    assert read_records(tmp_path) == []

@@ -1,0 +1,156 @@
+"""Every kind of step that a plan can hold is reached by `run` and by schedulers."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import group as cli
+from pipeline.execution.job import Plan
+from pipeline.planning import step_kinds
+from pipeline.planning.step_kinds import StepKind
+from pipeline.planning.step_kinds import kinds_of
+from pipeline.planning.steps import steps_until
+from pipeline.store.metadata import SQLITE
+from pipeline.strategies import KINDS
+from tests.pipeline.planning.test_planner import make_config
+from tests.pipeline.planning.test_planner import planner
+
+# The target continues, CPM ticks, TPM ticks; see `make_config`.
+DAYS = (38, 40, 41)
+
+
+class HandedOverError(Exception):
+    """Ends a command once it has handed its steps to the runner."""
+
+
+def entries():
+    """Returns an entry of every kind of strategy, and those with parts turned on."""
+    return {
+        **{kind: {} for kind in KINDS},
+        "ctnet_with_snapshots": {"kind": "ctnet", "snapshots": 2},
+        "ecdctr_alone": {"kind": "ecdctr", "snapshots": 0, "warm_start": False},
+    }
+
+
+def world():
+    """Returns a configuration with every kind of strategy."""
+    domain = {"name": "domain", "kind": "id", "vocabulary": "domain"}
+    plain = make_config().model_dump(by_alias=True)
+    return make_config(
+        strategies=entries(),
+        features=[*plain["features"], domain],
+        vocabularies={**plain["vocabularies"], "domain": {"capacity": 8}},
+    )
+
+
+def planned(strategies):
+    """Returns the steps of some runs of `strategies`."""
+    return [
+        step for day in DAYS for step in planner(world()).run(day, list(strategies))
+    ]
+
+
+def test_the_plans_of_all_strategies_hold_every_kind_and_no_other():
+    assert {step.kind for step in planned(entries())} == set(StepKind)
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_a_plan_is_in_the_order_of_the_kinds(day):
+    kinds = [step.kind for step in planner(world()).run(day, list(entries()))]
+    assert kinds == sorted(kinds, key=list(StepKind).index)
+
+
+def test_until_the_last_kind_nothing_is_left_out():
+    steps = planned(entries())
+    assert steps_until(steps, list(StepKind)[-1]) == steps
+
+
+@pytest.mark.parametrize("kind", list(StepKind))
+def test_until_a_kind_come_that_kind_and_those_before_it(kind):
+    steps = planned(entries())
+    expected = set(list(StepKind)[: list(StepKind).index(kind) + 1])
+    assert {step.kind for step in steps_until(steps, kind)} == expected
+
+
+@pytest.mark.parametrize("name", list(entries()))
+def test_a_strategy_plans_no_kind_but_its_own(name):
+    kind = world().kind_of(name)
+    found = {step.kind for step in planned([name])}
+    assert found <= set(kinds_of(KINDS[kind]))
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_kind_of_a_strategy_is_planned_by_some_entry_of_it(kind):
+    config = world()
+    names = [name for name in entries() if config.kind_of(name) == kind]
+    assert {step.kind for step in planned(names)} == set(kinds_of(KINDS[kind]))
+
+
+def test_only_ctnet_has_source_and_base():
+    theirs = {StepKind.SOURCE, StepKind.BASE}
+    with_them = {name for name, kind in KINDS.items() if theirs & set(kinds_of(kind))}
+    assert with_them == {"ctnet"}
+
+
+def test_an_unknown_strategy_gets_all_kinds():
+    assert kinds_of(None) == tuple(StepKind)
+
+
+@pytest.fixture
+def command(monkeypatch, tmp_path):
+    """Returns what `crossctr` hands to the runner: the kinds of the steps."""
+    config = world().model_copy(update={"root": tmp_path, "metadata": SQLITE})
+    ran = []
+    monkeypatch.setattr(cli, "load_config", lambda _: config)
+    monkeypatch.setattr(cli, "hold_root", lambda _: None)
+
+    def plan(_config, make, _console):
+        return Plan(make(planner(config)), [], [])
+
+    def run(_config, steps, _console, **_):
+        ran.extend(step.kind for step in steps)
+        raise HandedOverError
+
+    monkeypatch.setattr(cli, "plan_when_ready", plan)
+    monkeypatch.setattr(cli, "run_steps", run)
+
+    def call(*arguments):
+        words = ["run", "a.yaml", "--day", "1970-02-08", *arguments]
+        with pytest.raises(HandedOverError):
+            cli.main(words, standalone_mode=False)
+        return ran
+
+    return call
+
+
+def test_run_reaches_every_kind_of_its_plan(command):
+    assert set(command("--compare")) == set(StepKind)
+
+
+@pytest.mark.parametrize("kind", list(StepKind))
+def test_until_knows_every_kind(command, kind):
+    until = set(list(StepKind)[: list(StepKind).index(kind) + 1])
+    assert set(command("--compare", "--until", str(kind))) == until
+
+
+def test_the_kinds_are_read_without_anything_installed():
+    """Airflow reads both files in an environment of its own."""
+    files = [
+        step_kinds.__file__,
+        importlib.util.find_spec("pipeline.strategies").origin,
+    ]
+    read = "import runpy, sys; [runpy.run_path(f) for f in sys.argv[1:]]"
+    ran = subprocess.run(
+        # Neither site-packages nor the current folder.
+        [sys.executable, "-I", "-S", "-c", read, *files],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(files[0]).parent,
+    )
+    assert ran.returncode == 0, ran.stderr
