@@ -31,10 +31,10 @@ from components.evaluation.ranking import auc
 from components.evaluation.ranking import grouped_auc
 from models.data.arrow_files import pq
 from models.data.batches import ExampleReader
+from models.features.kind import FIRST_OOV_ROW
+from models.features.kind import PADDING_ROW
 from models.features.table import DAY
-from models.features.table import FIRST_OOV_ROW
 from models.features.table import LABEL
-from models.features.table import PADDING_ROW
 from models.networks.backbone import Backbone
 from models.settings import TrainingConfig
 from models.training.loop import fit

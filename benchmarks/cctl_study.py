@@ -19,9 +19,9 @@ from benchmarks.simulated_rows import Rows
 from benchmarks.simulated_rows import draw
 from benchmarks.simulated_rows import write
 from models.cctl.learner import CctlLearner
-from models.cctl.learner import target_share
-from models.cctl.learner import with_ratio_of
 from models.cctl.network import CompanionNetwork
+from models.cctl.window import target_share
+from models.cctl.window import with_ratio_of
 from models.data.batches import ExampleReader
 from models.data.mixing import MixedRows
 from models.features.table import FeatureTable
@@ -192,11 +192,11 @@ def train_cctl(
             for name, rows in {**sources, "ads": world.target}.items()
         }
         network.set_base_rate(rates["ads"])
-        network.set_source_rates(rates)
+        network.set_domain_rates(rates, continues=False)
         learners: list[_Timed] = []
 
-        def make_learner(optimizer: Any) -> CctlLearner:
-            learners.append(_Timed(network, source_rows, training, optimizer=optimizer))
+        def make_learner(_search: bool) -> CctlLearner:
+            learners.append(_Timed(network, source_rows, training))
             learners[-1].timed = timed
             return learners[-1]
 
@@ -211,7 +211,7 @@ def train_cctl(
         mixed = MixedRows(reader, source_rows, cctl.source_ratio)
         count_statistics(network, mixed, seed=seed)
     (learner,) = learners
-    saw = learner.record.to_json()
+    saw = learner.record.numbers()
     weights = {
         name: _weights(network, rows, index, saw)
         for index, (name, rows) in enumerate(sources.items())

@@ -37,7 +37,7 @@ from pipeline.cli.ablate import ablation_table
 from pipeline.cli.ablate import run_ablation
 from pipeline.cli.options import wide_console
 from pipeline.comparing.ablation import WHOLE
-from pipeline.comparing.ablation import ecdctr_variants
+from pipeline.comparing.ablation import ablation_variants
 from pipeline.comparing.measure import Measured
 from pipeline.comparing.trials import with_variants
 from pipeline.comparing.words import interval_caveat
@@ -88,15 +88,15 @@ def fold_difference(config: Config, day: int) -> float:
     # Late: both import TensorFlow.
     import tensorflow as tf
 
+    from models.artifact_files import TRAIN_FOLDER
+    from models.artifact_files import WEIGHTS_FILE
     from models.data import snapshots
     from models.data.batches import ExampleReader
     from models.data.id_lists import read_ids
-    from models.features.table import SNAPSHOT_SPACES
+    from models.features.id import SNAPSHOT_SPACES
     from models.networks.backbone import Backbone
     from models.training import warm_start
     from models.training.checkpoints import variable_shapes
-    from models.training.level import TRAIN_FOLDER
-    from models.training.level import WEIGHTS_FILE
 
     step = _whole(config, day)
     store, table = Store(config.root), config.table
@@ -177,7 +177,7 @@ def planned_late_inputs(config: Config, day: int) -> tuple[int, list[str]]:
         for kind in ("Model", "EmbeddingSnapshot")
         for s in Store(config.root).artifacts(kind)
     }
-    variants = ecdctr_variants(config)
+    variants = ablation_variants(config)
     seeded = with_variants(config, variants, config.training.seed)
     checked, late = 0, []
     for past in (day - back for back in (0, *_PAST_DAYS)):
@@ -207,7 +207,7 @@ def later_is_refused(day: int) -> bool:
 
 
 def _whole(config: Config, day: int) -> Step:
-    variants = ecdctr_variants(config)
+    variants = ablation_variants(config)
     seeded = with_variants(config, variants, config.training.seed)
     names = list(variants)
     steps = plan_run(seeded, lambda p: p.run(day, names, judge=False)).steps

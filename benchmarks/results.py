@@ -26,12 +26,12 @@ import yaml
 
 from benchmarks.results_page import write_page
 from models.errors import ConfigError
+from models.strategies.registry import kinds
 from pipeline.cli.options import wide_console
 from pipeline.comparing.run import STEM
 from pipeline.comparing.run import chosen
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
-from pipeline.strategies import KINDS
 from pipeline.terminal.plain_text import Console
 
 ROOT = Path(__file__).parents[1]
@@ -188,15 +188,15 @@ def configuration(data_set: DataSet) -> Path:
 
 def possible(config: Config, console: Console) -> list[str]:
     """Returns the kinds that a configuration can have; says why one cannot be had."""
-    kinds = []
-    for kind in KINDS:
+    found = []
+    for kind in kinds():
         try:
             chosen(config, [kind])
         except ConfigError as error:
             console.print(f"{kind} is left out: {error}", soft_wrap=True)
         else:
-            kinds.append(kind)
-    return kinds
+            found.append(kind)
+    return found
 
 
 if __name__ == "__main__":

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from models.data.snapshots import SnapshotTables
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 from models.settings import CctlConfig
-from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
+from models.strategies.base import NetworkContext
+from models.strategies.registry import create
 
 USERS, ITEMS, SMALL = 100_000, 20_000, 24
 WIDTH, HIDDEN_UNITS, CROSS_LAYERS = 16, (64, 32), 2
@@ -116,7 +117,6 @@ def _networks(table: FeatureTable) -> Iterator[tuple[str, Any]]:
     from models.ctnet.network import Ctnet
     from models.ctnet.settings import CtnetConfig
     from models.networks.backbone import Backbone
-    from models.networks.multi_domain.network import MultiDomainNetwork
 
     yield BACKBONE, Backbone(table, NETWORK)
     rng = np.random.default_rng(0)
@@ -130,8 +130,8 @@ def _networks(table: FeatureTable) -> Iterator[tuple[str, Any]]:
     yield "ecdctr", Backbone(table, NETWORK, snapshots)
     domains, rows = ("feeds", "domain0"), {"feeds": 4, "domain0": 5}
     for kind in MULTI_DOMAIN:
-        body = MultiDomainConfig.model_validate({"network": kind})
-        yield kind, MultiDomainNetwork(table, NETWORK, body, domains, rows)
+        context = NetworkContext(table, NETWORK, domains, lambda: rows, dict)
+        yield kind, create(kind, {}).build(context)
     yield "ctnet", Ctnet(table, NETWORK, CtnetConfig())
     yield "cctl", CompanionNetwork(table, NETWORK, CctlConfig(), ("feeds",), rows)
 
@@ -144,14 +144,14 @@ def _transform_graph(folder: Path, table: FeatureTable) -> Path:
     from tensorflow_transform.tf_metadata import schema_utils
 
     from components.transform.preprocessing import preprocessing_fn
-    from models.serving.requests import RAW_TYPES
+    from models.serving.requests import raw_type
 
     vocabulary = folder / "vocabulary"
     vocabulary.mkdir(parents=True)
     for name, space in table.vocabularies.items():
         ids = "".join(f"{name}{i}\n" for i in range(space.capacity))
         (vocabulary / f"{name}.txt").write_text(ids)
-    spec = {f.name: tf.io.VarLenFeature(RAW_TYPES[f.kind]) for f in table.features}
+    spec = {f.name: tf.io.VarLenFeature(raw_type(f)) for f in table.features}
     metadata = dataset_metadata.DatasetMetadata(
         schema_utils.schema_from_feature_spec(spec)
     )

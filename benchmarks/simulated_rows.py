@@ -20,10 +20,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from models.data.arrow_files import pq
-from models.features.table import FIRST_OOV_ROW
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
+from models.features.kind import FIRST_OOV_ROW
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 from pipeline.datasets.simulation.population import CATEGORIES
 from pipeline.datasets.simulation.population import DEVICES
 from pipeline.datasets.simulation.population import MAX_INTERESTS

@@ -20,8 +20,8 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import launcher
 
 from benchmarks import simulated_logs
-from components.transform.preprocessing import encode_counts
-from components.transform.preprocessing import encode_rates
+from models.features.count import encode_counts
+from models.features.rate import encode_rates
 
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from models.data.arrow_files import pq
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import DAY
 from models.features.table import LABEL
-from models.features.table import Feature
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 NUM_FIELDS = 8
 NUM_LARGE = 2

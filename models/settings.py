@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic import model_validator
 
-from models.features.table import StrictModel
+from models.strict_model import StrictModel
 
 # Optimizer steps below which a training says how few it took. Adam moves a weight by
 # about its learning rate in a step, so 50 steps at 0.001 move it by at most 0.05, and
@@ -85,18 +85,6 @@ class ExpertsConfig(StrictModel):
     shared: int = Field(default=4, gt=0)
     own: int = Field(default=1, gt=0)
     levels: int = Field(default=2, gt=0)
-
-
-class MultiDomainConfig(StrictModel):
-    """A network with a part of each domain's own, trained on all domains' rows.
-
-    Attributes:
-        network: Which one.
-        experts: Its experts, if it has any.
-    """
-
-    network: Literal["shared_bottom", "mmoe", "ple", "star"]
-    experts: ExpertsConfig = ExpertsConfig()
 
 
 class CctlConfig(StrictModel):

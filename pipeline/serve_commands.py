@@ -35,13 +35,11 @@ from pipeline.terminal.progress import quiet_libraries
 
 if TYPE_CHECKING:
     from components.model_server.server import ModelServer
-    from models.features.table import Feature
+    from models.features.feature import Feature
 
 _SIGNATURES = ("rank", "predict", "serving_default")
 _SECONDS = 60.0
 _PORT = click.IntRange(0, 65_535)
-# By kind: the type of a raw tensor, as models.serving.requests has it without TensorFlow.
-_TYPES = {"id": object, "ids": object, "count": np.int64, "rate": np.float32}
 
 Row = dict[str, list[Any]]
 
@@ -236,14 +234,20 @@ def read_rows(path: Path, features: Mapping[str, Feature]) -> list[Row]:
     return rows
 
 
+def _array_type(feature: Feature) -> type:
+    """Returns the type of a raw tensor, which TensorFlow need not be imported for."""
+    name = feature.feature_kind.tensor_type
+    return object if name == "string" else np.dtype(name).type
+
+
 def _values(where: str, feature: Feature, value: Any) -> list[Any]:
     values = value if isinstance(value, list) else [] if value is None else [value]
     try:
-        array = array_of(feature.name, values, _TYPES[feature.kind])
+        array = array_of(feature.name, values, _array_type(feature))
     except BadRequestError as error:
         raise DataError(f"{where}: {error}") from error
-    if array.ndim > 1 or (feature.kind != "ids" and array.size > 1):
-        expected = "a list of values" if feature.kind == "ids" else "one value"
+    if array.ndim > 1 or (not feature.is_list and array.size > 1):
+        expected = "a list of values" if feature.is_list else "one value"
         raise DataError(
             f"{where}: {feature.name} of kind {feature.kind} must be {expected}; "
             f"received {short(value)}"
@@ -303,7 +307,7 @@ def ask(
 
 def _table(config: Config, rows: list[Row], answer: dict[str, Any]) -> Table:
     table = Table()
-    shown = [f.name for f in config.table.features if f.kind == "id"][:4]
+    shown = [f.name for f in config.table.features if f.is_single_id][:4]
     for name in shown:
         table.add_column(name)
     table.add_column("ctr", justify="right")

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 from pydantic import field_validator
 
-from models.features.table import StrictModel
+from models.strict_model import StrictModel
 
 MISSING = "missing"
 

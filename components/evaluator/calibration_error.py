@@ -21,8 +21,8 @@ class CalibrationError(tfma.metrics.Metric):
     `calibration` comes along: predicted over actual clicks, NaN without a click; and
     `click_count`, the actual ones.
 
-    See `components.evaluation.probability.calibration_error`. Bins of equal mass need all
-    scores at once, which are here for AUC's sake anyway; TFMA's own calibration
+    See `components.evaluation.probability.calibration_error`. Bins of equal mass need
+    all scores at once, which are here for AUC's sake anyway; TFMA's own calibration
     buckets have equal width.
     """
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import tensorflow_model_analysis as tfma
 
+from models.features.feature import USER_FEATURE
 from models.features.table import LABEL
-from models.features.table import USER_FEATURE
 
 CANDIDATE = "candidate"
 BASELINE = "baseline"

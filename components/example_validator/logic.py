@@ -9,7 +9,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from models.errors import DataError
 from models.features.table import DAY
-from models.features.table import StrictModel
+from models.strict_model import StrictModel
 
 # Both measures lie in [0, 1], so with this threshold TFDV measures and never complains.
 REPORT_ONLY = 2.0

@@ -16,8 +16,7 @@ from components.evaluator.reading import read_judgements
 from components.gate.logic import GateThresholds
 from components.gate.logic import decide
 from components.metrics.constant import constant_metrics
-from models.training.level import REPORT_FILE
-from models.training.level import TRAIN_FOLDER
+from models.artifact_files import model_report
 
 
 class Executor(base_executor.BaseExecutor):
@@ -67,6 +66,6 @@ def training_click_rate(model: Path) -> float | None:
     Returns:
         None if the trainer did not note it.
     """
-    text = (model / TRAIN_FOLDER / REPORT_FILE).read_text(encoding="utf-8")
+    text = model_report(model).read_text(encoding="utf-8")
     rate: float | None = json.loads(text).get("target_click_rate")
     return rate

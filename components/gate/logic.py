@@ -16,7 +16,7 @@ from components.evaluation.judgement import Interval
 from components.evaluation.judgement import Judgement
 from components.evaluation.judgement import Metrics
 from components.evaluation.judgement import without_nan
-from models.features.table import StrictModel
+from models.strict_model import StrictModel
 
 State = Literal["cold_start", "compared"]
 

@@ -21,9 +21,9 @@ from components.log_example_gen.logic import TimeColumn
 from components.log_example_gen.logic import parse_label_rule
 from components.log_example_gen.logic import parse_time_format
 from models.errors import DataError
+from models.features.feature import Feature
 from models.features.table import DAY
 from models.features.table import LABEL
-from models.features.table import Feature
 from models.features.table import FeatureTable
 
 _COMPARE = dict(
@@ -53,9 +53,7 @@ def raw_schema(features: FeatureTable) -> pa.Schema:
 
 
 def _value_type(feature: Feature) -> pa.DataType:
-    if feature.is_id:
-        return pa.large_binary()
-    return pa.int64() if feature.kind == "count" else pa.float32()
+    return feature.feature_kind.arrow_type()
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def convert(
     if log.timestamp is not None:
         _check_days(table, log.timestamp, days, path, problems)
     for feature in features.features:
-        if feature.kind == "ids":
+        if feature.is_list:
             lists, longer = _lists(table, log, feature, path)
             columns[feature.name] = lists
             cut |= longer
@@ -133,7 +131,7 @@ def fit_sparse(table: pa.Table, log: DomainLog, features: FeatureTable) -> pa.Ta
     lists = {
         source.column
         for f in features.features
-        if (source := sources[f.name]) and f.kind == "ids" and source.separator is None
+        if (source := sources[f.name]) and f.is_list and source.separator is None
     }
     wanted = [source.column for source in sources.values() if source and source.column]
     wanted.append(parse_label_rule(log.label).column)
@@ -182,9 +180,9 @@ def _scalars(
     if source.hour_of is not None:
         times = _times(values, source.hour_of, name, path, problems)
         return pc.hour(times).cast(pa.string()).cast(pa.large_binary())
-    if feature.kind == "id":
+    if feature.is_id:
         return _ids(values, name, path)
-    number = pa.int64() if feature.kind == "count" else pa.float64()
+    number = feature.feature_kind.parsed_type()
     return _numbers(values, number, name, path, problems).cast(kind)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import field_validator
 from pydantic import model_validator
 
-from models.features.table import StrictModel
+from models.strict_model import StrictModel
 
 DELIMITER = ","
 

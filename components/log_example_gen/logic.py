@@ -15,7 +15,7 @@ from pydantic import model_validator
 
 from components.log_example_gen.csv_dialect import CsvDialect
 from models.errors import ConfigError
-from models.features.table import StrictModel
+from models.strict_model import StrictModel
 
 _RULE = re.compile(r"^\s*(\w+)\s*(>=|<=|==|>|<)\s*(-?\d+(?:\.\d+)?)\s*$")
 # In the raw Examples: by domain and date, the hash of the log files that went in.

@@ -17,7 +17,8 @@ class ByFingerprint(resolver.ResolverStrategy):
     """Resolves each input to the artifacts with the fingerprints that were planned.
 
     Which fingerprints those are is decided from the calendar and the configuration
-    (`pipeline.planning.planner`); here they are looked up, and held to the point-in-time rule.
+    (`pipeline.planning.planner`); here they are looked up, and held to the
+    point-in-time rule.
     """
 
     def __init__(self, wanted: str) -> None:

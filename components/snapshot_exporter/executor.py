@@ -10,9 +10,9 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.artifacts import stamp
+from models.artifact_files import TRAIN_FOLDER
 from models.features.table import FeatureTable
-from models.training.level import TRAIN_FOLDER
-from models.training.level import export_snapshot
+from models.training.snapshot_export import export_snapshot
 
 
 class Executor(base_executor.BaseExecutor):

@@ -11,8 +11,8 @@ from tfx.components.trainer import fn_args_utils
 from tfx.types import artifact_utils
 
 from components.artifacts import stamp
-from models.training.level import REPORT_FILE
-from models.training.level import TRAIN_FOLDER
+from models.artifact_files import REPORT_FILE
+from models.artifact_files import TRAIN_FOLDER
 from models.training.level import run_level
 from models.training.level_inputs import LevelInputs
 from models.training.level_inputs import LevelReport

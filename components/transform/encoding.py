@@ -26,9 +26,9 @@ import pyarrow.compute as pc
 
 from models.days import DayRange
 from models.days import to_date
+from models.features.feature import Feature
+from models.features.kind import FIRST_OOV_ROW
 from models.features.table import DAY
-from models.features.table import FIRST_OOV_ROW
-from models.features.table import Feature
 from models.features.table import FeatureTable
 
 ENCODING_FILE = "encoding.json"
@@ -81,7 +81,7 @@ def count_encoded(
             continue
         cells = table.column(feature.name).combine_chunks()
         rows = _flat(cells)
-        per_row = feature.max_length if feature.kind == "ids" else 1
+        per_row = feature.max_length if feature.is_list else 1
         day = np.repeat(day_of_row, per_row)
         kinds = _kinds(rows, day, feature, features, before)
         has_id = kinds["ids"].reshape(len(table), per_row).any(axis=1)

@@ -12,14 +12,12 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.vocabulary.files import ids_path
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
+from models.features.kind import FIRST_OOV_ROW
 from models.features.table import DAY
-from models.features.table import FIRST_OOV_ROW
 from models.features.table import LABEL
-from models.features.table import MISSING_ROW
-from models.features.table import PADDING_ROW
-from models.features.table import Feature
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 
 def preprocessing_fn(
@@ -37,92 +35,62 @@ def preprocessing_fn(
         the inputs have them, `label` and `day` of shape (B,).
     """
     features = FeatureTable.from_json(custom_config["features"])
-    outputs = {}
-    for feature in features.features:
-        raw = inputs[feature.name]
-        if feature.kind == "ids":
-            outputs[feature.name] = _encode_lists(raw, feature, features, custom_config)
-        elif feature.kind == "id":
-            rows = _encode_ids(
-                _scalar(raw, ""), feature, features, custom_config, MISSING_ROW
-            )
-            outputs[feature.name] = rows
-        elif feature.kind == "count":
-            outputs[feature.name] = encode_counts(_scalar(raw, -1), feature.buckets)
-        else:
-            outputs[feature.name] = encode_rates(_scalar(raw, -1.0), feature.buckets)
+    tools = _Tools(features, custom_config["vocabulary_uri"])
+    outputs = {
+        feature.name: feature.feature_kind.encode(inputs[feature.name], feature, tools)
+        for feature in features.features
+    }
     for name in (LABEL, DAY):
         if name in inputs:
-            outputs[name] = _scalar(inputs[name], -1)
+            outputs[name] = tools.first_values(inputs[name], -1)
     return outputs
 
 
-def _scalar(raw: tf.SparseTensor, missing: Any) -> tf.Tensor:
-    """Returns the first value of each row, `missing` where there is none: (B,)."""
-    first = tf.sparse.slice(raw, [0, 0], [raw.dense_shape[0], 1])
-    dense = tft.sparse_tensor_to_dense_with_shape(first, [None, 1], missing)
-    return tf.squeeze(dense, axis=1)
+class _Tools:
+    """Encodes by TensorFlow Transform, see `EncodingTools`.
 
+    Args:
+        features: All features.
+        vocabulary_uri: Folder of the Vocabulary artifact.
+    """
 
-def _encode_lists(
-    raw: tf.SparseTensor,
-    feature: Feature,
-    features: FeatureTable,
-    custom_config: dict[str, Any],
-) -> tf.Tensor:
-    length = feature.max_length
-    kept = tf.sparse.slice(raw, [0, 0], [raw.dense_shape[0], length])
-    dense = tft.sparse_tensor_to_dense_with_shape(kept, [None, length], "")
-    return _encode_ids(dense, feature, features, custom_config, PADDING_ROW)
+    def __init__(self, features: FeatureTable, vocabulary_uri: str) -> None:
+        self._features = features
+        self._vocabulary_uri = vocabulary_uri
 
+    def first_values(self, raw: tf.SparseTensor, missing: Any) -> tf.Tensor:
+        """Returns the first value of each impression: (B,)."""
+        first = tf.sparse.slice(raw, [0, 0], [raw.dense_shape[0], 1])
+        dense = tft.sparse_tensor_to_dense_with_shape(first, [None, 1], missing)
+        return tf.squeeze(dense, axis=1)
 
-def _encode_ids(
-    ids: tf.Tensor,
-    feature: Feature,
-    features: FeatureTable,
-    custom_config: dict[str, Any],
-    empty_row: int,
-) -> tf.Tensor:
-    space: IdSpace = features.vocabularies[feature.table]
-    rows = (
-        tf.strings.to_hash_bucket_fast(ids, space.capacity) + FIRST_OOV_ROW
-        if space.hashed
-        else _vocabulary_rows(ids, feature, space, custom_config)
-    )
-    return tf.where(tf.equal(ids, ""), tf.constant(empty_row, tf.int64), rows)
+    def lists(self, raw: tf.SparseTensor, length: int) -> tf.Tensor:
+        """Returns the first strings of each impression: (B, length)."""
+        kept = tf.sparse.slice(raw, [0, 0], [raw.dense_shape[0], length])
+        return tft.sparse_tensor_to_dense_with_shape(kept, [None, length], "")
 
-
-def _vocabulary_rows(
-    ids: tf.Tensor, feature: Feature, space: IdSpace, custom_config: dict[str, Any]
-) -> tf.Tensor:
-    path = ids_path(custom_config["vocabulary_uri"], feature.table)
-    if path.stat().st_size == 0:
-        # TensorFlow cannot make a table of an empty file.
-        position = tf.fill(tf.shape(ids), tf.constant(-1, tf.int64))
-    else:
-        position = tft.apply_vocabulary(
-            ids, str(path), default_value=-1, name=f"{feature.name}_rows"
+    def id_rows(self, ids: tf.Tensor, feature: Feature, empty_row: int) -> tf.Tensor:
+        """Returns the table rows of ids, int64 of their shape."""
+        space = self._features.vocabularies[feature.table]
+        rows = (
+            tf.strings.to_hash_bucket_fast(ids, space.capacity) + FIRST_OOV_ROW
+            if space.hashed
+            else self._vocabulary_rows(ids, feature, space)
         )
-    bucket = tf.strings.to_hash_bucket_fast(ids, space.oov_buckets)
-    return tf.where(
-        position >= 0, position + space.first_id_row, bucket + FIRST_OOV_ROW
-    )
+        return tf.where(tf.equal(ids, ""), tf.constant(empty_row, tf.int64), rows)
 
-
-def encode_counts(counts: tf.Tensor, buckets: int) -> tf.Tensor:
-    """Returns row `2 + floor(log2(1 + count))`, at most `buckets` values; (B,)."""
-    # Compared as integers: log() is off by a bucket just below large powers of two.
-    firsts = tf.constant([2**k - 1 for k in range(1, min(buckets, 64))], tf.int64)
-    reached = tf.cast(tf.expand_dims(counts, -1) >= firsts, tf.int64)  # (B, buckets-1)
-    rows = tf.reduce_sum(reached, axis=-1) + FIRST_OOV_ROW
-    return tf.where(counts < 0, tf.constant(MISSING_ROW, tf.int64), rows)
-
-
-def encode_rates(rates: tf.Tensor, buckets: int) -> tf.Tensor:
-    """Returns row `2 + floor(rate * buckets)`, at most `buckets` values; (B,)."""
-    known = rates >= 0  # false for NaN too
-    # Capped before the cast, which makes a large float a negative integer.
-    capped = tf.where(known, tf.minimum(rates, 1.0), 0.0)
-    bucket = tf.cast(capped * buckets, tf.int64)
-    rows = tf.minimum(bucket, buckets - 1) + FIRST_OOV_ROW
-    return tf.where(known, rows, tf.constant(MISSING_ROW, tf.int64))
+    def _vocabulary_rows(
+        self, ids: tf.Tensor, feature: Feature, space: IdSpace
+    ) -> tf.Tensor:
+        path = ids_path(self._vocabulary_uri, feature.table)
+        if path.stat().st_size == 0:
+            # TensorFlow cannot make a table of an empty file.
+            position = tf.fill(tf.shape(ids), tf.constant(-1, tf.int64))
+        else:
+            position = tft.apply_vocabulary(
+                ids, str(path), default_value=-1, name=f"{feature.name}_rows"
+            )
+        bucket = tf.strings.to_hash_bucket_fast(ids, space.oov_buckets)
+        return tf.where(
+            position >= 0, position + space.first_id_row, bucket + FIRST_OOV_ROW
+        )

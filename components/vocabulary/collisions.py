@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from models.features.table import FIRST_OOV_ROW
+from models.features.kind import FIRST_OOV_ROW
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,9 @@ from components.vocabulary.logic import grow
 from components.vocabulary.logic import merge_counts
 from models.data.arrow_files import pq
 from models.errors import DataError
+from models.features.id_space import IdSpace
 from models.features.table import DAY
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 _BATCH_ROWS = 65_536
 

@@ -24,7 +24,7 @@ from components.vocabulary.logic import Growth
 from components.vocabulary.logic import Vocabulary
 from models.data.arrow_files import pq
 from models.days import to_date
-from models.features.table import IdSpace
+from models.features.id_space import IdSpace
 
 SUMMARY_FILE = "vocabulary.json"
 

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.features.id_space import IdSpace
 from models.features.table import DAY
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 COUNTS_SCHEMA = pa.schema(
     [("id", pa.large_binary()), ("day", pa.int64()), ("impressions", pa.int64())]
@@ -67,7 +67,7 @@ def counted_features(features: FeatureTable, space: str) -> list[str]:
     count in a space that has no other feature.
     """
     of_space = [f for f in features.features if f.vocabulary == space]
-    single = [feature.name for feature in of_space if feature.kind == "id"]
+    single = [feature.name for feature in of_space if feature.is_single_id]
     return single or [feature.name for feature in of_space]
 
 

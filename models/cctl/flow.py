@@ -9,7 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
-from models.features.table import DOMAIN_FEATURE
+from models.features.feature import DOMAIN_FEATURE
 from models.features.table import FeatureTable
 
 # Features of more values than this are left out: a weight by user or item would rest on
@@ -61,7 +61,7 @@ class FlowNetwork(keras.layers.Layer):
                 initializer=keras.initializers.RandomNormal(stddev=0.3),
             )
             for feature in features.features
-            if feature.kind != "ids"
+            if not feature.is_list
             and (feature.served_side != "item" or feature.name == DOMAIN_FEATURE)
             and features.num_rows(feature.table) <= MAX_VALUES
         }

@@ -29,7 +29,6 @@ from models.data.mixing import cut
 from models.data.mixing import join
 from models.data.mixing import rows_beside
 from models.data.shuffling import split_sizes
-from models.settings import CctlConfig
 from models.settings import TrainingConfig
 from models.training.optimizers import build_optimizer
 from models.training.optimizers import set_rate_factor
@@ -91,7 +90,7 @@ class CctlLearner:
         self._network = network
         self._cctl = network.cctl
         self._training = training
-        self.optimizer = optimizer or build_optimizer(network.mixed_part, training)
+        self.optimizer = optimizer or build_optimizer(network.trained_part, training)
         self._pure_optimizer = build_optimizer(network.pure, training)
         self._reference_optimizer = build_optimizer(network.reference, training)
         self._helpers = keras.optimizers.Adam(
@@ -537,27 +536,6 @@ def weighted_loss(labels: Any, logits: Any, weights: Any) -> Any:
     Without the stop-gradient all weights would go to zero, where the loss is least.
     """
     return tf.reduce_sum(tf.stop_gradient(weights) * log_losses(labels, logits))
-
-
-def with_ratio_of(cctl: CctlConfig, rows: Mapping[str, int], target: str) -> CctlConfig:
-    """Returns the settings with a ratio for which no source row comes twice in a pass.
-
-    Args:
-        cctl: The settings.
-        rows: Rows by domain.
-        target: The target.
-    """
-    own, others = rows[target], sum(rows.values()) - rows[target]
-    if cctl.repeat_sources or not own or not others:
-        return cctl
-    ratio = min(cctl.source_ratio, others / own)
-    return cctl.model_copy(update={"source_ratio": ratio})
-
-
-def target_share(training: TrainingConfig, cctl: CctlConfig) -> TrainingConfig:
-    """Returns the settings with the target's rows of a step for its batch size."""
-    own = max(2, round(training.batch_size / (1 + cctl.source_ratio)))
-    return training.model_copy(update={"batch_size": own})
 
 
 def _descend(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -16,8 +17,8 @@ from models.cctl.enhancement import Enhancement
 from models.cctl.flow import MAX_VALUES
 from models.cctl.flow import FlowNetwork
 from models.cctl.flow import weights_of
-from models.features.table import DOMAIN_FEATURE
-from models.features.table import SNAPSHOT_SPACES
+from models.features.feature import DOMAIN_FEATURE
+from models.features.id import SNAPSHOT_SPACES
 from models.features.table import FeatureTable
 from models.layers.mlp import NormalisedStack
 from models.networks.backbone import Backbone
@@ -56,6 +57,7 @@ class CompanionNetwork(Network):
         sources: The source domains.
         rows: Row of each domain in the table of the feature `domain`; a domain without
             rows so far has none.
+        make_tower: Builds one tower; a backbone by default.
 
     References:
         Zhang et al., CCTL, KDD'23, arXiv 2306.16425.
@@ -68,12 +70,13 @@ class CompanionNetwork(Network):
         cctl: CctlConfig,
         sources: Sequence[str],
         rows: Mapping[str, int],
+        make_tower: Callable[[], Any] | None = None,
     ) -> None:
         super().__init__(features, network.width, name="cctl")
         self.cctl = cctl
         self.sources = tuple(sources)
-        self.mixed = Backbone(features, network)
-        self.pure = Backbone(features, network)
+        make_tower = make_tower or (lambda: Backbone(features, network))
+        self.mixed, self.pure = make_tower(), make_tower()
         # What is known of single ids, the sources' have no part in.
         shared = features.few_valued(MAX_VALUES)
         self.reference = Backbone(
@@ -142,8 +145,7 @@ class CompanionNetwork(Network):
         """
         source = self.source_of(rows)
         aligned = self.alignment(self.mixed.embedding(rows), source)
-        base = tf.concat(list(aligned.values()), axis=1)
-        logits = self.mixed.logits_of(base, training=training)
+        logits = self.mixed.logits_of_fields(aligned, rows, training)
         shifts = tf.concat([self.alignment.shift, [0.0]], axis=0)
         return logits + tf.gather(shifts, source), aligned
 
@@ -166,7 +168,7 @@ class CompanionNetwork(Network):
 
     def _first_of(self, space: str) -> str:
         """Returns the first `id` feature of a space, or of any if there is none."""
-        ids = [f for f in self.features.features if f.kind == "id"]
+        ids = [f for f in self.features.features if f.is_single_id]
         own = [f for f in ids if f.table == space]
         return (own or ids)[0].name
 
@@ -190,7 +192,7 @@ class CompanionNetwork(Network):
         return tf.fill([count], weight)
 
     @property
-    def mixed_part(self) -> Part:
+    def trained_part(self) -> Part:
         """The mixed tower's variables."""
         return Part(self.mixed.embedding_variables, self.mixed.dense_variables)
 
@@ -248,12 +250,17 @@ class CompanionNetwork(Network):
         for tower in (self.mixed, self.pure, self.reference):
             tower.set_base_rate(click_rate)
 
-    def set_source_rates(self, click_rates: Mapping[str, float]) -> None:
+    def set_domain_rates(
+        self, click_rates: Mapping[str, float], *, continues: bool = False
+    ) -> None:
         """Starts the sources' shifts where their click rates are.
 
         Args:
             click_rates: Of every domain with rows, the target among them.
+            continues: Whether the shifts are learned already, and stay.
         """
+        if continues:
+            return
         target = next(
             rate for name, rate in click_rates.items() if name not in self.sources
         )

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from models.data.id_lists import read_ids
-from models.features.table import FIRST_OOV_ROW
-from models.features.table import MISSING_ROW
-from models.features.table import PADDING_ROW
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.kind import FIRST_OOV_ROW
+from models.features.kind import MISSING_ROW
+from models.features.kind import PADDING_ROW
 from models.features.table import FeatureTable
 
 
@@ -19,7 +19,7 @@ def readable(
     """Returns the record with the rows of highest and lowest weight in words.
 
     Args:
-        record: What `CctlRecord.to_json` returns.
+        record: What `CctlRecord.numbers` returns.
         features: All features.
         vocabulary: Vocabulary artifact that the rows were encoded with.
     """

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from models.cctl.readable import readable
 from models.data.batches import Batch
+from models.features.table import FeatureTable
 
 # Rows with the highest and with the lowest weights that are kept.
 _EXTREMES = 10
@@ -164,8 +167,12 @@ class CctlRecord:
             said.append(text)
         return said
 
-    def to_json(self) -> dict[str, Any]:
-        """Returns everything for the trainer's report."""
+    def to_json(self, features: FeatureTable, vocabulary: Path) -> dict[str, Any]:
+        """Returns everything for the trainer's report, see `TrainingRecord`."""
+        return readable(self.numbers(), features, vocabulary)
+
+    def numbers(self) -> dict[str, Any]:
+        """Returns everything, with table rows in place of raw ids."""
         return {
             "weights": self.means(),
             "rows": {

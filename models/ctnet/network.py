@@ -11,6 +11,7 @@ from models.ctnet.adapters import Adapter
 from models.ctnet.settings import CtnetConfig
 from models.data.snapshots import SnapshotTables
 from models.features.table import FeatureTable
+from models.layers.embedding_tables import side_by_side
 from models.layers.mlp import NormalisedStack
 from models.networks.backbone import Backbone
 from models.networks.network import Network
@@ -67,6 +68,22 @@ class Ctnet(Network):
         """Returns logits of shape (B,) for rows of shape (B,) or (B, L)."""
         return self._logits(rows, self.target.pooled(rows, training), training)
 
+    def logits_of_fields(
+        self, fields: Mapping[str, Any], rows: Mapping[str, Any], training: bool
+    ) -> Any:
+        """Returns logits (B,) for vectors by feature that replace the target's.
+
+        The source tower reads its own embeddings; see `Backbone.logits_of_fields`.
+        """
+        pooled = self.target.pooled(rows, training).values()
+        ours = side_by_side([*fields.values(), *pooled])
+        return self._logits_on(ours, rows, training)
+
+    @property
+    def mlp(self) -> NormalisedStack:
+        """The target tower's hidden layers."""
+        return self.target.mlp
+
     @property
     def stages(self) -> list[list[NormalisedStack]]:
         """The target tower's; the source's statistics are not counted again."""
@@ -98,8 +115,11 @@ class Ctnet(Network):
     def _logits(
         self, rows: Mapping[str, Any], pooled: Mapping[str, Any], training: bool
     ) -> Any:
-        theirs = self.source.base(rows, {})  # (B, F * D)
-        ours = self.target.base(rows, pooled)  # (B, F * D and the snapshots)
+        return self._logits_on(self.target.base(rows, pooled), rows, training)
+
+    def _logits_on(self, ours: Any, rows: Mapping[str, Any], training: bool) -> Any:
+        """Returns logits (B,) for what the target's interaction reads, (B, F * D)."""
+        theirs = self.source.base(rows, {})  # (B, F * D), without snapshots
         theirs, ours = self.source.cross(theirs), self.target.cross(ours)
         ours = self.adapters["cross"](ours, tf.stop_gradient(theirs))
         for index in range(len(self.target.mlp.hidden_units)):

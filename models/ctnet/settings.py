@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from models.features.table import StrictModel
+from models.strict_model import StrictModel
 
 
 class CtnetConfig(StrictModel):

@@ -27,8 +27,8 @@ from models.data.shuffling import Columns
 from models.data.shuffling import ShuffleBuffer
 from models.days import to_date
 from models.errors import DataError
+from models.features.feature import DOMAIN_FEATURE
 from models.features.table import DAY
-from models.features.table import DOMAIN_FEATURE
 from models.features.table import LABEL
 from models.features.table import FeatureTable
 
@@ -118,7 +118,7 @@ class ExampleReader:
 
     def summarise(self) -> WindowSummary:
         """Counts the window's rows, clicks and impressions in one pass."""
-        counted = [f for f in self.features.features if f.kind == "id"]
+        counted = [f for f in self.features.features if f.is_single_id]
         impressions = {
             f.table: np.zeros(self.features.num_rows(f.table), np.int64)
             for f in counted
@@ -246,7 +246,7 @@ class ExampleReader:
 
     def _length(self, name: str) -> int:
         """Returns the values a row has in column `name`; 0 for exactly one."""
-        if name in (LABEL, DAY) or self.features[name].kind != "ids":
+        if name in (LABEL, DAY) or not self.features[name].is_list:
             return 0
         return self.features[name].max_length
 
@@ -265,9 +265,7 @@ class ExampleReader:
 def batch_signature(features: FeatureTable) -> tuple[Any, Any, Any]:
     """Returns the specs of `(rows by feature, labels, days)`."""
     rows = {
-        f.name: tf.TensorSpec(
-            [None, f.max_length] if f.kind == "ids" else [None], "int64"
-        )
+        f.name: tf.TensorSpec([None, *f.encoded_shape], "int64")
         for f in features.features
     }
     return rows, tf.TensorSpec([None], tf.float32), tf.TensorSpec([None], tf.int64)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from models.data.batches import WindowSummary
 from models.data.id_lists import read_ids
 from models.errors import DataError
-from models.features.table import DOMAIN_FEATURE
+from models.features.feature import DOMAIN_FEATURE
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 
 class DomainCounts(NamedTuple):

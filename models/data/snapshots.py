@@ -31,7 +31,7 @@ import pyarrow.compute as pc
 
 from models.data.arrow_files import pq
 from models.errors import DataError
-from models.features.table import IdSpace
+from models.features.id_space import IdSpace
 
 SUMMARY_FILE = "snapshot.json"
 _READ_ROWS = 65_536

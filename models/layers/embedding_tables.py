@@ -12,7 +12,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from models.errors import ConfigError
-from models.features.table import PADDING_ROW
+from models.features.kind import PADDING_ROW
 from models.features.table import FeatureTable
 
 
@@ -57,7 +57,7 @@ class EmbeddingTables(keras.layers.Layer):
         width: Embedding width `D` of features that name none.
 
     Example:
-        >>> from models.features.table import Feature
+        >>> from models.features.feature import Feature
         >>> table = FeatureTable(
         ...     features=(Feature(name="age", kind="count", buckets=4),),
         ...     vocabularies={},
@@ -115,7 +115,7 @@ class EmbeddingTables(keras.layers.Layer):
         for feature in self.features.features:
             table = self.tables[feature.table]
             ids = rows[feature.name]
-            if feature.kind == "ids":
+            if feature.is_list:
                 vectors = tf.gather(table, ids)  # (B, L, D)
                 embedded[feature.name] = _masked_mean(vectors, ids)  # (B, D)
             else:

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from models.data.snapshots import SnapshotTables
-from models.features.table import Feature
+from models.features.feature import Feature
 from models.features.table import FeatureTable
 from models.layers.cross_stack import CrossStack
 from models.layers.embedding_tables import side_by_side
@@ -135,13 +135,26 @@ class Backbone(Network):
         return [
             feature
             for feature in self.features.features
-            if feature.kind == "id" and feature.table in self.poolings
+            if feature.is_single_id and feature.table in self.poolings
         ]
 
     def _logits(
         self, rows: Mapping[str, Any], pooled: Mapping[str, Any], training: bool
     ) -> Any:
         return self.logits_of(self.base(rows, pooled), training)
+
+    def logits_of_fields(
+        self, fields: Mapping[str, Any], rows: Mapping[str, Any], training: bool
+    ) -> Any:
+        """Returns logits (B,) for vectors by feature that replace the embeddings.
+
+        Args:
+            fields: By feature its vectors, (B, D), in the order of the features.
+            rows: By feature its table rows, (B,) or (B, L), for the snapshots.
+            training: Whether the network is training.
+        """
+        pooled = self.pooled(rows, training).values()
+        return self.logits_of(side_by_side([*fields.values(), *pooled]), training)
 
     def logits_of(self, base: Any, training: bool) -> Any:
         """Returns logits (B,) for the features' vectors side by side, (B, F * D)."""

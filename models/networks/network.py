@@ -11,7 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
-from models.features.table import PADDING_ROW
+from models.features.kind import PADDING_ROW
 from models.features.table import FeatureTable
 from models.layers.embedding_tables import EmbeddingTables
 from models.layers.mlp import NormalisedStack
@@ -50,7 +50,7 @@ class Network(keras.Model):
         self(
             {
                 feature.name: tf.fill(
-                    [1, feature.max_length] if feature.kind == "ids" else [1],
+                    [1, *feature.encoded_shape],
                     tf.constant(PADDING_ROW, tf.int64),
                 )
                 for feature in self.features.features
@@ -67,6 +67,11 @@ class Network(keras.Model):
         """Every trainable variable that is no embedding table."""
         tables = {variable.ref() for variable in self.embedding_variables}
         return [v for v in self.trainable_variables if v.ref() not in tables]
+
+    @property
+    def trained_part(self) -> Any:
+        """What the level's optimizer trains: all of it, unless a subclass says less."""
+        return self
 
     @property
     def mlps(self) -> list[NormalisedStack]:
@@ -100,6 +105,29 @@ class Network(keras.Model):
             click_rate: Share of clicks in the window; 0 and 1 are moved inwards.
         """
         self.named_variables()["logit/bias"].assign([log_odds(click_rate)])
+
+    def set_domain_rates(
+        self, click_rates: Mapping[str, float], *, continues: bool
+    ) -> None:
+        """Starts what the network has per domain at the domains' click rates.
+
+        Does nothing for a network without parts per domain.
+
+        Args:
+            click_rates: Click rate of every domain with impressions.
+            continues: Whether the network goes on from an earlier day's model.
+        """
+
+    def keep_statistics(self, keep: bool) -> None:
+        """Chooses what BatchNorm normalises by while training.
+
+        To be called before a step is traced.
+
+        Args:
+            keep: True for the statistics that it has; False for each batch's own.
+        """
+        for mlp in self.mlps:
+            mlp.keep_statistics = keep
 
     def serving_form(self) -> ServingForm:
         """Returns the function that is exported and what it reads."""

@@ -19,9 +19,8 @@ import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from models.features.table import Feature
+from models.features.feature import Feature
 from models.features.table import FeatureTable
-from models.serving.requests import MISSING
 from models.serving.requests import Row
 from models.serving.requests import Tensors
 from models.serving.requests import inputs_of
@@ -107,7 +106,7 @@ def _described(info: Any) -> dict[str, Any]:
 def _meaning(feature: Feature | None) -> dict[str, Any]:
     if feature is None:
         return {}
-    missing = MISSING[feature.kind]
+    missing = feature.feature_kind.missing
     return {
         "kind": feature.kind,
         "side": feature.served_side,
@@ -118,11 +117,12 @@ def _meaning(feature: Feature | None) -> dict[str, Any]:
 def _example_row(features: FeatureTable, serving_dir: Path, index: int) -> Row:
     row: dict[str, Any] = {}
     for feature in features.features:
-        if feature.is_id:
+        example = feature.feature_kind.example
+        if example is None:
             ids = _first_ids(serving_dir / "assets" / f"{feature.table}.txt")
             row[feature.name] = [ids[index % len(ids)]]
         else:
-            row[feature.name] = [3 if feature.kind == "count" else 0.25]
+            row[feature.name] = [example]
     return row
 
 

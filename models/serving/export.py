@@ -9,11 +9,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from models.features.table import Feature
+from models.features.feature import Feature
 from models.features.table import FeatureTable
 from models.networks.network import Network
 from models.serving.contract import write_contract
-from models.serving.requests import RAW_TYPES
+from models.serving.requests import raw_type
 from models.training.calibration import Calibrated
 
 
@@ -90,7 +90,7 @@ class _Functions:
         self._logits = logits
         self._transform = transform
         raw = {
-            f.name: tf.SparseTensorSpec([None, None], RAW_TYPES[f.kind])
+            f.name: tf.SparseTensorSpec([None, None], raw_type(f))
             for f in self._features
         }
         self._encode = tf.function(
@@ -111,7 +111,7 @@ class _Functions:
                 # A shape known when traced is what keeps the user's part at one row.
                 rows[feature.name] = tf.ensure_shape(
                     rows[feature.name],
-                    [1, feature.max_length] if feature.kind == "ids" else [1],
+                    [1, *feature.encoded_shape],
                 )
         # Not `_score`: its trace is for one number of rows and would be taken.
         return {"ctr": self._score_rows(rows)}
@@ -122,16 +122,14 @@ class _Functions:
 
     def _parse(self, examples: Any) -> dict[str, Any]:
         # VarLen: a missing feature is an empty row, not an error.
-        spec = {f.name: tf.io.VarLenFeature(RAW_TYPES[f.kind]) for f in self._features}
+        spec = {f.name: tf.io.VarLenFeature(raw_type(f)) for f in self._features}
         parsed: dict[str, Any] = tf.io.parse_example(examples, spec)
         return parsed
 
     def _encode_raw(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         rows = self._transform(raw)
         return {
-            f.name: tf.reshape(
-                rows[f.name], [-1, f.max_length] if f.kind == "ids" else [-1]
-            )
+            f.name: tf.reshape(rows[f.name], [-1, *f.encoded_shape])
             for f in self._features
         }
 
@@ -166,5 +164,5 @@ def drop_missing(values: Any) -> Any:
 
 
 def _raw_tensor_spec(feature: Feature, num_rows: int | None) -> Any:
-    shape = [num_rows, None] if feature.kind == "ids" else [num_rows]
-    return tf.TensorSpec(shape, RAW_TYPES[feature.kind], name=feature.name)
+    shape = [num_rows, None] if feature.is_list else [num_rows]
+    return tf.TensorSpec(shape, raw_type(feature), name=feature.name)

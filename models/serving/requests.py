@@ -19,21 +19,17 @@ import tensorflow as tf
 from models.data.arrow_files import pq
 from models.data.file_patterns import files_of
 from models.days import DayRange
+from models.features.feature import Feature
 from models.features.table import DAY
-from models.features.table import Feature
 from models.features.table import FeatureTable
 
 Row = Mapping[str, Sequence[Any]]
 Tensors = dict[str, npt.NDArray[Any]]
 
-# By kind: the type of a raw tensor, and what in it stands for a missing value.
-RAW_TYPES = {
-    "id": tf.string,
-    "ids": tf.string,
-    "count": tf.int64,
-    "rate": tf.float32,
-}
-MISSING: dict[str, Any] = {"id": b"", "ids": b"", "count": -1, "rate": float("nan")}
+
+def raw_type(feature: Feature) -> tf.DType:
+    """Returns the type of a feature's raw tensor."""
+    return tf.as_dtype(feature.feature_kind.tensor_type)
 
 
 def inputs_of(signature: str, features: FeatureTable, rows: Sequence[Row]) -> Tensors:
@@ -92,9 +88,10 @@ def serialized(features: FeatureTable, row: Row) -> bytes:
         if not values:
             continue
         into = example.features.feature[feature.name]
-        if feature.is_id:
+        kind = feature.feature_kind.tensor_type
+        if kind == "string":
             into.bytes_list.value.extend(_bytes(value) for value in values)
-        elif feature.kind == "count":
+        elif kind == "int64":
             into.int64_list.value.extend(values)
         else:
             into.float_list.value.extend(values)
@@ -103,12 +100,12 @@ def serialized(features: FeatureTable, row: Row) -> bytes:
 
 
 def _raw_tensor(feature: Feature, rows: Sequence[Row]) -> npt.NDArray[Any]:
-    missing = MISSING[feature.kind]
-    dtype = RAW_TYPES[feature.kind].as_numpy_dtype
+    missing = feature.feature_kind.missing
+    dtype = raw_type(feature).as_numpy_dtype
     lists = [list(row.get(feature.name) or ()) for row in rows]
     if feature.is_id:
         lists = [[_bytes(value) for value in values] for values in lists]
-    if feature.kind != "ids":
+    if not feature.is_list:
         first = [values[0] if values else missing for values in lists]
         return np.array(first, dtype)
     longest = max(1, *(len(values) for values in lists))

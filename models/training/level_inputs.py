@@ -9,14 +9,14 @@ from typing import Literal
 from pydantic import Field
 from pydantic import model_validator
 
-from models.ctnet.settings import CtnetConfig
 from models.days import DayRange
 from models.features.table import FeatureTable
-from models.features.table import StrictModel
-from models.settings import CctlConfig
-from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
+from models.strategies.base import Strategy
+from models.strategies.registry import BASELINE_KIND
+from models.strategies.registry import create
+from models.strict_model import StrictModel
 
 # A model artifact's folder beside TFX's Format-Serving, and what lies in it.
 
@@ -32,10 +32,8 @@ class LevelInputs(StrictModel):
         last_day: Last day of the window, included.
         features: All features; TPM takes those with `tpm: true`.
         network: Sizes of the network.
-        multi_domain: The network with a part of each domain's own that takes the
-            backbone's place; None for the backbone.
-        ctnet: How a source model is read beside the target's own; None for no CTNet.
-        cctl: How the sources' rows are weighed beside the target's; None for no CCTL.
+        strategy: Entry of `strategies` with its `kind`, which builds the network of
+            level `target` and takes its steps. Other levels train the backbone.
         training: How it is trained.
         load_batch_norm: Whether a warm start takes over BatchNorm from another level.
             False, as in E-CDCTR: the target's activations are distributed differently.
@@ -44,8 +42,8 @@ class LevelInputs(StrictModel):
             the days since, instead of replaying its window. BatchNorm then normalises
             by the statistics it has, as a quiet day's rows are too few for new ones,
             and days without rows leave the model as it is (our choice).
-        begins: Whether CTNet only puts its two models together: no rows are read, the
-            window says where both end.
+        begins: Whether source model and target model are only put together: no
+            impressions are read, the window says where both end.
         calibration_days: Newest days of the window whose rows calibrate the model; 0
             for no calibrator. After the days before them, the model goes on day by day
             as a level that continues does: it scores a day, then is trained on it (our
@@ -57,7 +55,7 @@ class LevelInputs(StrictModel):
         transform_graph: TransformGraph artifact, for serving.
         vocabulary: Vocabulary artifact that the Examples were transformed with.
         warm_start: Model artifact to start from, or None.
-        source_model: Model artifact of level `source` that CTNet reads, or None.
+        source_model: Model artifact of level `source` to read, or None.
         snapshots: EmbeddingSnapshot artifacts, newest first; TPM reads none.
         serving_dir: Folder for the SavedModel.
         train_dir: Folder for checkpoint, counts and report.
@@ -70,9 +68,7 @@ class LevelInputs(StrictModel):
     last_day: int
     features: FeatureTable
     network: NetworkConfig = NetworkConfig()
-    multi_domain: MultiDomainConfig | None = None
-    ctnet: CtnetConfig | None = None
-    cctl: CctlConfig | None = None
+    strategy: dict[str, Any] = Field(default_factory=lambda: {"kind": BASELINE_KIND})
     training: TrainingConfig = TrainingConfig()
     load_batch_norm: bool = False
     continues: bool = False
@@ -98,11 +94,11 @@ class LevelInputs(StrictModel):
             )
         if self.continues and self.warm_start is None:
             raise ValueError("a level that continues needs a model to start from")
-        if self.ctnet is not None and not (self.continues and self.source_model):
+        if self.source_model is not None and not self.continues:
             raise ValueError(
-                "CTNet continues a target model and reads a source model; both are "
-                f"needed. Received warm_start {self.warm_start}, source_model "
-                f"{self.source_model}, continues {self.continues}"
+                f"a model that reads the source model {self.source_model} continues a "
+                f"target model, too. Received warm_start {self.warm_start}, continues "
+                f"{self.continues}"
             )
         if not self.continues and self.last_trained_day < self.first_day:
             raise ValueError(
@@ -111,6 +107,16 @@ class LevelInputs(StrictModel):
                 "or a longer window"
             )
         return self
+
+    def built_strategy(self) -> Strategy[Any]:
+        """Returns the strategy whose network is trained: plain but for the target."""
+        entry = self.strategy if self.level == "target" else {"kind": BASELINE_KIND}
+        return create(entry["kind"], entry)
+
+    @property
+    def first_trained_day(self) -> int:
+        """First day that is trained on; past the last one if nothing is."""
+        return self.last_day + 1 if self.begins else self.first_day
 
     @property
     def last_trained_day(self) -> int:
@@ -147,8 +153,8 @@ class LevelReport(StrictModel):
         domains: Domains trained on.
         first_day: First day of the window.
         last_day: Last day of the window.
-        rows: Rows of the window, each read once per epoch; of the sources' rows, CCTL
-            reads as many as it needs.
+        rows: Impressions of the window, each read once per epoch unless `source_rows`
+            says otherwise.
         rows_by_domain: Of these by domain; empty if several domains are read and no
             feature `domain` tells them apart.
         clicks: Those with label 1.
@@ -168,7 +174,11 @@ class LevelReport(StrictModel):
             None without a calibrator.
         skew: Rows compared in training and serving, and the largest difference of two
             click probabilities; None if none were.
-        cctl: What CCTL saw, see `CctlRecord.to_json`; None without CCTL.
+        strategy: Entry of `strategies` with its `kind`, of level `target`.
+        record: What the strategy's learners recorded, see `TrainingRecord`; None if
+            they record nothing.
+        source_rows: Source impressions read in all, where the strategy chooses how
+            many; None where the window says it.
         memory_before_mib: Resident memory of the process before, libraries and what
             earlier levels still hold; None in reports of versions that did not measure.
         peak_memory_mib: The largest while it trained; None as above.
@@ -191,6 +201,8 @@ class LevelReport(StrictModel):
     snapshot_days: tuple[int, ...]
     calibration: dict[str, float] | None = None
     skew: Skew | None = None
-    cctl: dict[str, Any] | None = None
+    strategy: dict[str, Any] | None = None
+    record: dict[str, Any] | None = None
+    source_rows: int | None = None
     memory_before_mib: float | None = None
     peak_memory_mib: float | None = None

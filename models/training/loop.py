@@ -59,11 +59,6 @@ class TrainingResult(NamedTuple):
     rates: tuple[float, ...]
     cpu_rates: tuple[float, ...]
 
-    @classmethod
-    def nothing(cls) -> TrainingResult:
-        """Returns the result of a window without rows."""
-        return cls(0, 0, 0.0, (), (), (), ())
-
 
 def fit(
     network: Network,
@@ -74,7 +69,7 @@ def fit(
     run_dir: Path,
     optimizer: Any = None,
     workers: Workers | None = None,
-    make_learner: Callable[[Any], Learner] | None = None,
+    make_learner: Callable[[bool], Learner] | None = None,
 ) -> TrainingResult:
     """Trains `network` on the reader's window.
 
@@ -84,18 +79,18 @@ def fit(
         training: Batch size, epochs, learning rates, seed.
         rows_by_day: Rows of each day of the window.
         run_dir: Folder for TensorBoard's scalars.
-        optimizer: The optimizer; a new one by default. A search for the number of
-            epochs always has one of its own.
+        optimizer: The plain learner's optimizer; a new one by default.
         workers: Processes that train together; defaults to this one alone.
-        make_learner: Maps an optimizer, None for a new one, to what takes the steps;
-            defaults to plain training on the reader's rows.
+        make_learner: Makes what takes the optimizer steps, given whether that is for
+            the search for the number of epochs, which always has an optimizer of its
+            own; defaults to plain training on the reader's impressions.
 
     Raises:
         DataError: If there are fewer rows than workers.
         TrainingError: If the loss is not finite or explodes.
     """
     workers = workers or Workers()
-    make_learner = make_learner or plain_learner(network, training, workers)
+    make_learner = make_learner or plain_learner(network, training, workers, optimizer)
     started = time.monotonic()
     newest = max(rows_by_day)
     plan = _Plan(training.epochs, [1.0] * training.epochs)
@@ -103,7 +98,7 @@ def fit(
     if training.early_stopping and len(rows_by_day) > 1:
         with _weights_put_back(network, workers):
             search = _Loop(
-                network, training, workers, run_dir / "search", make_learner(None)
+                network, training, workers, run_dir / "search", make_learner(True)
             )
             held_out = search.run(
                 reader.between(reader.first_day, newest - 1),
@@ -118,7 +113,7 @@ def fit(
             "the whole window"
         )
     num_rows = sum(rows_by_day.values())
-    loop = _Loop(network, training, workers, run_dir, make_learner(optimizer))
+    loop = _Loop(network, training, workers, run_dir, make_learner(False))
     loop.run(reader, num_rows, plan)
     loop.close()
     return loop.result(num_rows, time.monotonic() - started, held_out)
@@ -169,10 +164,12 @@ class DailyTraining:
 
 
 def plain_learner(
-    network: Network, training: TrainingConfig, workers: Workers
-) -> Callable[[Any], Learner]:
-    """Returns what maps an optimizer to plain training of `network`."""
-    return lambda optimizer: PlainLearner(network, training, workers, optimizer)
+    network: Network, training: TrainingConfig, workers: Workers, optimizer: Any = None
+) -> Callable[[bool], Learner]:
+    """Returns what makes plain learners of `network`; a search has a new optimizer."""
+    return lambda search: PlainLearner(
+        network, training, workers, None if search else optimizer
+    )
 
 
 class _Plan(NamedTuple):

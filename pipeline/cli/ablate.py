@@ -14,7 +14,7 @@ from pipeline.cli.options import Day
 from pipeline.cli.options import hold_root
 from pipeline.cli.options import wide_console
 from pipeline.comparing.ablation import WHOLE
-from pipeline.comparing.ablation import ecdctr_variants
+from pipeline.comparing.ablation import ablation_variants
 from pipeline.comparing.measure import Measured
 from pipeline.comparing.measure import measure
 from pipeline.comparing.tables import quality
@@ -60,7 +60,7 @@ def run_ablation(
     Raises:
         StrategiesFailedError: The whole failed, and there is nothing to compare with.
     """
-    trials = run_trials(config, day, ecdctr_variants(config), seeds, console)
+    trials = run_trials(config, day, ablation_variants(config), seeds, console)
     if WHOLE in trials.failed:
         raise StrategiesFailedError(trials.failed)
     complete = trials.complete

@@ -11,6 +11,7 @@ import click
 
 from components.publisher.labels import labels_in
 from components.publisher.logic import versions_in
+from models.artifact_files import SERVING_FOLDER
 from models.days import to_date
 from models.errors import DataError
 from pipeline.cli.options import CONFIG
@@ -202,7 +203,7 @@ def _bulk(folder: Path) -> list[Path]:
     return [
         path
         for path in _files(folder)
-        if path.suffix != ".json" or "Format-Serving" in path.parts
+        if path.suffix != ".json" or SERVING_FOLDER in path.parts
     ]
 
 

@@ -16,7 +16,6 @@ from pipeline.config.local_paths import LocalPathArgument
 from pipeline.orchestrators.kubeflow import Containers
 from pipeline.orchestrators.kubeflow import specs
 from pipeline.planning.step_kinds import kinds_of
-from pipeline.strategies import KINDS
 
 
 @click.command(name="compile")
@@ -64,7 +63,7 @@ def compile_command(
     default = None if day is None else str(to_date(day))
     folder = output / config.name
     folder.mkdir(parents=True, exist_ok=True)
-    kinds = kinds_of(KINDS[config.kind_of(config.strategy)])
+    kinds = kinds_of(config.needs(config.strategy))
     for name, documents in specs(config.name, kinds, containers, default).items():
         file = folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump_all(documents, sort_keys=False), "utf-8")

@@ -263,7 +263,7 @@ def _import_logs(config: Config, console: Console) -> None:
             "the configuration has no `import` section; logs that exist already need "
             "no import, so go on with `crossctr run`"
         )
-    lists = [f.max_length for f in config.features if f.kind == "ids"]
+    lists = [f.max_length for f in config.features if f.is_list]
     with console.status("importing") as status:
         report = import_logs(
             config.imports.data,

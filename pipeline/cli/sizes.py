@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from models.features.table import SNAPSHOT_SPACES
+from models.features.feature import DOMAIN_FEATURE
+from models.features.id import SNAPSHOT_SPACES
+from models.strategies.base import NetworkContext
 from pipeline.cli.options import CONFIG
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
@@ -43,28 +45,35 @@ def size_table(config: Config) -> Iterator[str]:
 def target_network(config: Config, strategy: str) -> Network:
     """Returns the target network of `strategy`, untrained, with empty snapshots."""
     from models.data.snapshots import SnapshotTables
-    from models.networks.network_factory import NetworkKind
-    from models.networks.network_factory import build_network
 
     table, network = config.table, config.network_of(strategy)
-    snapshots = {}
-    periods = config.snapshots_of(strategy)
-    for space_name in SNAPSHOT_SPACES if periods else ():
-        shape = (table.num_rows(space_name), periods)
-        width = next(
-            feature.width or network.width
-            for feature in table.features
-            if feature.table == space_name
+    domains, needs = config.domains_of(strategy), config.needs(strategy)
+
+    def domain_rows() -> dict[str, int]:
+        first = table.vocabularies[table[DOMAIN_FEATURE].table].first_id_row
+        return {name: first + i for i, name in enumerate(domains)}
+
+    def snapshots() -> dict[str, SnapshotTables]:
+        found = {}
+        for space in SNAPSHOT_SPACES if needs.tpm_periods else ():
+            shape = (table.num_rows(space), needs.tpm_periods)
+            width = next(
+                feature.width or network.width
+                for feature in table.features
+                if feature.table == space
+            )
+            found[space] = SnapshotTables(
+                np.zeros((*shape, width), np.float32), np.zeros(shape, bool)
+            )
+        return found
+
+    return config.strategy_of(strategy).build(
+        NetworkContext(
+            features=table,
+            network=network,
+            domains=domains,
+            domain_rows=domain_rows,
+            snapshots=snapshots,
+            load_source=(lambda _: None) if needs.source_model else None,
         )
-        snapshots[space_name] = SnapshotTables(
-            np.zeros((*shape, width), np.float32), np.zeros(shape, bool)
-        )
-    kind = NetworkKind(
-        level="target",
-        domains=config.domains_of(strategy),
-        multi_domain=config.multi_domain_of(strategy),
-        ctnet=config.ctnet_of(strategy),
-        cctl=config.cctl_of(strategy),
     )
-    # Which rows the domains have changes no size.
-    return build_network(kind, table, network, domain_rows={}, snapshots=snapshots)

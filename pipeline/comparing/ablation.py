@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 from models.errors import ConfigError
+from models.strategies.base import StrategyConfig
+from models.strategies.registry import BASELINE_KIND
+from models.strategies.registry import DEFAULT_KIND
+from pipeline.config.entries import entry_config
 from pipeline.config.schema import Config
-from pipeline.config.sections import StrategyConfig
 
 WHOLE = "whole"
-PERIODS = (1, 3, 6)
 
 
-def ecdctr_variants(config: Config) -> dict[str, StrategyConfig]:
-    """Returns E-CDCTR, its ablations and `target_only`.
+def ablation_variants(config: Config) -> dict[str, StrategyConfig]:
+    """Returns a strategy as a whole, without each of its parts, and the baseline.
 
-    The whole is the configured strategy if that is of kind `ecdctr`, else the first
-    one that is.
+    The whole is the configured strategy if it states ablations, else the first one
+    that does.
 
     Raises:
-        ConfigError: No strategy is of that kind.
+        ConfigError: No strategy states any.
     """
-    names = [config.strategy, *config.strategies]
-    base = next((name for name in names if config.kind_of(name) == "ecdctr"), None)
-    if base is None:
+    periods = config.levels.tpm.snapshots
+    for name in (config.strategy, *config.strategies):
+        changes = config.strategy_of(name).ablations(periods)
+        if changes:
+            break
+    else:
         raise ConfigError(
-            f"no strategy is of kind 'ecdctr'; the configuration has "
-            f"{', '.join(config.strategies)}. Add `ecdctr: {{}}` to `strategies`"
+            "no strategy has parts to leave out; the configuration has "
+            f"{', '.join(config.strategies)}. Add `{DEFAULT_KIND}: {{}}` to "
+            "`strategies`"
         )
-    whole = config.strategies[base].model_copy(update={"kind": "ecdctr"})
-    changes: dict[str, dict[str, object]] = {
-        WHOLE: {},
-        "no_tpm": {"snapshots": 0},
-        "no_cpm": {"warm_start": False},
-        "batch_norm_too": {"load_batch_norm": True},
-        "mean_pooling": {"pooling": "mean"},
+    whole = {**config.entry_of(name)}
+    variants = {WHOLE: whole} | {
+        variant: {**whole, **change} for variant, change in changes.items()
     }
-    for count in PERIODS:
-        if count != config.snapshots_of(base):
-            changes[f"{count}_snapshots"] = {"snapshots": count}
-    variants = {name: whole.model_copy(update=c) for name, c in changes.items()}
-    return {**variants, "target_only": StrategyConfig(kind="target_only")}
+    entries = {**variants, BASELINE_KIND: {"kind": BASELINE_KIND}}
+    return {name: entry_config(name, keys) for name, keys in entries.items()}

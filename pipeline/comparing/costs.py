@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from models.artifact_files import SERVING_FOLDER
+from models.artifact_files import model_report
 from models.errors import DataError
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Step
 from pipeline.planning.steps import upstream
 from pipeline.report.files import read_json
-from pipeline.report.scoring import SERVING_FOLDER
 from pipeline.store.reader import Store
 from pipeline.store.reader import Stored
 
@@ -92,11 +93,11 @@ def cost_of(
 def _rows_read(report: Mapping[str, Any]) -> int:
     # A search for the number of epochs reads the rows, too.
     passes = len(report["losses"]) + len(report.get("held_out", ()))
-    if not report.get("cctl"):
+    if report.get("source_rows") is None:
         return int(report["rows"]) * passes
-    # Of the sources' rows CCTL reads as many as the target's need.
+    # The strategy reads as many source impressions as the target's need.
     own = report["rows_by_domain"][report["domains"][-1]]
-    return int(own * passes + report["cctl"]["source_rows"])
+    return int(own * passes + report["source_rows"])
 
 
 def summary(costs: Sequence[Cost]) -> Cost:
@@ -130,7 +131,7 @@ def needed(target: Step, planned: Sequence[Step]) -> list[Step]:
 
 def _report(models: Mapping[str, Stored], step: Step) -> dict[str, Any]:
     stored = models.get(step.training or step.fingerprint)
-    report = stored and read_json(Path(stored.uri) / "Format-Train" / "report.json")
+    report = stored and read_json(model_report(Path(stored.uri)))
     if not report:
         raise DataError(
             f"the model of {step.label!r} is not stored with its report; expected "

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from models.days import to_date
 from models.errors import ConfigError
 from models.errors import DataError
+from models.strategies.base import StrategyConfig
 from pipeline.comparing import tables
 from pipeline.comparing.costs import summary
 from pipeline.comparing.measure import measure
@@ -29,7 +30,6 @@ from pipeline.comparing.trials import seeds_of
 from pipeline.comparing.words import verdict
 from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
-from pipeline.config.sections import StrategyConfig
 from pipeline.execution.failures import StrategiesFailedError
 from pipeline.report.scoring import Scored
 from pipeline.terminal.plain_text import Console
@@ -96,11 +96,12 @@ def chosen(config: Config, names: Sequence[str]) -> dict[str, StrategyConfig]:
     """
     extended = with_strategies(config, names)
     for name in names:
-        if extended.ctnet_of(name):
+        kind = extended.kind_of(name)
+        if not extended.needs(name).learns_on_first_day:
             raise ConfigError(
-                f"strategy {name!r} is of kind ctnet, which scores on its first day as "
-                "the target model it starts from; one day cannot compare it. Name the "
-                "others with --strategies; docs/methods/ctnet.md says more"
+                f"strategy {name!r} is of kind {kind}, which scores on its first day "
+                "as the target model it starts from; one day cannot compare it. Name "
+                "the others with --strategies; docs/methods/ctnet.md says more"
             )
     return {name: extended.strategies[name] for name in names}
 

@@ -22,10 +22,10 @@ from rich.progress import TimeElapsedColumn
 from rich.progress import TimeRemainingColumn
 
 from models.errors import CrossctrError
+from models.strategies.base import StrategyConfig
 from pipeline.comparing.costs import Cost
 from pipeline.comparing.costs import cost_of
 from pipeline.config.schema import Config
-from pipeline.config.sections import StrategyConfig
 from pipeline.execution.failures import StrategiesFailedError
 from pipeline.execution.job import new_log_file
 from pipeline.execution.job import plan_when_ready

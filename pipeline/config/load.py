@@ -5,8 +5,6 @@ from __future__ import annotations
 import glob
 import math
 import re
-import types
-import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,8 @@ from pydantic import BaseModel
 from pydantic import ValidationError
 
 from models.errors import ConfigError
+from pipeline.config.explain import explained
 from pipeline.config.schema import Config
-from pipeline.config.wording import closest
 from pipeline.config.yaml_text import read_yaml
 
 # With these flags Beam's workers may be other processes, which `literal_folders` does
@@ -53,8 +51,7 @@ def load_config(path: Path) -> Config:
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        problems = [_explain(problem) for problem in error.errors()]
-        raise ConfigError(f"{path}: " + "; ".join(problems)) from error
+        raise ConfigError(f"{path}: {explained(Config, error)}") from error
     _refuse_infinity(config)
     resolved: Config = _absolute(config, path.resolve().parent)
     _refuse_unreachable_root(resolved)
@@ -115,55 +112,3 @@ def _leaves(
             yield from _leaves(entry, (*key, str(index)))
     else:
         yield key, value
-
-
-def _explain(problem: Any) -> str:
-    """Returns one of pydantic's problems in this project's words."""
-    location = tuple(problem["loc"])
-    key = ".".join(str(part) for part in location)
-    if problem["type"] == "extra_forbidden":
-        allowed = _keys_at(Config, location[:-1])
-        hint = closest(str(location[-1]), allowed)
-        return f"unknown key {key!r}{hint} (allowed: {', '.join(allowed)})"
-    if problem["type"] == "missing":
-        return f"key {key!r} is missing; add it"
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] in ("string_type", "invalid_key") and problem["input"] is None:
-        message += " (if a name was meant, quote it: 'null')"
-    if (
-        not key
-        or problem["type"] == "value_error"
-        and isinstance(problem["input"], dict)
-    ):
-        return message
-    received = problem["input"]
-    # A bound was missed, so the text was a number.
-    bounded = problem["type"].startswith(("greater_than", "less_than"))
-    return f"{key}: {message}; received {received if bounded else repr(received)}"
-
-
-def _keys_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
-    """Returns the keys that `model` allows at `location` inside it."""
-    for i, part in enumerate(location):
-        for name, field in model.model_fields.items():
-            if part in (name, field.alias):
-                inner = _model_in(field.annotation)
-                if inner is None:
-                    return []
-                rest = location[i + 1 :]
-                # The next part is an index or a mapping's key, not a field.
-                if rest and typing.get_origin(field.annotation) in (tuple, dict):
-                    rest = rest[1:]
-                return _keys_at(inner, rest)
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """Returns the model class inside an annotation such as `tuple[Model, ...]`."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return annotation if issubclass(annotation, BaseModel) else None
-    for argument in typing.get_args(annotation):
-        inner = _model_in(argument)
-        if inner is not None:
-            return inner
-    return None

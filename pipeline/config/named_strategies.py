@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pydantic import ValidationError
 
 from models.errors import ConfigError
+from models.strategies.registry import kinds
+from pipeline.config.entries import entry_config
 from pipeline.config.schema import Config
-from pipeline.config.sections import StrategyConfig
 from pipeline.config.wording import closest
-from pipeline.strategies import KINDS
 
 
 def with_strategies(config: Config, names: Iterable[str]) -> Config:
@@ -24,7 +24,7 @@ def with_strategies(config: Config, names: Iterable[str]) -> Config:
     Raises:
         ConfigError: A name is neither, or the configuration cannot have the kind.
     """
-    known = dict.fromkeys([*config.strategies, *KINDS])
+    known = dict.fromkeys([*config.strategies, *kinds()])
     entries = dict(config.strategies)
     for name in names:
         if name not in known:
@@ -32,7 +32,7 @@ def with_strategies(config: Config, names: Iterable[str]) -> Config:
                 f"strategy {name!r} is neither in the configuration nor a kind; "
                 f"expected one of {', '.join(known)}{closest(name, known)}"
             )
-        entries.setdefault(name, StrategyConfig(kind=name))
+        entries.setdefault(name, entry_config(name, {"kind": name}))
     if entries.keys() == config.strategies.keys():
         return config
     data = config.model_dump(by_alias=True)

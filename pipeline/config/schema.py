@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field
+from pydantic import SerializeAsAny
 from pydantic import field_validator
 from pydantic import model_validator
 
@@ -20,26 +21,29 @@ from components.log_example_gen.logic import MissingDays
 from components.log_example_gen.logic import Source
 from components.log_example_gen.logic import TimeColumn
 from components.log_example_gen.logic import parse_label_rule
-from models.ctnet.settings import CtnetConfig
 from models.days import to_day
-from models.features.table import DOMAIN_FEATURE
-from models.features.table import SNAPSHOT_SPACES
-from models.features.table import USER_FEATURE
-from models.features.table import Feature
+from models.features.feature import USER_FEATURE
+from models.features.feature import Feature
+from models.features.id import SNAPSHOT_SPACES
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
-from models.features.table import StrictModel
-from models.settings import CctlConfig
-from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
+from models.strategies.base import Needs
+from models.strategies.base import Strategy
+from models.strategies.base import StrategyConfig
+from models.strategies.registry import BASELINE_KIND
+from models.strategies.registry import DEFAULT_KIND
+from models.strategies.registry import create
+from models.strict_model import StrictModel
+from pipeline.config.entries import entry_config
+from pipeline.config.entries import read_entries
 from pipeline.config.local_paths import LocalPath
 from pipeline.config.sections import MAX_DAYS
 from pipeline.config.sections import ImportConfig
 from pipeline.config.sections import IntervalConfig
 from pipeline.config.sections import LevelsConfig
 from pipeline.config.sections import ServingConfig
-from pipeline.config.sections import StrategyConfig
 from pipeline.config.sections import WaitConfig
 from pipeline.config.slices import check_slices
 from pipeline.config.slices import read_slices
@@ -48,9 +52,6 @@ from pipeline.config.wording import check_one_of
 from pipeline.datasets.simulation.settings import SimulationConfig
 from pipeline.store.metadata import SQLITE
 from pipeline.store.metadata import parse_server
-from pipeline.strategies import DEFAULT as DEFAULT_STRATEGY
-from pipeline.strategies import KINDS
-from pipeline.strategies import Kind
 
 
 class Config(StrictModel):
@@ -137,11 +138,10 @@ class Config(StrictModel):
     evaluation_days: int = Field(default=1, gt=0, le=MAX_DAYS)
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
-    strategy: str = DEFAULT_STRATEGY
-    strategies: dict[str, StrategyConfig] = Field(
+    strategy: str = DEFAULT_KIND
+    strategies: dict[str, SerializeAsAny[StrategyConfig]] = Field(
         default_factory=lambda: {
-            "ecdctr": StrategyConfig(),
-            "target_only": StrategyConfig(),
+            name: entry_config(name, {}) for name in (DEFAULT_KIND, BASELINE_KIND)
         }
     )
     gate: GateThresholds = GateThresholds()
@@ -155,6 +155,12 @@ class Config(StrictModel):
     def _read_slices(cls, slices: Any) -> Any:
         """Makes rules of the slices of which only the feature is said."""
         return read_slices(slices)
+
+    @field_validator("strategies", mode="before")
+    @classmethod
+    def _read_strategies(cls, entries: Any) -> Any:
+        """Reads each entry by the keys of its own kind."""
+        return read_entries(entries)
 
     @field_validator("label")
     @classmethod
@@ -213,15 +219,17 @@ class Config(StrictModel):
                 )
         self._check_simulation()
         check_one_of("strategy", self.strategy, list(self.strategies))
-        for name, strategy in self.strategies.items():
-            check_one_of(f"strategies.{name}.kind", strategy.kind or name, tuple(KINDS))
-            self._check_multi_domain(name, table)
-        if USER_FEATURE not in names or table[USER_FEATURE].kind != "id":
+        for name in self.strategies:
+            try:
+                self.strategy_of(name).check(table, self.network)
+            except ValueError as error:
+                raise ValueError(f"strategies.{name}: {error}") from error
+        if USER_FEATURE not in names or not table[USER_FEATURE].is_single_id:
             raise ValueError(
                 f"features need {USER_FEATURE!r} of kind 'id', by which GAUC tells "
                 f"users apart; map your column: `columns: {{{USER_FEATURE}: <yours>}}`"
             )
-        if any(self.snapshots_of(name) for name in self.strategies):
+        if any(self.needs(name).tpm_periods for name in self.strategies):
             self._check_snapshot_spaces(table)
         check_slices(self.slice_rules, table)
         self._check_gate()
@@ -256,30 +264,6 @@ class Config(StrictModel):
                 "model could read it; choose a folder outside"
             )
 
-    def _check_multi_domain(self, name: str, table: FeatureTable) -> None:
-        """Raises unless the network of entry `name` can tell the domains apart."""
-        about = self._about(name)
-        network = about.network
-        if network is None and not about.cctl:
-            return
-        if not table.tells_domains_apart:
-            what = f"{network} has a part of each domain's own"
-            if about.cctl:
-                what = "cctl says of each source what it brings"
-            raise ValueError(
-                f"strategies.{name}: {what} and "
-                f"needs the feature {DOMAIN_FEATURE!r} to choose it; add "
-                f"`{{name: {DOMAIN_FEATURE}, kind: id, vocabulary: {DOMAIN_FEATURE}}}` "
-                "to features, with an append-only vocabulary of min_count 1 that no "
-                "other feature uses"
-            )
-        if network not in ("star", None) and len(self.network.hidden_units) < 2:
-            raise ValueError(
-                f"strategies.{name}: {network} makes the last hidden layer each "
-                "domain's own and shares those before it; received network."
-                f"hidden_units {list(self.network.hidden_units)}, expected two or more"
-            )
-
     def _check_snapshot_spaces(self, table: FeatureTable) -> None:
         """Raises unless TPM trains one table of each space it hands on."""
         widths = {}
@@ -291,7 +275,7 @@ class Config(StrictModel):
                     "levels.tpm.snapshots to 0"
                 )
             read = [f for f in table.features if f.vocabulary == space and f.tpm]
-            if not any(feature.kind == "id" for feature in read):
+            if not any(feature.is_single_id for feature in read):
                 raise ValueError(
                     f"TPM hands on embeddings of the vocabularies "
                     f"{' and '.join(SNAPSHOT_SPACES)}, but no feature of kind 'id' "
@@ -335,71 +319,45 @@ class Config(StrictModel):
         """`anchor_day` as days since 1970-01-01."""
         return to_day(self.anchor_day)
 
+    def strategy_of(self, strategy: str) -> Strategy[Any]:
+        """Returns the strategy of the entry `strategy`."""
+        return create(self.kind_of(strategy), self.strategies[strategy])
+
     def kind_of(self, strategy: str) -> str:
         """Returns the kind of the strategy entry `strategy`."""
         return self.strategies[strategy].kind or strategy
 
-    def _about(self, strategy: str) -> Kind:
-        return KINDS[self.kind_of(strategy)]
-
-    def wants_cpm(self, strategy: str) -> bool:
-        """Returns whether the strategy entry `strategy` starts from CPM."""
-        return self._about(strategy).pretrained and self.strategies[strategy].warm_start
-
-    def loads_batch_norm(self, strategy: str) -> bool:
-        """Returns whether the entry `strategy` takes over CPM's BatchNorm."""
-        own = self.strategies[strategy].load_batch_norm
-        return own or self._about(strategy).loads_batch_norm
+    def needs(self, strategy: str) -> Needs:
+        """Returns what the target level of the strategy entry `strategy` reads."""
+        return self.strategy_of(strategy).needs(self.levels.tpm.snapshots)
 
     def domains_of(self, strategy: str) -> tuple[str, ...]:
-        """Returns whose rows the target level of `strategy` reads, the target last."""
-        return self.domains if self._about(strategy).mixed else (self.target,)
+        """Returns the domains that the target level of `strategy` trains on, in order.
 
-    def multi_domain_of(self, strategy: str) -> MultiDomainConfig | None:
-        """Returns what takes the backbone's place in the entry `strategy`, if any."""
-        network = self._about(strategy).network
-        if network is None:
-            return None
-        experts = self.strategies[strategy].experts
-        return MultiDomainConfig(network=network, experts=experts)
+        The target comes last.
+        """
+        return (
+            self.domains if self.needs(strategy).source_impressions else (self.target,)
+        )
 
-    def ctnet_of(self, strategy: str) -> CtnetConfig | None:
-        """Returns how the entry `strategy` reads a source model, if it does."""
-        if not self._about(strategy).ctnet:
-            return None
-        return CtnetConfig(adapter=self.strategies[strategy].adapter)
+    def network_of(self, strategy: str) -> NetworkConfig:
+        """Returns the sizes of the network of the strategy entry `strategy`."""
+        if not self.needs(strategy).tpm_periods:
+            return self.network
+        return self.strategy_of(strategy).sizes(self.network)
 
-    def cctl_of(self, strategy: str) -> CctlConfig | None:
-        """Returns how the entry `strategy` weighs the sources' rows, if it does."""
-        if not self._about(strategy).cctl:
-            return None
-        return self.strategies[strategy].cctl
+    def entry_of(self, strategy: str) -> dict[str, Any]:
+        """Returns the keys of the entry `strategy`, its `kind` among them."""
+        entry = self.strategies[strategy].model_dump(mode="json")
+        return {**entry, "kind": self.kind_of(strategy)}
 
     def target_settings(self, strategy: str) -> dict[str, Any]:
         """Returns what the entry `strategy` says of the target level's trainer."""
-        multi_domain, cctl = self.multi_domain_of(strategy), self.cctl_of(strategy)
         return {
-            "multi_domain": multi_domain and multi_domain.model_dump(),
-            "cctl": cctl and cctl.model_dump(),
-            "load_batch_norm": self.loads_batch_norm(strategy),
+            "strategy": self.entry_of(strategy),
+            "load_batch_norm": self.needs(strategy).batch_norm,
             "calibration_days": self.levels.target.calibration_days,
         }
-
-    def snapshots_of(self, strategy: str) -> int:
-        """Returns how many TPM periods the strategy entry `strategy` reads."""
-        about, chosen = self._about(strategy), self.strategies[strategy].snapshots
-        if about.ctnet:
-            return chosen or 0
-        if not about.snapshots:
-            return 0
-        return self.levels.tpm.snapshots if chosen is None else chosen
-
-    def network_of(self, strategy: str) -> NetworkConfig:
-        """Returns the shape of the network of the strategy entry `strategy`."""
-        pooling = self.strategies[strategy].pooling
-        if pooling is None or not self.snapshots_of(strategy):
-            return self.network
-        return self.network.model_copy(update={"snapshot_pooling": pooling})
 
     def training_of(self, level: str) -> TrainingConfig:
         """Returns the training settings of `level`, a key of `levels`."""

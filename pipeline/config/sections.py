@@ -10,10 +10,8 @@ from pydantic import Field
 from pydantic import field_serializer
 from pydantic import model_validator
 
-from models.features.table import StrictModel
-from models.settings import CctlConfig
-from models.settings import ExpertsConfig
 from models.settings import TrainingConfig
+from models.strict_model import StrictModel
 from pipeline.config.local_paths import LocalPath
 from pipeline.datasets.negatives import NegativeSampling
 from pipeline.planning.calendar import Clock
@@ -157,39 +155,6 @@ class LevelsConfig(StrictModel):
     cpm: CpmConfig = CpmConfig()
     source: SourceConfig = SourceConfig()
     target: TargetConfig = TargetConfig()
-
-
-class StrategyConfig(StrictModel):
-    """How the target level uses the sources; a variant differs in single keys.
-
-    Attributes:
-        kind: The strategy, one of `pipeline.strategies.KINDS`; defaults to the entry's
-            own name.
-        snapshots: TPM periods to read; defaults to the TPM level's number, and to 0
-            for `ctnet`, which can read them too. 0 is the ablation without TPM.
-        warm_start: Whether the target starts from CPM; false is the ablation without
-            CPM.
-        load_batch_norm: Whether CPM's BatchNorm is loaded too. False, as E-CDCTR
-            re-initialises it: the target's activations are distributed differently.
-        pooling: How M snapshots become one vector in this strategy, `attention` or
-            `mean`; defaults to `network.snapshot_pooling`.
-        experts: Experts of `mmoe` and `ple`, see `ExpertsConfig`.
-        adapter: How `ctnet` reads a layer of the source model: `glu`, the published
-            one, `gate` or `linear`.
-        reload: Whether `ctnet` reads the newest source model each day; false is the
-            ablation in which the first one stays.
-        cctl: How `cctl` mixes and weighs the sources' rows, see `CctlConfig`.
-    """
-
-    kind: str = ""
-    snapshots: int | None = Field(default=None, ge=0)
-    warm_start: bool = True
-    load_batch_norm: bool = False
-    pooling: Literal["attention", "mean"] | None = None
-    experts: ExpertsConfig = ExpertsConfig()
-    adapter: Literal["glu", "gate", "linear"] = "glu"
-    reload: bool = True
-    cctl: CctlConfig = CctlConfig()
 
 
 class WaitConfig(StrictModel):

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.evaluation_set.slices import PREFIX
 from components.evaluation_set.slices import SliceRule
-from models.features.table import Feature
+from models.features.feature import Feature
 from models.features.table import FeatureTable
 
 # Made when the features are there, with the upper ends of their buckets.
@@ -70,9 +70,9 @@ def check_slices(rules: Mapping[str, SliceRule], table: FeatureTable) -> None:
 
 def _problem(rule: SliceRule, feature: Feature, table: FeatureTable) -> str:
     """Returns why `feature` cannot make slices by `rule`, or nothing."""
-    if feature.kind == "ids":
+    if feature.is_list:
         return "holds lists; choose a feature with one value a row"
-    if feature.kind == "id" and rule.upto:
+    if feature.is_id and rule.upto:
         return f"holds ids, which have no order for `upto` {list(rule.upto)}"
     if not feature.is_id and not rule.upto:
         return "holds numbers; say the ends of its buckets, `upto: [0, 5, 20]`"

@@ -3,9 +3,9 @@
     <source>/<domain>.parquet  ->  <logs>/<domain>/date=YYYY-MM-DD/part-0.parquet
 
 A file with ratings becomes a log with a column `rating`. A file of positives gets
-negatives beside them (`pipeline.datasets.negatives`) and becomes a log with a column `click`.
-Every row gets the point-in-time aggregates of `pipeline.datasets.aggregates`, computed over the
-whole file, also over the rows before the first day written.
+negatives beside them (`pipeline.datasets.negatives`) and becomes a log with a column
+`click`. Every row gets the point-in-time aggregates of `pipeline.datasets.aggregates`,
+computed over the whole file, also over the rows before the first day written.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from models.days import to_date
-from models.features.table import StrictModel
+from models.strict_model import StrictModel
 from pipeline.datasets.aggregates import Ints
 from pipeline.datasets.aggregates import encode_ids
 

@@ -351,8 +351,6 @@ def _trainer(
         "continues": step.continues,
     }
     if step.source:
-        ctnet = config.ctnet_of(step.strategy)
-        settings["ctnet"] = ctnet and ctnet.model_dump()
         settings["begins"] = step.begins
     if level == "target":
         settings |= config.target_settings(step.strategy)

@@ -1,8 +1,10 @@
 """One Airflow DAG for each configuration: the kinds of step of a day, one by one.
 
 Link this file into Airflow's folder of DAGs. Airflow has an environment of its own and
-reads the file every half minute, so of crossctr it loads only two files that lie beside
-it and need nothing else; each task starts the command in crossctr's environment.
+reads the file every half minute, so of crossctr it loads only one file that needs
+nothing else. There is a task of every kind of step, whatever the strategy: one with
+nothing to do ends in about a second, and another strategy changes no task. Each task
+starts the command in crossctr's environment.
 docs/orchestration.md has the settings:
 
     CROSSCTR_CONFIGS        configuration files or folders of them, separated by colons
@@ -31,13 +33,13 @@ from airflow.exceptions import AirflowException
 from airflow.models import BaseOperator
 
 
-def _beside(name: str) -> ModuleType:
-    """Loads a module that lies beside this file, without the package around it."""
-    path = Path(__file__).resolve().with_name(f"{name}.py")
+def _load(folder: str, name: str) -> ModuleType:
+    """Loads a module of `pipeline/<folder>` without the package around it."""
+    path = Path(__file__).resolve().parents[1] / folder / f"{name}.py"
     if not path.is_file():
         raise ImportError(
             f"there is no {path}; link {Path(__file__).name} from crossctr's folder "
-            "`pipeline` into the folder of DAGs instead of copying it"
+            "`pipeline/orchestrators` into the folder of DAGs instead of copying it"
         )
     spec = importlib.util.spec_from_file_location(f"crossctr_{name}", path)
     if spec is None or spec.loader is None:
@@ -47,7 +49,7 @@ def _beside(name: str) -> ModuleType:
     return module
 
 
-_step_kinds, _strategies = _beside("step_kinds"), _beside("strategies")
+_step_kinds = _load("planning", "step_kinds")
 
 
 class CrossctrOperator(BaseOperator):
@@ -118,7 +120,7 @@ def dag_of(path: Path) -> DAG:
         tags=["crossctr"],
     )
     former = None
-    for kind in _kinds(config):
+    for kind in _step_kinds.StepKind:
         task = CrossctrOperator(
             task_id=str(kind),
             dag=dag,
@@ -138,18 +140,6 @@ def dag_of(path: Path) -> DAG:
     return dag
 
 
-def _kinds(config: dict[str, Any]) -> tuple[Any, ...]:
-    """Returns the kinds of step that the configuration's strategy can need.
-
-    All of them if it is not known: the command itself says then what is wrong.
-    """
-    name = config.get("strategy", _strategies.DEFAULT)
-    entry = (config.get("strategies") or {}).get(name) or {}
-    kind = _strategies.KINDS.get(entry.get("kind") or name)
-    kinds: tuple[Any, ...] = _step_kinds.kinds_of(kind)
-    return kinds
-
-
 def _start(config: dict[str, Any]) -> datetime.datetime:
     chosen = os.environ.get("CROSSCTR_START")
     if chosen:
@@ -160,11 +150,9 @@ def _start(config: dict[str, Any]) -> datetime.datetime:
         every = max(
             int((levels.get("cpm") or {}).get("every_days", 7)),
             int((levels.get("target") or {}).get("every_days", 1)),
-        )
-        if _step_kinds.StepKind.SOURCE in _kinds(config):
             # The source model read on a day is of a day before.
-            source = int((levels.get("source") or {}).get("every_days", 1))
-            every = max(every, source + 1)
+            int((levels.get("source") or {}).get("every_days", 1)) + 1,
+        )
         first = datetime.date.fromisoformat(str(config["first_day"]))
         day = first + datetime.timedelta(days=every)
     return datetime.datetime(day.year, day.month, day.day, tzinfo=datetime.timezone.utc)

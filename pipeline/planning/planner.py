@@ -13,6 +13,7 @@ from models.days import DayRange
 from models.days import to_date
 from models.errors import ConfigError
 from models.settings import NetworkConfig
+from models.strategies.registry import origin
 from pipeline.config.schema import Config
 from pipeline.planning.blocks import BlockChain
 from pipeline.planning.blocks import LogFingerprint
@@ -104,12 +105,15 @@ class Planner:
         steps = {step.fingerprint: step for step in [*chain, *periods]}
         targets = []
         for strategy in strategies:
-            before = []
+            needs, added = self._config.needs(strategy), []
             try:
-                if self._config.wants_cpm(strategy):
-                    before = [self._cpm_step(learned, strategy, periods, history)]
-                if self._config.ctnet_of(strategy):
-                    training, before = self._ctnet(day, learned, strategy, strategies)
+                if needs.cpm:
+                    added = [self._cpm_step(learned, strategy, periods, history)]
+                if needs.source_model:
+                    training, before = self._beside_source(
+                        day, learned, strategy, strategies
+                    )
+                    added += before
                 else:
                     training = self._training(learned, strategy, strategies)
             except ConfigError as error:
@@ -121,7 +125,7 @@ class Planner:
                 planned = self.run(day, others, judge=judge)
                 self.refused[strategy] = str(error)
                 return planned
-            steps.update({step.fingerprint: step for step in before})
+            steps.update({step.fingerprint: step for step in added})
             targets.append(
                 self._target_step(day, strategy, training, evaluation, judged, judge)
             )
@@ -182,8 +186,8 @@ class Planner:
         wanted = {
             period
             for strategy in strategies
-            for until in (run_day, *([cpm_tick] if config.wants_cpm(strategy) else ()))
-            for period in clock.ticks(until, config.snapshots_of(strategy))
+            for until in (run_day, *([cpm_tick] if config.needs(strategy).cpm else ()))
+            for period in clock.ticks(until, config.needs(strategy).tpm_periods)
             if self._window(clock, period)
         }
         if not wanted:
@@ -232,7 +236,7 @@ class Planner:
         self, day: int, strategy: str, periods: Sequence[Step], history: list[Block]
     ) -> Step:
         config = self._config
-        count, network = config.snapshots_of(strategy), config.network_of(strategy)
+        count, network = config.needs(strategy).tpm_periods, config.network_of(strategy)
         clock = config.levels.cpm.clock(config.anchor)
         tick = self._cpm_tick(day)
         found = self._window(clock, tick)
@@ -291,7 +295,7 @@ class Planner:
         """Plans the training of `day`, given those of earlier days, oldest first."""
         history = [block_of(step) for step in self.ingest(day - 1)]
         periods = self._tpm_steps(day, strategies, history)
-        snapshots = newest(periods, day, self._config.snapshots_of(strategy))
+        snapshots = newest(periods, day, self._config.needs(strategy).tpm_periods)
         models = self._known.models
         ways = [
             self._continue(day, strategy, past, history, snapshots)
@@ -305,17 +309,17 @@ class Planner:
             return [*done, *ways][0]
         return restart
 
-    def _ctnet(
+    def _beside_source(
         self, day: int, learned: int, strategy: str, strategies: Sequence[str]
     ) -> tuple[Training, list[Step]]:
-        """Plans CTNet's model of `learned`, and the models it rests on.
+        """Plans the model of `learned` that reads a source model, and what it needs.
 
-        It starts from the strategy without the source tower, as that is on this day,
-        and reads no rows yet: it scores as the old model does. From the next day on it
-        reads the new rows alone, whether CPM's clock ticks or not.
+        Initialised from the same day's target model without the source model; it reads
+        no impressions yet and scores as that model does. From the next day on it
+        trains on the new impressions alone, whether CPM's clock ticks or not.
         """
         sources: dict[str, Step] = {}
-        reload = self._config.strategies[strategy].reload
+        reload = self._config.needs(strategy).newest_source
 
         def source_of(of: int, history: list[Block]) -> str:
             step = self._source.before(of, history)
@@ -353,7 +357,7 @@ class Planner:
             history = [block_of(step) for step in self.ingest(of - 1)]
             source = source_of(of, history) if reload else past.source
             periods = self._tpm_steps(of, strategies, history)
-            snapshots = newest(periods, of, self._config.snapshots_of(strategy))
+            snapshots = newest(periods, of, self._config.needs(strategy).tpm_periods)
             return self._continue(of, strategy, past, history, snapshots, source)
 
         training = chain(learned, self._known.models, begin, go_on)
@@ -394,7 +398,7 @@ class Planner:
         cpm = None
         tick = self._cpm_tick(day)
         notes = [f"starts anew on {len(window)} days{self._of_domains(strategy)}"]
-        if self._config.wants_cpm(strategy):
+        if self._config.needs(strategy).cpm:
             cpm = self._cpm_step(day, strategy, periods, history)
             notes = [
                 f"restarts from CPM of {to_date(tick)}, replays {len(window)} days"
@@ -463,13 +467,15 @@ class Planner:
         fingerprint = digest(
             *self._settings("target", config.network_of(strategy)),
             config.domains_of(strategy),
-            config.target_settings(strategy),
+            config.strategy_of(strategy).identity(source_model=source is not None),
+            [config.needs(strategy).batch_norm, config.levels.target.calibration_days],
             prints(blocks),
             str(days),
             snapshots,
             warm_start,
             continues,
-            [source, base is not None, config.ctnet_of(strategy)] if source else None,
+            origin(config.kind_of(strategy)),
+            [source, base is not None] if source else None,
         )
         return Training(
             day=day,
@@ -488,9 +494,9 @@ class Planner:
         return " of all domains" if len(self._config.domains_of(strategy)) > 1 else ""
 
     def _model_name(self, strategy: str, source: str | None) -> str:
-        if self._config.ctnet_of(strategy) and not source:
+        if self._config.needs(strategy).source_model and not source:
             return "the target model"
-        return "A-CTR" if self._config.kind_of(strategy) == "ecdctr" else strategy
+        return self._config.strategy_of(strategy).model_name or strategy
 
     @property
     def _target_clock(self) -> Clock:

@@ -49,7 +49,7 @@ def reach(config: Config) -> int:
     less far, with a window and a tick of its own.
     """
     levels = config.levels
-    snapshots = max(config.snapshots_of(name) for name in config.strategies)
+    snapshots = max(config.needs(name).tpm_periods for name in config.strategies)
     ticks = levels.cpm.every_days + levels.target.every_days
     windows = (
         (max(snapshots, 1) + 1) * levels.tpm.every_days + levels.tpm.window_days,

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.strategies import Kind
+    from models.strategies.base import Needs
 
 
 class StepKind(str, Enum):
@@ -20,8 +20,8 @@ class StepKind(str, Enum):
         INGEST: A block of days: transformed Examples and vocabularies.
         TPM: The embeddings of one pretraining period.
         CPM: The complete pretraining model.
-        SOURCE: The source model that CTNet reads.
-        BASE: The target model that CTNet starts from.
+        SOURCE: The source model that a target model reads.
+        BASE: The target model without the source model, which that one starts from.
         TARGET: A strategy's target model, judged and, for one strategy, published.
     """
 
@@ -41,22 +41,18 @@ class StepKind(str, Enum):
         return kinds[: kinds.index(self) + 1]
 
 
-def kinds_of(strategy: Kind | None) -> tuple[StepKind, ...]:
-    """Returns the kinds of step that a kind of strategy can need, in running order.
-
-    An entry of `strategies` may turn some off, such as `snapshots: 0`.
+def kinds_of(needs: Needs) -> tuple[StepKind, ...]:
+    """Returns the kinds of step that a strategy needs, in running order.
 
     Args:
-        strategy: The kind of strategy; None, if it is not known, can need every kind.
+        needs: What its target level reads.
     """
-    if strategy is None:
-        return tuple(StepKind)
     wanted = {
         StepKind.INGEST: True,
-        StepKind.TPM: strategy.snapshots or strategy.ctnet,
-        StepKind.CPM: strategy.pretrained,
-        StepKind.SOURCE: strategy.ctnet,
-        StepKind.BASE: strategy.ctnet,
+        StepKind.TPM: needs.tpm_periods > 0,
+        StepKind.CPM: needs.cpm,
+        StepKind.SOURCE: needs.source_model,
+        StepKind.BASE: needs.source_model,
         StepKind.TARGET: True,
     }
     return tuple(kind for kind in StepKind if wanted[kind])

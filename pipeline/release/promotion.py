@@ -14,6 +14,7 @@ from components.publisher.labels import Labels
 from components.publisher.logic import WARMUP_FILE
 from components.publisher.logic import versions_in
 from components.publisher.releases import Shelf
+from models.artifact_files import SERVING_FOLDER
 from models.days import to_date
 from models.errors import DataError
 from pipeline.config.schema import Config
@@ -26,7 +27,6 @@ EXECUTION_TYPE = "Promotion"
 
 # Where TFX keeps the SavedModel in a Model artifact (`path_utils.serving_model_path`,
 # whose import takes 20 s).
-_SERVING_FOLDER = "Format-Serving"
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def promote(
         return Promotion(path, True, changed, refusals, after, newer)
     fingerprint = str(newest.properties["model_fingerprint"])
     model = store.newest("Model", fingerprint)
-    if model is None or not Path(model.uri, _SERVING_FOLDER).is_dir():
+    if model is None or not Path(model.uri, SERVING_FOLDER).is_dir():
         raise DataError(
             f"the model {fingerprint} of {to_date(day)} is not stored under "
             f"{str(config.root)!r} any more; run the day again"
@@ -134,7 +134,7 @@ def promote(
     warmup = Path(blessing.uri, Path(WARMUP_FILE).name) if blessing else None
     versions = versions_in(shelf.folder)
     released = shelf.release(
-        Path(model.uri, _SERVING_FOLDER),
+        Path(model.uri, SERVING_FOLDER),
         day,
         lineage,
         warmup=warmup if warmup and warmup.is_file() else None,

@@ -17,16 +17,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from models.artifact_files import SERVING_FOLDER
 from models.data.arrow_files import pq
 from models.errors import DataError
+from models.features.feature import USER_FEATURE
 from models.features.table import LABEL
-from models.features.table import USER_FEATURE
 from pipeline.config.schema import Config
 from pipeline.planning.steps import Step
 from pipeline.store.reader import Store
 
 # In a model artifact, where TFX's Trainer puts the SavedModel.
-SERVING_FOLDER = "Format-Serving"
 
 _BATCH_ROWS = 4_096
 # A request's candidates, and how often it is timed: other work of the machine makes

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.artifact_files import model_report
 from pipeline.report.charts import Point
 from pipeline.report.charts import Series
 from pipeline.report.files import read_json
-from pipeline.report.sources import Sources
-from pipeline.report.sources import describe_sources
+from pipeline.report.strategy_part import StrategyPart
+from pipeline.report.strategy_part import strategy_part
 from pipeline.store.reader import Store
 from pipeline.store.results import few_steps
-
-# As `models.training.level` writes it; to import that is to import TensorFlow.
-_REPORT = Path("Format-Train", "report.json")
 
 # Single batches differ by chance: a line through fewer would show nothing else.
 _FEWEST_POINTS = 5
@@ -41,7 +39,7 @@ class Training:
             None without a warm start.
         skew: `rows` compared in training and serving, and the `largest` difference of
             two click probabilities; None if none were.
-        sources: What its sources brought; None if they were not weighed.
+        strategy: What its strategy adds to the page; None if nothing.
         few_steps: What to know if it took few optimizer steps; empty if it did not.
     """
 
@@ -56,7 +54,7 @@ class Training:
     curve: Series | None
     warm_start: Mapping[str, Mapping[str, int]] | None
     skew: Mapping[str, Any] | None = None
-    sources: Sources | None = None
+    strategy: StrategyPart | None = None
     few_steps: str = ""
 
 
@@ -66,7 +64,7 @@ def gather_training(store: Store, label: str, fingerprint: str) -> Training | No
     if model is None:
         return None
     folder = Path(model.uri)
-    report = read_json(folder / _REPORT)
+    report = read_json(model_report(folder))
     if report is None:
         return None
     # TFX puts a node's outputs side by side: <node>/<output>/<execution>.
@@ -96,7 +94,7 @@ def describe(
         curve=Series(label, tuple(points)) if enough else None,
         warm_start=report.get("warm_start"),
         skew=report.get("skew"),
-        sources=describe_sources(report.get("cctl")),
+        strategy=strategy_part(report),
         few_steps=few_steps(report),
     )
 

@@ -18,10 +18,9 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from components.example_validator.logic import environment_of
 from components.example_validator.logic import path_name
 from components.guard.logic import describe_anomalies
+from models.features.feature import Feature
 from models.features.table import DAY
 from models.features.table import LABEL
-from models.features.table import SNAPSHOT_SPACES
-from models.features.table import Feature
 from pipeline.config.schema import Config
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
@@ -75,15 +74,8 @@ def _curate(
         feature.int_domain.min = 0
         if feature.name == LABEL:
             feature.int_domain.max = 1
-    elif declared.kind == "count":
-        feature.int_domain.min = 0
-    elif declared.kind == "rate":
-        feature.float_domain.min, feature.float_domain.max = 0.0, 1.0
-        feature.float_domain.disallow_nan = True
-    elif declared.kind == "ids" or declared.vocabulary in SNAPSHOT_SPACES:
-        feature.ClearField("domain")
-    if declared is not None and declared.kind == "ids":
-        feature.value_count.min, feature.value_count.max = 0, declared.max_length
+    else:
+        declared.feature_kind.limit(feature, declared)
 
 
 def closed_lists(schema: schema_pb2.Schema) -> dict[str, int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from typing import TypeVar
 
+from models.artifact_files import model_report
 from models.days import DayRange
 from models.settings import FEW_STEPS
 from pipeline.planning.retention import KINDS
@@ -98,7 +99,7 @@ def rows_of(store: Store, step: Step) -> int | None:
 def training_report(store: Store, step: Step) -> dict[str, Any] | None:
     """Returns the trainer's report of a step; None if no model of it is stored."""
     model = store.newest("Model", step.training or step.fingerprint)
-    path = None if model is None else Path(model.uri) / "Format-Train" / "report.json"
+    path = None if model is None else model_report(Path(model.uri))
     # `crossctr clean` removes files and leaves the entry.
     return _read_json(path) if path is not None and path.is_file() else None
 

@@ -13,11 +13,12 @@ from benchmarks.results import DATA_SETS
 from benchmarks.results import configuration
 from benchmarks.results_page import page
 from benchmarks.results_page import write_page
+from models.strategies.registry import create
+from models.strategies.registry import kinds
 from pipeline.comparing.picture import picture
 from pipeline.comparing.record import to_csv
 from pipeline.comparing.record import to_json
 from pipeline.config.load import load_config
-from pipeline.strategies import KINDS
 from pipeline.terminal.plain_text import Console
 from tests.pipeline.comparing.examples import ECDCTR
 from tests.pipeline.comparing.examples import TARGET_ONLY
@@ -32,7 +33,9 @@ def test_every_data_set_can_have_every_kind(data_set, monkeypatch, tmp_path):
     assert config.name == data_set.name
     assert config.target not in config.sources
     # CTNet is what it is only over days.
-    one_day = [name for name, kind in KINDS.items() if not kind.ctnet]
+    one_day = [
+        name for name in kinds() if create(name, {}).needs(3).learns_on_first_day
+    ]
     assert results.possible(config, Console(quiet=True)) == one_day
     schema = config.schema_path.read_text()
     for domain in config.domains:

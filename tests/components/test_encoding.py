@@ -11,9 +11,9 @@ from components.transform.encoding import describe_encoding
 from components.transform.encoding import sizes_before
 from components.transform.encoding import to_json
 from models.days import DayRange
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 DAYS = DayRange(10, 12)
 FEATURES = FeatureTable(

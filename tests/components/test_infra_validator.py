@@ -14,9 +14,9 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from models.days import to_day
 from models.errors import DataError
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 from models.serving.saved_scorer import SavedScorer
 
 pytestmark = pytest.mark.slow

@@ -14,9 +14,9 @@ from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.logic import parse_label_rule
 from models.errors import ConfigError
 from models.errors import DataError
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 FEATURES = FeatureTable(
     features=(

@@ -9,9 +9,9 @@ import pytest
 from components.log_example_gen.log_files import LogFile
 from components.log_example_gen.log_files import Shard
 from components.log_example_gen.logic import DomainLog
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 pytestmark = pytest.mark.slow
 

@@ -18,9 +18,9 @@ from components.log_example_gen.logic import ColumnSource
 from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.logic import parse_time_format
 from models.days import to_date
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 DAY = 19145  # 2022-06-02
 FEATURES = FeatureTable(

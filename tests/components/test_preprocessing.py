@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from components.vocabulary.files import ids_path
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 pytestmark = pytest.mark.slow
 
@@ -114,7 +114,7 @@ def rate_row(rate, buckets):
 def test_counts_equal_the_reference_around_powers_of_two(powers, buckets):
     import tensorflow as tf
 
-    from components.transform.preprocessing import encode_counts
+    from models.features.count import encode_counts
 
     counts = sorted({2**k + offset for k in powers for offset in range(-3, 3)})
     encoded = encode_counts(tf.constant(counts, tf.int64), buckets).numpy()
@@ -133,7 +133,7 @@ def test_counts_at_the_ends(encode):
 def test_rates_equal_the_reference(buckets):
     import tensorflow as tf
 
-    from components.transform.preprocessing import encode_rates
+    from models.features.rate import encode_rates
 
     # Sixty-fourths are exact in binary, so no rounding decides about a bucket.
     rates = [i / 64 for i in range(-3, 68)] + [math.nan, -0.0, -math.inf]

@@ -16,9 +16,9 @@ from components.vocabulary.logic import count_ids
 from components.vocabulary.logic import counted_features
 from components.vocabulary.logic import grow
 from components.vocabulary.logic import merge_counts
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 
 def counts_of(*rows):

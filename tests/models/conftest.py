@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 IDS = {
     "user": ("u0", "u1", "u2", "u3"),

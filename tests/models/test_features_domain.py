@@ -2,9 +2,9 @@
 
 import pytest
 
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 _USER = Feature(name="user_id", kind="id", vocabulary="user")
 _DOMAIN = Feature(name="domain", kind="id", vocabulary="domain")

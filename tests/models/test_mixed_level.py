@@ -14,7 +14,6 @@ import tensorflow as tf
 from models.errors import DataError
 from models.errors import TrainingError
 from models.features.table import FeatureTable
-from models.settings import CctlConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 from models.training.checkpoints import read_rows
@@ -84,8 +83,7 @@ def _values(inputs: LevelInputs, name: str) -> Any:
 def test_a_mixed_level_trains_and_serves(
     inputs: Callable[..., LevelInputs], transform_graph: Path, kind: str
 ) -> None:
-    network = None if kind == "joint" else {"network": kind}
-    level = inputs("level", multi_domain=network, transform_graph=transform_graph)
+    level = inputs("level", strategy={"kind": kind}, transform_graph=transform_graph)
     run_level(level)
     report = json.loads((level.train_dir / "report.json").read_text())
     assert report["rows_by_domain"] == {"fr": 54, "de": 18}
@@ -123,7 +121,7 @@ def test_the_targets_click_rate_is_known_without_a_feature_domain(
 def test_a_mixed_level_continues_on_the_new_day_of_all_domains(
     inputs: Callable[..., LevelInputs], transform_graph: Path
 ) -> None:
-    common = {"multi_domain": {"network": "star"}, "transform_graph": transform_graph}
+    common = {"strategy": {"kind": "star"}, "transform_graph": transform_graph}
     first = inputs("first", **common)
     run_level(first)
     again = inputs(
@@ -154,7 +152,7 @@ def test_a_continuing_day_without_target_rows_leaves_its_tower(
     inputs: Callable[..., LevelInputs], transform_graph: Path, tmp_path: Path
 ) -> None:
     common = {
-        "multi_domain": {"network": "shared_bottom"},
+        "strategy": {"kind": "shared_bottom"},
         "transform_graph": transform_graph,
     }
     first = inputs("first", **common)
@@ -185,7 +183,7 @@ def test_a_window_without_target_rows_is_refused(
 def test_rows_of_a_domain_without_a_row_are_refused(
     inputs: Callable[..., LevelInputs],
 ) -> None:
-    full = inputs("full", multi_domain={"network": "mmoe"})
+    full = inputs("full", strategy={"kind": "mmoe"})
     (full.vocabulary / "domain.txt").write_text("de\n")
     with pytest.raises(DataError, match=r"54 of 72 rows are of no domain .*capacity"):
         run_level(full)
@@ -197,7 +195,8 @@ def cctl(inputs: Callable[..., LevelInputs], transform_graph: Path) -> Any:
 
     def make(name: str, **changes: Any) -> LevelInputs:
         settings = {"source_ratio": 3, "sync_steps": 2}
-        return inputs(name, cctl=settings, transform_graph=transform_graph, **changes)
+        entry = {"kind": "cctl", "cctl": settings}
+        return inputs(name, strategy=entry, transform_graph=transform_graph, **changes)
 
     return make
 
@@ -209,7 +208,7 @@ def test_cctl_reads_what_the_ratio_needs_and_goes_on_the_next_day(
     first = cctl("first", calibration_days=2)
     report = run_level(first)
     assert report.rows_by_domain == {"fr": 54, "de": 18}
-    saw = report.cctl
+    saw = report.record
     assert saw is not None
     # Two epochs of 14 rows in steps of 2, then two days of 2 rows; 6 source rows each.
     assert report.steps == 2 * 7 + 2
@@ -236,7 +235,7 @@ def test_cctl_reads_what_the_ratio_needs_and_goes_on_the_next_day(
     assert not again.warm_start["new"]
     assert not again.warm_start["left_out"]
     assert again.rows_by_domain == {"fr": 6, "de": 2}
-    (window,) = again.cctl["windows"]
+    (window,) = again.record["windows"]
     assert window["step"] == 2
     assert window["distance"] > 0
 
@@ -244,7 +243,7 @@ def test_cctl_reads_what_the_ratio_needs_and_goes_on_the_next_day(
     target = tuple(p for p in first.examples if "Split-de" in p)
     alone = cctl("alone", examples=target, **day)
     report = run_level(alone)
-    assert (report.steps, report.cctl["rows"]) == (2, {"fr": 0})
+    assert (report.steps, report.record["rows"]) == (2, {"fr": 0})
     assert not np.array_equal(
         _values(first, "hidden_0/kernel"), _values(alone, "hidden_0/kernel")
     )
@@ -256,12 +255,14 @@ def test_cctl_says_that_the_sources_are_too_few_for_the_ratio(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     settings = {"source_ratio": 8, "sync_steps": 2}
-    level = cctl("few").model_copy(update={"cctl": CctlConfig(**settings)})
+    level = cctl("few").model_copy(
+        update={"strategy": {"kind": "cctl", "cctl": settings}}
+    )
     with caplog.at_level("INFO", logger="crossctr.progress"):
         report = run_level(level)
     assert "3.00 source rows to a row of the target, all there are" in caplog.text
-    assert report.cctl["source_passes"] == 2
-    assert report.cctl["source_rows"] == 2 * 54
+    assert report.record["source_passes"] == 2
+    assert report.record["source_rows"] == 2 * 54
 
 
 def test_cctl_without_source_rows_is_refused(

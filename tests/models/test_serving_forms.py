@@ -16,10 +16,10 @@ from models.data.snapshots import SnapshotTables
 from models.features.table import FeatureTable
 from models.layers.embedding_tables import side_by_side
 from models.networks.backbone import Backbone
-from models.networks.multi_domain.network import MultiDomainNetwork
 from models.settings import CctlConfig
-from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
+from models.strategies.base import NetworkContext
+from models.strategies.registry import create
 from models.training.calibration import Calibrated
 from models.training.calibration import Platt
 
@@ -45,8 +45,8 @@ def _network(kind: str, features: FeatureTable) -> Any:
     elif kind == "cctl":
         network = CompanionNetwork(features, SHAPE, CctlConfig(), ("fr",), ROWS)
     else:
-        body = MultiDomainConfig(network=kind)
-        network = MultiDomainNetwork(features, SHAPE, body, tuple(ROWS), ROWS)
+        context = NetworkContext(features, SHAPE, tuple(ROWS), lambda: ROWS, dict)
+        network = create(kind, {}).build(context)
     for variable in network.variables:
         if variable.dtype.is_floating:
             variable.assign_add(rng.uniform(0.0, 0.5, variable.shape))

@@ -10,9 +10,8 @@ from types import ModuleType
 import pytest
 import yaml
 
+from models.strategies.registry import kinds
 from pipeline.planning.step_kinds import StepKind
-from pipeline.planning.step_kinds import kinds_of
-from pipeline.strategies import KINDS
 from tests.pipeline import feeds_ads
 
 FILE = Path(__file__).parents[2] / "pipeline" / "airflow_dag.py"
@@ -66,10 +65,10 @@ def load(monkeypatch, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_a_day_has_a_task_of_every_kind_that_the_strategy_can_need(load, kind):
+@pytest.mark.parametrize("kind", [*kinds(), "no_such_kind"])
+def test_a_day_has_a_task_of_every_kind_of_step_whatever_the_strategy(load, kind):
     dag = load(strategy="mine", strategies={"mine": {"kind": kind}})
-    expected = [str(one) for one in kinds_of(KINDS[kind])]
+    expected = [str(one) for one in StepKind]
     assert [task.task_id for task in dag.tasks] == expected
     assert [task.after for task in dag.tasks] == [[], *([one] for one in expected[:-1])]
     assert [task.command[-2:] for task in dag.tasks] == [
@@ -77,19 +76,10 @@ def test_a_day_has_a_task_of_every_kind_that_the_strategy_can_need(load, kind):
     ]
 
 
-def test_a_configuration_that_names_no_strategy_has_the_default_one(load):
-    dag = load()
-    assert [task.task_id for task in dag.tasks] == ["ingest", "tpm", "cpm", "target"]
-
-
-def test_a_strategy_that_is_not_known_gets_all_tasks(load):
-    dag = load(strategy="mine", strategies={"mine": {"kind": "ctnte"}})
-    assert [task.task_id for task in dag.tasks] == [str(kind) for kind in StepKind]
-
-
-@pytest.mark.parametrize(("kind", "days"), [("ctnet", 2), ("target_only", 1)])
-def test_the_first_day_leaves_the_source_model_a_day_to_train_on(load, kind, days):
-    dag = load(strategy=kind, strategies={kind: {}}, levels={"cpm": {"every_days": 1}})
+@pytest.mark.parametrize(("source", "days"), [(1, 2), (3, 4)])
+def test_the_first_day_leaves_the_source_model_a_day_to_train_on(load, source, days):
+    levels = {"cpm": {"every_days": 1}, "source": {"every_days": source}}
+    dag = load(levels=levels)
     start = dag.settings["start_date"].date()
     first = yaml.safe_load(str(feeds_ads.settings(Path())["first_day"]))
     assert (start - first).days == days

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from models.days import DayRange
-from pipeline.strategies import KINDS
+from models.strategies.registry import create
+from models.strategies.registry import kinds
 from tests.pipeline.planning.test_planner import make_config
 from tests.pipeline.planning.test_planner import planner
 from tests.pipeline.test_continuation import run_days
@@ -14,7 +15,11 @@ from tests.pipeline.test_continuation import run_days
 TOWERS = ("shared_bottom", "mmoe", "ple", "star")
 MIXED = ("joint", *TOWERS, "cctl")
 # CTNet is what it is only over days: test_ctnet_plan.py.
-ONE_DAY = [name for name, kind in KINDS.items() if not kind.ctnet]
+ONE_DAY = [
+    name
+    for name in kinds()
+    if name != "composed" and create(name, {}).needs(3).learns_on_first_day
+]
 
 
 def make_world(**changes):
@@ -73,8 +78,8 @@ def test_finetune_is_the_same_cpm_with_its_batch_norm():
     finetune, no_tpm = steps[-2:]
     assert finetune.warm_start == no_tpm.warm_start == cpm.fingerprint
     assert finetune.snapshots == cpm.snapshots == ()
-    assert config.loads_batch_norm("finetune")
-    assert not config.loads_batch_norm("no_tpm")
+    assert config.needs("finetune").batch_norm
+    assert not config.needs("no_tpm").batch_norm
     assert finetune.training != no_tpm.training
 
 
@@ -110,8 +115,8 @@ def test_other_experts_make_another_model_and_nothing_else_due():
     config = make_world(strategies={"ecdctr": {}, **more})
     few, many = planner(config).run(38, list(more))[-2:]
     assert few.training != many.training
-    assert config.multi_domain_of("mmoe_8").experts.shared == 8
-    assert config.multi_domain_of("ecdctr") is None
+    assert config.entry_of("mmoe_8")["experts"]["shared"] == 8
+    assert "experts" not in config.entry_of("ecdctr")
 
 
 def test_ablations_of_cctl_are_models_of_their_own():
@@ -124,8 +129,8 @@ def test_ablations_of_cctl_are_models_of_their_own():
     config = make_world(strategies={"ecdctr": {}, **entries})
     targets = planner(config).run(38, list(entries))[-4:]
     assert len({step.training for step in targets}) == 4
-    assert config.cctl_of("k_10").sync_steps == 10
-    assert config.cctl_of("ecdctr") is None
+    assert config.entry_of("k_10")["cctl"]["sync_steps"] == 10
+    assert "cctl" not in config.entry_of("ecdctr")
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,9 @@ def test_every_step_has_a_graph_whose_trainer_has_both_parents(tmp_path):
     both = {"base_model", "source_model"}
     assert read == {"source": set(), "base": set(), "begins": both, "later": both}
     assert (told["source"].level, told["source"].domains) == ("source", ("feeds",))
-    assert (told["base"].level, told["base"].ctnet) == ("target", None)
-    assert told["begins"].ctnet == told["later"].ctnet == config.ctnet_of("ctnet")
+    assert (told["base"].level, told["base"].source_model) == ("target", None)
+    assert told["begins"].strategy == told["later"].strategy
+    assert told["begins"].strategy == config.entry_of("ctnet")
     assert (told["begins"].begins, told["later"].begins) == (True, False)
     assert told["later"].continues
 

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from models.data.batches import batch_signature
-from models.features.table import DOMAIN_FEATURE
+from models.features.feature import DOMAIN_FEATURE
 from models.features.table import FeatureTable
 from models.layers.cross_stack import CrossStack
 from models.layers.embedding_tables import side_by_side
 from models.layers.mlp import NormalisedStack
 from models.networks.multi_domain.body import Body
 from models.networks.multi_domain.body import route
-from models.networks.multi_domain.mmoe import Mmoe
-from models.networks.multi_domain.ple import Ple
-from models.networks.multi_domain.shared_bottom import SharedBottom
-from models.networks.multi_domain.star import Star
 from models.networks.network import Network
 from models.networks.network import ServingForm
 from models.networks.network import log_odds
-from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
 
 
@@ -39,22 +33,23 @@ class MultiDomainNetwork(Network):
     Args:
         features: All features.
         network: Sizes; shared with the backbone.
-        body: Which body, and its experts.
-        domains: The domains trained on, the target last.
+        body: What lies between the interaction and the domains' logits, the target's
+            last.
         rows: Row of each domain in the table of the feature `domain`; a domain without
             rows so far has none. Rows of no known domain go through the target's part.
+        name: Name of the network.
     """
 
     def __init__(
         self,
         features: FeatureTable,
         network: NetworkConfig,
-        body: MultiDomainConfig,
-        domains: Sequence[str],
+        body: Body,
         rows: Mapping[str, int],
+        name: str = "multi_domain",
     ) -> None:
-        super().__init__(features, network.width, name=body.network)
-        self.domains = tuple(domains)
+        super().__init__(features, network.width, name=name)
+        self.domains = domains = body.domains
         self._index_of_row = np.full(
             features.num_rows(features[DOMAIN_FEATURE].table),
             len(domains) - 1,
@@ -64,7 +59,7 @@ class MultiDomainNetwork(Network):
             if domain in rows:
                 self._index_of_row[rows[domain]] = index
         self.cross = CrossStack(network.cross_layers, name="cross")
-        self.body = _build_body(self.domains, network, body)
+        self.body = body
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
@@ -91,10 +86,13 @@ class MultiDomainNetwork(Network):
 
     def set_base_rate(self, click_rate: float) -> None:
         """Starts every domain's bias at the log-odds of `click_rate`."""
-        self.set_base_rates(dict.fromkeys(self.domains, click_rate))
+        self.set_domain_rates(dict.fromkeys(self.domains, click_rate))
 
-    def set_base_rates(self, click_rates: Mapping[str, float]) -> None:
+    def set_domain_rates(
+        self, click_rates: Mapping[str, float], *, continues: bool = False
+    ) -> None:
         """Starts the bias of each domain that is named at its own log-odds."""
+        del continues  # A warm start replaces the biases.
         for domain, rate in click_rates.items():
             bias = self.body.logit_bias(self.domains.index(domain))
             bias.assign([log_odds(rate)])
@@ -113,15 +111,3 @@ class MultiDomainNetwork(Network):
     def _shared(self, rows: Mapping[str, Any], training: bool) -> Any:
         base = side_by_side(list(self.embedding(rows).values()))  # (B, F * D)
         return self.body.shared(self.cross(base), training)
-
-
-def _build_body(
-    domains: Sequence[str], network: NetworkConfig, body: MultiDomainConfig
-) -> Body:
-    if body.network == "shared_bottom":
-        return SharedBottom(domains, network)
-    if body.network == "mmoe":
-        return Mmoe(domains, network, body.experts)
-    if body.network == "ple":
-        return Ple(domains, network, body.experts)
-    return Star(domains, network)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.features.table import StrictModel
+from models.strict_model import StrictModel
 from pipeline.config.local_paths import LocalPath
 
 

@@ -22,8 +22,8 @@ from models.cctl.flow import share_that_holds
 from models.cctl.flow import weights_of
 from models.cctl.learner import CctlLearner
 from models.cctl.learner import weighted_loss
-from models.cctl.learner import with_ratio_of
 from models.cctl.network import CompanionNetwork
+from models.cctl.window import with_ratio_of
 from models.data.batches import ExampleReader
 from models.data.mixing import cut
 from models.features.table import FeatureTable
@@ -267,7 +267,7 @@ def test_towers_are_one_after_each_sync_and_the_ratio_holds(
     target, source = world
     learner = _learner(features, source, sync_steps=3)
     _train(learner, target)
-    record = learner.record.to_json()
+    record = learner.record.numbers()
     # Ten steps of 16 target and 32 source rows; syncs after steps 3, 6 and 9, the first
     # without a gain, as is what the end leaves.
     assert record["source_rows"] == record["rows"]["fr"] == 320
@@ -387,7 +387,7 @@ def test_spans_and_windows_cut_a_training_into_the_same_steps(
         learner.end()
         trained.append((np.concatenate(losses), learner))
     np.testing.assert_allclose(trained[0][0], trained[1][0], rtol=1e-4)
-    ours, theirs = (learner.record.to_json() for _, learner in trained)
+    ours, theirs = (learner.record.numbers() for _, learner in trained)
     steps = [window["step"] for window in ours["windows"]]
     assert steps == [window["step"] for window in theirs["windows"]]
     assert ours["weights"]["fr"] == pytest.approx(theirs["weights"]["fr"], rel=1e-4)
@@ -411,7 +411,7 @@ def test_a_training_stops_with_the_batch_that_exploded(
     assert len(losses) == 4
     assert np.isfinite(losses[:3]).all()
     assert np.isnan(losses[3])
-    assert learner.record.to_json()["rows"] == {"fr": 4 * 32}
+    assert learner.record.numbers()["rows"] == {"fr": 4 * 32}
 
 
 @pytest.mark.slow
@@ -474,7 +474,7 @@ def test_every_switch_trains_and_does_what_it_says(
         assert len(distances) == 1  # what is left at the end
     else:
         assert len(distances) == 4
-    weights = learner.record.to_json()["weights"]["fr"]
+    weights = learner.record.numbers()["weights"]["fr"]
     if switch == "estimator":
         assert set(learner.record.keep) == {"fr"}
         assert weights in {0.0, 1.0} or 0 < weights < 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.cctl.readable import readable
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 
 def test_rows_are_named_by_ids_buckets_and_what_is_not_there(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_more_than_one_row_of_a_span_can_be_among_the_highest() -> None:
     weights = np.linspace(0.0, 0.99, 100, dtype=np.float32)
     shuffled = np.random.default_rng(1).permutation(weights)
     record.add_rows(_batch(100), np.zeros(100, np.int32), shuffled)
-    found = record.to_json()
+    found = record.numbers()
     highest = [row["weight"] for row in found["highest"]]
     assert highest == pytest.approx(sorted(weights)[:-11:-1])
     assert [row["weight"] for row in found["lowest"]] == pytest.approx(weights[:10])
@@ -56,7 +56,7 @@ def test_the_rows_of_highest_and_lowest_weight_are_kept() -> None:
     for step in range(30):
         weights = np.array([step / 100, 0.5, 0.9 - step / 100], np.float32)
         record.add_rows(_batch(3), source, weights)
-    found = record.to_json()
+    found = record.numbers()
     highest = [row["weight"] for row in found["highest"]]
     assert highest == pytest.approx([0.9 - step / 100 for step in range(10)])
     assert [row["weight"] for row in found["lowest"]] == pytest.approx(
@@ -80,7 +80,7 @@ def test_what_the_companion_keeps_is_said() -> None:
     record.add_rows(_batch(2), np.zeros(2, np.int32), np.array([1, 0], np.float32))
     record.keep = {"fr": 0.731}
     assert record.words() == ["fr: mean weight 0.50; the gains keep 73% of it"]
-    assert record.to_json()["keep"] == {"fr": 0.731}
+    assert record.numbers()["keep"] == {"fr": 0.731}
 
 
 def test_a_window_without_rows_is_none_and_each_counts_its_own() -> None:

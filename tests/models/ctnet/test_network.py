@@ -168,14 +168,17 @@ def test_the_source_tower_is_read_once_an_adapter_is_open(
 
 
 def test_both_models_are_needed(features: FeatureTable, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="CTNet continues a target model and reads"):
+    with pytest.raises(
+        ValueError, match="reads the source model .* continues a target"
+    ):
         LevelInputs(
             level="target",
             domains=("de",),
             first_day=1,
             last_day=1,
             features=features,
-            ctnet=CtnetConfig(),
+            strategy={"kind": "ctnet"},
+            source_model=tmp_path,
             examples=("*",),
             transform_graph=tmp_path,
             vocabulary=tmp_path,
@@ -192,7 +195,7 @@ def test_a_level_that_starts_from_a_target_model_and_reads_a_source_model(
     source = train("source", "source", last_day=6)
     later = train("source", "later", first_day=7, warm_start=source, continues=True)
     old = train("target", "old", last_day=5)
-    both = {"ctnet": CtnetConfig(), "continues": True}
+    both = {"strategy": {"kind": "ctnet"}, "continues": True}
     first = train(
         "target", "first", first_day=6, warm_start=old, source_model=source, **both
     )
@@ -237,6 +240,6 @@ def test_a_source_model_of_another_network_is_refused(
             "first",
             warm_start=old,
             source_model=source,
-            ctnet=CtnetConfig(),
+            strategy={"kind": "ctnet"},
             continues=True,
         )

@@ -37,7 +37,9 @@ from components.vocabulary.files import read_vocabulary
 read_vocabulary(folder, "user")
 """,
     "scores": f"from pipeline.report.scoring import pq; {_TABLE}",
-    "truth of simulated logs": f"from pipeline.datasets.simulation.oracle import pq; {_TABLE}",
+    "truth of simulated logs": (
+        f"from pipeline.datasets.simulation.oracle import pq; {_TABLE}"
+    ),
     "neighbours": f"from pipeline.report.neighbours import pq; {_TABLE}",
 }
 SLOW_READERS = {

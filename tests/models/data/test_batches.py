@@ -12,9 +12,9 @@ import pytest
 from models.data.batches import ExampleReader
 from models.data.shuffling import split_sizes
 from models.errors import DataError
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 
 NUM_ROWS = 5_000
 # The row number is the id, so that every row can be told from every other.

@@ -16,7 +16,7 @@ from models.data.id_lists import describe_ids
 from models.data.id_lists import is_prefix
 from models.data.id_lists import read_ids
 from models.errors import DataError
-from models.features.table import IdSpace
+from models.features.id_space import IdSpace
 
 SPACE = IdSpace(capacity=5, oov_buckets=2)  # ids from row 4
 

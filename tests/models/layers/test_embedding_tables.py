@@ -11,9 +11,9 @@ import tensorflow as tf
 import tf_keras as keras
 
 from models.errors import ConfigError
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 from models.layers.embedding_tables import EmbeddingTables
 from models.layers.embedding_tables import table_widths
 

@@ -24,8 +24,9 @@ from models.networks.multi_domain.ple import Ple
 from models.networks.multi_domain.shared_bottom import SharedBottom
 from models.networks.multi_domain.star import Star
 from models.settings import ExpertsConfig
-from models.settings import MultiDomainConfig
 from models.settings import NetworkConfig
+from models.strategies.base import NetworkContext
+from models.strategies.registry import create
 from models.training.norm_statistics import count_statistics
 
 NETWORK = NetworkConfig(width=3, hidden_units=(4, 3), cross_layers=1, dropout=0.0)
@@ -44,8 +45,9 @@ def _build(
     features: FeatureTable, kind: str, network: NetworkConfig = WIDE
 ) -> MultiDomainNetwork:
     keras.utils.set_random_seed(5)
-    body = MultiDomainConfig.model_validate({"network": kind})
-    built = MultiDomainNetwork(features, network, body, DOMAINS, ROWS)
+    context = NetworkContext(features, network, DOMAINS, lambda: ROWS, dict)
+    built = create(kind, {}).build(context)
+    assert isinstance(built, MultiDomainNetwork)
     # Away from what starts at zero or one, where much would pass that should not.
     rng = np.random.default_rng(5)
     for variable in built.named_variables().values():
@@ -165,10 +167,10 @@ def test_each_domain_starts_at_its_own_click_rate(
 ) -> None:
     rates = {"fr": 0.5, "de": 0.01}
     for kind in KINDS:
-        body = MultiDomainConfig.model_validate({"network": kind})
-        network = MultiDomainNetwork(features, NETWORK, body, DOMAINS, ROWS)
+        context = NetworkContext(features, NETWORK, DOMAINS, lambda: ROWS, dict)
+        network = create(kind, {}).build(context)
         network.set_base_rate(0.2)
-        network.set_base_rates(rates)
+        network.set_domain_rates(rates, continues=False)
         for domain, row in ROWS.items():
             predicted = tf.sigmoid(network(_rows_of(make_rows, row)))
             np.testing.assert_allclose(predicted, rates[domain], atol=0.05)

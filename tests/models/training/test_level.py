@@ -19,9 +19,9 @@ from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 from models.training.checkpoints import read_rows
 from models.training.checkpoints import variable_shapes
-from models.training.level import export_snapshot
 from models.training.level import run_level
 from models.training.level_inputs import LevelInputs
+from models.training.snapshot_export import export_snapshot
 
 Train = Callable[..., Path]
 

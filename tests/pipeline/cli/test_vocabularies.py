@@ -1,8 +1,8 @@
 """What `crossctr vocabularies` says of ids, by feature and day."""
 
-from models.features.table import Feature
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
-from models.features.table import IdSpace
 from pipeline.cli.vocabularies import DayOfIds
 from pipeline.cli.vocabularies import by_day
 

@@ -7,7 +7,7 @@ import pytest
 
 from components.evaluation.bootstrap import Difference
 from models.errors import ConfigError
-from pipeline.comparing.ablation import ecdctr_variants
+from pipeline.comparing.ablation import ablation_variants
 from pipeline.comparing.measure import measure
 from pipeline.comparing.trials import with_variants
 from pipeline.planning.steps import Known
@@ -18,7 +18,7 @@ from tests.pipeline.planning.test_planner import planner
 
 
 def test_the_variants_differ_from_the_whole_in_one_key_each():
-    variants = ecdctr_variants(make_config())
+    variants = ablation_variants(make_config())
     assert list(variants) == [
         "whole",
         "no_tpm",
@@ -38,11 +38,11 @@ def test_the_variants_differ_from_the_whole_in_one_key_each():
 def test_a_configuration_without_ecdctr_is_refused():
     config = make_config(strategies={"target_only": {}}, strategy="target_only")
     with pytest.raises(ConfigError, match="no strategy is of kind 'ecdctr'"):
-        ecdctr_variants(config)
+        ablation_variants(config)
 
 
 def test_every_variant_is_a_training_of_its_own_and_none_is_published():
-    config = with_variants(make_config(), ecdctr_variants(make_config()), seed=3)
+    config = with_variants(make_config(), ablation_variants(make_config()), seed=3)
     assert config.strategy == ""
     steps = planner(config, Known(live=((30, "live"),))).run(
         88, list(config.strategies), judge=False
@@ -72,7 +72,7 @@ def test_a_seed_changes_the_trainings_and_not_the_ingest():
             "target": {"window_days": 7},
         }
     )
-    variants = ecdctr_variants(config)
+    variants = ablation_variants(config)
     first, second = (
         planner(with_variants(config, variants, seed)).run(38, ["whole"])
         for seed in (1, 2)

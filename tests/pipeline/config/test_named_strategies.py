@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from models.errors import ConfigError
+from models.strategies.registry import kinds
 from pipeline.cli.options import chosen_strategies
 from pipeline.config.named_strategies import with_strategies
-from pipeline.strategies import KINDS
 from tests.pipeline.planning.test_planner import make_config
 
 
@@ -47,5 +47,5 @@ def test_an_entry_of_a_kinds_name_stays_what_it_is():
     config = make_config(
         strategies={"joint": {"kind": "target_only"}}, strategy="joint"
     )
-    assert "joint" in KINDS
+    assert "joint" in kinds()
     assert with_strategies(config, ["joint"]).kind_of("joint") == "target_only"

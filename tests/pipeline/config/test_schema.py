@@ -122,17 +122,17 @@ def test_a_strategy_is_a_kind_and_its_snapshots(load, strategy, kind, snapshots)
             "no_tpm": {"kind": "ecdctr", "snapshots": 0},
             "more": {"kind": "ecdctr", "snapshots": 5},
             "target_only": {},
-            "plain": {"kind": "target_only", "snapshots": 4},
+            "plain": {"kind": "target_only"},
         },
     )
     assert config.kind_of(strategy) == kind
-    assert config.snapshots_of(strategy) == snapshots
+    assert config.needs(strategy).tpm_periods == snapshots
 
 
 def test_a_variant_of_no_known_kind_is_refused(load):
     strategies = {"ecdctr": {}, "mine": {"kind": "ecdtcr"}}
     message = refusal(load, strategies=strategies)
-    assert "strategies.mine.kind: 'ecdtcr'" in message
+    assert "strategies.mine.kind: strategy 'ecdtcr'" in message
     assert "did you mean 'ecdctr'?" in message
 
 

@@ -4,10 +4,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from models.strategies.registry import create
 from pipeline.cli import group as cli
 from pipeline.planning.step_kinds import kinds_of
 from pipeline.store.metadata import PASSWORD
-from pipeline.strategies import KINDS
 from tests.pipeline import feeds_ads
 
 DAY = "{{$.inputs.parameters['day']}}"
@@ -41,7 +41,7 @@ def test_a_day_has_all_kinds_of_its_strategy_in_order_and_each_has_a_spec(
 ):
     settings |= {"strategy": "mine", "strategies": {"mine": {"kind": kind}}}
     files = _compiled(crossctr, tmp_path, "--image", "ours:1")
-    kinds = [str(one) for one in kinds_of(KINDS[kind])]
+    kinds = [str(one) for one in kinds_of(create(kind, {}).needs(3))]
     assert set(files) == {*kinds, "day"}
     (day,) = files["day"]
     tasks = day["root"]["dag"]["tasks"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from models.strategies.registry import kinds as strategy_kinds
 from pipeline.cli import group as cli
 from pipeline.execution.job import Plan
 from pipeline.planning import step_kinds
@@ -16,7 +16,6 @@ from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.step_kinds import kinds_of
 from pipeline.planning.steps import steps_until
 from pipeline.store.metadata import SQLITE
-from pipeline.strategies import KINDS
 from tests.pipeline.planning.test_planner import make_config
 from tests.pipeline.planning.test_planner import planner
 
@@ -31,7 +30,7 @@ class HandedOverError(Exception):
 def entries():
     """Returns an entry of every kind of strategy, and those with parts turned on."""
     return {
-        **{kind: {} for kind in KINDS},
+        **{kind: {} for kind in strategy_kinds()},
         "ctnet_with_snapshots": {"kind": "ctnet", "snapshots": 2},
         "ecdctr_alone": {"kind": "ecdctr", "snapshots": 0, "warm_start": False},
     }
@@ -78,27 +77,9 @@ def test_until_a_kind_come_that_kind_and_those_before_it(kind):
 
 
 @pytest.mark.parametrize("name", list(entries()))
-def test_a_strategy_plans_no_kind_but_its_own(name):
-    kind = world().kind_of(name)
-    found = {step.kind for step in planned([name])}
-    assert found <= set(kinds_of(KINDS[kind]))
-
-
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_every_kind_of_a_strategy_is_planned_by_some_entry_of_it(kind):
-    config = world()
-    names = [name for name in entries() if config.kind_of(name) == kind]
-    assert {step.kind for step in planned(names)} == set(kinds_of(KINDS[kind]))
-
-
-def test_only_ctnet_has_source_and_base():
-    theirs = {StepKind.SOURCE, StepKind.BASE}
-    with_them = {name for name, kind in KINDS.items() if theirs & set(kinds_of(kind))}
-    assert with_them == {"ctnet"}
-
-
-def test_an_unknown_strategy_gets_all_kinds():
-    assert kinds_of(None) == tuple(StepKind)
+def test_a_strategy_plans_the_kinds_that_it_needs_and_no_other(name):
+    needed = set(kinds_of(world().needs(name)))
+    assert {step.kind for step in planned([name])} == needed
 
 
 @pytest.fixture
@@ -139,11 +120,8 @@ def test_until_knows_every_kind(command, kind):
 
 
 def test_the_kinds_are_read_without_anything_installed():
-    """Airflow reads both files in an environment of its own."""
-    files = [
-        step_kinds.__file__,
-        importlib.util.find_spec("pipeline.strategies").origin,
-    ]
+    """Airflow reads the file in an environment of its own."""
+    files = [step_kinds.__file__]
     read = "import runpy, sys; [runpy.run_path(f) for f in sys.argv[1:]]"
     ran = subprocess.run(
         # Neither site-packages nor the current folder.

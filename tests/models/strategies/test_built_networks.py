@@ -10,20 +10,27 @@ from typing import Any
 import pytest
 
 from models.features.table import FeatureTable
-from models.training.level import export_snapshot
+from models.strategies.registry import kinds
 from models.training.level import run_level
 from models.training.level_inputs import LevelInputs
+from models.training.snapshot_export import export_snapshot
 from pipeline.cli.sizes import size_table
-from pipeline.strategies import KINDS
 from tests.models.test_mixed_level import inputs  # noqa: F401
 from tests.pipeline.planning.test_planner import make_config
 
 ENTRIES: dict[str, dict[str, Any]] = {
-    **{kind: {} for kind in KINDS},
+    **{kind: {} for kind in kinds()},
     "mean": {"kind": "ecdctr", "pooling": "mean"},
     "no_snapshots": {"kind": "ecdctr", "snapshots": 0},
     "ctnet_snapshots": {"kind": "ctnet", "snapshots": 2},
     "ctnet_gate": {"kind": "ctnet", "adapter": "gate"},
+    "parts": {
+        "kind": "composed",
+        "snapshots": 2,
+        "warm_start": True,
+        "source_impressions": "weighted",
+        "source_model": "glu",
+    },
     "more_experts": {"kind": "mmoe", "experts": {"shared": 5}},
 }
 
@@ -66,7 +73,7 @@ def test_sizes_counts_the_network_that_a_training_builds(
         return level
 
     snapshots = []
-    if periods := config.snapshots_of(name):
+    if periods := config.needs(name).tpm_periods:
         tpm = train("tpm", level="tpm", domains=("fr",))
         for period in range(periods):
             snapshots.append(tmp_path / f"snapshot-{period}")
@@ -78,11 +85,10 @@ def test_sizes_counts_the_network_that_a_training_builds(
                 period_day=9 - period,
             )
     more: dict[str, Any] = {"snapshots": tuple(snapshots)}
-    if ctnet := config.ctnet_of(name):
+    if config.needs(name).source_model:
         base = train("base", **more)
         source = train("source", level="source", domains=("fr",))
         more |= {
-            "ctnet": ctnet,
             "continues": True,
             "warm_start": base.train_dir.parent,
             "source_model": source.train_dir.parent,

@@ -1,0 +1,62 @@
+"""Window of a CCTL training: source impressions beside the target's."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from models.data.mixing import MixedRows
+from models.settings import CctlConfig
+from models.settings import TrainingConfig
+from models.training.progress import PROGRESS
+from models.training.window import LevelWindow
+from models.training.window import check_domains_known
+
+
+def beside_target(window: LevelWindow, cctl: CctlConfig) -> LevelWindow:
+    """Returns the window with as many source impressions per target one as there are.
+
+    Raises:
+        DataError: An impression is of no known domain, or a needed domain has none.
+    """
+    check_domains_known(window, sources=True)
+    inputs = window.inputs
+    counts = window.known if window.before.num_rows else window.counts
+    found = with_ratio_of(cctl, counts.rows, inputs.domains[-1])
+    if found.source_ratio < cctl.source_ratio:
+        PROGRESS.info(
+            f"cctl · {found.source_ratio:.2f} source rows to a row of the target, all "
+            f"there are, not source_ratio's {cctl.source_ratio:g}; "
+            "repeat_sources: true would learn from each several times"
+        )
+    window = window.target_alone()
+    sources = window.sources().between(
+        inputs.first_trained_day, inputs.last_trained_day
+    )
+    return dataclasses.replace(
+        window,
+        training=target_share(window.training, found),
+        normalised=MixedRows(window.reader, sources, found.source_ratio),
+        source_ratio=found.source_ratio,
+    )
+
+
+def with_ratio_of(cctl: CctlConfig, rows: Mapping[str, int], target: str) -> CctlConfig:
+    """Returns the settings with a ratio for which no source row comes twice in a pass.
+
+    Args:
+        cctl: The settings.
+        rows: Rows by domain.
+        target: The target.
+    """
+    own, others = rows[target], sum(rows.values()) - rows[target]
+    if cctl.repeat_sources or not own or not others:
+        return cctl
+    ratio = min(cctl.source_ratio, others / own)
+    return cctl.model_copy(update={"source_ratio": ratio})
+
+
+def target_share(training: TrainingConfig, cctl: CctlConfig) -> TrainingConfig:
+    """Returns the settings with the target's rows of a step for its batch size."""
+    own = max(2, round(training.batch_size / (1 + cctl.source_ratio)))
+    return training.model_copy(update={"batch_size": own})

@@ -1,0 +1,43 @@
+"""Kind `id`: one raw id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+from models.features.kind import MISSING_ROW
+from models.features.kind import EncodingTools
+from models.features.kind import FeatureKind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from models.features.feature import Feature
+
+# The id spaces whose tables TPM hands on (E-CDCTR).
+SNAPSHOT_SPACES = ("user", "item")
+
+
+class IdKind(FeatureKind):
+    """One raw id, encoded as its row in the table of its id space."""
+
+    name = "id"
+    is_id = True
+    tensor_type = "string"
+    missing = b""
+    json_types = (str,)
+
+    def arrow_type(self) -> pa.DataType:
+        """Returns bytes."""
+        import pyarrow as pa
+
+        return pa.large_binary()
+
+    def encode(self, raw: Any, feature: Feature, tools: EncodingTools) -> Any:
+        """Returns the id's row, `MISSING_ROW` without an id: (B,)."""
+        return tools.id_rows(tools.first_values(raw, ""), feature, MISSING_ROW)
+
+    def limit(self, declared: Any, feature: Feature) -> None:
+        """Leaves the values of users and items open; those of others are listed."""
+        if feature.vocabulary in SNAPSHOT_SPACES:
+            declared.ClearField("domain")

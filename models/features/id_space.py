@@ -1,0 +1,63 @@
+"""Id spaces: maps from raw id to table row."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic import model_validator
+
+from models.features.kind import FIRST_OOV_ROW
+from models.strict_model import StrictModel
+
+
+class IdSpace(StrictModel):
+    """One map from raw id to embedding row.
+
+    Attributes:
+        capacity: Ids the table has room for. Fixed, so that a table keeps one shape
+            for months and warm starts stay row-exact.
+        encoding: `append_only`: an id gets a row of its own, for good. `hash`: an id's
+            row is its hash modulo `capacity`; nothing is kept and nothing is ever out
+            of vocabulary, at the price of ids that share a row (measured per block).
+        oov_buckets: Rows shared by ids outside the vocabulary, chosen by hash.
+        min_count: Impressions an id needs before it gets a row of its own.
+    """
+
+    capacity: int = Field(gt=0)
+    encoding: Literal["append_only", "hash"] = "append_only"
+    oov_buckets: int = Field(default=16, gt=0)
+    min_count: int = Field(default=1, gt=0)
+
+    @model_validator(mode="after")
+    def _check_encoding(self) -> IdSpace:
+        fields = type(self).model_fields
+        for name in ("oov_buckets", "min_count"):
+            if self.hashed and getattr(self, name) != fields[name].default:
+                raise ValueError(
+                    f"{name}: {getattr(self, name)} means nothing with `encoding: "
+                    "hash`, which gives every id a bucket at once; remove it"
+                )
+        return self
+
+    @property
+    def hashed(self) -> bool:
+        """Whether rows are hash buckets instead of a vocabulary's."""
+        return self.encoding == "hash"
+
+    @property
+    def first_id_row(self) -> int:
+        """Row of the first id that entered the vocabulary, or of the first bucket."""
+        return FIRST_OOV_ROW + (0 if self.hashed else self.oov_buckets)
+
+    @property
+    def row_rule(self) -> str:
+        """What decides which row an id has; weights only fit under the same rule."""
+        if self.hashed:
+            return f"hash into {self.capacity} rows"
+        return f"in arrival order from row {self.first_id_row}"
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of an embedding table over this space."""
+        return self.first_id_row + self.capacity

@@ -1,0 +1,31 @@
+"""Kind `ids`: a list of raw ids, newest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+from models.features.id import IdKind
+from models.features.kind import PADDING_ROW
+from models.features.kind import EncodingTools
+
+if TYPE_CHECKING:
+    from models.features.feature import Feature
+
+
+class IdsKind(IdKind):
+    """At most `max_length` raw ids, encoded as the rows of their id space."""
+
+    name = "ids"
+    is_list = True
+
+    def encode(self, raw: Any, feature: Feature, tools: EncodingTools) -> Any:
+        """Returns the ids' rows, `PADDING_ROW` at the end: (B, max_length)."""
+        lists = tools.lists(raw, feature.max_length)
+        return tools.id_rows(lists, feature, PADDING_ROW)
+
+    def limit(self, declared: Any, feature: Feature) -> None:
+        """Leaves the values open and limits their number."""
+        declared.ClearField("domain")
+        declared.value_count.min = 0
+        declared.value_count.max = feature.max_length

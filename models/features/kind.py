@@ -1,0 +1,96 @@
+"""Base of the feature kinds, and the table rows that all of them share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+from typing import Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from models.features.feature import Feature
+
+PADDING_ROW = 0
+MISSING_ROW = 1
+FIRST_OOV_ROW = 2
+
+
+class EncodingTools(Protocol):
+    """What an encoding by TensorFlow Transform is made of."""
+
+    def first_values(self, raw: Any, missing: Any) -> Any:
+        """Returns the first value of each impression: (B,).
+
+        Args:
+            raw: SparseTensor of shape (B, any).
+            missing: What stands where there is none.
+        """
+
+    def lists(self, raw: Any, length: int) -> Any:
+        """Returns the first `length` strings of each impression: (B, length).
+
+        Shorter lists end with empty strings.
+        """
+
+    def id_rows(self, ids: Any, feature: Feature, empty_row: int) -> Any:
+        """Returns the table rows of ids, int64 of their shape.
+
+        Args:
+            ids: Strings, (B,) or (B, L).
+            feature: Says the id space.
+            empty_row: Row of an empty string.
+        """
+
+
+class FeatureKind:
+    """One kind of feature: how it is logged, encoded, checked and served.
+
+    Attributes:
+        name: Value of `kind` that chooses it.
+        is_id: Whether raw values are ids of an id space.
+        is_list: Whether an impression has a list of values.
+        tensor_type: TensorFlow's name of the raw values' type.
+        missing: Raw value that stands for a missing one in a dense tensor.
+        example: Raw value for example requests; None for an id of the vocabulary.
+        json_types: Python types of a value in JSON rows.
+    """
+
+    name: ClassVar[str]
+    is_id: ClassVar[bool] = False
+    is_list: ClassVar[bool] = False
+    tensor_type: ClassVar[str]
+    missing: ClassVar[Any]
+    example: ClassVar[Any] = None
+    json_types: ClassVar[tuple[type, ...]]
+
+    def arrow_type(self) -> pa.DataType:
+        """Returns the type of one raw value in Examples."""
+        raise NotImplementedError
+
+    def parsed_type(self) -> pa.DataType:
+        """Returns the type that a log's values are parsed as, before `arrow_type`."""
+        return self.arrow_type()
+
+    def num_rows(self, feature: Feature) -> int:
+        """Returns the rows of the table that a feature without an id space has."""
+        return FIRST_OOV_ROW + feature.buckets
+
+    def encode(self, raw: Any, feature: Feature, tools: EncodingTools) -> Any:
+        """Returns the table rows of raw values: int64, (B,), or (B, L) for lists.
+
+        Args:
+            raw: SparseTensor of shape (B, any).
+            feature: The feature.
+            tools: What TensorFlow Transform offers.
+        """
+        raise NotImplementedError
+
+    def limit(self, declared: Any, feature: Feature) -> None:
+        """Sets the limits of an inferred schema feature that the kind knows.
+
+        Args:
+            declared: `tensorflow_metadata`'s `schema_pb2.Feature`; changed in place.
+            feature: The feature.
+        """

@@ -1,0 +1,13 @@
+"""Registry of the feature kinds: one line each."""
+
+from __future__ import annotations
+
+from models.features.count import CountKind
+from models.features.id import IdKind
+from models.features.ids import IdsKind
+from models.features.kind import FeatureKind
+from models.features.rate import RateKind
+
+KINDS: dict[str, FeatureKind] = {
+    kind.name: kind for kind in (IdKind(), IdsKind(), CountKind(), RateKind())
+}

@@ -1,0 +1,34 @@
+"""CCTL: source impressions beside the target's, each with a weight of its own."""
+
+from __future__ import annotations
+
+from models.settings import CctlConfig
+from models.strategies.base import StrategyConfig
+from models.strategies.parts import Parts
+from models.strategies.parts import PartsStrategy
+from models.strategies.parts import WeightedSourceImpressions
+
+
+class CctlEntryConfig(StrategyConfig):
+    """Keys of an entry of kind `cctl`.
+
+    Attributes:
+        cctl: How source impressions are mixed and weighed, see `CctlConfig`.
+    """
+
+    cctl: CctlConfig = CctlConfig()
+
+
+class Cctl(PartsStrategy[CctlEntryConfig]):
+    """Companion network whose mixed tower learns from weighted source impressions.
+
+    References:
+        Zhang et al., CCTL, KDD'23, arXiv 2306.16425.
+    """
+
+    name = "cctl"
+    Config = CctlEntryConfig
+
+    def parts(self) -> Parts:
+        """Returns the weighted source impressions."""
+        return Parts(source_impressions=WeightedSourceImpressions(self.config.cctl))

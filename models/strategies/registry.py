@@ -1,0 +1,128 @@
+"""Registry of the strategies: ours, those of installed packages, and a user's own.
+
+A package offers strategies by entry points of the group `crossctr.strategies`, such as
+`mine = "my_package.my_module:MyStrategy"`; then `kind: mine` chooses it. Without a
+package, `kind: my_package.my_module:MyStrategy` names the class itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+from models.errors import ConfigError
+from models.strategies.base import Strategy
+from models.strategies.base import StrategyConfig
+from models.strategies.cctl import Cctl
+from models.strategies.composed import Composed
+from models.strategies.ctnet import CtnetStrategy
+from models.strategies.ecdctr import Ecdctr
+from models.strategies.finetune import Finetune
+from models.strategies.joint import Joint
+from models.strategies.mmoe import MmoeStrategy
+from models.strategies.ple import PleStrategy
+from models.strategies.shared_bottom import SharedBottomStrategy
+from models.strategies.star import StarStrategy
+from models.strategies.target_only import TargetOnly
+
+ENTRY_POINTS = "crossctr.strategies"
+
+_OURS: dict[str, type[Strategy[Any]]] = {
+    strategy.name: strategy
+    for strategy in (
+        Ecdctr,
+        TargetOnly,
+        Joint,
+        Finetune,
+        SharedBottomStrategy,
+        MmoeStrategy,
+        PleStrategy,
+        StarStrategy,
+        CtnetStrategy,
+        Cctl,
+        Composed,
+    )
+}
+# What every configuration has unless it names its own.
+DEFAULT_KIND = Ecdctr.name
+BASELINE_KIND = TargetOnly.name
+
+
+def kinds() -> tuple[str, ...]:
+    """Returns every kind that can be named, ours first."""
+    return (*_OURS, *(point.name for point in _entry_points()))
+
+
+def strategy_class(kind: str) -> type[Strategy[Any]]:
+    """Returns the strategy of a kind.
+
+    Args:
+        kind: Name of a strategy of ours or of an entry point, or `module:Class`.
+
+    Raises:
+        ConfigError: There is none, or it cannot be imported.
+    """
+    if kind in _OURS:
+        return _OURS[kind]
+    if ":" in kind:
+        return _imported(kind, *kind.split(":", 1))
+    for point in _entry_points():
+        if point.name == kind:
+            return _imported(kind, *point.value.split(":", 1))
+    raise ConfigError(
+        f"strategy {kind!r} is not known; expected one of {', '.join(kinds())}, or "
+        "`package.module:Class` for one of your own"
+    )
+
+
+def create(kind: str, config: Mapping[str, Any] | StrategyConfig) -> Strategy[Any]:
+    """Returns the strategy of an entry of `strategies`.
+
+    Args:
+        kind: The entry's kind.
+        config: Its keys.
+    """
+    chosen = strategy_class(kind)
+    if not isinstance(config, StrategyConfig):
+        config = chosen.Config.model_validate(config)
+    return chosen(config)
+
+
+def origin(kind: str) -> list[str]:
+    """Returns what a strategy that is not ours is made of, for fingerprints.
+
+    Name and version of the package with its entry point, or a hash of the module that
+    has the class; empty for ours, whose code is hashed with the rest.
+    """
+    if kind in _OURS:
+        return []
+    for point in _entry_points():
+        if point.name == kind and point.dist is not None:
+            return [point.value, point.dist.name, point.dist.version]
+    module = inspect.getmodule(strategy_class(kind))
+    source = inspect.getsource(module) if module is not None else ""
+    return [kind, hashlib.sha256(source.encode()).hexdigest()[:16]]
+
+
+def _entry_points() -> list[metadata.EntryPoint]:
+    return sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda p: p.name)
+
+
+def _imported(kind: str, module: str, name: str) -> type[Strategy[Any]]:
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"strategy {kind!r} cannot be imported: {error}. Install its package, or "
+            "put its folder on PYTHONPATH"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Strategy)):
+        raise ConfigError(
+            f"strategy {kind!r} is {found!r}; expected a subclass of "
+            "models.strategies.base.Strategy"
+        )
+    return found

@@ -1,0 +1,86 @@
+"""Export of a trained TPM's tables as an EmbeddingSnapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from models.artifact_files import COUNTS_FILE
+from models.artifact_files import WEIGHTS_FILE
+from models.data import snapshots
+from models.data.id_lists import describe_ids
+from models.data.id_lists import read_ids
+from models.errors import DataError
+from models.features.id import SNAPSHOT_SPACES
+from models.features.table import FeatureTable
+from models.training.checkpoints import read_rows
+from models.training.checkpoints import variable_shapes
+
+
+def export_snapshot(
+    train_dir: Path,
+    vocabulary_dir: Path,
+    features: FeatureTable,
+    out_dir: Path,
+    *,
+    period_day: int,
+    spaces: Sequence[str] = SNAPSHOT_SPACES,
+) -> None:
+    """Writes the tables of a trained TPM as an EmbeddingSnapshot.
+
+    Args:
+        train_dir: The TPM's `Format-Train` folder.
+        vocabulary_dir: The vocabulary it was trained with.
+        features: All features.
+        out_dir: Folder of the snapshot.
+        period_day: The TPM's run day; its rows end the day before.
+        spaces: Id spaces to export.
+
+    Raises:
+        DataError: If the model has no table for a space, or spaces differ in width.
+    """
+    shapes = variable_shapes(train_dir / WEIGHTS_FILE)
+    tables = {space: f"embedding/{space}/table" for space in spaces}
+    lacking = [space for space in spaces if tables[space] not in shapes]
+    if lacking:
+        raise DataError(
+            f"the model at {train_dir} has no table of {', '.join(lacking)}; mark a "
+            "feature of that vocabulary with `tpm: true`"
+        )
+    widths = {space: shapes[tables[space]][1] for space in spaces}
+    if len(set(widths.values())) != 1:
+        raise DataError(
+            f"the exported tables must have one width; received {widths}. Give the "
+            "features of these vocabularies the same width"
+        )
+    out_dir.mkdir(parents=True, exist_ok=True)
+    vocabularies = {space: describe_ids(vocabulary_dir, space) for space in spaces}
+    written = {}
+    with np.load(train_dir / COUNTS_FILE) as counts:
+        for space in spaces:
+            ids = read_ids(vocabulary_dir, space)
+            first = features.vocabularies[space].first_id_row
+            chunks = read_rows(
+                train_dir / WEIGHTS_FILE, tables[space], len(ids), first_row=first
+            )
+            written[space] = snapshots.write_space(
+                out_dir,
+                space,
+                ids,
+                counts[space][first : first + len(ids)],
+                ((start - first, chunk.numpy()) for start, chunk in chunks),
+                widths[space],
+                {
+                    "period_day": period_day,
+                    "vocabulary_hash": vocabularies[space]["hash"],
+                },
+            )
+    snapshots.write_summary(
+        out_dir,
+        period_day=period_day,
+        width=widths[spaces[0]],
+        vocabularies=vocabularies,
+        rows=written,
+    )

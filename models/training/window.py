@@ -1,0 +1,183 @@
+"""Impressions of a level's window, counted and checked before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.artifact_files import model_report
+from models.data.batches import ExampleReader
+from models.data.batches import WindowSummary
+from models.data.domains import DomainCounts
+from models.data.domains import check_rows_known
+from models.data.domains import count_by_domain
+from models.data.mixing import MixedRows
+from models.days import DayRange
+from models.errors import DataError
+from models.features.table import FeatureTable
+from models.settings import TrainingConfig
+from models.training.level_inputs import LevelInputs
+
+
+@dataclass(frozen=True)
+class LevelWindow:
+    """Impressions that a level trains on.
+
+    Attributes:
+        inputs: The level's inputs.
+        features: Features that its network reads.
+        whole: Impressions of the window, days that calibrate included.
+        reader: Of these, the days that are trained on at once.
+        summary: Counts of all domains' impressions in the whole window.
+        before: Counts of `reader`.
+        counts: Impressions and clicks by domain in the whole window.
+        known: The same of the days that are trained on at once.
+        training: Training settings, with the strategy's own changes.
+        normalised: What BatchNorm's statistics are counted on.
+        source_ratio: Source impressions per target impression, where a strategy mixes
+            them; None elsewhere.
+    """
+
+    inputs: LevelInputs
+    features: FeatureTable
+    whole: ExampleReader
+    reader: ExampleReader
+    summary: WindowSummary
+    before: WindowSummary
+    counts: DomainCounts
+    known: DomainCounts
+    training: TrainingConfig
+    normalised: ExampleReader | MixedRows
+    source_ratio: float | None = None
+
+    @property
+    def newest_rows(self) -> dict[int, int]:
+        """Impressions by day of the days after `reader`, which calibrate the model."""
+        last = self.inputs.last_trained_day
+        rows = self.summary.rows_by_day
+        if self.source_ratio is not None:
+            newest = self.whole.between(last + 1, self.inputs.last_day)
+            rows = newest.summarise().rows_by_day
+        return {day: count for day, count in sorted(rows.items()) if day > last}
+
+    def target_click_rate(self) -> float | None:
+        """Returns the click rate of the target's impressions in the window.
+
+        A level that continues and has none, as on the first day beside a source model,
+        keeps the rate of the model it starts from. None for levels that train for no
+        target.
+        """
+        inputs = self.inputs
+        if inputs.level != "target":
+            return None
+        target = inputs.domains[-1]
+        if target in self.counts.rows:
+            count, clicks = self.counts.rows[target], self.counts.clicks[target]
+        else:  # the features do not tell the domains apart, the files do
+            summary = self.targets().summarise()
+            count, clicks = summary.num_rows, summary.num_clicks
+        if count:
+            return clicks / count
+        if not inputs.continues:
+            return None
+        former = model_report(Path(str(inputs.warm_start)))
+        report = json.loads(former.read_text(encoding="utf-8"))
+        rate: float | None = report.get("target_click_rate")
+        return rate
+
+    def targets(self, day: int | None = None) -> ExampleReader:
+        """Returns the target's impressions alone, of one day or of the window."""
+        inputs = self.inputs
+        patterns = inputs.examples
+        if len(inputs.domains) > 1:
+            patterns = tuple(p for p in patterns if _is_target(inputs, p))
+        days = (inputs.first_day, inputs.last_day) if day is None else (day, day)
+        return ExampleReader(patterns, self.features, *days)
+
+    def sources(self) -> ExampleReader:
+        """Returns the source impressions of the window."""
+        inputs = self.inputs
+        patterns = tuple(p for p in inputs.examples if not _is_target(inputs, p))
+        return ExampleReader(patterns, self.features, inputs.first_day, inputs.last_day)
+
+    def target_alone(self) -> LevelWindow:
+        """Returns the window with only the target's impressions to read.
+
+        Raises:
+            DataError: There are none, and the level does not continue a model.
+        """
+        whole = self.targets()
+        inputs = self.inputs
+        reader = whole.between(inputs.first_trained_day, inputs.last_trained_day)
+        before = reader.summarise()
+        if before.num_rows == 0 and not inputs.continues:
+            raise DataError(no_rows(inputs, inputs.domains[-1]))
+        return dataclasses.replace(self, whole=whole, reader=reader, before=before)
+
+
+def read_window(inputs: LevelInputs) -> LevelWindow:
+    """Counts the impressions of a level's window.
+
+    Raises:
+        DataError: The window has no impressions, or none of a domain that it needs.
+    """
+    features = inputs.features.tpm_only() if inputs.level == "tpm" else inputs.features
+    last = inputs.last_trained_day
+    first = inputs.first_trained_day
+    whole = ExampleReader(inputs.examples, features, first, inputs.last_day)
+    reader = whole.between(first, last)
+    summary = whole.summarise()
+    before = reader.summarise() if last < inputs.last_day else summary
+    if before.num_rows == 0 and not inputs.continues:
+        raise DataError(no_rows(inputs, *inputs.domains))
+    counts = count_by_domain(summary, features, inputs.vocabulary, inputs.domains)
+    known = count_by_domain(before, features, inputs.vocabulary, inputs.domains)
+    target = inputs.domains[-1]
+    if (
+        inputs.level == "target"
+        and not inputs.continues
+        and not counts.rows.get(target, 1)
+    ):
+        raise DataError(no_rows(inputs, target))
+    return LevelWindow(
+        inputs=inputs,
+        features=features,
+        whole=whole,
+        reader=reader,
+        summary=summary,
+        before=before,
+        counts=counts,
+        known=known,
+        training=inputs.training,
+        normalised=reader,
+    )
+
+
+def check_domains_known(window: LevelWindow, *, sources: bool) -> None:
+    """Raises DataError if an impression is of no domain with a row of its own.
+
+    Args:
+        window: The window.
+        sources: Whether source impressions are needed, too.
+    """
+    check_rows_known(window.counts, window.summary)
+    rows, inputs = window.counts.rows, window.inputs
+    fresh = inputs.level == "target" and not inputs.continues
+    if sources and fresh and sum(rows.values()) == rows[inputs.domains[-1]]:
+        raise DataError(no_rows(inputs, *inputs.domains[:-1]))
+
+
+def no_rows(inputs: LevelInputs, *domains: str) -> str:
+    """Returns the message for a window without impressions of `domains`."""
+    days = DayRange(inputs.first_day, inputs.last_day)
+    return (
+        f"level {inputs.level!r} has no rows of {', '.join(domains)} in its "
+        f"window {days}; expected at least one. Ingest these days, lengthen "
+        f"levels.{inputs.level}.window_days, or choose a later --day"
+    )
+
+
+def _is_target(inputs: LevelInputs, pattern: str) -> bool:
+    return f"Split-{inputs.domains[-1]}" in Path(pattern).parts
