@@ -26,7 +26,7 @@ from pipeline.report.content import gather
 from pipeline.report.content import newest_record
 from pipeline.report.judged import Reason
 from pipeline.report.quality import gather_quality
-from pipeline.report.sources import describe_sources
+from pipeline.report.strategy_part import strategy_part
 from pipeline.report.write import render_run
 from pipeline.report.write import tidy
 from pipeline.store.reader import Store
@@ -214,7 +214,7 @@ def test_hostile_strings_stay_text(run):
         dataclasses.replace(step, label=evil, note=evil) for step in report.steps
     )
     trainings = tuple(
-        dataclasses.replace(t, label=evil, sources=describe_sources(_saw(evil)))
+        dataclasses.replace(t, label=evil, strategy=_part(_saw(evil)))
         for t in report.trainings
     )
     judged = dataclasses.replace(
@@ -266,10 +266,26 @@ def _saw(name="feeds"):
     }
 
 
+def _part(saw):
+    return strategy_part({"strategy": {"kind": "cctl"}, "record": saw})
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {},
+        {"strategy": {"kind": "target_only"}, "record": None},
+        {"strategy": {"kind": "joint"}, "record": {"anything": 1}},
+    ],
+)
+def test_a_strategy_that_reports_nothing_has_no_part(report):
+    assert strategy_part(report) is None
+
+
 def test_the_page_says_what_the_sources_brought(run):
     report = gather(run.config, newest_record(run.config, stored.DAY))
-    sources = describe_sources(_saw())
-    first = dataclasses.replace(report.trainings[0], sources=sources)
+    part = _part(_saw())
+    first = dataclasses.replace(report.trainings[0], strategy=part)
     page = render_run(dataclasses.replace(report, trainings=(first,)))
     text = check(page)
     for said in (
@@ -281,7 +297,8 @@ def test_the_page_says_what_the_sources_brought(run):
     ):
         assert said in text, said
     assert "What the sources brought" not in _page(run)
-    gains = [point.y for line in sources.gains for point in line.points]
+    (chart,) = [chart for chart in part.charts if chart.title.startswith("Log loss")]
+    gains = [point.y for line in chart.series for point in line.points]
     assert gains[0] is None
     assert gains[1:] == pytest.approx([0.15, 0.2])
     assert "Log loss that source rows saved in a window" in text
@@ -292,7 +309,7 @@ def test_a_training_of_few_steps_says_that_it_has_no_gain(run):
     saw = _saw()
     saw["windows"] = saw["windows"][:1]
     report = gather(run.config, newest_record(run.config, stored.DAY))
-    first = dataclasses.replace(report.trainings[0], sources=describe_sources(saw))
+    first = dataclasses.replace(report.trainings[0], strategy=_part(saw))
     text = check(render_run(dataclasses.replace(report, trainings=(first,))))
     assert "No window of this training has a gain" in text
     assert "Log loss that source rows saved in a window" not in text
