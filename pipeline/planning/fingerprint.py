@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
 import json
-from pathlib import Path
 from typing import Any
 
 from components.log_example_gen.log_files import log_days
 from models.days import DayRange
+from models.source_hash import hash_of_sources
 from pipeline.config.schema import Config
 
 # Days are counted from 1970; the end lies far beyond any log.
@@ -30,15 +29,7 @@ def digest(*parts: Any) -> str:
 @functools.cache
 def code_fingerprint() -> str:
     """Returns a hash of the sources that make artifacts (components and models)."""
-    hashed = hashlib.sha256()
-    for package in ("components", "models"):
-        spec = importlib.util.find_spec(package)
-        locations = spec.submodule_search_locations if spec else None
-        for folder in locations or ():
-            for path in sorted(Path(folder).rglob("*.py")):
-                hashed.update(path.relative_to(folder).as_posix().encode())
-                hashed.update(path.read_bytes())
-    return hashed.hexdigest()[:16]
+    return hash_of_sources("components", "models")
 
 
 class LogFingerprints:
