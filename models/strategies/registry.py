@@ -132,7 +132,7 @@ def _imported(kind: str, path: str) -> type[Strategy[Any]]:
         )
     if not isinstance(getattr(found, "name", None), str):
         raise ConfigError(
-            f"strategy {kind!r} has no name; add `name = \"...\"` to the class "
+            f'strategy {kind!r} has no name; add `name = "..."` to the class '
             f"{name}, by which messages and fingerprints call it"
         )
     return found

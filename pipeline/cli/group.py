@@ -32,9 +32,11 @@ from pipeline.cli.report import report_run
 from pipeline.cli.schema import schema
 from pipeline.cli.simulate import simulate
 from pipeline.cli.sizes import sizes
+from pipeline.cli.strategies import strategies_command
 from pipeline.cli.versions import rollback_command
 from pipeline.cli.versions import versions_command
 from pipeline.cli.vocabularies import vocabularies_command
+from pipeline.cli.worker import worker_command
 from pipeline.config.load import dump
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
@@ -308,5 +310,7 @@ main.add_command(sizes)
 main.add_command(predict_command)
 main.add_command(rollback_command)
 main.add_command(serve_command)
+main.add_command(strategies_command)
 main.add_command(versions_command)
 main.add_command(vocabularies_command)
+main.add_command(worker_command)
