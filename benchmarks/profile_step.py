@@ -1,6 +1,6 @@
 """Where the time of one training step goes, with Keras's BatchNorm and with ours.
 
-    TF_USE_LEGACY_KERAS=1 python -m benchmarks.profile_step
+    python -m benchmarks.profile_step
 
 One thread, 10^6 ids in each of two fields, 1024 rows; the median duration of every
 operation over the steps, so that a busy machine disturbs little.

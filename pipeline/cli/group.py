@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,8 +85,6 @@ def main() -> None:
 
     CONFIG is a YAML file such as configs/xmarket.yaml.
     """
-    # tensorflow_transform sets it too, but only if it is imported first.
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 
 @main.command()
