@@ -11,7 +11,7 @@ PEERS := benchmarks/peers
 IN_TWO := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam
+.PHONY: help setup run run-simulated test package test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ check: $(READY) ## Lint, format and types
 
 test: check ## Everything: lint, types, unit tests, TFX runs on small real rows
 	$(BIN)/python -m pytest $(IN_TWO) --durations=10
+
+package: $(READY) ## Build sdist and wheel, run the wheel's fast tests outside the repository
+	tests/check_package.sh $(IN_TWO)
 
 test-fast: check ## The part that takes under two minutes
 	$(BIN)/python -m pytest $(IN_TWO) -m "not slow"

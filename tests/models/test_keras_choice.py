@@ -73,7 +73,7 @@ def _imports(path: Path) -> list[str]:
 @pytest.mark.parametrize(
     "package",
     [HOME / "components", HOME / "pipeline", ROOT / "benchmarks"],
-    ids=lambda path: path.name,
+    ids=["components", "pipeline", "benchmarks"],
 )
 def test_packages_that_import_tensorflow_import_models_first(package):
     unguarded = []
