@@ -28,6 +28,7 @@ IDS = {
 # Row of each domain in a table with one OOV bucket.
 DE, FR = 3, 4
 
+Train = Callable[..., Path]
 WriteShard = Callable[..., Path]
 
 
@@ -146,6 +147,46 @@ def inputs(
         return LevelInputs.model_validate({**settings, **changes})
 
     return make
+
+
+@pytest.fixture
+def train(
+    features: FeatureTable,
+    vocabulary: Path,
+    transform_graph: Path,
+    make_rows: Callable[..., dict[str, Any]],
+    write_shard: Callable[..., Path],
+    tmp_path: Path,
+) -> Train:
+    """Returns a function that trains a level on 40 rows of days 0 to 9."""
+    columns = make_rows(40)
+    columns["label"] = np.arange(40) % 3 > 0
+    columns["day"] = np.arange(40) // 4
+    write_shard(columns)
+
+    def run(level: str, name: str, **changes: Any) -> Path:
+        folder = tmp_path / name
+        settings: dict[str, Any] = {
+            "level": level,
+            "domains": ("de",),
+            "first_day": 2,
+            "last_day": 8,
+            "features": features,
+            "network": NetworkConfig(width=3, hidden_units=(4, 3)),
+            "training": TrainingConfig(batch_size=8, epochs=2),
+            "examples": (str(tmp_path / "de" / "*"),),
+            "transform_graph": transform_graph,
+            "vocabulary": vocabulary,
+            "serving_dir": folder / "Format-Serving",
+            "train_dir": folder / "Format-Train",
+            "run_dir": tmp_path / "logs",
+        }
+        from models.training.level import run_level
+
+        run_level(LevelInputs.model_validate({**settings, **changes}))
+        return folder
+
+    return run
 
 
 @pytest.fixture(scope="session")

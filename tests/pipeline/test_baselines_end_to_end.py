@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from tests.pipeline.test_end_to_end import DAY
-from tests.pipeline.test_end_to_end import World
+from tests.pipeline.markets import DAY
+from tests.pipeline.markets import World
 
 pytestmark = pytest.mark.slow
 

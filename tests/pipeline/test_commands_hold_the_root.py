@@ -9,7 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 from pipeline.cli.group import main
-from tests.pipeline.execution.test_lock import HOLDER
+from tests.pipeline.execution.holder import HOLDER
 from tests.pipeline.report.stored import ROOT
 
 DAY = ("--day", "2019-01-01")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import ml_metadata
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -26,17 +24,17 @@ from models.days import to_day
 from pipeline.config.load import load_config
 from pipeline.execution.job import plan_run
 from pipeline.report.scoring import score_step
-from pipeline.store.reader import METADATA_FILE
 from pipeline.store.reader import Store
 from pipeline.store.results import target_result
-from tests.pipeline.feeds_ads import OPEN_GATE
+from tests.pipeline.markets import DAY
+from tests.pipeline.markets import DAY_AFTER
+from tests.pipeline.markets import FIRST_DAY
+from tests.pipeline.markets import NEXT_DAY
+from tests.pipeline.markets import ROOT
+from tests.pipeline.markets import STRATEGIES
+from tests.pipeline.markets import World
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[2]
-DAY, NEXT_DAY, DAY_AFTER = "2018-07-02", "2018-07-09", "2018-07-10"
-FIRST_DAY = datetime.date(2017, 7, 1)
-STRATEGIES = ["ecdctr", "target_only"]
 
 # Reads nothing but TensorFlow and writes one score per serialized Example.
 _SCORE = """
@@ -52,64 +50,6 @@ foreign = [m for m in ("models", "components", "tensorflow_transform", "tfx")
            if m in sys.modules]
 print(json.dumps({"ctr": ctr, "foreign": foreign}))
 """
-
-
-class World:
-    """A pipeline on two shipped markets and a year and a half of days."""
-
-    def __init__(self, folder: Path) -> None:
-        self.root = folder / "runs"
-        self.config = folder / "config.yaml"
-        settings = yaml.safe_load((ROOT / "configs" / "xmarket.yaml").read_text())
-        settings |= {
-            "root": str(self.root),
-            "logs": str(folder / "logs"),
-            "schema": str(ROOT / "schema" / "xmarket.pbtxt"),
-            "import": {
-                "data": str(ROOT / "data" / "xmarket"),
-                "last_day": "2018-12-31",
-            },
-            "first_day": str(FIRST_DAY),
-            "sources": ["fr", "mx"],
-            # mx has rows on one day a month, so a week of it can be empty.
-            "missing_days": dict.fromkeys(("fr", "mx", "de"), "skip"),
-            "anchor_day": "2018-07-02",
-            "levels": {
-                "tpm": {"every_days": 90, "window_days": 180, "snapshots": 2},
-                "cpm": {"every_days": 90, "window_days": 180},
-                "target": {"window_days": 300},
-            },
-            "evaluation_days": 90,
-            "network": {"width": 4, "hidden_units": [8]},
-            "training": {"batch_size": 256, "epochs": 1, "seed": 17},
-            "strategies": {name: {} for name in STRATEGIES},
-            # One short epoch may end below chance: not what is tested here.
-            "gate": OPEN_GATE,
-            "serving": {"directory": str(folder / "serving")},
-        }
-        self.settings = settings
-        self.serving = folder / "serving" / "xmarket"
-        self.config.write_text(yaml.safe_dump(settings, sort_keys=False))
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command on the world's configuration, in a process of its own."""
-        command = [sys.executable, "-m", "pipeline", arguments[0], str(self.config)]
-        return subprocess.run(
-            [*command, *arguments[1:]],
-            capture_output=True,
-            text=True,
-            cwd=self.root.parent,
-            # This checkout's code, wherever the installed package points.
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            check=False,
-        )
-
-    @property
-    def metadata(self) -> ml_metadata.MetadataStore:
-        """The world's ML Metadata."""
-        connection = metadata_store_pb2.ConnectionConfig()
-        connection.sqlite.filename_uri = str(self.root / METADATA_FILE)
-        return ml_metadata.MetadataStore(connection)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pipeline.cli.group import main
 from pipeline.store.results import known_state
 from tests.pipeline.planning.worlds import make_config
 from tests.pipeline.planning.worlds import planner
-from tests.pipeline.release.test_promotion import World
+from tests.pipeline.release.refused import World
 
 pytestmark = pytest.mark.slow  # imports TFX
 

@@ -25,10 +25,10 @@ from models.training.checkpoints import variable_shapes
 from models.training.level_inputs import LevelInputs
 from models.training.optimizers import build_optimizer
 from models.training.optimizers import optimizer_state
-from tests.models.serving.test_export import EXAMPLES
+from tests.models.serving.examples import EXAMPLES
 from tests.models.training.steps import compiled_step
-from tests.models.training.test_level import Train
-from tests.models.training.test_level import train  # noqa: F401 (a fixture)
+
+Train = Callable[..., Path]
 
 SHAPE = NetworkConfig(width=3, hidden_units=(5, 4), dropout=0.3)
 NUM_ROWS = 64
@@ -190,7 +190,7 @@ def test_both_models_are_needed(features: FeatureTable, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_level_that_starts_from_a_target_model_and_reads_a_source_model(
-    train: Train,  # noqa: F811
+    train: Train,
 ) -> None:
     source = train("source", "source", last_day=6)
     later = train("source", "later", first_day=7, warm_start=source, continues=True)
@@ -230,7 +230,7 @@ def test_a_level_that_starts_from_a_target_model_and_reads_a_source_model(
 
 @pytest.mark.slow
 def test_a_source_model_of_another_network_is_refused(
-    train: Train,  # noqa: F811
+    train: Train,
 ) -> None:
     old = train("target", "old")
     source = train("source", "s", network=NetworkConfig(width=3, hidden_units=(4,)))

@@ -25,6 +25,8 @@ from models.serving.export import drop_missing
 from models.serving.export import export_saved_model
 from models.serving.requests import inputs_of
 from models.settings import NetworkConfig
+from tests.models.serving.examples import EXAMPLES
+from tests.models.serving.examples import KNOWN
 from tests.saved_models import table_operations_of_requests
 
 # Scores files of serialized Examples with nothing but TensorFlow.
@@ -43,41 +45,6 @@ with tf.Graph().as_default(), tf.compat.v1.Session() as session:
 assert "models" not in sys.modules and "tensorflow_transform" not in sys.modules
 print(json.dumps(ctr.tolist()))
 """
-
-
-def _example(**values: Any) -> bytes:
-    features = {}
-    for name, value in values.items():
-        if not value:
-            kind = tf.train.Feature()
-        elif isinstance(value[0], str):
-            encoded = [text.encode() for text in value]
-            kind = tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
-        elif isinstance(value[0], int):
-            kind = tf.train.Feature(int64_list=tf.train.Int64List(value=value))
-        else:
-            kind = tf.train.Feature(float_list=tf.train.FloatList(value=value))
-        features[name] = kind
-    example = tf.train.Example(features=tf.train.Features(feature=features))
-    serialized: bytes = example.SerializeToString()
-    return serialized
-
-
-KNOWN = {
-    "user_id": ["u1"],
-    "item_id": ["i2"],
-    "domain": ["de"],
-    "recent_items": ["i0", "i1", "i2"],  # one more than is kept
-    "item_impressions": [2],
-    "item_click_rate": [0.6],
-}
-EXAMPLES = [
-    _example(**KNOWN),
-    _example(),
-    _example(user_id=["never seen"], item_id=["\x00"], domain=["xx"]),
-    _example(**{**KNOWN, "recent_items": [], "item_impressions": [10**15]}),
-    _example(**KNOWN, label=[1], day=[17_000], other=["?"]),
-]
 
 
 @pytest.fixture(scope="module")

@@ -19,51 +19,11 @@ from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 from models.training.checkpoints import read_rows
 from models.training.checkpoints import variable_shapes
-from models.training.level import run_level
-from models.training.level_inputs import LevelInputs
 from models.training.snapshot_export import export_snapshot
 
 Train = Callable[..., Path]
 
 NUM_ROWS = 40
-
-
-@pytest.fixture
-def train(
-    features: FeatureTable,
-    vocabulary: Path,
-    transform_graph: Path,
-    make_rows: Callable[..., dict[str, Any]],
-    write_shard: Callable[..., Path],
-    tmp_path: Path,
-) -> Train:
-    """Returns a function that trains a level on 40 rows of days 0 to 9."""
-    columns = make_rows(NUM_ROWS)
-    columns["label"] = np.arange(NUM_ROWS) % 3 > 0
-    columns["day"] = np.arange(NUM_ROWS) // 4
-    write_shard(columns)
-
-    def run(level: str, name: str, **changes: Any) -> Path:
-        folder = tmp_path / name
-        settings: dict[str, Any] = {
-            "level": level,
-            "domains": ("de",),
-            "first_day": 2,
-            "last_day": 8,
-            "features": features,
-            "network": NetworkConfig(width=3, hidden_units=(4, 3)),
-            "training": TrainingConfig(batch_size=8, epochs=2),
-            "examples": (str(tmp_path / "de" / "*"),),
-            "transform_graph": transform_graph,
-            "vocabulary": vocabulary,
-            "serving_dir": folder / "Format-Serving",
-            "train_dir": folder / "Format-Train",
-            "run_dir": tmp_path / "logs",
-        }
-        run_level(LevelInputs.model_validate({**settings, **changes}))
-        return folder
-
-    return run
 
 
 def _report(model: Path) -> dict[str, Any]:

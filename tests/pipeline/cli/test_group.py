@@ -17,18 +17,6 @@ ROOT = Path(__file__).parents[3]
 _IMPORT = {"data": "data", "last_day": "2020-10-31"}
 
 
-@pytest.fixture
-def settings(tmp_path):
-    """The shipped configuration with every path inside `tmp_path`."""
-    loaded = yaml.safe_load((ROOT / "configs" / "xmarket.yaml").read_text())
-    loaded["root"] = str(tmp_path / "runs")
-    loaded["logs"] = str(tmp_path / "runs" / "logs")
-    loaded["serving"] = {"directory": str(tmp_path / "runs" / "serving")}
-    loaded["schema"] = str(ROOT / "schema" / "xmarket.pbtxt")
-    loaded["import"]["data"] = str(ROOT / "data" / "xmarket")
-    return loaded
-
-
 def _assert_refused(result, tmp_path, *texts):
     assert result.exit_code == 2, result.output
     assert len(result.output.strip().splitlines()) == 1, result.output

@@ -11,15 +11,7 @@ import pytest
 from pipeline.execution.lock import LOCK_FILE
 from pipeline.execution.lock import LockedError
 from pipeline.execution.lock import hold
-
-HOLDER = """
-import sys, time
-from pathlib import Path
-from pipeline.execution.lock import hold
-with hold(Path(sys.argv[1]), "crossctr run x.yaml --day 2024-02-23"):
-    print("held", flush=True)
-    time.sleep(60)
-"""
+from tests.pipeline.execution.holder import HOLDER
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from pipeline.cli.embeddings import _snapshot
 from pipeline.cli.group import main
 from pipeline.report.neighbours import nearest
 from pipeline.store.reader import Stored
-from tests.pipeline.cli.test_group import settings  # noqa: F401 (a fixture)
 
 
 @pytest.fixture
@@ -88,7 +87,7 @@ def test_the_newest_period_before_the_day_is_taken():
         (["--item", "x"], "no TPM period is stored"),
     ],
 )
-def test_bad_calls_say_what_to_do(settings, tmp_path, arguments, text):  # noqa: F811
+def test_bad_calls_say_what_to_do(settings, tmp_path, arguments, text):
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(settings, sort_keys=False))
     result = CliRunner().invoke(main, ["embeddings", "nearest", str(path), *arguments])
