@@ -40,9 +40,12 @@ READS = {
     "serve",
     "show",
     "sizes",
+    "strategies",
     "validate",
     "versions",
     "vocabularies",
+    # It trains what a `run` that holds the root has begun.
+    "worker",
 }
 
 
