@@ -36,6 +36,7 @@ from pipeline.terminal.progress import quiet_libraries
 if TYPE_CHECKING:
     from components.model_server.server import ModelServer
     from models.features.feature import Feature
+from models.features.registry import KINDS
 
 _SIGNATURES = ("rank", "predict", "serving_default")
 _SECONDS = 60.0
@@ -307,7 +308,7 @@ def ask(
 
 def _table(config: Config, rows: list[Row], answer: dict[str, Any]) -> Table:
     table = Table()
-    shown = [f.name for f in config.table.features if f.is_single_id][:4]
+    shown = [f.name for f in config.table.features if KINDS[f.kind].is_single_id][:4]
     for name in shown:
         table.add_column(name)
     table.add_column("ctr", justify="right")
