@@ -18,6 +18,7 @@ from models.cctl.learner import with_ratio_of
 from models.cctl.network import CompanionNetwork
 from models.cctl.readable import readable
 from models.cctl.record import CctlRecord
+from models.compat import save_arrays
 from models.ctnet.network import Ctnet
 from models.data import snapshots
 from models.data.batches import ExampleReader
@@ -237,7 +238,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         return report
     kept = _kept(inputs, network, optimizer)
     save_variables(inputs.train_dir / WEIGHTS_FILE, workers.local(kept))
-    np.savez(inputs.train_dir / COUNTS_FILE, **window.impressions)
+    save_arrays(inputs.train_dir / COUNTS_FILE, window.impressions)
     if scored is not None:
         path = inputs.train_dir / SCORED_FILE
         scored.write(path, first_day=inputs.first_calibration_day)
