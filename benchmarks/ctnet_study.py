@@ -28,6 +28,7 @@ from components.evaluation.ranking import grouped_auc
 from components.evaluation.ranking import log_losses
 from models.artifact_files import COUNTS_FILE
 from models.artifact_files import WEIGHTS_FILE
+from models.compat import save_arrays
 from models.ctnet.network import Ctnet
 from models.ctnet.settings import CtnetConfig
 from models.data import snapshots
@@ -370,7 +371,7 @@ class Study:
         trained, period = folder / "trained", folder / "period"
         trained.mkdir(parents=True, exist_ok=True)
         save_variables(trained / WEIGHTS_FILE, network.named_variables())
-        np.savez(trained / COUNTS_FILE, **reader.summarise().impressions)
+        save_arrays(trained / COUNTS_FILE, reader.summarise().impressions)
         vocabulary = self._vocabulary
         export_snapshot(trained, vocabulary, table, period, period_day=last + 1)
         return {
