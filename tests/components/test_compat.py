@@ -14,7 +14,7 @@ from apache_beam.internal import pickler
 from apache_beam.transforms import core
 from tfx.utils import dependency_utils
 
-from components import in_process as beam_costs
+from components import compat as in_process
 
 LOCAL = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
 PORTABLE = [*LOCAL, "--runner=PortableRunner", "--job_endpoint=localhost:1"]
