@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from tfx import v1 as tfx
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
 
 from components.example_validator.component import ExampleValidator
@@ -83,4 +83,4 @@ def _schema(config: Config) -> BaseNode:
     path = config.root / "schemas" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    return tfx.components.ImportSchemaGen(schema_file=str(path))
+    return ImportSchemaGen(schema_file=str(path))

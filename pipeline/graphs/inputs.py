@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfx import types
-from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver
 from tfx.types import standard_artifacts
 
 from components import artifacts
@@ -40,8 +40,8 @@ def selection(
 
 def resolver_of(inputs: Inputs) -> BaseNode:
     """Returns the node that finds the artifacts of all `inputs` in ML Metadata."""
-    channels = {key: tfx.dsl.Channel(type=kind) for key, (kind, _) in inputs.items()}
-    return tfx.dsl.Resolver(
+    channels = {key: types.Channel(type=kind) for key, (kind, _) in inputs.items()}
+    return Resolver(
         strategy_class=ByFingerprint,
         config={
             "wanted": json.dumps({key: wanted for key, (_, wanted) in inputs.items()})

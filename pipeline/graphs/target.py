@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfx import v1 as tfx
+from tfx.components.evaluator.component import Evaluator
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types import standard_artifacts
 
@@ -56,7 +56,7 @@ def target_nodes(config: Config, step: Step) -> list[BaseNode]:
         last_day=step.evaluation.last,
         slices=rules_to_json(config.slice_rules),
     )
-    evaluator = tfx.components.Evaluator(
+    evaluator = Evaluator(
         examples=evaluation_set.outputs["evaluation_examples"],
         model=trainer.outputs["model"],
         baseline_model=resolver.outputs["live_model"] if step.live else None,

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
+from components.evaluation.constant import constant_metrics
 from components.evaluation.judgement import Judgement
 from components.evaluation.judgement import judge
 from components.evaluation.resampling import METRICS
 from components.gate.logic import GateThresholds
 from components.gate.logic import decide
-from components.metrics.constant import constant_metrics
 
 THRESHOLDS = GateThresholds(
     min_auc=0.6,
