@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +24,6 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs
 
 from components.artifacts import stamp
-from components.transform.encoding import ENCODING_FILE
 from components.transform.encoding import Counts
 from components.transform.encoding import add_counts
 from components.transform.encoding import count_encoded
@@ -33,17 +31,17 @@ from components.transform.encoding import describe_encoding
 from components.transform.encoding import sizes_before
 from components.transform.encoding import to_json
 from components.vocabulary.files import read_summary
+from models.artifact_files import ENCODING_FILE
 from models.data.arrow_files import pq
 from models.data.file_patterns import files_of
 from models.days import DayRange
 from models.errors import DataError
 from models.features.table import DAY
 from models.features.table import FeatureTable
+from models.progress import PROGRESS
 
 # As many rows as the Examples' row groups have: one batch is one group.
 _COUNT_ROWS = 65_536
-
-_progress = logging.getLogger("crossctr.progress")
 
 
 def _to_table(transformed: tuple[pa.RecordBatch, Any], names: list[str]) -> pa.Table:
@@ -169,7 +167,7 @@ def _write_encoding(
     counts = dict(sorted(by_domain))
     Path(path).write_text(json.dumps(to_json(counts, days)), encoding="utf-8")
     for line in describe_encoding(counts, FeatureTable.from_json(features)):
-        _progress.info(line)
+        PROGRESS.info(line)
 
 
 class Executor(tfx_executor.Executor):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from components.evaluation.metrics import COMPARISON_COLUMNS
 from models.days import to_date
 from models.errors import ConfigError
 from pipeline.cli.options import CONFIG
@@ -15,7 +16,6 @@ from pipeline.cli.options import hold_root
 from pipeline.cli.options import wide_console
 from pipeline.comparing import tables
 from pipeline.comparing.record import Comparison
-from pipeline.comparing.run import METRICS
 from pipeline.comparing.run import Question
 from pipeline.comparing.run import run_comparison
 from pipeline.comparing.words import verdict
@@ -69,7 +69,7 @@ def show(comparison: Comparison, console: Console) -> None:
     grid = tables.quality(
         comparison.models,
         comparison.baseline,
-        METRICS,
+        COMPARISON_COLUMNS,
         "strategy",
         comparison.failed,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
@@ -14,6 +13,7 @@ from components.log_example_gen.component import LogExampleGen
 from components.statistics_gen.component import StatisticsGen
 from components.transform.component import Transform
 from components.vocabulary.component import Vocabulary
+from models.short_hash import short_hash
 from pipeline.config.schema import Config
 from pipeline.graphs.inputs import previous_block
 from pipeline.planning.steps import Step
@@ -79,7 +79,7 @@ def ingest_nodes(config: Config, step: Step) -> list[BaseNode]:
 def _schema(config: Config) -> BaseNode:
     # TFX's cache knows an imported file by its path alone, so each content has its own.
     content = config.schema_path.read_bytes()
-    name = f"{hashlib.sha256(content).hexdigest()[:16]}.pbtxt"
+    name = f"{short_hash(content)}.pbtxt"
     path = config.root / "schemas" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)

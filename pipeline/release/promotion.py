@@ -11,9 +11,9 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components.publisher import labels
 from components.publisher.labels import Labels
-from components.publisher.logic import WARMUP_FILE
 from components.publisher.logic import versions_in
 from components.publisher.releases import Shelf
+from models.artifact_files import REQUESTS_FILE
 from models.artifact_files import SERVING_FOLDER
 from models.days import to_date
 from models.errors import DataError
@@ -131,7 +131,7 @@ def promote(
         "override": vars(override),
     }
     blessing = store.newest("InfraBlessing", newest.fingerprint)
-    warmup = Path(blessing.uri, Path(WARMUP_FILE).name) if blessing else None
+    warmup = Path(blessing.uri, REQUESTS_FILE) if blessing else None
     versions = versions_in(shelf.folder)
     released = shelf.release(
         Path(model.uri, SERVING_FOLDER),

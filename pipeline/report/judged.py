@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import DECISION_FILE
+from models.artifact_files import DECISION_FILE
 from pipeline.planning.steps import Step
 from pipeline.report.calibration import Decile
 from pipeline.report.charts import Point

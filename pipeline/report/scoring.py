@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from models.artifact_files import SERVING_FOLDER
+from models.artifact_files import split_folder
 from models.data.arrow_files import pq
 from models.errors import DataError
 from models.features.feature import USER_FEATURE
@@ -153,7 +154,7 @@ def _raw_folders(config: Config, store: Store, step: Step) -> Iterable[str]:
                 f"the rows of {block.days} are not stored; run the day of "
                 f"{step.label!r} again"
             )
-        yield f"{raw[block.fingerprint]}/Split-{config.target}"
+        yield f"{raw[block.fingerprint]}/{split_folder(config.target)}"
 
 
 def _write(scored: Scored, path: Path) -> None:

@@ -22,6 +22,7 @@ from components.log_example_gen.log_files import list_log_files
 from components.log_example_gen.log_files import plan_shards
 from components.log_example_gen.log_files import refuse_twins
 from components.log_example_gen.log_files import refuse_unread_days
+from models.artifact_files import split_folder
 from models.days import DayRange
 from models.errors import DataError
 from pipeline.config.schema import Config
@@ -105,7 +106,9 @@ def _describe(config: Config, domain: str, days: DayRange) -> LogStatistics | No
             return None
         path = f"{folder}/statistics.pb"
         # Read and described as the ingest's StatisticsGen does it.
-        source = parquet_tfxio.ParquetTFXIO(f"{folder}/Split-{domain}/*.parquet")
+        source = parquet_tfxio.ParquetTFXIO(
+            f"{folder}/{split_folder(domain)}/*.parquet"
+        )
         options = tfdv.StatsOptions(use_sketch_based_topk_uniques=True)
         with (
             literal_folders(),

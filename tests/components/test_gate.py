@@ -10,7 +10,7 @@ import sklearn.metrics
 from components.evaluation.constant import constant_metrics
 from components.evaluation.judgement import Judgement
 from components.evaluation.judgement import judge
-from components.evaluation.resampling import METRICS
+from components.evaluation.metrics import RESAMPLED
 from components.gate.logic import GateThresholds
 from components.gate.logic import decide
 
@@ -40,8 +40,8 @@ def on_all_rows(candidate, live=None, *, entropy_between=None):
     """Returns a judgement; `entropy_between` are the ends of NE's interval."""
     draws = None
     if entropy_between is not None:
-        draws = np.full((2, len(METRICS)), np.nan)
-        draws[:, METRICS.index("normalized_entropy")] = entropy_between
+        draws = np.full((2, len(RESAMPLED)), np.nan)
+        draws[:, RESAMPLED.index("normalized_entropy")] = entropy_between
     return judge(
         dimension="",
         value="",
@@ -276,7 +276,7 @@ def part(value, auc, live_auc, rows=50.0, spread=None):
     live = {**candidate, "auc": live_auc}
     draws = [None, None]
     if spread is not None:
-        draws = [np.full((3, len(METRICS)), x) for x in (auc, live_auc)]
+        draws = [np.full((3, len(RESAMPLED)), x) for x in (auc, live_auc)]
         draws[0][:, 0] += [-spread, 0, spread]
     return judge(
         dimension="slice_user_history",
@@ -363,7 +363,7 @@ def test_json_has_no_nan_and_marks_slices_with_few_rows():
 
 
 def test_draws_that_leave_a_metric_undefined_are_left_out():
-    draws = np.full((4, len(METRICS)), np.nan)
+    draws = np.full((4, len(RESAMPLED)), np.nan)
     draws[:2, 0] = [0.5, 0.7]
     found = judge(
         dimension="", value="", candidate=GOOD, live=None, candidate_replicates=draws
