@@ -9,6 +9,7 @@ from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
 
+from components.gate.reasons import reasons_of
 from components.publisher import labels
 from components.publisher.labels import Labels
 from components.publisher.logic import versions_in
@@ -103,7 +104,7 @@ def promote(
         )
     newest = judged[-1]
     decision = decision_of(store, newest.fingerprint)
-    refusals = tuple(r for r in decision["reasons"] if r.endswith(": refused"))
+    refusals = tuple(str(r) for r in reasons_of(decision) if r.outcome == "refused")
     unfit = newest.properties.get("infra_reason")
     if unfit:
         refusals = (*refusals, f"not fit to be served: {unfit}")
