@@ -34,10 +34,11 @@ run-simulated: $(READY) ## E-CDCTR from feeds to ads on simulated logs, compared
 	$(BIN)/crossctr simulate configs/feeds_ads.yaml
 	$(BIN)/crossctr run configs/feeds_ads.yaml --day 2024-02-23 -s ecdctr -s ecdctr_no_tpm -s ecdctr_no_cpm -s target_only
 
-check: $(READY) ## Lint, format and types
+check: $(READY) ## Lint, format, types, and which package may import what
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 test: check ## Everything: lint, types, unit tests, TFX runs on small real rows
 	$(BIN)/python -m pytest $(IN_TWO) --durations=10

@@ -14,6 +14,7 @@ from models.errors import CrossctrError
 from models.errors import ExitCode
 from models.progress import PROGRESS
 from models.short_hash import short_hash
+from models.strategies.registry import kinds
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("pipeline", "components", "models", "benchmarks")
@@ -120,6 +121,17 @@ def test_metrics_are_listed_in_one_module():
     known = set(metrics.EVALUATED)
     home = {path for path, t in sources("pipeline", "components", "models") if lists(t)}
     assert home == {"components/evaluation/metrics.py"}
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_a_strategy_is_named_in_its_own_modules_alone(kind):
+    own = ("models/strategies/", f"models/{kind}/")
+    named = {path for path, text in literals() if text == kind}
+    package = {
+        p for p in named if p.startswith(("pipeline/", "components/", "models/"))
+    }
+    assert {path for path in package if not path.startswith(own)} == set()
+    assert any(path.startswith(own) for path in named)
 
 
 def test_every_metric_of_a_table_is_evaluated_and_named():

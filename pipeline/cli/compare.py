@@ -10,6 +10,7 @@ import click
 from components.evaluation.metrics import COMPARISON_COLUMNS
 from models.days import to_date
 from models.errors import ConfigError
+from models.strategies.registry import BASELINE_KIND
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.cli.options import hold_root
@@ -36,7 +37,7 @@ from pipeline.terminal.plain_text import Console
 )
 @click.option(
     "--baseline",
-    default="target_only",
+    default=BASELINE_KIND,
     show_default=True,
     help="What the others are compared with.",
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from components.evaluation.metrics import NAMES
 from components.evaluation.metrics import RESULT_COLUMNS
+from models.strategies.registry import BASELINE_KIND
 from pipeline.planning.steps import Step
 from pipeline.store.results import TargetResult
 from pipeline.store.results import label_constants
@@ -132,9 +133,9 @@ def comparison(results: Sequence[TargetResult], strategy: str) -> str:
     users with both labels.
     """
     by_name = {result.strategy: result.decision["candidate"] for result in results}
-    if strategy == "target_only" or not {strategy, "target_only"} <= by_name.keys():
+    if strategy == BASELINE_KIND or not {strategy, BASELINE_KIND} <= by_name.keys():
         return ""
-    ours, plain = by_name[strategy], by_name["target_only"]
+    ours, plain = by_name[strategy], by_name[BASELINE_KIND]
     coverage = _number(ours["gauc_coverage"], ".1%")
     gauc = (
         f"{_change(ours, plain, 'gauc')} on {coverage} of the impressions"
