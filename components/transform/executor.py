@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import apache_beam as beam
 import numpy as np
@@ -24,6 +21,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs
 
 from components.artifacts import stamp
+from components.compat import transform_with
 from components.transform.encoding import Counts
 from components.transform.encoding import add_counts
 from components.transform.encoding import count_encoded
@@ -74,47 +72,6 @@ class ArrowTransformProcessor(tfx_executor.TransformProcessor):
                 codec="snappy",
             )
         )
-
-
-def _inspected_once(trace: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns `trace` of `impl_helper`, with one trace for all that only look at it.
-
-    TFX traces the preprocessing function four times to look which columns it reads and
-    what there is to analyze. Without a folder for assets nothing but that is done.
-    """
-    inspected: list[Any] = []
-
-    def trace_once(
-        preprocessing_fn: Any,
-        input_specs: Any,
-        use_tf_compat_v1: bool,
-        base_temp_dir: str | None = None,
-    ) -> Any:
-        arguments = (preprocessing_fn, input_specs, use_tf_compat_v1, base_temp_dir)
-        if base_temp_dir is not None:
-            return trace(*arguments)
-        if not inspected:
-            inspected.append(trace(*arguments))
-        return inspected[0]
-
-    return trace_once
-
-
-@contextlib.contextmanager
-def _our_transform() -> Iterator[None]:
-    # Executor.Do names the processor class itself and offers no other hook.
-    replaced: list[tuple[Any, str, Any]] = [
-        (tfx_executor, "TransformProcessor", ArrowTransformProcessor),
-        (
-            impl_helper,
-            "trace_preprocessing_function",
-            _inspected_once(impl_helper.trace_preprocessing_function),
-        ),
-    ]
-    with contextlib.ExitStack() as patches:
-        for module, name, by in replaced:
-            patches.enter_context(mock.patch.object(module, name, by))
-        yield
 
 
 def _check_rows(raw: types.Artifact, transformed: types.Artifact) -> None:
@@ -187,7 +144,7 @@ class Executor(tfx_executor.Executor):
             input_dict["vocabulary"]
         )
         properties = {**exec_properties, key: json.dumps(custom_config)}
-        with _our_transform():
+        with transform_with(ArrowTransformProcessor):
             super().Do(input_dict, output_dict, properties)
         raw = artifact_utils.get_single_instance(
             input_dict[standard_component_specs.EXAMPLES_KEY]

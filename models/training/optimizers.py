@@ -9,6 +9,7 @@ from typing import Protocol
 import tf_keras as keras
 from tensorflow_recommenders.experimental.optimizers import CompositeOptimizer
 
+from models.compat import learning_rate_of
 from models.settings import TrainingConfig
 
 # Our choice, between two evils: the gradient of a batch's mean loss is tiny for one
@@ -66,7 +67,7 @@ def optimizer_state(optimizer: CompositeOptimizer) -> dict[str, Any]:
     """
     state = {}
     for part, inner in enumerate(optimizer.optimizers):
-        rate = id(inner._learning_rate)
+        rate = id(learning_rate_of(inner))
         for position, variable in enumerate(inner.variables):
             if id(variable) != rate:
                 state[f"optimizer/{part}/{position}"] = variable

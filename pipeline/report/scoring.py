@@ -89,7 +89,7 @@ def _compute(config: Config, store: Store, step: Step) -> Scored:
     # Late: TensorFlow and TFX's coders take seconds to import.
     import tensorflow as tf
 
-    from models.data.file_patterns import literal_folders
+    from models.compat import literal_folders
 
     model = store.newest("Model", step.training)
     if model is None:

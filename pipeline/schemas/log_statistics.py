@@ -16,6 +16,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx_bsl.tfxio import parquet_tfxio
 
+from components.compat import literal_folders
 from components.example_validator.logic import empty_as_missing
 from components.log_example_gen.conversion import WriteShard
 from components.log_example_gen.log_files import list_log_files
@@ -27,7 +28,6 @@ from models.days import DayRange
 from models.errors import DataError
 from pipeline.config.schema import Config
 from pipeline.execution.arrivals import unread_lines
-from pipeline.execution.literal_folders import literal_folders
 
 _SHARD_BYTES = 64 << 20
 # The in-memory runner, as in `pipeline.graphs.factory`.
