@@ -67,14 +67,6 @@ def saved_transform(folder: str | Path) -> tuple[Callable[..., Any], dict[str, A
     return loader.apply_transform_model, vars(loader)
 
 
-def learning_rate_of(optimizer: Any) -> Any:
-    """Returns the variable with a Keras optimizer's learning rate.
-
-    `optimizer.learning_rate` may be a copy of its value.
-    """
-    return optimizer._learning_rate
-
-
 def accumulator_of(optimizer: Any, table: Any) -> Any:
     """Returns Adagrad's accumulator of a variable, of the variable's shape.
 

@@ -140,3 +140,42 @@ def test_every_metric_of_a_table_is_evaluated_and_named():
     assert shown <= set(metrics.NAMES)
     assert set(metrics.RESAMPLED) <= set(metrics.EVALUATED)
     assert set(metrics.COMPARISON_COLUMNS) == set(metrics.COMPARED)
+
+
+COMPAT = {"components/compat.py", "models/compat.py"}
+
+
+def test_names_of_libraries_are_replaced_in_the_compat_modules_alone():
+    patching = {
+        path
+        for path, tree in sources("pipeline", "components", "models")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and node.module == "unittest"
+        and [name.name for name in node.names] == ["mock"]
+    }
+    assert patching == COMPAT
+
+
+def test_private_attributes_of_others_are_read_in_the_compat_modules_alone():
+    # The first are public names of named tuples.
+    public = {"_asdict", "_fields", "_replace", "_make"}
+    private = {
+        (path, node.attr)
+        for path, tree in sources("pipeline", "components", "models")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr.startswith("_")
+        and not node.attr.startswith("__")
+        and node.attr not in public
+        and not (isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"})
+        and not ast.unparse(node.value).startswith("super(")
+    }
+    own = {
+        (path, node.name if hasattr(node, "name") else node.attr)
+        for path, tree in sources("pipeline", "components", "models")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        or (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
+    }
+    assert {path for path, name in private - own} <= COMPAT

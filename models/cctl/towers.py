@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from models.cctl.network import CompanionNetwork
 from models.compat import accumulator_of
-from models.compat import learning_rate_of
 
 
 class TowerPair:
@@ -79,11 +78,8 @@ class TowerPair:
             for name, variable in self._mixed.named_variables().items()
             if not name.startswith("embedding/")
         ]
-        rates = {id(learning_rate_of(optimizer)) for optimizer in self._dense}
         mixed, pure = (optimizer.variables for optimizer in self._dense)
-        return pairs + [
-            (a, b) for a, b in zip(mixed, pure, strict=True) if id(a) not in rates
-        ]
+        return pairs + list(zip(mixed, pure, strict=True))
 
     def _accumulators(self, mixed: Any, pure: Any) -> tuple[Any, Any]:
         """Returns the accumulators of a table in both optimizers."""

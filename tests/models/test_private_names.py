@@ -13,7 +13,6 @@ from tensorflow.python.saved_model import path_helpers
 from tensorflow.python.saved_model import save
 
 from models.compat import accumulator_of
-from models.compat import learning_rate_of
 from models.compat import literal_folders
 
 
@@ -36,13 +35,11 @@ def test_the_accumulator_is_the_sum_of_squared_gradients_of_its_table():
 
 
 @pytest.mark.parametrize("kind", [keras.optimizers.Adagrad, keras.optimizers.Adam])
-def test_the_learning_rate_is_one_of_the_optimizers_variables(kind):
+def test_the_learning_rate_is_none_of_the_optimizers_variables(kind):
     optimizer = kind(0.5)
     optimizer.build([tf.Variable(tf.zeros([3]))])
-    rate = learning_rate_of(optimizer)
-    assert [v is rate for v in optimizer.variables].count(True) == 1
-    optimizer.learning_rate.assign(0.125)
-    assert float(rate) == 0.125
+    assert len(optimizer.variables) >= 2  # the step count and a slot
+    assert not any(v is optimizer.learning_rate for v in optimizer.variables)
 
 
 def test_every_saved_model_is_saved_and_loaded_by_the_replaced_path():
