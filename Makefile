@@ -10,7 +10,7 @@ PEERS := benchmarks/peers
 IN_TWO := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-metadata prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam check-debian audit
+.PHONY: help setup run run-simulated test test-fast check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-metadata prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam check-debian audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -35,16 +35,20 @@ run-simulated: $(READY) ## E-CDCTR from feeds to ads on simulated logs, compared
 	$(BIN)/crossctr simulate configs/feeds_ads.yaml
 	$(BIN)/crossctr run configs/feeds_ads.yaml --day 2024-02-23 -s ecdctr -s ecdctr_no_tpm -s ecdctr_no_cpm -s target_only
 
-check: $(READY) ## Lint, format and types
+check: $(READY) ## Lint, format, types, and which package may import what
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 test: check ## Everything: lint, types, unit tests, TFX runs on small real rows
 	$(BIN)/python -m pytest $(IN_TWO) --durations=10
 
 test-fast: check ## The part that takes under two minutes
 	$(BIN)/python -m pytest $(IN_TWO) -m "not slow"
+
+bench-start: $(READY) ## Measure what a command costs before its work begins: imports, a plan (2 min)
+	$(BIN)/python -m benchmarks.bench_start $(BENCH_FLAGS)
 
 bench-ingest: $(READY) ## Measure the ingest against stock TFX: speed, native share, memory (10 min)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_ingest $(BENCH_FLAGS)

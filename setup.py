@@ -37,6 +37,7 @@ setup(
     extras_require={
         "test": [
             "hypothesis",
+            "import-linter",
             "mypy",
             "pytest",
             "pytest-xdist",

@@ -30,6 +30,7 @@ from components.evaluation.ranking import grouped_auc
 from components.evaluation.ranking import log_losses
 from models.artifact_files import COUNTS_FILE
 from models.artifact_files import WEIGHTS_FILE
+from models.artifact_files import split_folder
 from models.compat import save_arrays
 from models.data import snapshots
 from models.data.batches import ExampleReader
@@ -124,7 +125,7 @@ class Study:
     def _reader(
         self, domains: tuple[str, ...], days: DayRange, network: Network
     ) -> ExampleReader:
-        patterns = [f"{f}/Split-{d}/*" for f in self._folders for d in domains]
+        patterns = [f"{f}/{split_folder(d)}/*" for f in self._folders for d in domains]
         return ExampleReader(patterns, network.features, days.first, days.last)
 
     def _train(

@@ -20,6 +20,7 @@ from components.model_server.json_tensors import array_of
 from components.model_server.json_tensors import parse
 from components.model_server.json_tensors import short
 from components.publisher.logic import versions_in
+from models.artifact_files import split_folder
 from models.errors import ConfigError
 from models.errors import DataError
 from pipeline.cli.options import CONFIG
@@ -193,7 +194,7 @@ def stored_rows(config: Config, number: int) -> list[Row]:
         if s.properties.get("role") == "raw"
     ]
     for block in sorted(stored, key=lambda s: s.last_day, reverse=True):
-        pattern = f"{block.uri}/Split-{config.target}/*.parquet"
+        pattern = f"{block.uri}/{split_folder(config.target)}/*.parquet"
         for day in range(block.last_day, int(block.properties["first_day"]) - 1, -1):
             days = DayRange(day, day)
             rows = list(raw_rows([pattern], config.table, days, number))

@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
+from tensorflow_model_analysis.proto.config_pb2 import MetricConfig
+from tensorflow_model_analysis.proto.config_pb2 import MetricsSpec
+from tensorflow_model_analysis.proto.config_pb2 import ModelSpec
+from tensorflow_model_analysis.proto.config_pb2 import SlicingSpec
 
-from components.compat import EvalConfig
-from components.compat import MetricConfig
-from components.compat import MetricsSpec
-from components.compat import ModelSpec
-from components.compat import SlicingSpec
 from models.features.feature import USER_FEATURE
 from models.features.table import LABEL
 

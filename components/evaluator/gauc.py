@@ -6,8 +6,8 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
+from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
 
-from components.compat import EvalConfig
 from components.evaluation.ranking import auc
 from components.evaluation.ranking import grouped_auc
 from components.evaluator.rows import Rows

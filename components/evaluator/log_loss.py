@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
+from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
 
-from components.compat import EvalConfig
 from components.evaluation.probability import entropy
 from components.evaluation.ranking import check_columns
 from components.evaluation.ranking import log_losses

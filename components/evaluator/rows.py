@@ -13,8 +13,8 @@ import apache_beam as beam
 import numpy as np
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.metrics import metric_util
+from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
 
-from components.compat import EvalConfig
 from components.evaluation.ranking import Codes
 from components.evaluation.ranking import Floats
 from models.errors import DataError

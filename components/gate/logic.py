@@ -16,6 +16,9 @@ from components.evaluation.judgement import Interval
 from components.evaluation.judgement import Judgement
 from components.evaluation.judgement import Metrics
 from components.evaluation.judgement import without_nan
+from components.evaluation.metrics import NAMES
+from components.gate.reasons import OUTCOMES
+from components.gate.reasons import Reason
 from models.strict_model import StrictModel
 
 State = Literal["cold_start", "compared"]
@@ -110,29 +113,13 @@ def _number(value: Any) -> float | None:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One rule's outcome.
-
-    Attributes:
-        outcome: Whether it held; `noted` is for the record and decides nothing.
-        text: What was found and what is allowed.
-    """
-
-    outcome: Literal["held", "refused", "noted"]
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.text}: {self.outcome}"
-
-
-@dataclass(frozen=True)
 class Decision:
     """The Gate's word.
 
     Attributes:
         approved: Whether the candidate may be published.
         state: `cold_start` while nothing is live: only the value thresholds count.
-        reasons: One sentence per rule, failed ones first.
+        reasons: What each rule came to, failed ones first.
         overall: Metrics of candidate and live model on all rows.
         slices: The same by slice.
         min_slice_examples: Rows below which a slice was not judged.
@@ -142,7 +129,7 @@ class Decision:
 
     approved: bool
     state: State
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     overall: Judgement
     slices: tuple[Judgement, ...]
     min_slice_examples: int
@@ -154,7 +141,7 @@ class Decision:
         return {
             "approved": self.approved,
             "state": self.state,
-            "reasons": list(self.reasons),
+            "reasons": [reason.to_json() for reason in self.reasons],
             "candidate": without_nan(self.overall.candidate),
             "live": overall["live"],
             "constant": None if self.constant is None else without_nan(self.constant),
@@ -187,20 +174,19 @@ def decide(
         constant: Metrics of the constant click rate, for the record: the rules compare
             with the best constant, which is harder to beat.
     """
-    rules = [*_value_rules(overall, thresholds)]
+    rules = list(_value_rules(overall, thresholds))
     if overall.live is None:
         text = "no model is live yet (cold start), so only the value thresholds count"
-        rules.append(Rule("noted", text))
+        rules.append(Reason("cold_start", "noted", text))
     else:
         rules += _change_rules(overall, thresholds)
         if thresholds.max_slice_auc_drop is not None and slices:
             rules += _slice_rules(slices, thresholds, thresholds.max_slice_auc_drop)
-    order = ("refused", "held", "noted")
-    rules.sort(key=lambda rule: order.index(rule.outcome))
+    rules.sort(key=lambda rule: OUTCOMES.index(rule.outcome))
     return Decision(
         approved=all(rule.outcome != "refused" for rule in rules),
         state="cold_start" if overall.live is None else "compared",
-        reasons=tuple(str(rule) for rule in rules),
+        reasons=tuple(rules),
         overall=overall,
         slices=tuple(slices),
         min_slice_examples=thresholds.min_slice_examples,
@@ -208,11 +194,12 @@ def decide(
     )
 
 
-def _value_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rule]:
+def _value_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Reason]:
     def value(name: str) -> float:
         return overall.candidate.get(name, math.nan)
 
     yield _rule(
+        "min_examples",
         overall.num_rows >= thresholds.min_examples,
         f"{overall.num_rows:,.0f} evaluation rows, needed are "
         f"{thresholds.min_examples:,}",
@@ -220,38 +207,46 @@ def _value_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rul
     clicks = value("click_count")
     others = overall.num_rows - clicks
     yield _rule(
+        "min_clicks",
         clicks >= thresholds.min_clicks and others >= thresholds.min_clicks,
         f"{clicks:,.0f} clicks and {others:,.0f} impressions without one, needed are "
         f"{thresholds.min_clicks:,} of each",
     )
     yield from _entropy_rules(overall, thresholds)
     yield _rule(
+        "min_auc",
         value("auc") >= thresholds.min_auc,
         f"AUC {value('auc'):.4f}, needed is {thresholds.min_auc:.4f}",
     )
     if thresholds.min_gauc is not None:
         yield _rule(
+            "min_gauc",
             value("gauc") >= thresholds.min_gauc,
             f"GAUC {value('gauc'):.4f}, needed is {thresholds.min_gauc:.4f}",
         )
     calibration = value("calibration")
     yield _rule(
+        "min_calibration"
+        if calibration < thresholds.min_calibration
+        else "max_calibration",
         thresholds.min_calibration <= calibration <= thresholds.max_calibration,
         f"predicted / actual clicks {calibration:.3f}, allowed are "
         f"{thresholds.min_calibration:.2f} to {thresholds.max_calibration:.2f}",
     )
 
 
-def _entropy_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rule]:
+def _entropy_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Reason]:
     found = overall.candidate.get("normalized_entropy", math.nan)
     if thresholds.max_normalized_entropy is not None:
         yield _rule(
+            "max_normalized_entropy",
             found < thresholds.max_normalized_entropy,
             f"normalized entropy {found:.4f}, needed is below "
             f"{thresholds.max_normalized_entropy:.4f}",
         )
     elif found >= 1:
-        yield Rule(
+        yield Reason(
+            "max_normalized_entropy",
             "noted",
             f"normalized entropy {found:.4f} is no better than a constant click rate, "
             "and gate.max_normalized_entropy is null",
@@ -266,28 +261,34 @@ def _entropy_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[R
             "normalized entropy has no interval, as fewer than ten users have "
             f"impressions or all labels are equal; its upper end counts, {needed}"
         )
-    yield _rule(high < thresholds.max_normalized_entropy_high, text)
+    yield _rule(
+        "max_normalized_entropy_high",
+        high < thresholds.max_normalized_entropy_high,
+        text,
+    )
 
 
-def _change_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rule]:
-    for key, name, allowed, worse in (
-        ("auc", "AUC", thresholds.max_auc_drop, -1),
-        ("gauc", "GAUC", thresholds.max_gauc_drop, -1),
-        ("log_loss", "log loss", thresholds.max_log_loss_rise, 1),
+def _change_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Reason]:
+    for rule, metric, worse in (
+        ("max_auc_drop", "auc", -1),
+        ("max_gauc_drop", "gauc", -1),
+        ("max_log_loss_rise", "log_loss", 1),
     ):
+        allowed = getattr(thresholds, rule)
         if allowed is None:
             continue
-        change = overall.changes.get(key, _NAN)
+        change = overall.changes.get(metric, _NAN)
         yield _rule(
+            rule,
             worse * change.value <= allowed,
-            f"{name} {_signed(change)} against the live model, allowed is "
+            f"{NAMES[metric]} {_signed(change)} against the live model, allowed is "
             f"{worse * allowed + 0.0:+.4f}",  # no minus before a zero
         )
 
 
 def _slice_rules(
     slices: Sequence[Judgement], thresholds: GateThresholds, allowed: float
-) -> Iterator[Rule]:
+) -> Iterator[Reason]:
     few = [part for part in slices if part.num_rows < thresholds.min_slice_examples]
     judged = [
         part
@@ -297,7 +298,8 @@ def _slice_rules(
     ]
     bad = [part for part in judged if _regresses(part.changes["auc"], allowed)]
     for part in bad:
-        yield Rule(
+        yield Reason(
+            "max_slice_auc_drop",
             "refused",
             f"slice {part.label} ({part.num_rows:,.0f} rows): AUC "
             f"{_signed(part.changes['auc'])} against the live model, allowed is "
@@ -305,14 +307,16 @@ def _slice_rules(
         )
     if judged and not bad:
         worst = min(judged, key=lambda part: part.changes["auc"].value)
-        yield Rule(
+        yield Reason(
+            "max_slice_auc_drop",
             "held",
             f"AUC in {len(judged)} slices, worst {worst.label} "
             f"{_signed(worst.changes['auc'])} against the live model, allowed is "
             f"{-allowed:+.4f} unless it is within chance",
         )
     if few:
-        yield Rule(
+        yield Reason(
+            "min_slice_examples",
             "noted",
             f"{len(few)} of {len(slices)} slices have fewer than "
             f"{thresholds.min_slice_examples:,} rows and were not judged",
@@ -324,8 +328,8 @@ def _regresses(change: Interval, allowed: float) -> bool:
     return change.value < -allowed and beyond_chance
 
 
-def _rule(held: bool, text: str) -> Rule:
-    return Rule("held" if held else "refused", text)
+def _rule(rule: str, held: bool, text: str) -> Reason:
+    return Reason(rule, "held" if held else "refused", text)
 
 
 def _signed(change: Interval) -> str:

@@ -7,7 +7,6 @@ package, `kind: my_package.my_module:MyStrategy` names the class itself.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import inspect
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from importlib import metadata
 from typing import Any
 
 from models.errors import ConfigError
+from models.short_hash import short_hash
 from models.strategies.base import Strategy
 from models.strategies.base import StrategyConfig
 from models.strategies.cctl import Cctl
@@ -105,7 +105,7 @@ def origin(kind: str) -> list[str]:
             return [point.value, point.dist.name, point.dist.version]
     module = inspect.getmodule(strategy_class(kind))
     source = inspect.getsource(module) if module is not None else ""
-    return [kind, hashlib.sha256(source.encode()).hexdigest()[:16]]
+    return [kind, short_hash(source.encode())]
 
 
 def _entry_points() -> list[metadata.EntryPoint]:

@@ -18,6 +18,7 @@ from models.compat import save_arrays
 from models.data.snapshots import read_summary
 from models.networks.network import Network
 from models.networks.sizes import count_parameters
+from models.progress import PROGRESS
 from models.serving.export import export_saved_model
 from models.serving.skew import check_skew
 from models.serving.skew import trained_scores
@@ -38,7 +39,6 @@ from models.training.loop import TrainingResult
 from models.training.loop import fit
 from models.training.norm_statistics import count_statistics
 from models.training.optimizers import build_optimizer
-from models.training.progress import PROGRESS
 from models.training.start import build_network
 from models.training.start import checkpoint_variables
 from models.training.start import take_over

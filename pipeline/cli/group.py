@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from components.gate.reasons import reasons_of
 from models.days import to_date
 from models.errors import ConfigError
 from models.errors import CrossctrError
@@ -226,7 +227,7 @@ def run(
             console.print(f"Published SavedModel: {result.published}", soft_wrap=True)
         elif result.strategy == config.strategy:
             unfit = f"not fit to be served: {result.unfit}" if result.unfit else ""
-            reasons = unfit or "; ".join(result.decision["reasons"])
+            reasons = unfit or "; ".join(map(str, reasons_of(result.decision)))
             console.print(f"Not published: {reasons}", soft_wrap=True)
     error_text = str(StrategiesFailedError(failed)) if failed else ""
     report_run(config, day, steps, console, error=error_text)

@@ -7,7 +7,6 @@ again, and a changed key, line of code or log file shows as a step that is due.
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.util
 import json
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from components.log_example_gen.log_files import log_days
 from models.days import DayRange
+from models.short_hash import short_hash
 from pipeline.config.schema import Config
 
 # Days are counted from 1970; the end lies far beyond any log.
@@ -24,21 +24,21 @@ _ANY_DAY = (0, 10**6)
 def digest(*parts: Any) -> str:
     """Returns a hash of JSON-able `parts`, 16 hexadecimal digits."""
     text = json.dumps(parts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return short_hash(text.encode())
 
 
 @functools.cache
 def code_fingerprint() -> str:
     """Returns a hash of the sources that make artifacts (components and models)."""
-    hashed = hashlib.sha256()
+    contents: list[bytes] = []
     for package in ("components", "models"):
         spec = importlib.util.find_spec(package)
         locations = spec.submodule_search_locations if spec else None
         for folder in locations or ():
             for path in sorted(Path(folder).rglob("*.py")):
-                hashed.update(path.relative_to(folder).as_posix().encode())
-                hashed.update(path.read_bytes())
-    return hashed.hexdigest()[:16]
+                contents += [path.relative_to(folder).as_posix().encode()]
+                contents += [path.read_bytes()]
+    return short_hash(b"".join(contents))
 
 
 class LogFingerprints:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from models.artifact_files import SERVING_FOLDER
+from models.artifact_files import split_folder
 from models.compat import read_table
 from models.data.arrow_files import pq
 from models.errors import DataError
@@ -89,7 +90,7 @@ def _compute(config: Config, store: Store, step: Step) -> Scored:
     # Late: TensorFlow and TFX's coders take seconds to import.
     import tensorflow as tf
 
-    from models.data.file_patterns import literal_folders
+    from models.compat import literal_folders
 
     model = store.newest("Model", step.training)
     if model is None:
@@ -154,7 +155,7 @@ def _raw_folders(config: Config, store: Store, step: Step) -> Iterable[str]:
                 f"the rows of {block.days} are not stored; run the day of "
                 f"{step.label!r} again"
             )
-        yield f"{raw[block.fingerprint]}/Split-{config.target}"
+        yield f"{raw[block.fingerprint]}/{split_folder(config.target)}"
 
 
 def _write(scored: Scored, path: Path) -> None:

@@ -656,7 +656,8 @@ def test_undefined_metrics_come_back_as_nan(evaluate):
 
 @pytest.mark.slow
 def test_config_names_and_no_thresholds(tfma):
-    from components.compat import SlicingSpec
+    from tensorflow_model_analysis.proto.config_pb2 import SlicingSpec
+
     from components.evaluator.config import evaluation_config
 
     first = evaluation_config(with_baseline=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.evaluation.bootstrap import METRICS
 from components.evaluation.bootstrap import interval
 from components.evaluation.bootstrap import paired_bootstrap
 from components.evaluation.bootstrap import paired_draws
+from components.evaluation.metrics import COMPARED
 from components.evaluation.ranking import auc
 from components.evaluation.ranking import grouped_auc
 from components.evaluation.ranking import log_losses
@@ -31,7 +31,7 @@ def metrics(users, labels, scores):
 def test_the_value_is_the_difference_on_all_rows():
     found = paired_bootstrap(USERS, LABELS, [GOOD], [POOR], replicates=20)
     ours, theirs = metrics(USERS, LABELS, GOOD), metrics(USERS, LABELS, POOR)
-    for name in METRICS:
+    for name in COMPARED:
         assert found[name].value == pytest.approx(ours[name] - theirs[name], abs=1e-12)
         assert found[name].low <= found[name].high
 
@@ -53,9 +53,9 @@ def test_a_draw_is_the_drawn_users_rows_repeated():
         ]
         ours = metrics(users, LABELS[rows], GOOD[rows])
         theirs = metrics(users, LABELS[rows], POOR[rows])
-        drawn.append([ours[name] - theirs[name] for name in METRICS])
+        drawn.append([ours[name] - theirs[name] for name in COMPARED])
     found = paired_bootstrap(USERS, LABELS, [GOOD], [POOR], replicates=200, seed=3)
-    for column, name in enumerate(METRICS):
+    for column, name in enumerate(COMPARED):
         values = np.array(drawn)[:, column]
         low, high = np.nanquantile(values, [0.025, 0.975])
         assert found[name].low == pytest.approx(low, abs=1e-12)
@@ -73,7 +73,7 @@ def test_the_order_of_the_rows_does_not_matter_to_the_value():
     mixed = paired_bootstrap(
         USERS[order], LABELS[order], [GOOD[order]], [POOR[order]], replicates=5
     )
-    for name in METRICS:
+    for name in COMPARED:
         assert mixed[name].value == pytest.approx(plain[name].value, abs=1e-12)
 
 
@@ -122,7 +122,7 @@ def test_models_drawn_together_differ_as_pairs_do():
         found = paired_bootstrap(
             USERS, LABELS, models[name], models["poor"], replicates=50, seed=2
         )
-        for column, metric in enumerate(METRICS):
+        for column, metric in enumerate(COMPARED):
             difference = draws[name][:, column] - draws["poor"][:, column]
             assert interval(difference) == found[metric]
 
