@@ -19,8 +19,8 @@ from tfx.types import artifact_utils
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from components.artifacts import stamp
+from components.evaluation_set.slice_rules import rules_from_json
 from components.evaluation_set.slices import add_slices
-from components.evaluation_set.slices import rules_from_json
 from models.compat import read_batches
 from models.data.arrow_files import pq
 from models.data.file_patterns import files_of

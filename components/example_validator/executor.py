@@ -16,11 +16,11 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs
 from tfx.utils import writer_utils
 
-from components.example_validator.logic import ValidationThresholds
 from components.example_validator.logic import empty_as_missing
 from components.example_validator.logic import environment_of
 from components.example_validator.logic import num_rows
 from components.example_validator.logic import with_comparators
+from components.example_validator.thresholds import ValidationThresholds
 from models.artifact_files import split_of
 
 

@@ -8,8 +8,8 @@ from tfx.types import standard_artifacts
 
 from components.evaluation_set.component import EvaluationSet
 from components.evaluation_set.executor import EVAL_SPLIT
-from components.evaluation_set.slices import PREFIX
-from components.evaluation_set.slices import rules_to_json
+from components.evaluation_set.slice_rules import PREFIX
+from components.evaluation_set.slice_rules import rules_to_json
 from components.evaluator.config import evaluation_config
 from components.gate.component import Gate
 from components.infra_validator.component import InfraValidator

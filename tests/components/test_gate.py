@@ -11,8 +11,8 @@ from components.evaluation.constant import constant_metrics
 from components.evaluation.judgement import Judgement
 from components.evaluation.judgement import judge
 from components.evaluation.metrics import RESAMPLED
-from components.gate.logic import GateThresholds
 from components.gate.logic import decide
+from components.gate.thresholds import GateThresholds
 
 THRESHOLDS = GateThresholds(
     min_auc=0.6,

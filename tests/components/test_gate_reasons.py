@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from components.gate.logic import GateThresholds
 from components.gate.logic import decide
 from components.gate.reasons import Reason
 from components.gate.reasons import reasons_of
+from components.gate.thresholds import GateThresholds
 from tests.components.test_gate import GOOD
 from tests.components.test_gate import THRESHOLDS
 from tests.components.test_gate import on_all_rows

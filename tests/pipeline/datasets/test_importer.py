@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.errors import DataError
+from pipeline.config.sections import NegativeSampling
 from pipeline.datasets import importer
 from pipeline.datasets.importer import MANIFEST_FILE
 from pipeline.datasets.importer import ImportReport
 from pipeline.datasets.importer import import_logs
-from pipeline.datasets.negatives import NegativeSampling
 
 DATE = datetime.date
 
