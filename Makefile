@@ -10,7 +10,7 @@ PEERS := benchmarks/peers
 IN_TWO := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test test-fast check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-metadata prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam check-debian audit
+.PHONY: help setup run run-simulated test package test-fast check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-metadata prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam check-debian audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ check: $(READY) ## Lint, format, types, and which package may import what
 test: check ## Everything: lint, types, unit tests, TFX runs on small real rows
 	$(BIN)/python -m pytest $(IN_TWO) --durations=10
 
+package: $(READY) ## Build sdist and wheel, run the wheel's fast tests outside the repository
+	tests/check_package.sh $(IN_TWO)
+
 test-fast: check ## The part that takes under two minutes
 	$(BIN)/python -m pytest $(IN_TWO) -m "not slow"
 
@@ -51,20 +54,20 @@ bench-start: $(READY) ## Measure what a command costs before its work begins: im
 	$(BIN)/python -m benchmarks.bench_start $(BENCH_FLAGS)
 
 bench-ingest: $(READY) ## Measure the ingest against stock TFX: speed, native share, memory (10 min)
-	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_ingest $(BENCH_FLAGS)
+	$(BIN)/python -m benchmarks.bench_ingest $(BENCH_FLAGS)
 
 bench-simulator: $(READY) ## Measure the simulator's speed and how much of its optimum is learned (4 min)
-	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_simulator $(BENCH_FLAGS)
+	$(BIN)/python -m benchmarks.bench_simulator $(BENCH_FLAGS)
 
 kill-ingest: $(READY) ## Kill an ingest 20 times, repeat it, compare what is left (25 min)
-	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.kill_ingest $(BENCH_FLAGS)
+	$(BIN)/python -m benchmarks.kill_ingest $(BENCH_FLAGS)
 
 bench-backfill: $(READY) ## Measure what a further day of a backfill costs, and the rows of a day of CTNet (10 min)
 	$(BIN)/crossctr simulate configs/feeds_ads.yaml
-	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_backfill $(BENCH_FLAGS)
+	$(BIN)/python -m benchmarks.bench_backfill $(BENCH_FLAGS)
 
 kill-backfill: $(READY) ## Kill a backfill of five days 30 times, repeat it, compare what is left (an hour; goes on if called again)
-	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.kill_backfill $(BENCH_FLAGS)
+	$(BIN)/python -m benchmarks.kill_backfill $(BENCH_FLAGS)
 
 bench-metadata: $(READY) ## Measure what a year of stored days adds to a further day's run (10 min)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_metadata $(BENCH_FLAGS)
@@ -76,32 +79,32 @@ prove-ecdctr: PREPARE ?= simulate
 prove-ecdctr: SEEDS ?= 5
 prove-ecdctr: $(READY) ## Check E-CDCTR: folding, point in time, every part left out once (45 min)
 	$(BIN)/crossctr $(PREPARE) $(PROOF_CONFIG)
-	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_ecdctr $(PROOF_CONFIG) --day $(PROOF_DAY) --seeds $(SEEDS)
+	$(BIN)/python -m benchmarks.prove_ecdctr $(PROOF_CONFIG) --day $(PROOF_DAY) --seeds $(SEEDS)
 
 prove-ctnet: SEEDS ?= 2
 prove-ctnet: $(READY) ## Check CTNet on simulated logs: first day, frozen source, reload, 14 days of curves (15 min)
-	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_ctnet --seeds $(SEEDS)
+	$(BIN)/python -m benchmarks.prove_ctnet --seeds $(SEEDS)
 
 prove-cctl: SEEDS ?= 5
 prove-cctl: $(READY) ## Check CCTL on simulated rows: noise, a copy, nine worlds, cost, each part left out (half an hour)
-	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.prove_cctl --seeds $(SEEDS) --ablations $(SEEDS)
+	$(BIN)/python -m benchmarks.prove_cctl --seeds $(SEEDS) --ablations $(SEEDS)
 
 ctnet-months: SEEDS ?= 2
 ctnet-months: $(READY) ## CTNet over twelve months of amazon and xmarket, beside other ways to use a source (10 min)
-	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.ctnet_months --seeds $(SEEDS)
+	$(BIN)/python -m benchmarks.ctnet_months --seeds $(SEEDS)
 
 results: SEEDS ?= 3
 results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b for some (hours): docs/results.md
-	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.results --seeds $(SEEDS) --datasets "$(DATASETS)"
+	$(BIN)/python -m benchmarks.results --seeds $(SEEDS) --datasets "$(DATASETS)"
 
 bench-training: $(READY) $(PEERS)/.venv-deepctr/.ready $(PEERS)/.venv-rechub/.ready ## Measure the training: reading, table sizes, DeepCTR, torch-rechub, memory (30 min)
-	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_training $(BENCH_FLAGS)
+	$(BIN)/python -m benchmarks.bench_training $(BENCH_FLAGS)
 
 bench-serving: $(READY) $(PEERS)/.venv-deepctr/.ready ## Measure a request: every strategy, rank, gRPC, against DeepCTR (5 min)
-	TF_USE_LEGACY_KERAS=1 TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m benchmarks.bench_serving --deepctr-python $(PEERS)/.venv-deepctr/bin/python $(BENCH_FLAGS)
+	TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m benchmarks.bench_serving --deepctr-python $(PEERS)/.venv-deepctr/bin/python $(BENCH_FLAGS)
 
 load-serving: $(READY) ## Ask a server for ten minutes while versions change (11 min)
-	TF_USE_LEGACY_KERAS=1 TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m benchmarks.load_serving $(BENCH_FLAGS)
+	TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m benchmarks.load_serving $(BENCH_FLAGS)
 
 # Complete lists, so nothing is resolved: see the note in each.
 $(PEERS)/.venv-deepctr/.ready: $(PEERS)/deepctr.txt
@@ -116,10 +119,10 @@ $(PEERS)/.venv-rechub/.ready: $(PEERS)/rechub.txt
 
 # 3.11.2 is the Python of Debian 12: some releases want a later patch of 3.11.
 check-airflow: $(READY) .venv-airflow/.ready ## Run three days under a real Airflow and kill one task (15 min)
-	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m tests.orchestration.check_airflow .venv-airflow/bin
+	$(BIN)/python -m tests.orchestration.check_airflow .venv-airflow/bin
 
 check-beam: $(READY) ## Run a day on a portable runner and in two processes, compare with the run in memory (10 min)
-	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m tests.orchestration.check_beam
+	$(BIN)/python -m tests.orchestration.check_beam
 
 check-kubeflow: TRIAL = build/check-kubeflow
 check-kubeflow: $(READY) .venv-kfp/.ready ## Load the compiled pipelines with Kubeflow's SDK, run their command lines here (3 min)

@@ -59,7 +59,6 @@ _SCORED_ROWS = 65_536
 @click.option("--seed", default=17, show_default=True, help="Seed of the world.")
 def main(rows: int, epochs: int, seed: int) -> None:
     """Measure the simulator's speed and how much of its optimum can be learned."""
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
     console = Console(width=110)
     config = load_config(_CONFIG)
     with tempfile.TemporaryDirectory(prefix="crossctr-simulator-") as name:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -61,7 +60,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--datasets", default=",".join(DATA_SETS))
     arguments = parser.parse_args()
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
     summary = {}
     for name in arguments.datasets.split(","):
         config = _prepared(name)

@@ -1,6 +1,6 @@
 """Where the time of one training step goes, with Keras's BatchNorm and with ours.
 
-    TF_USE_LEGACY_KERAS=1 python -m benchmarks.profile_step
+    python -m benchmarks.profile_step
 
 One thread, 10^6 ids in each of two fields, 1024 rows; the median duration of every
 operation over the steps, so that a busy machine disturbs little.
@@ -78,7 +78,6 @@ def _profile(span: int) -> dict[str, float]:
     from models.settings import TrainingConfig
     from models.training.optimizers import build_optimizer
     from models.training.steps import make_train_span
-    from models.training.steps import make_train_step
 
     keras.utils.set_random_seed(1)
     features = training_rows.features(_NUM_IDS)
@@ -90,11 +89,7 @@ def _profile(span: int) -> dict[str, float]:
     )
     network = Backbone(features, sizes)
     optimizer = build_optimizer(network, TrainingConfig())
-    step = (
-        make_train_step(network, optimizer)
-        if span == 1
-        else make_train_span(network, optimizer, _BATCH)
-    )
+    step = make_train_span(network, optimizer, _BATCH)
     rng = np.random.default_rng(0)
     shape = span * _BATCH
     batches = [

@@ -29,7 +29,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -78,7 +77,6 @@ Interval = tuple[float, float, float]
 def main() -> None:
     """Runs the checks and prints them."""
     arguments = _arguments()
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
     numbers: dict[str, Any] = {"conditions": {}}
     numbers |= {"noise": [], "copy": [], "noise_few": [], "copy_few": []}
     numbers["beside"] = {}

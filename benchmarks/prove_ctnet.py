@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -59,7 +58,6 @@ PLANTED_MODELS = ("ctnet", "ctnet, no reload", "finetune", "joint")
 def main() -> None:
     """Runs the checks and prints them."""
     arguments = _arguments()
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
     if arguments.table:
         _print_stored(arguments)
         return

@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,6 @@ _PAST_DAYS = (1, 3, 8, 31)
 def main() -> None:
     """Runs the checks and prints them."""
     arguments = _arguments()
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
     config = load_config(arguments.config)
     day = to_day(datetime.date.fromisoformat(arguments.day))
     console = wide_console()

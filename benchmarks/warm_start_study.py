@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -229,7 +228,6 @@ def main() -> None:
     parser.add_argument("--evaluation-days", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
     config = load_config(arguments.config)
     day = to_day(datetime.date.fromisoformat(arguments.day))
     study = Study(config, day, arguments.evaluation_days)

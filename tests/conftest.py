@@ -2,5 +2,6 @@
 
 import os
 
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
+import models  # noqa: F401 (chooses Keras before anything imports TensorFlow)
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -41,48 +41,6 @@ class Difference:
     high: float
 
 
-def paired_bootstrap(
-    users: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    scores: Sequence[npt.ArrayLike],
-    baseline: Sequence[npt.ArrayLike],
-    *,
-    replicates: int = REPLICATES,
-    seed: int = 0,
-    level: float = 0.95,
-) -> dict[str, Difference]:
-    """Returns the difference of each of `COMPARED` with its percentile interval.
-
-    Draws on which a metric is undefined, such as those without a click, are left out;
-    if it is undefined on all rows, all three numbers are NaN.
-
-    Args:
-        users: Ids, shape (N,), as `grouped_auc` takes them; a row without a user is
-            drawn on its own.
-        labels: 0 or 1, shape (N,).
-        scores: The model's scores by training seed, each of shape (N,).
-        baseline: The other model's, on the same seeds and rows.
-        replicates: Number of draws.
-        seed: Seed of the draws.
-        level: Share of the draws inside the interval.
-
-    Raises:
-        DataError: The columns do not fit together, or the seeds do not.
-    """
-    drawn = paired_draws(
-        users,
-        labels,
-        {"the model": scores, "the one it is compared with": baseline},
-        replicates=replicates,
-        seed=seed,
-    )
-    ours, theirs = drawn.values()
-    return {
-        metric: interval((ours - theirs)[:, column], level)
-        for column, metric in enumerate(COMPARED)
-    }
-
-
 def paired_draws(
     users: npt.ArrayLike,
     labels: npt.ArrayLike,

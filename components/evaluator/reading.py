@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,24 +67,6 @@ def read_judgements(evaluation_uri: str, *, level: float = 0.95) -> list[Judgeme
             "again"
         )
     return found
-
-
-def read_metrics(evaluation_uri: str) -> dict[str, Mapping[str, float]]:
-    """Returns the metrics over all rows, by model and name.
-
-    Args:
-        evaluation_uri: Folder of the ModelEvaluation artifact.
-
-    Returns:
-        At least `EVALUATED` of `candidate` and, if there was one, `baseline`. A metric
-        that is undefined on these rows is NaN.
-
-    Raises:
-        DataError: If there are no metrics over all rows, or some are missing.
-    """
-    everything = read_judgements(evaluation_uri)[0]
-    metrics = {CANDIDATE: everything.candidate}
-    return metrics | ({BASELINE: everything.live} if everything.live else {})
 
 
 def _by_model(of_slice: Any) -> dict[str, _OfModel]:

@@ -19,7 +19,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import h11
+from models.errors import ConfigError
+
+try:
+    import h11
+except ImportError as missing:
+    raise ConfigError(
+        "REST needs the package h11, which is not installed; install crossctr with its "
+        "extra: pip install 'crossctr[serve]'"
+    ) from missing
 
 _log = logging.getLogger("crossctr.serve")
 

@@ -8,18 +8,19 @@ import threading
 from collections.abc import Sequence
 from concurrent import futures
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from components.model_server import rest
-from components.model_server.http_server import HttpServer
-from components.model_server.http_server import Limits
 from components.model_server.service import ModelService
 from components.model_server.service import PredictionService
 from components.model_server.versions import ModelVersions
 from models.errors import DataError
+
+if TYPE_CHECKING:
+    from components.model_server.http_server import Limits
 
 _log = logging.getLogger("crossctr.serve")
 
@@ -78,11 +79,15 @@ class ModelServer:
         self._rest = None
         self.rest_port = None
         if rest_port is not None:
+            # Imported late: the check that a model can be served needs no REST.
+            from components.model_server import http_server
+            from components.model_server import rest
+
             try:
-                self._rest = HttpServer(
+                self._rest = http_server.HttpServer(
                     (host, rest_port),
                     functools.partial(rest.respond, self.models),
-                    limits or Limits(at_once=threads),
+                    limits or http_server.Limits(at_once=threads),
                 )
             except OSError as error:
                 raise DataError(_taken(host, rest_port, "--rest-port")) from error

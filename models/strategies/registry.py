@@ -8,13 +8,12 @@ package, `kind: my_package.my_module:MyStrategy` names the class itself.
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
 from models.errors import ConfigError
-from models.short_hash import short_hash
+from models.source_hash import hash_of_sources
 from models.strategies.base import Strategy
 from models.strategies.base import StrategyConfig
 from models.strategies.cctl import Cctl
@@ -69,10 +68,10 @@ def strategy_class(kind: str) -> type[Strategy[Any]]:
     if kind in _OURS:
         return _OURS[kind]
     if ":" in kind:
-        return _imported(kind, *kind.split(":", 1))
+        return _imported(kind, kind)
     for point in _entry_points():
         if point.name == kind:
-            return _imported(kind, *point.value.split(":", 1))
+            return _imported(kind, point.value)
     raise ConfigError(
         f"strategy {kind!r} is not known; expected one of {', '.join(kinds())}, or "
         "`package.module:Class` for one of your own"
@@ -95,27 +94,33 @@ def create(kind: str, config: Mapping[str, Any] | StrategyConfig) -> Strategy[An
 def origin(kind: str) -> list[str]:
     """Returns what a strategy that is not ours is made of, for fingerprints.
 
-    Name and version of the package with its entry point, or a hash of the module that
-    has the class; empty for ours, whose code is hashed with the rest.
+    Name and version of the package with its entry point, or a hash of the sources of
+    the package (or module) that has the class; empty for ours, whose code is hashed
+    with the rest.
     """
     if kind in _OURS:
         return []
     for point in _entry_points():
         if point.name == kind and point.dist is not None:
             return [point.value, point.dist.name, point.dist.version]
-    module = inspect.getmodule(strategy_class(kind))
-    source = inspect.getsource(module) if module is not None else ""
-    return [kind, short_hash(source.encode())]
+    package = strategy_class(kind).__module__.split(".")[0]
+    return [kind, hash_of_sources(package)]
 
 
 def _entry_points() -> list[metadata.EntryPoint]:
     return sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda p: p.name)
 
 
-def _imported(kind: str, module: str, name: str) -> type[Strategy[Any]]:
+def _imported(kind: str, path: str) -> type[Strategy[Any]]:
+    """Returns the class that `path`, `package.module:Class`, names."""
+    module, _, name = path.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), name)):
+        raise ConfigError(
+            f"strategy {kind!r} is {path!r}; expected `package.module:Class`"
+        )
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, SyntaxError) as error:
         raise ConfigError(
             f"strategy {kind!r} cannot be imported: {error}. Install its package, or "
             "put its folder on PYTHONPATH"
@@ -124,5 +129,10 @@ def _imported(kind: str, module: str, name: str) -> type[Strategy[Any]]:
         raise ConfigError(
             f"strategy {kind!r} is {found!r}; expected a subclass of "
             "models.strategies.base.Strategy"
+        )
+    if not isinstance(getattr(found, "name", None), str):
+        raise ConfigError(
+            f'strategy {kind!r} has no name; add `name = "..."` to the class '
+            f"{name}, by which messages and fingerprints call it"
         )
     return found

@@ -25,6 +25,21 @@ from models.networks.network import Network
 _STATISTICS = ("/moving_mean", "/moving_variance")
 
 
+def is_further_worker() -> bool:
+    """Whether TF_CONFIG makes this process one of several, and not the chief."""
+    cluster, is_chief = _cluster()
+    return sum(len(addresses) for addresses in cluster.values()) > 1 and not is_chief
+
+
+def _cluster() -> tuple[dict[str, list[str]], bool]:
+    """Returns TF_CONFIG's addresses by role, and whether this process is the chief."""
+    config = json.loads(os.environ.get("TF_CONFIG") or "{}")
+    cluster = config.get("cluster", {})
+    task = config.get("task", {"type": "worker", "index": 0})
+    first = task["type"] == "worker" and task["index"] == 0
+    return cluster, task["type"] == "chief" or ("chief" not in cluster and first)
+
+
 class Workers:
     """The processes that train together; one without TF_CONFIG's `worker` list.
 
@@ -49,8 +64,7 @@ class Workers:
         Raises:
             ConfigError: If TF_CONFIG names roles other than workers.
         """
-        text = os.environ.get("TF_CONFIG", "")
-        cluster = json.loads(text).get("cluster", {}) if text else {}
+        cluster, is_chief = _cluster()
         if set(cluster) - {"worker", "chief"}:
             raise ConfigError(
                 f"TF_CONFIG names {', '.join(sorted(cluster))}; expected a list of "
@@ -59,9 +73,6 @@ class Workers:
             )
         if sum(len(addresses) for addresses in cluster.values()) < 2:
             return cls()
-        task = json.loads(text)["task"]
-        has_chief = "chief" in cluster
-        is_chief = task["type"] == "chief" or (not has_chief and task["index"] == 0)
         if is_chief:
             invite()
         strategy = tf.distribute.MultiWorkerMirroredStrategy()

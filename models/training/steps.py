@@ -20,21 +20,6 @@ SPAN = 16
 EXPLODED = 20.0
 
 
-def make_train_step(network: Network, optimizer: Any) -> Callable[..., Any]:
-    """Returns the compiled step `(rows, labels) -> mean log loss`.
-
-    Args:
-        network: The network.
-        optimizer: Applies the gradients; those of embedding tables are IndexedSlices.
-    """
-    rows_spec, labels_spec, _ = batch_signature(network.features)
-    return tf.function(
-        _step_of(network, optimizer, tf.distribute.get_strategy()),
-        input_signature=(rows_spec, labels_spec),
-        autograph=False,
-    )
-
-
 def make_train_span(
     network: Network, optimizer: Any, batch_size: int, strategy: Any = None
 ) -> Callable[..., Any]:
@@ -46,7 +31,7 @@ def make_train_span(
         batch_size: Rows of a batch, of all workers together.
         strategy: Distribution strategy; defaults to the current one.
     """
-    step = _step_of(network, optimizer, strategy or tf.distribute.get_strategy())
+    step = step_of(network, optimizer, strategy or tf.distribute.get_strategy())
     return make_span(step, network.features, batch_size)
 
 
@@ -135,8 +120,14 @@ def make_evaluation_step(network: Network) -> Callable[..., Any]:
     return step
 
 
-def _step_of(network: Network, optimizer: Any, strategy: Any) -> Callable[..., Any]:
-    """Returns the step in plain TensorFlow; workers share the rows of a batch."""
+def step_of(network: Network, optimizer: Any, strategy: Any) -> Callable[..., Any]:
+    """Returns the optimizer step `(rows, labels) -> mean log loss`, not compiled.
+
+    Args:
+        network: The network.
+        optimizer: Applies the gradients; those of embedding tables are IndexedSlices.
+        strategy: Distribution strategy, whose workers share the rows of a batch.
+    """
     variables = network.trainable_variables
     workers = strategy.num_replicas_in_sync
 

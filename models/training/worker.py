@@ -1,25 +1,40 @@
-"""A further process of a training of several workers.
-
-    TF_CONFIG='{"cluster": {"worker": [...]}, "task": {"type": "worker", "index": 1}}' \
-        python -m models.training.worker INPUTS.json
-
-`INPUTS.json` is the level's `inputs.json`, which the chief writes into its `train_dir`
-before it waits for the others.
-"""
+"""Further process of a training of several workers; `crossctr worker` runs it."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from models.errors import ConfigError
+from models.errors import DataError
+from models.training.distribution import is_further_worker
 from models.training.level import run_level
 from models.training.level_inputs import LevelInputs
 
 
-def main() -> None:
-    """Trains the level; only the chief writes anything."""
-    run_level(LevelInputs.model_validate_json(Path(sys.argv[1]).read_text("utf-8")))
+def train_with_chief(path: Path) -> None:
+    """Trains a level together with the chief, which alone writes the model.
 
+    Args:
+        path: The level's `inputs.json`, which the chief writes into its model artifact
+            before it waits for the others.
 
-if __name__ == "__main__":
-    main()
+    Raises:
+        ConfigError: TF_CONFIG does not make this process a further worker.
+        DataError: The file is not a level's inputs.
+    """
+    if not is_further_worker():
+        raise ConfigError(
+            "TF_CONFIG does not make this process a further worker, and alone it would "
+            "write over the chief's model; set it to the chief's `cluster` and a "
+            "`task` of type worker with an index from 1 on, see docs/scale.md"
+        )
+    try:
+        inputs = LevelInputs.model_validate_json(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, ValidationError) as error:
+        raise DataError(
+            f"{path} is not a level's inputs; expected the inputs.json that the chief "
+            "wrote into its model artifact, by the same release of crossctr"
+        ) from error
+    run_level(inputs)

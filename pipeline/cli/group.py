@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,8 +66,10 @@ _COMMANDS = {
     "serve": "pipeline.serve_commands:serve_command",
     "simulate": "pipeline.cli.simulate:simulate",
     "sizes": "pipeline.cli.sizes:sizes",
+    "strategies": "pipeline.cli.strategies:strategies_command",
     "versions": "pipeline.cli.versions:versions_command",
     "vocabularies": "pipeline.cli.vocabularies:vocabularies_command",
+    "worker": "pipeline.cli.worker:worker_command",
 }
 
 
@@ -103,8 +104,6 @@ def main() -> None:
 
     CONFIG is a YAML file such as configs/xmarket.yaml.
     """
-    # tensorflow_transform sets it too, but only if it is imported first.
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 
 @main.command()

@@ -342,9 +342,12 @@ class Config(StrictModel):
 
     def network_of(self, strategy: str) -> NetworkConfig:
         """Returns the sizes of the network of the strategy entry `strategy`."""
-        if not self.needs(strategy).tpm_periods:
-            return self.network
-        return self.strategy_of(strategy).sizes(self.network)
+        sizes = self.strategy_of(strategy).sizes(self.network)
+        if self.needs(strategy).tpm_periods:
+            return sizes
+        # How snapshots are pooled makes no other network where none are read.
+        pooling = self.network.snapshot_pooling
+        return sizes.model_copy(update={"snapshot_pooling": pooling})
 
     def entry_of(self, strategy: str) -> dict[str, Any]:
         """Returns the keys of the entry `strategy`, its `kind` among them."""

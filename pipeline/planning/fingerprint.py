@@ -7,14 +7,13 @@ again, and a changed key, line of code or log file shows as a step that is due.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import json
-from pathlib import Path
 from typing import Any
 
 from components.log_example_gen.log_files import log_days
 from models.days import DayRange
 from models.short_hash import short_hash
+from models.source_hash import hash_of_sources
 from pipeline.config.schema import Config
 
 # Days are counted from 1970; the end lies far beyond any log.
@@ -30,15 +29,7 @@ def digest(*parts: Any) -> str:
 @functools.cache
 def code_fingerprint() -> str:
     """Returns a hash of the sources that make artifacts (components and models)."""
-    contents: list[bytes] = []
-    for package in ("components", "models"):
-        spec = importlib.util.find_spec(package)
-        locations = spec.submodule_search_locations if spec else None
-        for folder in locations or ():
-            for path in sorted(Path(folder).rglob("*.py")):
-                contents += [path.relative_to(folder).as_posix().encode()]
-                contents += [path.read_bytes()]
-    return short_hash(b"".join(contents))
+    return hash_of_sources("components", "models")
 
 
 class LogFingerprints:

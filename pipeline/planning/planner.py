@@ -464,6 +464,8 @@ class Planner:
     ) -> Training:
         config = self._config
         blocks = overlapping(history, days)
+        # What all keys of an entry of somebody else's strategy do is not known here.
+        foreign = origin(config.kind_of(strategy))
         fingerprint = digest(
             *self._settings("target", config.network_of(strategy)),
             config.domains_of(strategy),
@@ -474,7 +476,7 @@ class Planner:
             snapshots,
             warm_start,
             continues,
-            origin(config.kind_of(strategy)),
+            [*foreign, config.entry_of(strategy)] if foreign else [],
             [source, base is not None] if source else None,
         )
         return Training(

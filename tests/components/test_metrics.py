@@ -607,12 +607,11 @@ def test_evaluation_of_a_first_model_by_slice(evaluate):
 
 @pytest.mark.slow
 def test_evaluation_against_the_live_model(evaluate):
-    from components.evaluator.reading import read_metrics
+    from components.evaluator.reading import read_judgements
 
-    metrics = read_metrics(evaluate(ROWS, ["score", "flat"]))
-    assert metrics.keys() == {"candidate", "baseline"}
-    assert metrics["candidate"] == pytest.approx(EXPECTED, rel=1e-6)
-    assert metrics["baseline"] == pytest.approx(FLAT, rel=1e-6, abs=1e-9)
+    (everything,) = read_judgements(evaluate(ROWS, ["score", "flat"]))
+    assert everything.candidate == pytest.approx(EXPECTED, rel=1e-6)
+    assert everything.live == pytest.approx(FLAT, rel=1e-6, abs=1e-9)
 
 
 @pytest.mark.slow
@@ -640,10 +639,12 @@ def test_intervals_of_candidate_and_change_come_back_by_slice(evaluate):
 
 @pytest.mark.slow
 def test_undefined_metrics_come_back_as_nan(evaluate):
-    from components.evaluator.reading import read_metrics
+    from components.evaluator.reading import read_judgements
 
     rows = [(None, 1.0, 1, b"top"), (None, 0.5, 1, b"top")]
-    (metrics,) = read_metrics(evaluate(rows, ["score"])).values()
+    (everything,) = read_judgements(evaluate(rows, ["score"]))
+    metrics = everything.candidate
+    assert not everything.live
     assert math.isnan(metrics["gauc"])
     assert math.isnan(metrics["auc"])
     assert metrics["gauc_coverage"] == 0.0
@@ -675,7 +676,7 @@ def test_config_names_and_no_thresholds(tfma):
 
 @pytest.mark.slow
 def test_reading_says_what_is_missing(tmp_path):
-    from components.evaluator.reading import read_metrics
+    from components.evaluator.reading import read_judgements
 
     with pytest.raises(DataError, match="holds no metrics over all rows"):
-        read_metrics(str(tmp_path))
+        read_judgements(str(tmp_path))

@@ -15,62 +15,12 @@ from models.errors import DataError
 from models.errors import TrainingError
 from models.features.table import FeatureTable
 from models.progress import PROGRESS
-from models.settings import NetworkConfig
-from models.settings import TrainingConfig
 from models.training.checkpoints import read_rows
 from models.training.checkpoints import variable_shapes
 from models.training.level import run_level
 from models.training.level_inputs import LevelInputs
 
 Train = Callable[..., Path]
-# Row of each domain in a table with one OOV bucket.
-DE, FR = 3, 4
-
-
-@pytest.fixture
-def inputs(
-    features: FeatureTable,
-    vocabulary: Path,
-    make_rows: Callable[..., dict[str, Any]],
-    write_shard: Callable[..., Path],
-    tmp_path: Path,
-) -> Callable[..., LevelInputs]:
-    """Returns a function that makes inputs on 60 rows of `fr` and 20 of `de`."""
-    folder = tmp_path / "vocabulary"
-    folder.mkdir()
-    for path in vocabulary.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    (folder / "domain.txt").write_text("de\nfr\n")
-    for name, row, count in (("de", DE, 20), ("fr", FR, 60)):
-        columns = {**make_rows(count, seed=row), "domain": np.full(count, row)}
-        # de clicks on every second row, fr on every fifth.
-        columns["label"] = np.arange(count) % (2 if name == "de" else 5) == 0
-        columns["day"] = np.arange(count) * 10 // count
-        write_shard(columns, f"Split-{name}/part-0")
-
-    def make(name: str, **changes: Any) -> LevelInputs:
-        out = tmp_path / name
-        settings: dict[str, Any] = {
-            "level": "target",
-            "domains": ("fr", "de"),
-            "first_day": 0,
-            "last_day": 8,
-            "features": features,
-            "network": NetworkConfig(width=3, hidden_units=(4, 3)),
-            "training": TrainingConfig(batch_size=8, epochs=2),
-            "examples": (
-                str(tmp_path / "Split-de" / "*"),
-                str(tmp_path / "Split-fr" / "*"),
-            ),
-            "transform_graph": tmp_path / "none",
-            "vocabulary": folder,
-            "serving_dir": out / "Format-Serving",
-            "train_dir": out / "Format-Train",
-            "run_dir": tmp_path / "logs",
-        }
-        return LevelInputs.model_validate({**settings, **changes})
-
-    return make
 
 
 def _values(inputs: LevelInputs, name: str) -> Any:

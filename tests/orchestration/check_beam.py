@@ -89,7 +89,6 @@ def _install(folder: Path) -> dict[str, str]:
         "PYTHONPATH": str(folder / "installed"),
         # The pool starts `python` from PATH.
         "PATH": path,
-        "TF_USE_LEGACY_KERAS": "1",
     }
     found = subprocess.run(
         [sys.executable, "-c", "import pipeline; print(pipeline.__file__)"],

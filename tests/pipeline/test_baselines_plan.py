@@ -6,44 +6,18 @@ import pytest
 from pydantic import ValidationError
 
 from models.days import DayRange
-from models.strategies.registry import create
-from models.strategies.registry import kinds
-from tests.pipeline.planning.test_planner import make_config
-from tests.pipeline.planning.test_planner import planner
-from tests.pipeline.test_continuation import run_days
+from tests.pipeline.planning.worlds import ONE_DAY
+from tests.pipeline.planning.worlds import make_baselines_config
+from tests.pipeline.planning.worlds import make_config
+from tests.pipeline.planning.worlds import planner
+from tests.pipeline.planning.worlds import run_days
 
 TOWERS = ("shared_bottom", "mmoe", "ple", "star")
 MIXED = ("joint", *TOWERS, "cctl")
-# CTNet is what it is only over days: test_ctnet_plan.py.
-ONE_DAY = [
-    name
-    for name in kinds()
-    if name != "composed" and create(name, {}).needs(3).learns_on_first_day
-]
-
-
-def make_world(**changes):
-    """Returns the small configuration with the feature `domain` and every kind."""
-    plain = make_config()
-    features = [f.model_dump() for f in plain.features]
-    data = {
-        "vocabularies": {
-            **{name: {"capacity": 9} for name in ("user", "item")},
-            "domain": {"capacity": 4},
-        },
-        "features": [
-            *features,
-            {"name": "domain", "kind": "id", "vocabulary": "domain"},
-        ],
-        "network": {"hidden_units": [8, 4]},
-        "strategies": {name: {} for name in ONE_DAY}
-        | {"no_tpm": {"kind": "ecdctr", "snapshots": 0}},
-    }
-    return make_config(**{**data, **changes})
 
 
 def test_every_kind_plans_one_target_step_of_its_own():
-    steps = planner(make_world()).run(38, list(ONE_DAY))
+    steps = planner(make_baselines_config()).run(38, list(ONE_DAY))
     targets = [step for step in steps if step.kind == "target"]
     assert [step.strategy for step in targets] == list(ONE_DAY)
     assert len({step.training for step in targets}) == len(ONE_DAY)
@@ -52,7 +26,7 @@ def test_every_kind_plans_one_target_step_of_its_own():
 
 @pytest.mark.parametrize("strategy", MIXED)
 def test_mixed_strategies_need_no_level_but_the_target(strategy):
-    steps = planner(make_world()).run(38, [strategy])
+    steps = planner(make_baselines_config()).run(38, [strategy])
     assert [step.kind for step in steps] == ["ingest", "ingest", "target"]
     assert (steps[-1].warm_start, steps[-1].snapshots) == (None, ())
     assert steps[-1].note.startswith("starts anew on 7 days of all domains")
@@ -68,11 +42,11 @@ def test_mixed_strategies_need_no_level_but_the_target(strategy):
     ],
 )
 def test_whose_rows_the_target_level_reads(strategy, domains):
-    assert make_world().domains_of(strategy) == domains
+    assert make_baselines_config().domains_of(strategy) == domains
 
 
 def test_finetune_is_the_same_cpm_with_its_batch_norm():
-    config = make_world()
+    config = make_baselines_config()
     steps = planner(config).run(38, ["finetune", "no_tpm"])
     (cpm,) = [step for step in steps if step.kind == "cpm"]
     finetune, no_tpm = steps[-2:]
@@ -85,7 +59,7 @@ def test_finetune_is_the_same_cpm_with_its_batch_norm():
 
 @pytest.mark.parametrize("strategy", MIXED)
 def test_mixed_strategies_restart_with_cpm_and_continue_between(strategy):
-    _, targets = run_days(range(34, 42), [strategy], config=make_world())
+    _, targets = run_days(range(34, 42), [strategy], config=make_baselines_config())
     trained = [(s.day, s.days.first, s.continues) for s in targets.values()]
     assert trained == [
         (34, 27, False),
@@ -103,7 +77,7 @@ def test_mixed_strategies_restart_with_cpm_and_continue_between(strategy):
 
 
 def test_a_network_continues_its_own_kind_alone():
-    _, targets = run_days([35, 36], TOWERS, config=make_world())
+    _, targets = run_days([35, 36], TOWERS, config=make_baselines_config())
     for strategy in TOWERS:
         parent = targets[36, strategy].warm_start
         assert parent == targets[35, strategy].training
@@ -112,7 +86,7 @@ def test_a_network_continues_its_own_kind_alone():
 
 def test_other_experts_make_another_model_and_nothing_else_due():
     more = {"mmoe": {}, "mmoe_8": {"kind": "mmoe", "experts": {"shared": 8}}}
-    config = make_world(strategies={"ecdctr": {}, **more})
+    config = make_baselines_config(strategies={"ecdctr": {}, **more})
     few, many = planner(config).run(38, list(more))[-2:]
     assert few.training != many.training
     assert config.entry_of("mmoe_8")["experts"]["shared"] == 8
@@ -126,7 +100,7 @@ def test_ablations_of_cctl_are_models_of_their_own():
         "k_10": {"kind": "cctl", "cctl": {"sync_steps": 10}},
         "plain": {"kind": "cctl", "cctl": {"enhancement": 0, "alignment": False}},
     }
-    config = make_world(strategies={"ecdctr": {}, **entries})
+    config = make_baselines_config(strategies={"ecdctr": {}, **entries})
     targets = planner(config).run(38, list(entries))[-4:]
     assert len({step.training for step in targets}) == 4
     assert config.entry_of("k_10")["cctl"]["sync_steps"] == 10
@@ -169,10 +143,10 @@ def test_ablations_of_cctl_are_models_of_their_own():
 def test_a_network_with_towers_is_refused_without_what_it_needs(changes, words):
     changes = {"strategies": {"ecdctr": {}, "mmoe": {}}, **changes}
     with pytest.raises(ValidationError, match=words):
-        make_world(**changes)
+        make_baselines_config(**changes)
 
 
 def test_star_has_no_tower_and_joint_no_part_of_a_domains_own():
     strategies = {"ecdctr": {}, "star": {}}
-    make_world(strategies=strategies, network={"hidden_units": [8]})
+    make_baselines_config(strategies=strategies, network={"hidden_units": [8]})
     make_config(strategies={"ecdctr": {}, "joint": {}})

@@ -11,28 +11,11 @@ from hypothesis import strategies as st
 
 from models.days import DayRange
 from pipeline.planning.steps import Known
-from tests.pipeline.planning.test_planner import completed
-from tests.pipeline.planning.test_planner import make_config
-from tests.pipeline.planning.test_planner import merged
-from tests.pipeline.planning.test_planner import planner
+from tests.pipeline.planning.worlds import make_config
+from tests.pipeline.planning.worlds import planner
+from tests.pipeline.planning.worlds import run_days
 
 # CPM ticks every 5 days, so on days 30, 35 and 40; the target replays 7 days.
-
-
-def run_days(days, strategies=("ecdctr",), known=None, config=None, logs=str):
-    """Plans and completes the runs of `days` in this order.
-
-    Returns what is known then, and the target step of each day and strategy.
-    """
-    config = config or make_config()
-    known, targets = known or Known(), {}
-    for day in days:
-        steps = planner(config, known, logs=logs).run(day, list(strategies))
-        targets.update(
-            {(s.run_day, s.strategy): s for s in steps if s.kind == "target"}
-        )
-        known = merged(known, completed(steps))
-    return known, targets
 
 
 def target_on(day, known, config=None, logs=str, strategy="ecdctr"):

@@ -9,11 +9,11 @@ import pytest
 from models.training.level_inputs import LevelInputs
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Known
-from tests.pipeline.planning.test_chain import make_world
-from tests.pipeline.planning.test_chain import of_kind
-from tests.pipeline.planning.test_planner import completed
-from tests.pipeline.planning.test_planner import merged
-from tests.pipeline.planning.test_planner import planner
+from tests.pipeline.planning.worlds import completed
+from tests.pipeline.planning.worlds import make_ctnet_config
+from tests.pipeline.planning.worlds import merged
+from tests.pipeline.planning.worlds import of_kind
+from tests.pipeline.planning.worlds import planner
 
 pytestmark = pytest.mark.slow  # imports TFX
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow  # imports TFX
 def test_every_step_has_a_graph_whose_trainer_has_both_parents(tmp_path):
     from pipeline.graphs.factory import graph_for
 
-    config = make_world(root=tmp_path)
+    config = make_ctnet_config(root=tmp_path)
     first = planner(config).run(38, ["ctnet"])
     known = merged(Known(), completed(first))
     (later,) = of_kind(planner(config, known).run(39, ["ctnet"]), "target")
@@ -66,7 +66,7 @@ def test_every_kind_of_step_has_a_graph(tmp_path):
     from pipeline.graphs.factory import graph_for
 
     strategies = {"ecdctr": {}, "ctnet": {}}
-    config = make_world(root=tmp_path, strategies=strategies)
+    config = make_ctnet_config(root=tmp_path, strategies=strategies)
     steps = planner(config).run(38, list(strategies))
     assert {step.kind for step in steps} == set(StepKind)
     assert all(graph_for(config, step).components for step in steps)

@@ -16,10 +16,10 @@ from pipeline.execution.job import Plan
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Known
 from pipeline.store.results import TargetResult
-from tests.pipeline.planning.test_planner import completed
-from tests.pipeline.planning.test_planner import make_config
-from tests.pipeline.planning.test_planner import merged
-from tests.pipeline.planning.test_planner import planner
+from tests.pipeline.planning.worlds import completed
+from tests.pipeline.planning.worlds import make_config
+from tests.pipeline.planning.worlds import merged
+from tests.pipeline.planning.worlds import planner
 
 STRATEGIES = {"ecdctr": {}, "target_only": {}, "finetune": {}, "ctnet": {}}
 METRICS = {

@@ -10,8 +10,8 @@ from components.publisher.labels import read_labels
 from models.days import to_date
 from pipeline.cli.group import main
 from pipeline.store.results import known_state
-from tests.pipeline.planning.test_planner import make_config
-from tests.pipeline.planning.test_planner import planner
+from tests.pipeline.planning.worlds import make_config
+from tests.pipeline.planning.worlds import planner
 from tests.pipeline.release.test_promotion import World
 
 pytestmark = pytest.mark.slow  # imports TFX

@@ -25,8 +25,8 @@ from models.training.checkpoints import variable_shapes
 from models.training.level_inputs import LevelInputs
 from models.training.optimizers import build_optimizer
 from models.training.optimizers import optimizer_state
-from models.training.steps import make_train_step
 from tests.models.serving.test_export import EXAMPLES
+from tests.models.training.steps import compiled_step
 from tests.models.training.test_level import Train
 from tests.models.training.test_level import train  # noqa: F401 (a fixture)
 
@@ -128,7 +128,7 @@ def test_training_leaves_the_source_tower_alone(
     source = {n: v.numpy() for n, v in ctnet.source_variables().items()}
     ours = {n: v.numpy() for n, v in ctnet.named_variables().items()}
     labels = (np.arange(NUM_ROWS) % 3 > 0).astype(np.float32)
-    step = make_train_step(ctnet, optimizer)
+    step = compiled_step(ctnet, optimizer)
     for _ in range(3):
         step({n: tf.constant(v) for n, v in make_rows(NUM_ROWS).items()}, labels)
     for name, variable in ctnet.source_variables().items():

@@ -15,8 +15,7 @@ from models.training.level import run_level
 from models.training.level_inputs import LevelInputs
 from models.training.snapshot_export import export_snapshot
 from pipeline.cli.sizes import size_table
-from tests.models.test_mixed_level import inputs  # noqa: F401
-from tests.pipeline.planning.test_planner import make_config
+from tests.pipeline.planning.worlds import make_config
 
 ENTRIES: dict[str, dict[str, Any]] = {
     **{kind: {} for kind in kinds()},
@@ -44,7 +43,7 @@ def _parameters(level: LevelInputs) -> dict[str, int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(ENTRIES))
 def test_sizes_counts_the_network_that_a_training_builds(
-    inputs: Callable[..., LevelInputs],  # noqa: F811
+    inputs: Callable[..., LevelInputs],
     features: FeatureTable,
     transform_graph: Path,
     tmp_path: Path,

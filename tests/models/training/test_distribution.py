@@ -29,6 +29,14 @@ from models.training.level import run_level
 from models.training.level_inputs import LevelInputs
 
 ROOT = Path(__file__).parents[3]
+# What a run's trainer does.
+CHIEF = """
+import sys
+from pathlib import Path
+from models.training.level import run_level
+from models.training.level_inputs import LevelInputs
+run_level(LevelInputs.model_validate_json(Path(sys.argv[1]).read_text()))
+"""
 NETWORK = NetworkConfig(width=4, hidden_units=(8, 4), dropout=0.0)
 NUM_ROWS = 2_048
 
@@ -132,11 +140,11 @@ def _run_workers(inputs: LevelInputs, folder: Path) -> None:
         environment = {
             **os.environ,
             "TF_CONFIG": json.dumps(config),
-            "TF_USE_LEGACY_KERAS": "1",
         }
+        role = ["-c", CHIEF] if index == 0 else ["-m", "pipeline", "worker"]
         processes.append(
             subprocess.Popen(
-                [sys.executable, "-m", "models.training.worker", str(path)],
+                [sys.executable, *role, str(path)],
                 cwd=ROOT,
                 env=environment,
                 stderr=subprocess.PIPE,

@@ -29,7 +29,7 @@ from models.training.loop import fit
 from models.training.optimizers import build_optimizer
 from models.training.steps import make_span
 from models.training.steps import make_train_span
-from models.training.steps import make_train_step
+from tests.models.training.steps import compiled_step
 
 NETWORK = NetworkConfig(width=3, hidden_units=(4,), dropout=0.0)
 TRAINING = TrainingConfig(batch_size=8, epochs=2)
@@ -52,7 +52,7 @@ def _reader(
 
 
 def test_steps_lower_the_loss(network: Network, make_rows: MakeRows) -> None:
-    step = make_train_step(network, build_optimizer(network, TRAINING))
+    step = compiled_step(network, build_optimizer(network, TRAINING))
     rows, labels = make_rows(32), np.arange(32, dtype=np.float32) % 2
     losses = [float(step(rows, labels)) for _ in range(100)]
     assert losses[-1] < 0.5 * losses[0]
@@ -62,7 +62,7 @@ def test_untouched_rows_and_slots_keep_every_bit(
     network: Network, make_rows: MakeRows
 ) -> None:
     optimizer = build_optimizer(network, TRAINING)
-    step = make_train_step(network, optimizer)
+    step = compiled_step(network, optimizer)
     rows = {**make_rows(4), "user_id": np.array([4, 4, 6, 4])}
     table = network.named_variables()["embedding/user/table"]
     (slot,) = [
@@ -82,7 +82,7 @@ def test_untouched_rows_and_slots_keep_every_bit(
 
 def test_traced_step_never_reads_or_writes_a_whole_table(network: Network) -> None:
     optimizer = build_optimizer(network, TRAINING)
-    graph = make_train_step(network, optimizer).get_concrete_function().graph
+    graph = compiled_step(network, optimizer).get_concrete_function().graph
     slots = optimizer.optimizers[0].variables
     big = [*network.embedding_variables, *(v for v in slots if v.shape.rank == 2)]
     assert len(big) == 2 * len(network.embedding_variables)
@@ -209,7 +209,7 @@ def test_no_operation_of_the_step_is_as_large_as_a_table(
 ) -> None:
     optimizer = build_optimizer(network, TRAINING)
     function = (
-        make_train_step(network, optimizer)
+        compiled_step(network, optimizer)
         if strategy == "step"
         else make_train_span(network, optimizer, batch_size=8)
     )
@@ -223,7 +223,7 @@ def test_the_inspection_finds_dense_adam(network: Network) -> None:
     adam.build(network.trainable_variables)
     shapes = {tuple(table.shape) for table in network.embedding_variables}
     for function in (
-        make_train_step(network, adam),
+        compiled_step(network, adam),
         make_train_span(network, adam, batch_size=8),
     ):
         found = _whole_tables(function.get_concrete_function().graph, shapes)
@@ -253,7 +253,7 @@ def test_a_span_equals_its_steps(features: FeatureTable, make_rows: MakeRows) ->
         if spans:
             losses = make_train_span(network, optimizer, 8)(rows, labels).numpy()
         else:
-            step = make_train_step(network, optimizer)
+            step = compiled_step(network, optimizer)
             parts = [slice(0, 8), slice(8, 16), slice(16, 20)]
             losses = [
                 float(step({n: r[p] for n, r in rows.items()}, labels[p]))

@@ -12,9 +12,9 @@ from pipeline.comparing.measure import measure
 from pipeline.comparing.trials import with_variants
 from pipeline.planning.steps import Known
 from pipeline.report.scoring import Scored
-from tests.pipeline.planning.test_planner import completed
-from tests.pipeline.planning.test_planner import make_config
-from tests.pipeline.planning.test_planner import planner
+from tests.pipeline.planning.worlds import completed
+from tests.pipeline.planning.worlds import make_config
+from tests.pipeline.planning.worlds import planner
 
 
 def test_the_variants_differ_from_the_whole_in_one_key_each():

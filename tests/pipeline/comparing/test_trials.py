@@ -29,10 +29,10 @@ from pipeline.report.scoring import Scored
 from pipeline.terminal.plain_text import Console
 from tests.pipeline.comparing.examples import comparison
 from tests.pipeline.comparing.examples import cost
-from tests.pipeline.planning.test_planner import completed
-from tests.pipeline.planning.test_planner import make_config
-from tests.pipeline.planning.test_planner import merged
-from tests.pipeline.planning.test_planner import planner
+from tests.pipeline.planning.worlds import completed
+from tests.pipeline.planning.worlds import make_config
+from tests.pipeline.planning.worlds import merged
+from tests.pipeline.planning.worlds import planner
 
 DAY = 38
 USERS = np.array([b"a", b"a", b"b", b"b"] * 20, object)

@@ -8,7 +8,7 @@ from models.errors import ConfigError
 from models.strategies.registry import kinds
 from pipeline.cli.options import chosen_strategies
 from pipeline.config.named_strategies import with_strategies
-from tests.pipeline.planning.test_planner import make_config
+from tests.pipeline.planning.worlds import make_config
 
 
 def test_a_kind_that_is_no_entry_gets_its_defaults():

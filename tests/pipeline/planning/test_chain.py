@@ -7,41 +7,26 @@ import pytest
 from models.days import DayRange
 from models.errors import ConfigError
 from pipeline.planning.steps import Known
-from tests.pipeline.planning.test_planner import completed
-from tests.pipeline.planning.test_planner import make_config
-from tests.pipeline.planning.test_planner import merged
-from tests.pipeline.planning.test_planner import planner
-from tests.pipeline.test_continuation import run_days
-
-
-def make_world(**changes):
-    """Returns the small configuration with CTNet and its variants."""
-    strategies = {
-        "target_only": {},
-        "ctnet": {},
-        "kept": {"kind": "ctnet", "reload": False},
-        "gate": {"kind": "ctnet", "adapter": "gate"},
-        "snapshots": {"kind": "ctnet", "snapshots": 2},
-    }
-    return make_config(**{"strategies": strategies, "strategy": "ctnet", **changes})
+from tests.pipeline.planning.worlds import completed
+from tests.pipeline.planning.worlds import make_ctnet_config
+from tests.pipeline.planning.worlds import merged
+from tests.pipeline.planning.worlds import of_kind
+from tests.pipeline.planning.worlds import planner
+from tests.pipeline.planning.worlds import run_days
 
 
 def over_days(days, strategies=("ctnet",), config=None):
     """Plans and completes runs; returns the steps of every day, those done included."""
     known, by_day = Known(), {}
     for day in days:
-        steps = planner(config or make_world(), known).run(day, list(strategies))
+        steps = planner(config or make_ctnet_config(), known).run(day, list(strategies))
         by_day[day] = steps
         known = merged(known, completed(steps))
     return known, by_day
 
 
-def of_kind(steps, kind):
-    return [step for step in steps if step.kind == kind]
-
-
 def test_the_first_day_puts_the_target_model_and_the_source_model_together():
-    steps = planner(make_world()).run(38, ["ctnet"])
+    steps = planner(make_ctnet_config()).run(38, ["ctnet"])
     assert [step.kind for step in steps] == [
         *("ingest", "ingest", "source", "base", "target")
     ]
@@ -56,7 +41,7 @@ def test_the_first_day_puts_the_target_model_and_the_source_model_together():
 
 
 def test_the_first_model_starts_from_the_model_that_target_only_has_that_day():
-    steps = planner(make_world()).run(38, ["target_only", "ctnet"])
+    steps = planner(make_ctnet_config()).run(38, ["target_only", "ctnet"])
     (base,) = of_kind(steps, "base")
     plain, ctnet = of_kind(steps, "target")
     assert base.fingerprint == plain.training == ctnet.warm_start
@@ -97,7 +82,7 @@ def test_without_reload_the_first_source_stays():
     assert sources == {of_kind(by_day[38], "source")[0].fingerprint}
     # Nothing else needs a newer one.
     assert [step.done for step in of_kind(by_day[40], "source")] == [True]
-    assert planner(make_world(), known).run(40, ["kept"])[-1].done
+    assert planner(make_ctnet_config(), known).run(40, ["kept"])[-1].done
 
 
 def test_variants_share_their_parents_and_are_models_of_their_own():
@@ -123,25 +108,27 @@ def test_with_snapshots_the_target_tower_starts_with_them():
 
 def test_a_day_that_was_run_is_planned_the_same_again():
     known, by_day = over_days([36, 38, 39])
-    again = planner(make_world(), known).run(39, ["ctnet"])
+    again = planner(make_ctnet_config(), known).run(39, ["ctnet"])
     assert all(step.done for step in again)
     assert again[-1].fingerprint == by_day[39][-1].fingerprint
     # A day between, run only now, leaves the later one as it is.
-    known = merged(known, completed(planner(make_world(), known).run(37, ["ctnet"])))
-    kept = planner(make_world(), known).run(39, ["ctnet"])[-1]
+    known = merged(
+        known, completed(planner(make_ctnet_config(), known).run(37, ["ctnet"]))
+    )
+    kept = planner(make_ctnet_config(), known).run(39, ["ctnet"])[-1]
     assert kept.training == by_day[39][-1].training
 
 
 def test_days_that_ran_without_it_are_no_beginning_of_it():
-    known, _ = run_days([2, 37], ["target_only"], config=make_world())
-    target = planner(make_world(), known).run(38, ["ctnet"])[-1]
+    known, _ = run_days([2, 37], ["target_only"], config=make_ctnet_config())
+    target = planner(make_ctnet_config(), known).run(38, ["ctnet"])[-1]
     assert target.begins
     assert target.day == 38
 
 
 def test_a_first_day_without_source_rows_is_refused():
     with pytest.raises(ConfigError, match="source model before 1970-01-03 is of"):
-        planner(make_world()).run(2, ["ctnet"])
+        planner(make_ctnet_config()).run(2, ["ctnet"])
 
 
 def test_a_late_source_row_replaces_the_models_that_saw_it():
@@ -150,7 +137,7 @@ def test_a_late_source_row_replaces_the_models_that_saw_it():
     def late(days):
         return f"{days} and late rows" if 37 in days else str(days)
 
-    steps = planner(make_world(), known, logs=late).run(39, ["ctnet"])
+    steps = planner(make_ctnet_config(), known, logs=late).run(39, ["ctnet"])
     target = steps[-1]
     assert target.training != by_day[39][-1].training
     assert target.warm_start == by_day[37][-1].training

@@ -9,10 +9,10 @@ from pipeline.planning.late import LateLog
 from pipeline.planning.late import explain
 from pipeline.planning.late import late_logs
 from pipeline.planning.late import runs_to_repeat
-from tests.pipeline.planning.test_planner import completed
-from tests.pipeline.planning.test_planner import make_config
-from tests.pipeline.planning.test_planner import merged
-from tests.pipeline.planning.test_planner import planner
+from tests.pipeline.planning.worlds import completed
+from tests.pipeline.planning.worlds import make_config
+from tests.pipeline.planning.worlds import merged
+from tests.pipeline.planning.worlds import planner
 
 # Block 1..3 was ingested without ads on day 2.
 BEFORE = Ingested(

@@ -1,7 +1,6 @@
 """What runs for a day: pure planning, no TFX and no files but the schema."""
 
 import datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,75 +9,13 @@ from hypothesis import strategies as st
 
 from models.days import DayRange
 from models.errors import ConfigError
-from pipeline.config.schema import Config
-from pipeline.planning.planner import Planner
 from pipeline.planning.steps import Known
+from tests.pipeline.planning.worlds import completed
+from tests.pipeline.planning.worlds import make_config
+from tests.pipeline.planning.worlds import merged
+from tests.pipeline.planning.worlds import planner
 
-ROOT = Path(__file__).parents[3]
 STRATEGIES = ["ecdctr", "ecdctr_no_tpm", "ecdctr_no_cpm", "target_only"]
-
-
-def make_config(**changes):
-    """Returns a small configuration: TPM every 10 days, CPM every 5, target daily."""
-    data = {
-        "name": "small",
-        "root": "unused",
-        "logs": "unused",
-        "schema": ROOT / "schema" / "xmarket.pbtxt",
-        "first_day": datetime.date(1970, 1, 2),
-        "target": "ads",
-        "sources": ["feeds"],
-        "columns": {"user_id": "u", "item_id": "i"},
-        "label": "label == 1",
-        "vocabularies": {"user": {"capacity": 9}, "item": {"capacity": 9}},
-        "features": [
-            {"name": "user_id", "kind": "id", "vocabulary": "user", "tpm": True},
-            {"name": "item_id", "kind": "id", "vocabulary": "item", "tpm": True},
-        ],
-        "levels": {
-            "tpm": {"every_days": 10, "window_days": 20, "snapshots": 3},
-            "cpm": {"every_days": 5, "window_days": 10},
-            "target": {"window_days": 7},
-        },
-        "strategies": {
-            "ecdctr": {},
-            "ecdctr_no_tpm": {"kind": "ecdctr", "snapshots": 0},
-            "ecdctr_no_cpm": {"kind": "ecdctr", "warm_start": False},
-            "target_only": {},
-        },
-        "serving": {"directory": "unused"},
-    }
-    return Config.model_validate({**data, **changes})
-
-
-def planner(config, known=None, logs=str, code="code"):
-    return Planner(config, known or Known(), logs, code)
-
-
-def completed(steps, live=()):
-    """Returns what is known once `steps` have run."""
-    blocks = {s.fingerprint: s.days for s in steps if s.kind == "ingest"}
-    results = frozenset(s.fingerprint for s in steps if s.kind != "ingest")
-    published = frozenset(s.fingerprint for s in steps if s.kind == "target")
-    models = {
-        s.training or s.fingerprint: s.day
-        for s in steps
-        if s.kind in ("base", "target")
-    }
-    sources = {s.fingerprint: s.day for s in steps if s.kind == "source"}
-    return Known(blocks, results, published, live, models, sources)
-
-
-def merged(known, more):
-    """Returns what is known after both."""
-    return Known(
-        {**known.blocks, **more.blocks},
-        known.results | more.results,
-        known.published | more.published,
-        (*known.live, *more.live),
-        {**known.models, **more.models},
-        {**known.sources, **more.sources},
-    )
 
 
 def test_a_first_run_ingests_history_and_evaluation_days_as_two_blocks():

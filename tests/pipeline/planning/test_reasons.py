@@ -12,8 +12,8 @@ from pipeline.planning.reasons import flattened
 from pipeline.planning.reasons import read_earlier
 from pipeline.planning.reasons import settings_of
 from pipeline.planning.reasons import why_due
-from tests.pipeline.planning.test_planner import make_config
-from tests.pipeline.planning.test_planner import planner
+from tests.pipeline.planning.worlds import make_config
+from tests.pipeline.planning.worlds import planner
 
 
 def plan(code="code", day=38, **changes):

@@ -24,10 +24,10 @@ from pipeline.store.metadata import SQLITE
 from pipeline.store.metadata import connection
 from pipeline.store.reader import Store
 from pipeline.store.results import removed_fingerprints
-from tests.pipeline.planning.test_planner import completed
-from tests.pipeline.planning.test_planner import make_config
-from tests.pipeline.planning.test_planner import merged
-from tests.pipeline.planning.test_planner import planner
+from tests.pipeline.planning.worlds import completed
+from tests.pipeline.planning.worlds import make_config
+from tests.pipeline.planning.worlds import merged
+from tests.pipeline.planning.worlds import planner
 
 
 def block(number, last_day):

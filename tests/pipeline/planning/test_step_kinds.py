@@ -16,8 +16,8 @@ from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.step_kinds import kinds_of
 from pipeline.planning.steps import steps_until
 from pipeline.store.metadata import SQLITE
-from tests.pipeline.planning.test_planner import make_config
-from tests.pipeline.planning.test_planner import planner
+from tests.pipeline.planning.worlds import make_config
+from tests.pipeline.planning.worlds import planner
 
 # The target continues, CPM ticks, TPM ticks; see `make_config`.
 DAYS = (38, 40, 41)

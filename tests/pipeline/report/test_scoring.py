@@ -11,7 +11,7 @@ from pipeline.report import scoring
 from pipeline.report.scoring import Scored
 from pipeline.report.scoring import is_scored
 from pipeline.report.scoring import score_step
-from tests.pipeline.planning.test_planner import make_config
+from tests.pipeline.planning.worlds import make_config
 
 STEP = Step("target", "t", 9, 9, DayRange(1, 8), "print", True, training="model")
 USERS = np.array([b"a", None, b"b"], object)

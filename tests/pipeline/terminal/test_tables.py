@@ -11,8 +11,8 @@ from pipeline.store.results import label_constants
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.tables import plan_table
 from pipeline.terminal.tables import result_table
-from tests.pipeline.planning.test_chain import make_world
-from tests.pipeline.planning.test_planner import planner
+from tests.pipeline.planning.worlds import make_ctnet_config
+from tests.pipeline.planning.worlds import planner
 
 
 def shown(table):
@@ -24,7 +24,7 @@ def shown(table):
 
 
 def test_a_plan_says_everything_that_a_step_reads():
-    steps = planner(make_world()).run(41, ["ctnet", "snapshots"])
+    steps = planner(make_ctnet_config()).run(41, ["ctnet", "snapshots"])
     text = shown(plan_table(steps, {step.fingerprint: "" for step in steps}))
     lines = text.splitlines()
     labels = {f"{step.label} {step.fingerprint[:8]}": step for step in steps}
