@@ -28,6 +28,8 @@ from components.evaluation.ranking import grouped_auc
 from components.evaluation.ranking import log_losses
 from models.artifact_files import COUNTS_FILE
 from models.artifact_files import WEIGHTS_FILE
+from models.artifact_files import split_folder
+from models.compat import save_arrays
 from models.ctnet.network import Ctnet
 from models.ctnet.settings import CtnetConfig
 from models.data import snapshots
@@ -334,7 +336,7 @@ class Study:
         return Trainee(network, training.model_copy(update={"seed": self._seed}))
 
     def _reader(self, domains: Iterable[str], first: int, last: int) -> ExampleReader:
-        patterns = [f"{f}/Split-{d}/*" for f in self._folders for d in domains]
+        patterns = [f"{f}/{split_folder(d)}/*" for f in self._folders for d in domains]
         return ExampleReader(patterns, self._config.table, first, last)
 
     def _fit(
@@ -362,7 +364,9 @@ class Study:
         network = TinyModel(table, self._config.network)
         trainee = self._trainee(network, "tpm")
         patterns = [
-            f"{f}/Split-{d}/*" for f in self._folders for d in self._config.sources
+            f"{f}/{split_folder(d)}/*"
+            for f in self._folders
+            for d in self._config.sources
         ]
         last = self._steps[0] - 1
         reader = ExampleReader(patterns, network.features, self._first, last)
@@ -370,7 +374,7 @@ class Study:
         trained, period = folder / "trained", folder / "period"
         trained.mkdir(parents=True, exist_ok=True)
         save_variables(trained / WEIGHTS_FILE, network.named_variables())
-        np.savez(trained / COUNTS_FILE, **reader.summarise().impressions)
+        save_arrays(trained / COUNTS_FILE, reader.summarise().impressions)
         vocabulary = self._vocabulary
         export_snapshot(trained, vocabulary, table, period, period_day=last + 1)
         return {

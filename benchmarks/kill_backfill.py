@@ -35,6 +35,10 @@ from benchmarks.kill_ingest import ROOT
 from benchmarks.kill_ingest import command
 from benchmarks.kill_ingest import environment
 from benchmarks.kill_ingest import last_node
+from models.artifact_files import DECISION_FILE
+from models.artifact_files import TRAIN_FOLDER
+from models.artifact_files import WEIGHTS_FILE
+from models.artifact_files import model_report
 from models.days import to_date
 from pipeline.config.load import load_config
 from pipeline.store.lineage import makers
@@ -313,12 +317,12 @@ def read_result(root: Path, serving: Path) -> Result:
             counts[key] = counts.get(key, 0) + 1
     metrics = {
         stored.fingerprint: rounded(
-            Path(stored.uri, "decision.json").read_text(encoding="utf-8")
+            Path(stored.uri, DECISION_FILE).read_text(encoding="utf-8")
         )
         for stored in store.artifacts("GateDecision")
     }
     return Result(
-        weights=_hashes(store, "Model", "Format-Train/weights.data*"),
+        weights=_hashes(store, "Model", f"{TRAIN_FOLDER}/{WEIGHTS_FILE}.data*"),
         metrics=metrics,
         decisions=_hashes(store, "GateDecision"),
         vocabularies=_hashes(store, "Vocabulary"),
@@ -384,7 +388,7 @@ def warm_start_chains(store: Store, level: str) -> list[list[int]]:
         days: list[int] = []
         at: int | None = start
         while at is not None:
-            path = Path(models[at].uri, "Format-Train", "report.json")
+            path = model_report(Path(models[at].uri))
             report = json.loads(path.read_bytes())
             if report["rows"]:
                 days = [*range(report["first_day"], report["last_day"] + 1), *days]

@@ -28,6 +28,7 @@ import pyarrow as pa
 import yaml
 from ml_metadata.proto import metadata_store_pb2
 
+from models.artifact_files import split_folder
 from models.data.arrow_files import pq
 from pipeline.store.reader import METADATA_FILE
 from pipeline.store.reader import Store
@@ -257,7 +258,7 @@ def read_result(root: Path) -> Result:
     contents: dict[str, str] = {}
     for stored in found["Examples"]:
         role = str(stored.properties["role"])
-        for split in sorted(Path(stored.uri).glob("Split-*")):
+        for split in sorted(Path(stored.uri).glob(split_folder("*"))):
             files = sorted(split.glob("*.parquet"))
             key = f"{role} {split.name}"
             counts = [pq.read_metadata(path).num_rows for path in files]

@@ -33,6 +33,7 @@ import numpy as np
 import yaml
 
 from benchmarks.ctnet_picture import picture
+from models.artifact_files import split_folder
 from models.days import DayRange
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
@@ -172,7 +173,9 @@ def saved_models_equal(config: Config) -> dict[str, int]:
         path
         for stored in store.artifacts("Examples")
         if stored.properties.get("role") == "raw"
-        for path in sorted(Path(stored.uri).glob(f"Split-{config.target}/*.parquet"))
+        for path in sorted(
+            Path(stored.uri).glob(f"{split_folder(config.target)}/*.parquet")
+        )
     ]
     inputs: dict[str, list[Any]] = {}
     for feature in config.features:

@@ -29,6 +29,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components.resolvers.logic import Candidate
 from components.resolvers.logic import select
+from models.artifact_files import split_folder
 from models.days import to_day
 from models.errors import ConfigError
 from models.errors import DataError
@@ -113,7 +114,7 @@ def fold_difference(config: Config, day: int) -> float:
     warm_start.apply(plan, weights, named)
 
     patterns = [
-        f"{stored.uri}/Split-{config.target}/*"
+        f"{stored.uri}/{split_folder(config.target)}/*"
         for stored in store.artifacts("Examples")
         if stored.properties.get("role") == "transformed"
         and stored.fingerprint in {block.fingerprint for block in step.blocks}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from components.evaluation.metrics import NAMES
 from pipeline.comparing.picture import picture
 from pipeline.comparing.record import Comparison
 from pipeline.comparing.record import read_json
 from pipeline.comparing.record import to_csv
 from pipeline.comparing.run import markdown
 from pipeline.comparing.tables import Grid
-from pipeline.comparing.words import NAMES
 
 _HEAD = """\
 # Results

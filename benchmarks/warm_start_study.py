@@ -29,6 +29,8 @@ from components.evaluation.ranking import grouped_auc
 from components.evaluation.ranking import log_losses
 from models.artifact_files import COUNTS_FILE
 from models.artifact_files import WEIGHTS_FILE
+from models.artifact_files import split_folder
+from models.compat import save_arrays
 from models.data import snapshots
 from models.data.batches import ExampleReader
 from models.data.id_lists import read_ids
@@ -122,7 +124,7 @@ class Study:
     def _reader(
         self, domains: tuple[str, ...], days: DayRange, network: Network
     ) -> ExampleReader:
-        patterns = [f"{f}/Split-{d}/*" for f in self._folders for d in domains]
+        patterns = [f"{f}/{split_folder(d)}/*" for f in self._folders for d in domains]
         return ExampleReader(patterns, network.features, days.first, days.last)
 
     def _train(
@@ -175,7 +177,7 @@ class Study:
                 before = network.named_variables()
                 trained = folder.with_name(f"{folder.name}-trained")
                 save_variables(trained / WEIGHTS_FILE, before)
-                np.savez(trained / COUNTS_FILE, **window.impressions)
+                save_arrays(trained / COUNTS_FILE, window.impressions)
                 table = self._config.table
                 vocabulary = self._vocabulary
                 export_snapshot(trained, vocabulary, table, folder, period_day=period)

@@ -16,7 +16,6 @@ from tfx import types
 from tfx.types import artifact
 
 # What the Gate writes into a GateDecision.
-DECISION_FILE = "decision.json"
 
 
 class Vocabulary(types.Artifact):

@@ -1,16 +1,30 @@
-"""Leaves out what TFX and Beam do for workers elsewhere when there are none.
+"""Private names of TFX, TFT and Beam that crossctr replaces, for they have no switch.
 
-For every Beam step TFX packs its own sources, which workers are to install: two seconds
-a step, and a package is left in the folder for temporary files. Beam compresses all
-code that it hands to a worker, with bz2. A worker in this process needs neither.
-Besides, Beam inspects every function anew at every place where it stands.
+The locks of `requirements/` pin two lines, TFX 1.16 and TFX 1.21; the code is the same
+for both, and a name that only one of them has is looked up here and nowhere else.
+
+* `spared`: Beam steps skip packaging that only remote workers need. For every step TFX
+  packs its own sources, two seconds each; Beam compresses all code that it hands to a
+  worker, with bz2, and inspects every function anew at every place where it stands.
+* `literal_folders`: Beam works in folders such as `team [ads] x`.
+* `launched_by`: LocalDagRunner starts nodes with another launcher.
+* `transform_with`: TFX's Transform writes with another processor.
+* `declare`: a component takes its own spec in place of the one that its TFX
+  constructor would build.
+
+TFX's modules are imported where they are needed: some commands need Beam alone.
+`tests/components/test_private_names.py` has a canary for each name, and for the private
+methods that our executors override: it fails if a release has renamed one, changed its
+arguments or looks it up elsewhere.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import glob
 import os
+import re
 import weakref
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -24,12 +38,17 @@ from unittest import mock
 
 from apache_beam.internal import cloudpickle_pickler
 from apache_beam.internal.cloudpickle import cloudpickle
+from apache_beam.io.filesystem import MatchResult
+from apache_beam.io.localfilesystem import LocalFileSystem
 from apache_beam.options.pipeline_options import DirectOptions
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.options.pipeline_options import StandardOptions
 from apache_beam.transforms import core
 from apache_beam.typehints import decorators
 from tfx.utils import dependency_utils
+
+from models import compat as tensorflow_compat
+from models.data import file_patterns
 
 _LOCAL_RUNNERS = (None, "DirectRunner")
 
@@ -73,7 +92,7 @@ def in_this_process(beam_args: Sequence[str]) -> bool:
 
 @contextlib.contextmanager
 def spared(beam_args: Sequence[str]) -> Iterator[None]:
-    """Runs Beam steps of TFX without what only other machines' workers need.
+    """Runs Beam steps of TFX without what only remote workers need.
 
     Args:
         beam_args: Flags of the steps' Beam pipelines.
@@ -101,3 +120,117 @@ def spared(beam_args: Sequence[str]) -> Iterator[None]:
         for module, name, by in replaced:
             patches.enter_context(mock.patch.object(module, name, by))
         yield
+
+
+_beam_match = LocalFileSystem.match
+
+
+def _match(
+    self: LocalFileSystem,
+    patterns: Sequence[str],
+    limits: Sequence[int | None] | None = None,
+) -> list[Any]:
+    """Returns Beam's metadata of the files that match each pattern."""
+    found: list[Any] = []
+    for pattern, limit in zip(patterns, limits or [None] * len(patterns), strict=True):
+        if not file_patterns.is_literal(pattern):
+            found += _beam_match(self, [pattern], [limit])
+            continue
+        folder, name = os.path.split(pattern)
+        # As in Beam: a pattern finds files, hidden ones too; a plain name any path.
+        if name and not glob.has_magic(name):
+            paths = [pattern] if os.path.exists(pattern) else []
+        else:
+            wanted = re.compile(self.translate_pattern(name or "*"))
+            names = [n for n in sorted(os.listdir(folder)) if wanted.match(n)]
+            paths = [os.path.join(folder, n) for n in names]
+            paths = [path for path in paths if os.path.isfile(path)][:limit]
+        found.append(MatchResult(pattern, [self.metadata(path) for path in paths]))
+    return found
+
+
+@contextlib.contextmanager
+def literal_folders() -> Iterator[None]:
+    """Takes folders as they are named, see `models.data.file_patterns`.
+
+    It reaches Beam, TFX and TensorFlow in this process, not Beam's workers elsewhere.
+    """
+    with (
+        tensorflow_compat.literal_folders(),
+        mock.patch.object(LocalFileSystem, "match", _match),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def launched_by(launcher_class: type) -> Iterator[None]:
+    """Lets LocalDagRunner start every node with `launcher_class`.
+
+    The runner names the class itself.
+
+    Args:
+        launcher_class: A subclass of TFX's `Launcher`.
+    """
+    from tfx.orchestration.portable import launcher
+
+    with mock.patch.object(launcher, "Launcher", launcher_class):
+        yield
+
+
+@contextlib.contextmanager
+def transform_with(processor_class: type) -> Iterator[None]:
+    """Lets TFX's Transform write with `processor_class`, and trace less often.
+
+    The executor names the class itself.
+
+    Args:
+        processor_class: A subclass of TFX's `TransformProcessor`.
+    """
+    from tensorflow_transform import impl_helper
+    from tfx.components.transform import executor
+
+    trace = _inspected_once(impl_helper.trace_preprocessing_function)
+    with (
+        mock.patch.object(executor, "TransformProcessor", processor_class),
+        mock.patch.object(impl_helper, "trace_preprocessing_function", trace),
+    ):
+        yield
+
+
+def _inspected_once(trace: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns `trace` of `impl_helper`, with one trace for all that only look at it.
+
+    TFX traces the preprocessing function four times to look which columns it reads and
+    what there is to analyze. Without a folder for assets nothing but that is done.
+    """
+    inspected: list[Any] = []
+
+    def trace_once(
+        preprocessing_fn: Any,
+        input_specs: Any,
+        use_tf_compat_v1: bool,
+        base_temp_dir: str | None = None,
+    ) -> Any:
+        arguments = (preprocessing_fn, input_specs, use_tf_compat_v1, base_temp_dir)
+        if base_temp_dir is not None:
+            return trace(*arguments)
+        if not inspected:
+            inspected.append(trace(*arguments))
+        return inspected[0]
+
+    return trace_once
+
+
+def declare(component: Any, spec: Any) -> None:
+    """Initializes a component of TFX with a spec that has more than TFX's own.
+
+    The component's own constructor would build TFX's spec, so the constructor of the
+    base class is called in its place.
+
+    Args:
+        component: A subclass of a standard component, inside its `__init__`.
+        spec: An instance of the component's `SPEC_CLASS`.
+    """
+    from tfx.dsl.components.base import base_component
+
+    base_component.BaseComponent.__init__(component, spec=spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import IntEnum
 
 # Entries of a list that a message shows.
 _SHOWN = 5
@@ -21,6 +22,21 @@ def listed(entries: Iterable[object], first: int = _SHOWN) -> str:
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
+class ExitCode(IntEnum):
+    """Codes that commands end with; docs/daily-run.md says what to do about each."""
+
+    DONE = 0
+    # Something unforeseen, with a traceback in the log file. `schema diff` ends with
+    # the same where logs and schema differ, as `diff` does.
+    UNFORESEEN = 1
+    DIFFERENT = 1
+    # Configuration, data or arguments that a person can mend; click uses it, too.
+    BAD_INPUT = 2
+    SOME_STRATEGIES_FAILED = 3
+    # EX_TEMPFAIL of sysexits.h: the same command may succeed later.
+    TRY_AGAIN = 75
+
+
 class CrossctrError(Exception):
     """Base of every error that the command line prints without a traceback.
 
@@ -30,7 +46,7 @@ class CrossctrError(Exception):
     """
 
     headline = "Error"
-    exit_code = 2
+    exit_code = ExitCode.BAD_INPUT
 
 
 class ConfigError(CrossctrError):

@@ -20,6 +20,7 @@ from components.model_server.json_tensors import array_of
 from components.model_server.json_tensors import parse
 from components.model_server.json_tensors import short
 from components.publisher.logic import versions_in
+from models.artifact_files import split_folder
 from models.errors import ConfigError
 from models.errors import DataError
 from pipeline.cli.options import CONFIG
@@ -36,6 +37,7 @@ from pipeline.terminal.progress import quiet_libraries
 if TYPE_CHECKING:
     from components.model_server.server import ModelServer
     from models.features.feature import Feature
+from models.features.registry import KINDS
 
 _SIGNATURES = ("rank", "predict", "serving_default")
 _SECONDS = 60.0
@@ -192,7 +194,7 @@ def stored_rows(config: Config, number: int) -> list[Row]:
         if s.properties.get("role") == "raw"
     ]
     for block in sorted(stored, key=lambda s: s.last_day, reverse=True):
-        pattern = f"{block.uri}/Split-{config.target}/*.parquet"
+        pattern = f"{block.uri}/{split_folder(config.target)}/*.parquet"
         for day in range(block.last_day, int(block.properties["first_day"]) - 1, -1):
             days = DayRange(day, day)
             rows = list(raw_rows([pattern], config.table, days, number))
@@ -307,7 +309,7 @@ def ask(
 
 def _table(config: Config, rows: list[Row], answer: dict[str, Any]) -> Table:
     table = Table()
-    shown = [f.name for f in config.table.features if f.is_single_id][:4]
+    shown = [f.name for f in config.table.features if KINDS[f.kind].is_single_id][:4]
     for name in shown:
         table.add_column(name)
     table.add_column("ctr", justify="right")

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from components.evaluation.metrics import COMPARED
 from components.evaluation.ranking import Floats
 from components.evaluation.ranking import user_codes
 from components.evaluation.resampling import Resampled
 from components.evaluation.resampling import user_clusters
 from models.errors import DataError
 
-# The first of `resampling.METRICS`.
-METRICS = ("auc", "gauc", "log_loss")
 # The 2.5 % quantile of 1,000 draws rests on 25 of them.
 REPLICATES = 1_000
 
@@ -62,8 +61,8 @@ def paired_draws(
         seed: Seed of the draws.
 
     Returns:
-        By model its `METRICS`, means over the drawn seeds, shape (1 + replicates,
-        len(METRICS)); the first row is the data as they are, and NaN is undefined.
+        By model its `COMPARED`, means over the drawn seeds, shape (1 + replicates,
+        len(COMPARED)); the first row is the data as they are, and NaN is undefined.
 
     Raises:
         DataError: The columns do not fit together, or the seeds do not.
@@ -85,7 +84,7 @@ def paired_draws(
     }
     num_clusters = int(clusters.max(initial=-1)) + 1
     rng = np.random.default_rng(seed)
-    draws = {name: np.empty((1 + replicates, len(METRICS))) for name in models}
+    draws = {name: np.empty((1 + replicates, len(COMPARED))) for name in models}
     for draw in range(1 + replicates):
         chosen, counts = [*range(num_seeds)], np.ones(num_clusters)
         if draw:
@@ -97,7 +96,7 @@ def paired_draws(
         found = {key: measured[key](counts) for key in wanted}
         for name, scores in models.items():
             by_seed = [found[id(scores[i])] for i in chosen]
-            draws[name][draw] = np.mean(by_seed, axis=0)[: len(METRICS)]
+            draws[name][draw] = np.mean(by_seed, axis=0)[: len(COMPARED)]
     return draws
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from components.evaluation.metrics import RESAMPLED
 from components.evaluation.ranking import Floats
-from components.evaluation.resampling import METRICS
 
 Metrics = Mapping[str, float]
 
@@ -95,13 +95,13 @@ def judge(
         value: Which slice.
         candidate: The candidate's metrics.
         live: The live model's.
-        candidate_replicates: `resampling.METRICS` by draw, shape (draws, metrics).
+        candidate_replicates: `RESAMPLED` by draw, shape (draws, metrics).
         live_replicates: The live model's on the same draws.
         level: Share of the draws inside an interval.
     """
     tail = (1 - level) / 2
     intervals, changes = {}, {}
-    for column, name in enumerate(METRICS):
+    for column, name in enumerate(RESAMPLED):
         own = candidate.get(name, math.nan)
         draws = None
         if candidate_replicates is not None:

@@ -15,9 +15,6 @@ from components.evaluation.ranking import check_columns
 from components.evaluation.ranking import log_losses
 from components.evaluation.ranking import user_aucs
 
-# What `Resampled` returns, in this order.
-METRICS = ("auc", "gauc", "log_loss", "normalized_entropy", "calibration")
-
 # Cumulative probabilities of a Poisson variable of mean 1; 18 is 10^-16 away from 1.
 _POISSON = np.cumsum(np.exp(-1) / np.cumprod([1, *range(1, 19)], dtype=float))
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -97,7 +94,7 @@ class Resampled:
         self._ties = np.concatenate([[0], np.flatnonzero(changes) + 1])
 
     def __call__(self, counts: Floats) -> Floats:
-        """Returns `METRICS` where cluster c was drawn `counts[c]` times, or NaN."""
+        """Returns `RESAMPLED` where cluster c was drawn `counts[c]` times, or NaN."""
         rows, clicks, predicted, losses = self._sums @ counts
         weights = counts[self._users] * self._impressions
         loss, rate = _ratio(losses, rows), _ratio(clicks, rows)

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
+from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
 
 from components.evaluation.probability import NUM_BINS
 from components.evaluation.probability import calibration_error
@@ -59,7 +60,7 @@ def _computations(
     num_bins: int = NUM_BINS,
     ratio_name: str = "calibration",
     clicks_name: str = "click_count",
-    eval_config: tfma.EvalConfig | None = None,
+    eval_config: EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
     example_weighted: bool = False,

@@ -6,6 +6,11 @@ import json
 from collections.abc import Sequence
 
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
+from tensorflow_model_analysis.proto.config_pb2 import MetricConfig
+from tensorflow_model_analysis.proto.config_pb2 import MetricsSpec
+from tensorflow_model_analysis.proto.config_pb2 import ModelSpec
+from tensorflow_model_analysis.proto.config_pb2 import SlicingSpec
 
 from models.features.feature import USER_FEATURE
 from models.features.table import LABEL
@@ -20,7 +25,7 @@ def evaluation_config(
     user_key: str = USER_FEATURE,
     slices: Sequence[str] = (),
     num_draws: int = 0,
-) -> tfma.EvalConfig:
+) -> EvalConfig:
     """Returns the configuration of TFX's Evaluator.
 
     | metric               | computed by                            |
@@ -50,43 +55,43 @@ def evaluation_config(
     if with_baseline:
         models.append(_model_spec(name=BASELINE, is_baseline=True))
     metrics = [
-        tfma.MetricConfig(class_name="ExampleCount"),
+        MetricConfig(class_name="ExampleCount"),
         # By module, so that Beam's remote workers import them.
-        tfma.MetricConfig(
+        MetricConfig(
             class_name="LogLoss",
             module="components.evaluator.log_loss",
             config=json.dumps({"user_key": user_key}),
         ),
-        tfma.MetricConfig(
+        MetricConfig(
             class_name="GAUC",
             module="components.evaluator.gauc",
             config=json.dumps({"user_key": user_key}),
         ),
-        tfma.MetricConfig(
+        MetricConfig(
             class_name="CalibrationError",
             module="components.evaluator.calibration_error",
             config=json.dumps({"user_key": user_key}),
         ),
     ]
     if num_draws:
-        replicates = tfma.MetricConfig(
+        replicates = MetricConfig(
             class_name="Replicates",
             module="components.evaluator.replicates",
             config=json.dumps({"user_key": user_key, "num_draws": num_draws}),
         )
         metrics.append(replicates)
-    return tfma.EvalConfig(
+    return EvalConfig(
         model_specs=models,
         slicing_specs=[
-            tfma.SlicingSpec(),
-            *(tfma.SlicingSpec(feature_keys=[name]) for name in slices),
+            SlicingSpec(),
+            *(SlicingSpec(feature_keys=[name]) for name in slices),
         ],
-        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+        metrics_specs=[MetricsSpec(metrics=metrics)],
     )
 
 
-def _model_spec(*, name: str, is_baseline: bool = False) -> tfma.ModelSpec:
-    return tfma.ModelSpec(
+def _model_spec(*, name: str, is_baseline: bool = False) -> ModelSpec:
+    return ModelSpec(
         name=name,
         is_baseline=is_baseline,
         # Said outright: TFMA would try to load the SavedModel as a Keras model first.

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
+from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
 
 from components.evaluation.ranking import auc
 from components.evaluation.ranking import grouped_auc
@@ -59,7 +60,7 @@ def _computations(
     name: str = "gauc",
     user_key: str = "user_id",
     auc_name: str = "auc",
-    eval_config: tfma.EvalConfig | None = None,
+    eval_config: EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
     example_weighted: bool = False,

@@ -11,23 +11,12 @@ import tensorflow_model_analysis as tfma
 
 from components.evaluation.judgement import Judgement
 from components.evaluation.judgement import judge
+from components.evaluation.metrics import EVALUATED
 from components.evaluation.ranking import Floats
 from components.evaluator import replicates
 from components.evaluator.config import BASELINE
 from components.evaluator.config import CANDIDATE
 from models.errors import DataError
-
-METRICS = (
-    "auc",
-    "gauc",
-    "gauc_coverage",
-    "log_loss",
-    "normalized_entropy",
-    "calibration",
-    "calibration_error",
-    "click_count",
-    "example_count",
-)
 
 
 @dataclass
@@ -44,8 +33,8 @@ def read_judgements(evaluation_uri: str, *, level: float = 0.95) -> list[Judgeme
         level: Share of the draws inside an interval.
 
     Returns:
-        Judgements with at least `METRICS` of each model; undefined ones are NaN. Slices
-        come by name, and in the order of their buckets.
+        Judgements with at least `EVALUATED` of each model; undefined ones are NaN.
+        Slices come by name, and in the order of their buckets.
 
     Raises:
         DataError: If there are no metrics over all rows, or some are missing.
@@ -98,11 +87,11 @@ def _by_model(of_slice: Any) -> dict[str, _OfModel]:
 
 def _check(models: dict[str, _OfModel], evaluation_uri: str) -> None:
     for name, model in models.items():
-        missing = [metric for metric in METRICS if metric not in model.metrics]
+        missing = [metric for metric in EVALUATED if metric not in model.metrics]
         if missing:
             raise DataError(
                 f"{evaluation_uri} lacks {', '.join(missing)} of the {name} model; "
-                f"expected {', '.join(METRICS)}; evaluate the model again"
+                f"expected {', '.join(EVALUATED)}; evaluate the model again"
             )
 
 

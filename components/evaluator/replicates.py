@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
+from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
 
+from components.evaluation.metrics import RESAMPLED
 from components.evaluation.ranking import Floats
-from components.evaluation.resampling import METRICS
 from components.evaluation.resampling import Resampled
 from components.evaluation.resampling import poisson_counts
 from components.evaluation.resampling import user_clusters
@@ -24,7 +25,7 @@ MIN_USERS = 10
 
 
 class Replicates(tfma.metrics.Metric):
-    """The metrics of `resampling.METRICS` on redrawn users, for intervals.
+    """The metrics of `RESAMPLED` on redrawn users, for intervals.
 
     The value is an array of shape (draws, metrics). Users are drawn, with all their
     rows, because the rows of one user are no independent evidence. TFMA's own
@@ -62,7 +63,7 @@ def _computations(
     name: str = NAME,
     user_key: str = "user_id",
     num_draws: int = 200,
-    eval_config: tfma.EvalConfig | None = None,
+    eval_config: EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
     example_weighted: bool = False,
@@ -83,7 +84,7 @@ def _values(rows: Rows, *, num_draws: int) -> tuple[Floats]:
 
 
 def replicates(rows: Rows, num_draws: int) -> Floats:
-    """Returns `resampling.METRICS` on redrawn users, shape (num_draws, metrics).
+    """Returns `RESAMPLED` on redrawn users, shape (num_draws, metrics).
 
     NaN where a draw leaves a metric undefined, such as one without a click, and
     where fewer than `MIN_USERS` users count: with both labels for GAUC, any for the
@@ -94,13 +95,13 @@ def replicates(rows: Rows, num_draws: int) -> Floats:
     clusters = user_clusters(codes)
     resampled = Resampled(codes, clusters, labels, scores, weights)
     if resampled.num_clusters < MIN_USERS:
-        return np.full((num_draws, len(METRICS)), np.nan)
+        return np.full((num_draws, len(RESAMPLED)), np.nan)
     # Clusters are users by code, then rows without one. Bundles arrive in any order,
     # so that codes differ from run to run, and hashes do not.
     lone = [f"row {i}".encode() for i in range(int(np.count_nonzero(codes < 0)))]
     keys = user_keys([*rows.codes, *lone])
     drawn = [resampled(poisson_counts(keys, draw)) for draw in range(num_draws)]
-    values = np.array(drawn).reshape(num_draws, len(METRICS))
+    values = np.array(drawn).reshape(num_draws, len(RESAMPLED))
     if resampled.num_qualifying < MIN_USERS:
-        values[:, METRICS.index("gauc")] = np.nan
+        values[:, RESAMPLED.index("gauc")] = np.nan
     return values

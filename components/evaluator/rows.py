@@ -11,9 +11,9 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.metrics import metric_util
+from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
 
 from components.evaluation.ranking import Codes
 from components.evaluation.ranking import Floats
@@ -75,7 +75,7 @@ def from_rows(
     values: Callable[[Rows], tuple[Any, ...]],
     *,
     user_key: str,
-    eval_config: tfma.EvalConfig | None,
+    eval_config: EvalConfig | None,
     model_name: str,
     output_name: str,
     example_weighted: bool,
@@ -134,7 +134,7 @@ class GatherRows(beam.CombineFn):
         self,
         key: metric_types.MetricKey,
         user_key: str,
-        eval_config: tfma.EvalConfig | None,
+        eval_config: EvalConfig | None,
     ) -> None:
         """Declares the combiner.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from tfx import types
 from tfx.components.example_validator import component as tfx_component
-from tfx.dsl.components.base import base_component
 from tfx.dsl.components.base import executor_spec
 from tfx.types import standard_artifacts
 from tfx.types import standard_component_specs
 from tfx.types.component_spec import ChannelParameter
 from tfx.types.component_spec import ExecutionParameter
 
+from components.compat import declare
 from components.example_validator import executor
 
 
@@ -66,5 +66,4 @@ class ExampleValidator(tfx_component.ExampleValidator):
             exclude_splits="[]",
             anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
         )
-        # TFX's constructor would build its own spec, without what is compared.
-        base_component.BaseComponent.__init__(self, spec=spec)
+        declare(self, spec)

@@ -16,11 +16,12 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs
 from tfx.utils import writer_utils
 
-from components.example_validator.logic import ValidationThresholds
 from components.example_validator.logic import empty_as_missing
 from components.example_validator.logic import environment_of
 from components.example_validator.logic import num_rows
 from components.example_validator.logic import with_comparators
+from components.example_validator.thresholds import ValidationThresholds
+from models.artifact_files import split_of
 
 
 def statistics_by_domain(
@@ -61,7 +62,7 @@ class Executor(tfx_executor.Executor):
     ) -> anomalies_pb2.Anomalies:
         folder = outputs[labels.SCHEMA_DIFF_PATH]
         # TFX tells the statistics and where to write, and only there the split.
-        domain = os.path.basename(folder).removeprefix("Split-")
+        domain = split_of(folder)
         schema = inputs[standard_component_specs.SCHEMA_KEY]
         statistics = self._current[domain]
         previous = self._previous.get(domain)

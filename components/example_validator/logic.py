@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
 from tensorflow_metadata.proto.v0 import path_pb2
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from components.example_validator.thresholds import ValidationThresholds
 from models.errors import DataError
 from models.features.table import DAY
-from models.strict_model import StrictModel
 
 # Both measures lie in [0, 1], so with this threshold TFDV measures and never complains.
 REPORT_ONLY = 2.0
@@ -17,32 +16,6 @@ REPORT_ONLY = 2.0
 NOT_COMPARED = (DAY, "domain")
 # Share of its declared range within which a feature counts as constant.
 _SAME_SHARE = 0.01
-
-
-class ValidationThresholds(StrictModel):
-    """How far a block may lie from the one before, and a source from the target.
-
-    Distances are TFDV's: the Jensen-Shannon divergence of a numeric feature's
-    histograms (base 2, in [0, 1]), and the largest change of one value's share (the
-    L-infinity norm, in [0, 1]) of text and ids. They are measured for every feature;
-    a `drift_comparator` (yesterday) or `skew_comparator` (target) in the schema
-    replaces the threshold for its feature.
-
-    Attributes:
-        max_drift: Distance from the previous block of the same domain above which the
-            block is stopped; null only reports it. Healthy blocks of the shipped data
-            lie up to 0.59 apart (a counter that grows, months against years), a feature
-            that lost its meaning near 1.
-        max_domain_distance: Distance of a source from the target above which the block
-            is stopped; null (the default) only reports it, since domains differ for
-            good reasons.
-        min_rows: Rows that both sides need before a distance can stop a block: with
-            fewer, chance alone is that far.
-    """
-
-    max_drift: float | None = Field(default=0.8, gt=0, le=1)
-    max_domain_distance: float | None = Field(default=None, gt=0, le=1)
-    min_rows: int = Field(default=1000, gt=0)
 
 
 def environment_of(schema: schema_pb2.Schema, domain: str) -> str | None:

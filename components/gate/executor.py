@@ -10,12 +10,12 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.artifacts import DECISION_FILE
 from components.artifacts import stamp
+from components.evaluation.constant import constant_metrics
 from components.evaluator.reading import read_judgements
-from components.gate.logic import GateThresholds
 from components.gate.logic import decide
-from components.metrics.constant import constant_metrics
+from components.gate.thresholds import GateThresholds
+from models.artifact_files import DECISION_FILE
 from models.artifact_files import model_report
 
 

@@ -9,120 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Literal
 
-from pydantic import Field
-from pydantic import model_validator
-
 from components.evaluation.judgement import Interval
 from components.evaluation.judgement import Judgement
 from components.evaluation.judgement import Metrics
 from components.evaluation.judgement import without_nan
-from models.strict_model import StrictModel
+from components.evaluation.metrics import NAMES
+from components.gate.reasons import OUTCOMES
+from components.gate.reasons import Reason
+from components.gate.thresholds import GateThresholds
 
 State = Literal["cold_start", "compared"]
 
 _NAN = Interval(math.nan, math.nan, math.nan)
-_CHANCE = 0.5
-_MIN_CLICKS = 100
-
-
-class GateThresholds(StrictModel):
-    """What a candidate must reach before it is published; null is no rule.
-
-    Attributes:
-        min_auc: Lowest AUC. 0.5 is what a coin reaches, so anything below is broken.
-        min_gauc: Lowest GAUC. No rule by default: where few users have both labels it
-            speaks for few impressions.
-        min_examples: Fewest evaluation impressions; below some hundred, AUC is mostly
-            noise.
-        min_clicks: Fewest of them with a click, and fewest without: the rarer label
-            decides how much a metric says. By default 100, which tell the click rate
-            to a tenth, or a fifth of `min_examples` where that is less.
-        min_calibration: Lowest ratio of predicted to actual clicks. Auctions multiply
-            by the prediction, so a model that is off by a quarter costs real money.
-        max_calibration: Highest ratio of predicted to actual clicks.
-        max_normalized_entropy: Normalized entropy must be below. 1 is what the best
-            constant click rate reaches: a model at or above it is worth less than none.
-            No rule by default where `min_auc` is set below 0.5, which lets pass even
-            what orders impressions worse than a coin.
-        max_normalized_entropy_high: The upper end of its interval must be below, so
-            that the value is no luck of few users. No rule by default where
-            `max_normalized_entropy` has none.
-        max_auc_drop: Largest loss of AUC against the live model on the same rows. Two
-            trainings that differ by their seed alone are a few thousandths apart.
-        max_gauc_drop: Largest loss of GAUC against the live model. No rule by default.
-        max_log_loss_rise: Largest rise of log loss, in nats. No rule by default.
-        max_slice_auc_drop: Largest loss of AUC in a slice. A slice refuses only if the
-            interval of its change lies below 0, too: among some dozen slices a few move
-            that far by chance. 0.05 is what a person would want to look at.
-        min_slice_examples: Fewest rows a slice needs to be judged; smaller ones are
-            shown and marked.
-    """
-
-    min_auc: float = Field(default=0.5, ge=0, le=1)
-    min_gauc: float | None = Field(default=None, ge=0, le=1)
-    min_examples: int = Field(default=500, gt=0)
-    min_clicks: int = Field(default=_MIN_CLICKS, gt=0)
-    min_calibration: float = Field(default=0.8, ge=0)
-    max_calibration: float = Field(default=1.25, gt=0)
-    max_normalized_entropy: float | None = Field(default=1.0, gt=0)
-    max_normalized_entropy_high: float | None = Field(default=1.0, gt=0)
-    max_auc_drop: float = Field(default=0.01, ge=0, le=1)
-    max_gauc_drop: float | None = Field(default=None, ge=0, le=1)
-    max_log_loss_rise: float | None = Field(default=None, ge=0)
-    max_slice_auc_drop: float | None = Field(default=0.05, ge=0, le=1)
-    min_slice_examples: int = Field(default=500, gt=0)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _follow_what_is_given(cls, data: Any) -> Any:
-        """Fills in the defaults that follow from keys that are given."""
-        if not isinstance(data, dict):
-            return data
-        filled = dict(data)
-        num_examples = _number(data.get("min_examples"))
-        if num_examples is not None:
-            of_these = max(1, int(num_examples) // 5)
-            filled.setdefault("min_clicks", min(_MIN_CLICKS, of_these))
-        lowest_auc = _number(data.get("min_auc"))
-        if lowest_auc is not None and lowest_auc < _CHANCE:
-            filled.setdefault("max_normalized_entropy", None)
-        if filled.get("max_normalized_entropy", 1.0) is None:
-            filled.setdefault("max_normalized_entropy_high", None)
-        return filled
-
-    @model_validator(mode="after")
-    def _check(self) -> GateThresholds:
-        if self.max_calibration < self.min_calibration:
-            raise ValueError(
-                f"max_calibration {self.max_calibration} is below min_calibration "
-                f"{self.min_calibration}, so nothing could be approved; swap them"
-            )
-        return self
-
-
-def _number(value: Any) -> float | None:
-    """Returns a key's value as pydantic will read it; None if it is no number."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule's outcome.
-
-    Attributes:
-        outcome: Whether it held; `noted` is for the record and decides nothing.
-        text: What was found and what is allowed.
-    """
-
-    outcome: Literal["held", "refused", "noted"]
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.text}: {self.outcome}"
 
 
 @dataclass(frozen=True)
@@ -132,7 +30,7 @@ class Decision:
     Attributes:
         approved: Whether the candidate may be published.
         state: `cold_start` while nothing is live: only the value thresholds count.
-        reasons: One sentence per rule, failed ones first.
+        reasons: What each rule came to, failed ones first.
         overall: Metrics of candidate and live model on all rows.
         slices: The same by slice.
         min_slice_examples: Rows below which a slice was not judged.
@@ -142,7 +40,7 @@ class Decision:
 
     approved: bool
     state: State
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     overall: Judgement
     slices: tuple[Judgement, ...]
     min_slice_examples: int
@@ -154,7 +52,7 @@ class Decision:
         return {
             "approved": self.approved,
             "state": self.state,
-            "reasons": list(self.reasons),
+            "reasons": [reason.to_json() for reason in self.reasons],
             "candidate": without_nan(self.overall.candidate),
             "live": overall["live"],
             "constant": None if self.constant is None else without_nan(self.constant),
@@ -187,20 +85,19 @@ def decide(
         constant: Metrics of the constant click rate, for the record: the rules compare
             with the best constant, which is harder to beat.
     """
-    rules = [*_value_rules(overall, thresholds)]
+    rules = list(_value_rules(overall, thresholds))
     if overall.live is None:
         text = "no model is live yet (cold start), so only the value thresholds count"
-        rules.append(Rule("noted", text))
+        rules.append(Reason("cold_start", "noted", text))
     else:
         rules += _change_rules(overall, thresholds)
         if thresholds.max_slice_auc_drop is not None and slices:
             rules += _slice_rules(slices, thresholds, thresholds.max_slice_auc_drop)
-    order = ("refused", "held", "noted")
-    rules.sort(key=lambda rule: order.index(rule.outcome))
+    rules.sort(key=lambda rule: OUTCOMES.index(rule.outcome))
     return Decision(
         approved=all(rule.outcome != "refused" for rule in rules),
         state="cold_start" if overall.live is None else "compared",
-        reasons=tuple(str(rule) for rule in rules),
+        reasons=tuple(rules),
         overall=overall,
         slices=tuple(slices),
         min_slice_examples=thresholds.min_slice_examples,
@@ -208,11 +105,12 @@ def decide(
     )
 
 
-def _value_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rule]:
+def _value_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Reason]:
     def value(name: str) -> float:
         return overall.candidate.get(name, math.nan)
 
     yield _rule(
+        "min_examples",
         overall.num_rows >= thresholds.min_examples,
         f"{overall.num_rows:,.0f} evaluation rows, needed are "
         f"{thresholds.min_examples:,}",
@@ -220,38 +118,46 @@ def _value_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rul
     clicks = value("click_count")
     others = overall.num_rows - clicks
     yield _rule(
+        "min_clicks",
         clicks >= thresholds.min_clicks and others >= thresholds.min_clicks,
         f"{clicks:,.0f} clicks and {others:,.0f} impressions without one, needed are "
         f"{thresholds.min_clicks:,} of each",
     )
     yield from _entropy_rules(overall, thresholds)
     yield _rule(
+        "min_auc",
         value("auc") >= thresholds.min_auc,
         f"AUC {value('auc'):.4f}, needed is {thresholds.min_auc:.4f}",
     )
     if thresholds.min_gauc is not None:
         yield _rule(
+            "min_gauc",
             value("gauc") >= thresholds.min_gauc,
             f"GAUC {value('gauc'):.4f}, needed is {thresholds.min_gauc:.4f}",
         )
     calibration = value("calibration")
     yield _rule(
+        "min_calibration"
+        if calibration < thresholds.min_calibration
+        else "max_calibration",
         thresholds.min_calibration <= calibration <= thresholds.max_calibration,
         f"predicted / actual clicks {calibration:.3f}, allowed are "
         f"{thresholds.min_calibration:.2f} to {thresholds.max_calibration:.2f}",
     )
 
 
-def _entropy_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rule]:
+def _entropy_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Reason]:
     found = overall.candidate.get("normalized_entropy", math.nan)
     if thresholds.max_normalized_entropy is not None:
         yield _rule(
+            "max_normalized_entropy",
             found < thresholds.max_normalized_entropy,
             f"normalized entropy {found:.4f}, needed is below "
             f"{thresholds.max_normalized_entropy:.4f}",
         )
     elif found >= 1:
-        yield Rule(
+        yield Reason(
+            "max_normalized_entropy",
             "noted",
             f"normalized entropy {found:.4f} is no better than a constant click rate, "
             "and gate.max_normalized_entropy is null",
@@ -266,28 +172,34 @@ def _entropy_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[R
             "normalized entropy has no interval, as fewer than ten users have "
             f"impressions or all labels are equal; its upper end counts, {needed}"
         )
-    yield _rule(high < thresholds.max_normalized_entropy_high, text)
+    yield _rule(
+        "max_normalized_entropy_high",
+        high < thresholds.max_normalized_entropy_high,
+        text,
+    )
 
 
-def _change_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rule]:
-    for key, name, allowed, worse in (
-        ("auc", "AUC", thresholds.max_auc_drop, -1),
-        ("gauc", "GAUC", thresholds.max_gauc_drop, -1),
-        ("log_loss", "log loss", thresholds.max_log_loss_rise, 1),
+def _change_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Reason]:
+    for rule, metric, worse in (
+        ("max_auc_drop", "auc", -1),
+        ("max_gauc_drop", "gauc", -1),
+        ("max_log_loss_rise", "log_loss", 1),
     ):
+        allowed = getattr(thresholds, rule)
         if allowed is None:
             continue
-        change = overall.changes.get(key, _NAN)
+        change = overall.changes.get(metric, _NAN)
         yield _rule(
+            rule,
             worse * change.value <= allowed,
-            f"{name} {_signed(change)} against the live model, allowed is "
+            f"{NAMES[metric]} {_signed(change)} against the live model, allowed is "
             f"{worse * allowed + 0.0:+.4f}",  # no minus before a zero
         )
 
 
 def _slice_rules(
     slices: Sequence[Judgement], thresholds: GateThresholds, allowed: float
-) -> Iterator[Rule]:
+) -> Iterator[Reason]:
     few = [part for part in slices if part.num_rows < thresholds.min_slice_examples]
     judged = [
         part
@@ -297,7 +209,8 @@ def _slice_rules(
     ]
     bad = [part for part in judged if _regresses(part.changes["auc"], allowed)]
     for part in bad:
-        yield Rule(
+        yield Reason(
+            "max_slice_auc_drop",
             "refused",
             f"slice {part.label} ({part.num_rows:,.0f} rows): AUC "
             f"{_signed(part.changes['auc'])} against the live model, allowed is "
@@ -305,14 +218,16 @@ def _slice_rules(
         )
     if judged and not bad:
         worst = min(judged, key=lambda part: part.changes["auc"].value)
-        yield Rule(
+        yield Reason(
+            "max_slice_auc_drop",
             "held",
             f"AUC in {len(judged)} slices, worst {worst.label} "
             f"{_signed(worst.changes['auc'])} against the live model, allowed is "
             f"{-allowed:+.4f} unless it is within chance",
         )
     if few:
-        yield Rule(
+        yield Reason(
+            "min_slice_examples",
             "noted",
             f"{len(few)} of {len(slices)} slices have fewer than "
             f"{thresholds.min_slice_examples:,} rows and were not judged",
@@ -324,8 +239,8 @@ def _regresses(change: Interval, allowed: float) -> bool:
     return change.value < -allowed and beyond_chance
 
 
-def _rule(held: bool, text: str) -> Rule:
-    return Rule("held" if held else "refused", text)
+def _rule(rule: str, held: bool, text: str) -> Reason:
+    return Reason(rule, "held" if held else "refused", text)
 
 
 def _signed(change: Interval) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,14 @@ from tfx.types import artifact_utils
 from components.artifacts import stamp
 from components.example_validator.executor import statistics_by_domain
 from components.example_validator.logic import num_rows
-from components.guard.logic import REPORT_FILE
 from components.guard.logic import describe_anomalies
 from components.guard.logic import distances
 from components.guard.logic import how_to_go_on
 from components.guard.logic import summary
+from models.artifact_files import GUARD_FILE
 from models.days import DayRange
 from models.errors import DataError
-
-_progress = logging.getLogger("crossctr.progress")
+from models.progress import PROGRESS
 
 
 class Executor(base_executor.BaseExecutor):
@@ -59,7 +57,7 @@ class Executor(base_executor.BaseExecutor):
         )
         measured = summary(content, exec_properties["min_rows"])
         if measured:
-            _progress.info(measured)
+            PROGRESS.info(measured)
         sentences = describe_anomalies(
             anomalies, json.loads(exec_properties["may_be_empty"])
         )
@@ -70,7 +68,7 @@ class Executor(base_executor.BaseExecutor):
                 + " | Nothing was trained on them and the live model stays; "
                 + how_to_go_on(anomalies.values())
             )
-        target = Path(report.uri) / REPORT_FILE
+        target = Path(report.uri) / GUARD_FILE
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(content, indent=1), encoding="utf-8")
         stamp(report, first_day=days.first, last_day=days.last)

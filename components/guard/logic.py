@@ -12,8 +12,6 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from components.example_validator.logic import REPORT_ONLY
 from components.example_validator.logic import path_name
 
-REPORT_FILE = "report.json"
-
 _DRIFT = "previous"
 # TFDV's words for the two sides of a skew, which here are a source and the target.
 _SKEW_WORDS = ("serving and training", "training and serving")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from tfx import types
 from tfx.components.infra_validator import component as tfx_component
-from tfx.dsl.components.base import base_component
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import infra_validator_pb2
 from tfx.types import standard_artifacts
 from tfx.types import standard_component_specs
 from tfx.types.component_spec import ExecutionParameter
 
+from components.compat import declare
 from components.infra_validator import executor
 
 # Loading takes seconds; an answer that takes a minute is none.
@@ -83,5 +83,4 @@ class InfraValidator(tfx_component.InfraValidator):
             last_day=last_day,
             fingerprint=fingerprint,
         )
-        # TFX's constructor would build its own spec, without the added parameters.
-        base_component.BaseComponent.__init__(self, spec=spec)
+        declare(self, spec)

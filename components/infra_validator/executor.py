@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -24,23 +23,22 @@ from tfx.utils import path_utils
 
 from components.artifacts import stamp
 from components.infra_validator.runner import LocalServerRunner
+from models.artifact_files import REASON_FILE
+from models.artifact_files import REQUESTS_FILE
 from models.days import DayRange
 from models.errors import DataError
 from models.features.table import FeatureTable
+from models.progress import PROGRESS
 from models.serving.contract import signatures_of
 from models.serving.requests import Row
 from models.serving.requests import inputs_of
 from models.serving.requests import raw_rows
 
 # In the blessing's folder: TF Serving's file of that name, and why there is none.
-WARMUP_FILE = "tf_serving_warmup_requests"
-REASON_FILE = "reason.txt"
 
 _CANDIDATES = 100
 # An answer that takes longer would time out in production, too.
 _ANSWER_SECONDS = 60
-
-_progress = logging.getLogger("crossctr.progress")
 
 
 class Executor(tfx_executor.Executor):
@@ -106,15 +104,15 @@ class Executor(tfx_executor.Executor):
             (folder / REASON_FILE).write_text(reason + "\n", encoding="utf-8")
             (folder / "INFRA_NOT_BLESSED").touch()
             stamp(blessing, blessed=0, reason=reason)
-            _progress.error(f"the model is not fit to be served: {reason}")
+            PROGRESS.error(f"the model is not fit to be served: {reason}")
             return
         finally:
             path.unlink()
-        write_warmup(folder / WARMUP_FILE, requests)
+        write_warmup(folder / REQUESTS_FILE, requests)
         (folder / "INFRA_BLESSED").touch()
         stamp(blessing, blessed=1)
         seconds = time.monotonic() - started
-        _progress.info(
+        PROGRESS.info(
             f"a local server loaded the model and answered {len(requests)} requests "
             f"in {seconds:.1f} s"
         )

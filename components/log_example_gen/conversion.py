@@ -24,6 +24,7 @@ from components.log_example_gen.log_files import Shard
 from components.log_example_gen.log_files import format_of
 from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.readers import read_pieces
+from models.artifact_files import split_folder
 from models.data.arrow_files import pq
 from models.days import to_date
 from models.features.table import FeatureTable
@@ -54,7 +55,7 @@ class WriteShard(beam.DoFn):
 
     def process(self, shard: Shard) -> Iterator[dict[str, Any]]:
         """Writes `shard` and yields its counts."""
-        folder = Path(self._output) / f"Split-{shard.domain}"
+        folder = Path(self._output) / split_folder(shard.domain)
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / shard.file_name
         temporary = folder / f".{shard.file_name}.writing"

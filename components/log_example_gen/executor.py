@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import logging
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -25,22 +24,21 @@ from components.log_example_gen.log_files import log_days
 from components.log_example_gen.log_files import plan_shards
 from components.log_example_gen.log_files import refuse_twins
 from components.log_example_gen.log_files import refuse_unread_days
-from components.log_example_gen.logic import LOG_DAYS_FILE
 from components.log_example_gen.logic import DomainLog
+from models.artifact_files import ACCOUNTING_FILE
+from models.artifact_files import LOG_DAYS_FILE
+from models.artifact_files import split_folder
 from models.data.arrow_files import pq
 from models.days import DayRange
 from models.days import to_date
 from models.days import to_day
 from models.errors import DataError
 from models.errors import listed
-
-ACCOUNTING_FILE = "accounting.json"
+from models.progress import PROGRESS
 
 # Large enough that a shard's start-up does not show, small enough that a block of days
 # feeds several workers.
 _SHARD_BYTES = 64 << 20
-
-_progress = logging.getLogger("crossctr.progress")
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -190,7 +188,7 @@ def check_accounts(
     for domain in dict.fromkeys(shard.domain for shard in shards):
         on_disk = sum(
             pq.read_metadata(path).num_rows
-            for path in sorted((uri / f"Split-{domain}").glob("*.parquet"))
+            for path in sorted((uri / split_folder(domain)).glob("*.parquet"))
         )
         lost_here = [s.file_name for s in lost if s.domain == domain and s.files]
         if on_disk != written[domain] or read[domain] != written[domain] + bad[domain]:
@@ -201,7 +199,7 @@ def check_accounts(
                 "; the Beam runner lost rows: use direct_running_mode=in_memory"
             )
         if domain in empty:
-            _progress.info(f"{domain}: no log file on these days, skipped")
+            PROGRESS.info(f"{domain}: no log file on these days, skipped")
             continue
         if read[domain] == 0:
             raise DataError(
@@ -212,7 +210,7 @@ def check_accounts(
         here = [count for count in counts if count["domain"] == domain]
         cut = sum(count["cut"] for count in here)
         breaks = sum(count["line_breaks"] for count in here)
-        _progress.info(
+        PROGRESS.info(
             f"{domain}: {read[domain]:,} rows read, {bad[domain]:,} quarantined"
             f"{f', lists cut to max_length in {cut:,}' if cut else ''}"
             f"{f', {breaks:,} line breaks inside quoted values' if breaks else ''}"

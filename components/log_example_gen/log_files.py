@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import re
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from models.days import to_day
 from models.errors import DataError
 from models.errors import listed
+from models.short_hash import short_hash
 
 FORMATS = (".parquet", ".csv", ".jsonl", ".tfrecord")
 
@@ -242,7 +242,7 @@ def log_days(folder: Path, first_day: int, last_day: int) -> dict[int, str]:
         entry = f"{name} {stat.st_size} {stat.st_mtime_ns}"
         entries.setdefault(file.day, []).append(entry)
     return {
-        day: hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
+        day: short_hash("\n".join(sorted(lines)).encode())
         for day, lines in entries.items()
     }
 

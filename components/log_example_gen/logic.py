@@ -19,7 +19,6 @@ from models.strict_model import StrictModel
 
 _RULE = re.compile(r"^\s*(\w+)\s*(>=|<=|==|>|<)\s*(-?\d+(?:\.\d+)?)\s*$")
 # In the raw Examples: by domain and date, the hash of the log files that went in.
-LOG_DAYS_FILE = "log_days.json"
 COMPARISONS = (">=", "<=", "==", ">", "<")
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from components.model_server.errors import BadRequestError
+from models.artifact_files import CONTRACT_FILE
 from models.serving.saved_scorer import SavedScorer
 
 
@@ -54,7 +56,7 @@ def check(scorer: SavedScorer, signature: str, inputs: Mapping[str, Any]) -> Non
     if lacking:
         raise BadRequestError(
             f"{signature} needs the input(s) {', '.join(lacking)}; a missing value is "
-            "sent as '', -1 or NaN (contract.json beside the model)"
+            f"sent as '', -1 or NaN ({Path(CONTRACT_FILE).name} beside the model)"
         )
     for name in sorted(set(inputs) - set(expected)):
         close = difflib.get_close_matches(name, expected, n=1)

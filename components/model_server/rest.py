@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,6 +29,7 @@ from components.model_server.predictions import predict
 from components.model_server.versions import Loaded
 from components.model_server.versions import ModelVersions
 from components.model_server.versions import NoSuchVersionError
+from models.artifact_files import CONTRACT_FILE
 
 _ROUTE = re.compile(
     r"/v1/models/(?P<name>[^/:]+)"
@@ -163,7 +165,8 @@ def _columns(instances: Any, expected: list[str]) -> dict[str, list[Any]]:
         if lacking:
             raise BadRequestError(
                 f"row {index} of `instances` lacks {', '.join(lacking)}; a missing "
-                "value is sent as '', -1 or NaN (contract.json beside the model)"
+                f"value is sent as '', -1 or NaN ({Path(CONTRACT_FILE).name} beside "
+                "the model)"
             )
         others = [name for name in row if name not in expected]
         if others:

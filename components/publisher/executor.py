@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,14 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.artifacts import DECISION_FILE
 from components.artifacts import stamp
-from components.infra_validator.executor import WARMUP_FILE
 from components.publisher.labels import CANARY
 from components.publisher.releases import Shelf
 from components.publisher.releases import describe
+from models.artifact_files import DECISION_FILE
+from models.artifact_files import REQUESTS_FILE
 from models.days import to_date
-
-_progress = logging.getLogger("crossctr.progress")
+from models.progress import PROGRESS
 
 
 class Executor(base_executor.BaseExecutor):
@@ -72,12 +70,12 @@ class Executor(base_executor.BaseExecutor):
                 source,
                 day,
                 lineage,
-                warmup=Path(blessing.uri) / WARMUP_FILE,
+                warmup=Path(blessing.uri) / REQUESTS_FILE,
                 as_canary=exec_properties["rollout"] == CANARY,
             )
             path = str(released.path)
-            _progress.info(f"published {path}")
-            _progress.info(describe(released))
+            PROGRESS.info(f"published {path}")
+            PROGRESS.info(describe(released))
         Path(published.uri).mkdir(parents=True, exist_ok=True)
         stamp(
             published,

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from models.artifact_files import LINEAGE_FILE
+from models.artifact_files import WARMUP_FILE
 from models.days import to_date
 from models.errors import DataError
 
 # TF Serving reads nothing but its warmup file from this folder.
-WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
-LINEAGE_FILE = "assets.extra/crossctr.json"
 
 _ATTEMPTS = 100
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tensorflow_data_validation as tfdv
 from tfx import types
 from tfx.components.statistics_gen import component as tfx_component
-from tfx.dsl.components.base import base_beam_component
 from tfx.dsl.components.base import executor_spec
 from tfx.types import standard_artifacts
 from tfx.types import standard_component_specs
 from tfx.types.component_spec import ExecutionParameter
 
+from components.compat import declare
 from components.statistics_gen import executor
 
 
@@ -54,5 +54,4 @@ class StatisticsGen(tfx_component.StatisticsGen):
             fingerprint=fingerprint,
             statistics=types.Channel(type=standard_artifacts.ExampleStatistics),
         )
-        # TFX's constructor would build its own spec, without the fingerprint.
-        base_beam_component.BaseBeamComponent.__init__(self, spec=spec)
+        declare(self, spec)

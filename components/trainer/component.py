@@ -7,7 +7,6 @@ from typing import Any
 
 from tfx import types
 from tfx.components.trainer import component as tfx_component
-from tfx.dsl.components.base import base_component
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import trainer_pb2
 from tfx.types import standard_artifacts
@@ -16,6 +15,7 @@ from tfx.types.component_spec import ChannelParameter
 from tfx.utils import json_utils
 
 from components import artifacts
+from components.compat import declare
 from components.trainer import executor
 
 
@@ -91,5 +91,4 @@ class LevelTrainer(tfx_component.Trainer):
             model=types.Channel(type=standard_artifacts.Model),
             model_run=types.Channel(type=standard_artifacts.ModelRun),
         )
-        # TFX's constructor would build its own spec, without the added channels.
-        base_component.BaseComponent.__init__(self, spec=spec)
+        declare(self, spec)

@@ -6,7 +6,6 @@ import json
 
 from tfx import types
 from tfx.components.transform import component as tfx_component
-from tfx.dsl.components.base import base_beam_component
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import transform_pb2
 from tfx.types import standard_artifacts
@@ -14,6 +13,7 @@ from tfx.types import standard_component_specs
 from tfx.types.component_spec import ChannelParameter
 
 from components import artifacts
+from components.compat import declare
 from components.transform import executor
 
 
@@ -72,5 +72,4 @@ class Transform(tfx_component.Transform):
             transform_graph=types.Channel(type=standard_artifacts.TransformGraph),
             transformed_examples=transformed,
         )
-        # TFX's constructor would build its own spec, without the vocabulary.
-        base_beam_component.BaseBeamComponent.__init__(self, spec=spec)
+        declare(self, spec)

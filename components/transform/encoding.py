@@ -31,7 +31,6 @@ from models.features.kind import FIRST_OOV_ROW
 from models.features.table import DAY
 from models.features.table import FeatureTable
 
-ENCODING_FILE = "encoding.json"
 KEYS = ("rows", "missing", "ids", "oov", "new")
 
 Ints = npt.NDArray[np.int64]

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
-from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import apache_beam as beam
 import numpy as np
@@ -25,7 +21,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs
 
 from components.artifacts import stamp
-from components.transform.encoding import ENCODING_FILE
+from components.compat import transform_with
 from components.transform.encoding import Counts
 from components.transform.encoding import add_counts
 from components.transform.encoding import count_encoded
@@ -33,17 +29,18 @@ from components.transform.encoding import describe_encoding
 from components.transform.encoding import sizes_before
 from components.transform.encoding import to_json
 from components.vocabulary.files import read_summary
+from models.artifact_files import ENCODING_FILE
+from models.compat import read_batches
 from models.data.arrow_files import pq
 from models.data.file_patterns import files_of
 from models.days import DayRange
 from models.errors import DataError
 from models.features.table import DAY
 from models.features.table import FeatureTable
+from models.progress import PROGRESS
 
 # As many rows as the Examples' row groups have: one batch is one group.
 _COUNT_ROWS = 65_536
-
-_progress = logging.getLogger("crossctr.progress")
 
 
 def _to_table(transformed: tuple[pa.RecordBatch, Any], names: list[str]) -> pa.Table:
@@ -76,47 +73,6 @@ class ArrowTransformProcessor(tfx_executor.TransformProcessor):
                 codec="snappy",
             )
         )
-
-
-def _inspected_once(trace: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns `trace` of `impl_helper`, with one trace for all that only look at it.
-
-    TFX traces the preprocessing function four times to look which columns it reads and
-    what there is to analyze. Without a folder for assets nothing but that is done.
-    """
-    inspected: list[Any] = []
-
-    def trace_once(
-        preprocessing_fn: Any,
-        input_specs: Any,
-        use_tf_compat_v1: bool,
-        base_temp_dir: str | None = None,
-    ) -> Any:
-        arguments = (preprocessing_fn, input_specs, use_tf_compat_v1, base_temp_dir)
-        if base_temp_dir is not None:
-            return trace(*arguments)
-        if not inspected:
-            inspected.append(trace(*arguments))
-        return inspected[0]
-
-    return trace_once
-
-
-@contextlib.contextmanager
-def _our_transform() -> Iterator[None]:
-    # Executor.Do names the processor class itself and offers no other hook.
-    replaced: list[tuple[Any, str, Any]] = [
-        (tfx_executor, "TransformProcessor", ArrowTransformProcessor),
-        (
-            impl_helper,
-            "trace_preprocessing_function",
-            _inspected_once(impl_helper.trace_preprocessing_function),
-        ),
-    ]
-    with contextlib.ExitStack() as patches:
-        for module, name, by in replaced:
-            patches.enter_context(mock.patch.object(module, name, by))
-        yield
 
 
 def _check_rows(raw: types.Artifact, transformed: types.Artifact) -> None:
@@ -153,8 +109,8 @@ class CountEncoded(beam.DoFn):
         """Yields (domain, counts) for the (domain, path) of a Parquet file."""
         domain, path = item
         ids = [f.name for f in self._features.features if f.is_id]
-        for batch in pq.ParquetFile(path).iter_batches(
-            _COUNT_ROWS, columns=[DAY, *ids]
+        for batch in read_batches(
+            pq.ParquetFile(path), _COUNT_ROWS, columns=[DAY, *ids]
         ):
             table = pa.Table.from_batches([batch])
             yield (
@@ -169,7 +125,7 @@ def _write_encoding(
     counts = dict(sorted(by_domain))
     Path(path).write_text(json.dumps(to_json(counts, days)), encoding="utf-8")
     for line in describe_encoding(counts, FeatureTable.from_json(features)):
-        _progress.info(line)
+        PROGRESS.info(line)
 
 
 class Executor(tfx_executor.Executor):
@@ -189,7 +145,7 @@ class Executor(tfx_executor.Executor):
             input_dict["vocabulary"]
         )
         properties = {**exec_properties, key: json.dumps(custom_config)}
-        with _our_transform():
+        with transform_with(ArrowTransformProcessor):
             super().Do(input_dict, output_dict, properties)
         raw = artifact_utils.get_single_instance(
             input_dict[standard_component_specs.EXAMPLES_KEY]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -19,7 +18,6 @@ from tfx.types import artifact_utils
 
 from components.artifacts import stamp
 from components.vocabulary.collisions import measure_collisions
-from components.vocabulary.files import SUMMARY_FILE
 from components.vocabulary.files import read_summary
 from components.vocabulary.files import read_vocabulary
 from components.vocabulary.files import summarise
@@ -31,19 +29,21 @@ from components.vocabulary.logic import count_ids
 from components.vocabulary.logic import counted_features
 from components.vocabulary.logic import grow
 from components.vocabulary.logic import merge_counts
+from models.artifact_files import VOCABULARY_FILE
+from models.artifact_files import split_folder
+from models.compat import read_batches
 from models.data.arrow_files import pq
 from models.errors import DataError
 from models.features.id_space import IdSpace
 from models.features.table import DAY
 from models.features.table import FeatureTable
+from models.progress import PROGRESS
 
 _BATCH_ROWS = 65_536
 
 # Counts of a batch are added to the shard's when there are so many: often enough that
 # they never pile up, seldom enough that the adding does not show.
 _MERGE_ROWS = 1 << 20
-
-_progress = logging.getLogger("crossctr.progress")
 
 
 class CountIds(beam.DoFn):
@@ -57,7 +57,7 @@ class CountIds(beam.DoFn):
         names = sorted({DAY, *(n for names in self._columns.values() for n in names)})
         counts: dict[str, list[pa.Table]] = {space: [] for space in self._columns}
         waiting = dict.fromkeys(self._columns, 0)
-        for batch in pq.ParquetFile(path).iter_batches(_BATCH_ROWS, columns=names):
+        for batch in read_batches(pq.ParquetFile(path), _BATCH_ROWS, columns=names):
             table = pa.Table.from_batches([batch])
             for space, columns in self._columns.items():
                 counts[space].append(count_ids(table, columns))
@@ -128,7 +128,7 @@ def _hashed(
     found = measure_collisions(counts, settings.capacity)
     # Readers find the files of every space; this one has no ids to list.
     write_vocabulary(folder, space, VocabularyContent.empty())
-    _progress.info(
+    PROGRESS.info(
         f"{space}: {found.ids:,} ids hashed into {settings.capacity:,} rows, "
         f"{found.rate:.1%} of them share a row"
     )
@@ -149,7 +149,7 @@ def _grown(
     content_hash = write_vocabulary(folder, space, growth.vocabulary)
     summary = summarise(growth, settings, last_day, content_hash, parent_hash)
     full = f", {growth.refused:,} refused, raise its capacity"
-    _progress.info(
+    PROGRESS.info(
         f"{space}: {summary['ids']:,} ids (+{summary['new']:,}), "
         f"{summary['fill']:.0%} full{full if growth.refused else ''}"
     )
@@ -179,8 +179,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         folder.mkdir(parents=True, exist_ok=True)
         spaces = sorted(features.vocabularies)
         columns = {space: counted_features(features, space) for space in spaces}
+        every_split = split_folder("*")
         shards = [
-            str(path) for path in sorted(Path(examples.uri).glob("Split-*/*.parquet"))
+            str(path)
+            for path in sorted(Path(examples.uri).glob(f"{every_split}/*.parquet"))
         ]
         with self._make_beam_pipeline() as pipeline:
             _ = (
@@ -216,7 +218,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 )
             )
         text = json.dumps(summary, indent=1, sort_keys=True)
-        (folder / SUMMARY_FILE).write_text(text, encoding="utf-8")
+        (folder / VOCABULARY_FILE).write_text(text, encoding="utf-8")
         stamp(
             output,
             first_day=examples.get_int_custom_property("first_day"),

@@ -10,7 +10,6 @@ says how many of the block's ids share a row.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,11 @@ from components.vocabulary.collisions import Collisions
 from components.vocabulary.logic import PENDING_SCHEMA
 from components.vocabulary.logic import Growth
 from components.vocabulary.logic import Vocabulary
+from models.artifact_files import VOCABULARY_FILE
 from models.data.arrow_files import pq
 from models.days import to_date
 from models.features.id_space import IdSpace
-
-SUMMARY_FILE = "vocabulary.json"
+from models.short_hash import short_hash
 
 
 def ids_path(folder: str | Path, space: str) -> Path:
@@ -49,7 +48,7 @@ def write_vocabulary(folder: str | Path, space: str, vocabulary: Vocabulary) -> 
     content = b"".join(line + b"\n" for line in vocabulary.ids.to_pylist())
     ids_path(folder, space).write_bytes(content)
     pq.write_table(vocabulary.pending, Path(folder) / f"{space}.pending.parquet")
-    return hashlib.sha256(content).hexdigest()[:16]
+    return short_hash(content)
 
 
 def summarise(
@@ -108,7 +107,7 @@ def summarise_hashed(
 
 def read_summary(folder: str | Path) -> dict[str, dict[str, Any]]:
     """Reads `vocabulary.json`; empty when `folder` holds none."""
-    path = Path(folder) / SUMMARY_FILE
+    path = Path(folder) / VOCABULARY_FILE
     if not path.exists():
         return {}
     summary: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))

@@ -29,10 +29,10 @@ from models.data.mixing import cut
 from models.data.mixing import join
 from models.data.mixing import rows_beside
 from models.data.shuffling import split_sizes
+from models.progress import PROGRESS
 from models.settings import TrainingConfig
 from models.training.optimizers import build_optimizer
 from models.training.optimizers import set_rate_factor
-from models.training.progress import PROGRESS
 from models.training.steps import EXPLODED
 from models.training.steps import SPAN
 from models.training.steps import make_span

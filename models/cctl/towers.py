@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.cctl.network import CompanionNetwork
+from models.compat import accumulator_of
 
 
 class TowerPair:
@@ -77,16 +78,10 @@ class TowerPair:
             for name, variable in self._mixed.named_variables().items()
             if not name.startswith("embedding/")
         ]
-        rates = {id(optimizer._learning_rate) for optimizer in self._dense}
         mixed, pure = (optimizer.variables for optimizer in self._dense)
-        return pairs + [
-            (a, b) for a, b in zip(mixed, pure, strict=True) if id(a) not in rates
-        ]
+        return pairs + list(zip(mixed, pure, strict=True))
 
     def _accumulators(self, mixed: Any, pure: Any) -> tuple[Any, Any]:
         """Returns the accumulators of a table in both optimizers."""
-        found = []
-        for optimizer, table in zip(self._tables, (mixed, pure), strict=True):
-            index = optimizer._index_dict[optimizer._var_key(table)]
-            found.append(optimizer._accumulators[index])
-        return found[0], found[1]
+        of_mixed, of_pure = self._tables
+        return accumulator_of(of_mixed, mixed), accumulator_of(of_pure, pure)

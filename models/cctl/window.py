@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 
 from models.data.mixing import MixedRows
+from models.progress import PROGRESS
 from models.settings import CctlConfig
 from models.settings import TrainingConfig
-from models.training.progress import PROGRESS
 from models.training.window import LevelWindow
 from models.training.window import check_domains_known
 

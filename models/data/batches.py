@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import tensorflow as tf
 
+from models.compat import read_batches
 from models.data.arrow_files import pq
 from models.data.file_patterns import files_of
 from models.data.prefetching import prefetched
@@ -229,8 +230,8 @@ class ExampleReader:
                     f"{path} lacks the column(s) {', '.join(sorted(missing))}; it was "
                     "written with another feature table. Ingest these days again"
                 )
-            for batch in file.iter_batches(
-                _CHUNK_ROWS, row_groups=[index], columns=list(lengths)
+            for batch in read_batches(
+                file, _CHUNK_ROWS, row_groups=[index], columns=list(lengths)
             ):
                 columns = {
                     name: _to_numpy(batch.column(name), length, f"{name} of {path}")

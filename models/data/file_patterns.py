@@ -2,27 +2,18 @@
 
 TFX names files by patterns, `<folder>/*`, and TensorFlow looks for a checkpoint by its
 prefix as if it were one; neither escapes the folder's name. Here a folder is meant as
-it is written, and only a file name is a pattern.
+it is written, and only a file name is a pattern. `models.compat` and
+`components.compat` teach this to TensorFlow and Beam.
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import functools
 import glob
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from typing import Any
-from unittest import mock
-
-import tensorflow as tf
-from tensorflow.python.saved_model import path_helpers
-
-_tf_glob = tf.io.gfile.glob
-_variables_path = path_helpers.get_variables_path
 
 
 def files_of(pattern: str) -> list[str]:
@@ -67,26 +58,3 @@ def is_literal(pattern: str) -> bool:
     """Returns whether the pattern's folder looks like a pattern and is a folder."""
     folder = os.path.dirname(pattern)
     return glob.has_magic(folder) and os.path.isdir(folder)
-
-
-def _glob(pattern: Any) -> list[str]:
-    patterns = [pattern] if isinstance(pattern, str | os.PathLike) else pattern
-    found: list[str] = []
-    for one in map(os.fspath, patterns):
-        found += files_of(one) if is_literal(one) else _tf_glob(one)
-    return found
-
-
-@contextlib.contextmanager
-def literal_folders() -> Iterator[None]:
-    """Lets TensorFlow save, load and list in any folder meanwhile."""
-    with (
-        # Every SavedModel is saved and loaded by this path's prefix.
-        mock.patch.object(
-            path_helpers,
-            "get_variables_path",
-            lambda export_dir: plain_path(os.fsdecode(_variables_path(export_dir))),
-        ),
-        mock.patch.object(tf.io.gfile, "glob", _glob),
-    ):
-        yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.errors import DataError
+from models.short_hash import short_hash
 
 _NEWLINE = 10
 
@@ -59,4 +59,4 @@ def _read(folder: str | Path, space: str) -> bytes:
 
 
 def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
+    return short_hash(content)

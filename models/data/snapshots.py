@@ -15,7 +15,6 @@ hash of the file's own vocabulary, so that a file says alone what it is.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -29,11 +28,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.artifact_files import SNAPSHOT_FILE
+from models.compat import read_batches
+from models.compat import read_table
 from models.data.arrow_files import pq
 from models.errors import DataError
 from models.features.id_space import IdSpace
+from models.short_hash import short_hash
 
-SUMMARY_FILE = "snapshot.json"
 _READ_ROWS = 65_536
 
 
@@ -121,11 +123,11 @@ def write_summary(
     summary = {
         "period_day": period_day,
         "width": width,
-        "vocabulary_hash": hashlib.sha256(hashes.encode()).hexdigest()[:16],
+        "vocabulary_hash": short_hash(hashes.encode()),
         "rows": dict(rows),
     }
     text = json.dumps(summary, indent=2) + "\n"
-    (folder / SUMMARY_FILE).write_text(text, encoding="utf-8")
+    (folder / SNAPSHOT_FILE).write_text(text, encoding="utf-8")
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -134,10 +136,10 @@ def read_summary(folder: Path) -> dict[str, Any]:
     Raises:
         DataError: If `folder` holds no snapshot.
     """
-    path = folder / SUMMARY_FILE
+    path = folder / SNAPSHOT_FILE
     if not path.is_file():
         raise DataError(
-            f"no embedding snapshot at {folder}; expected {SUMMARY_FILE}. Run the TPM "
+            f"no embedding snapshot at {folder}; expected {SNAPSHOT_FILE}. Run the TPM "
             "level of that period again"
         )
     summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -191,11 +193,11 @@ def _fill(
     present: npt.NDArray[np.bool_],
 ) -> None:
     """Writes one snapshot's vectors into views of shape (rows, D) and (rows,)."""
-    written = file.read(columns=["id"])["id"].cast(ids.type)
+    written = read_table(file, ["id"])["id"].cast(ids.type)
     # The hash table over `ids` is built once, the wide column read in pieces.
     positions = pc.index_in(written, value_set=ids).fill_null(-1).to_numpy()
     start = 0
-    for batch in file.iter_batches(_READ_ROWS, columns=["embedding"]):
+    for batch in read_batches(file, _READ_ROWS, columns=["embedding"]):
         embedding = batch.column(0).flatten().to_numpy().reshape(len(batch), -1)
         position = positions[start : start + len(batch)]
         known = position >= 0

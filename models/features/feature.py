@@ -88,7 +88,7 @@ class Feature(StrictModel):
     @property
     def is_single_id(self) -> bool:
         """Whether an impression has one id."""
-        return self.is_id and not self.is_list
+        return self.feature_kind.is_single_id
 
     @property
     def encoded_shape(self) -> list[int]:

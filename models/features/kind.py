@@ -65,6 +65,11 @@ class FeatureKind:
     example: ClassVar[Any] = None
     json_types: ClassVar[tuple[type, ...]]
 
+    @property
+    def is_single_id(self) -> bool:
+        """Whether an impression has one id."""
+        return self.is_id and not self.is_list
+
     def arrow_type(self) -> pa.DataType:
         """Returns the type of one raw value in Examples."""
         raise NotImplementedError

@@ -19,13 +19,13 @@ import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+from models.artifact_files import CONTRACT_FILE
+from models.artifact_files import SAVED_MODEL_FILE
 from models.features.feature import Feature
 from models.features.table import FeatureTable
 from models.serving.requests import Row
 from models.serving.requests import Tensors
 from models.serving.requests import inputs_of
-
-CONTRACT_FILE = "assets.extra/contract.json"
 
 _CANDIDATES = 3  # in the example of `rank`
 
@@ -64,7 +64,7 @@ def write_contract(features: FeatureTable, serving_dir: Path) -> None:
 
 def signatures_of(serving_dir: Path) -> dict[str, Any]:
     """Returns the signatures that requests can name, as protos, by name."""
-    content = (serving_dir / "saved_model.pb").read_bytes()
+    content = (serving_dir / SAVED_MODEL_FILE).read_bytes()
     found = SavedModel.FromString(content).meta_graphs[0].signature_def
     # Those with underscores are the loader's own.
     return {name: found[name] for name in sorted(found) if not name.startswith("__")}

@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from models.compat import saved_transform
 from models.features.feature import Feature
 from models.features.table import FeatureTable
 from models.networks.network import Network
@@ -42,19 +43,17 @@ def export_saved_model(
     """  # noqa: E501 (a table)
     # Imported late: it costs a second or more and only the export needs it.
     import tensorflow_transform as tft
-    from tensorflow_transform.saved import saved_transform_io_v2
 
     output = tft.TFTransformOutput(str(transform_graph_dir))
-    # What TFT's Keras layer calls. Keras would save functions of the layer's own.
-    loader = saved_transform_io_v2.SavedModelLoader(output.transform_savedmodel_dir)
+    transform, kept = saved_transform(output.transform_savedmodel_dir)
     form = network.serving_form()
     module = tf.Module()
     # Tracked by name of attribute: these two are all that is saved. The functions are
     # not among them, as saving would trace each of them once more.
     module.weights = form.variables
-    module.transform = vars(loader)
+    module.transform = kept
     features = network.features.features
-    functions = _Functions(network.features, form.logits, loader.apply_transform_model)
+    functions = _Functions(network.features, form.logits, transform)
     examples = tf.TensorSpec([None], tf.string, name="examples")
     predict = {f.name: _raw_tensor_spec(f, None) for f in features}
     signatures = {

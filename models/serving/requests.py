@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import tensorflow as tf
 
+from models.compat import read_batches
 from models.data.arrow_files import pq
 from models.data.file_patterns import files_of
 from models.days import DayRange
@@ -25,6 +26,8 @@ from models.features.table import FeatureTable
 
 Row = Mapping[str, Sequence[Any]]
 Tensors = dict[str, npt.NDArray[Any]]
+
+_BATCH_ROWS = 65_536
 
 
 def raw_type(feature: Feature) -> tf.DType:
@@ -70,7 +73,7 @@ def raw_rows(
     left = most
     for path in sorted({path for pattern in patterns for path in files_of(pattern)}):
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(columns=[DAY, *names]):
+            for batch in read_batches(file, _BATCH_ROWS, columns=[DAY, *names]):
                 day = batch[DAY].flatten().to_numpy()
                 inside = np.flatnonzero((day >= days.first) & (day <= days.last))
                 for row in batch.take(pa.array(inside[:left])).to_pylist():

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from models.data.file_patterns import literal_folders
+from models.compat import literal_folders
 
 
 class SavedScorer:

@@ -9,7 +9,6 @@ that day, as often as it is there.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError
 from models.networks.network import Network
+from models.progress import PROGRESS
 from models.serving.requests import Row
 from models.serving.requests import inputs_of
 from models.serving.requests import raw_rows
@@ -36,7 +36,6 @@ from models.training.level_inputs import Skew
 TOLERANCE = 1e-6
 MOST_ROWS = 1_000
 
-_progress = logging.getLogger("crossctr.progress")
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -102,7 +101,7 @@ def check_skew(
         served.close()
     worst = int(np.argmax(differences))
     found = Skew(day=day, rows=len(rows), largest=float(differences[worst]))
-    _progress.info(
+    PROGRESS.info(
         f"trained and served: {found.rows:,} rows of {to_date(day)}, largest "
         f"difference {found.largest:.0e}"
     )

@@ -10,13 +10,13 @@ from models.artifact_files import SCORED_FILE
 from models.artifact_files import TRAIN_FOLDER
 from models.artifact_files import model_report
 from models.networks.network import Network
+from models.progress import PROGRESS
 from models.training.calibration import Platt
 from models.training.calibration import describe
 from models.training.distribution import Workers
 from models.training.learners import Learner
 from models.training.loop import DailyTraining
 from models.training.loop import TrainingResult
-from models.training.progress import PROGRESS
 from models.training.scored_days import ScoredDays
 from models.training.window import LevelWindow
 

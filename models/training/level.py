@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tf_keras as keras
 
 from models.artifact_files import COUNTS_FILE
@@ -15,9 +14,11 @@ from models.artifact_files import LAYOUT_FILE
 from models.artifact_files import REPORT_FILE
 from models.artifact_files import SCORED_FILE
 from models.artifact_files import WEIGHTS_FILE
+from models.compat import save_arrays
 from models.data.snapshots import read_summary
 from models.networks.network import Network
 from models.networks.sizes import count_parameters
+from models.progress import PROGRESS
 from models.serving.export import export_saved_model
 from models.serving.skew import check_skew
 from models.serving.skew import trained_scores
@@ -38,7 +39,6 @@ from models.training.loop import TrainingResult
 from models.training.loop import fit
 from models.training.norm_statistics import count_statistics
 from models.training.optimizers import build_optimizer
-from models.training.progress import PROGRESS
 from models.training.start import build_network
 from models.training.start import checkpoint_variables
 from models.training.start import take_over
@@ -117,7 +117,7 @@ class _LevelRun:
             return report
         kept = checkpoint_variables(inputs, local, self._optimizer)
         save_variables(inputs.train_dir / WEIGHTS_FILE, workers.local(kept))
-        np.savez(inputs.train_dir / COUNTS_FILE, **window.summary.impressions)
+        save_arrays(inputs.train_dir / COUNTS_FILE, window.summary.impressions)
         if scored is not None:
             path = inputs.train_dir / SCORED_FILE
             scored.write(path, first_day=inputs.first_calibration_day)

@@ -21,6 +21,7 @@ from models.days import to_date
 from models.errors import DataError
 from models.errors import TrainingError
 from models.networks.network import Network
+from models.progress import PROGRESS
 from models.settings import EarlyStopping
 from models.settings import TrainingConfig
 from models.training.checkpoints import restore
@@ -29,7 +30,6 @@ from models.training.distribution import Workers
 from models.training.learners import Learner
 from models.training.learners import PlainLearner
 from models.training.optimizers import cosine_factor
-from models.training.progress import PROGRESS
 from models.training.progress import EpochProgress
 from models.training.steps import EXPLODED
 from models.training.steps import SPAN

@@ -62,15 +62,14 @@ def optimizer_state(optimizer: CompositeOptimizer) -> dict[str, Any]:
     """Returns the optimizer's slots and step counts by a name that never changes.
 
     `optimizer/<part>/<position>`: a network creates its variables in one order. The
-    learning rates are the configuration's and not among them.
+    learning rates are the configuration's; Keras does not count them among an
+    optimizer's variables.
     """
-    state = {}
-    for part, inner in enumerate(optimizer.optimizers):
-        rate = id(inner._learning_rate)
-        for position, variable in enumerate(inner.variables):
-            if id(variable) != rate:
-                state[f"optimizer/{part}/{position}"] = variable
-    return state
+    return {
+        f"optimizer/{part}/{position}": variable
+        for part, inner in enumerate(optimizer.optimizers)
+        for position, variable in enumerate(inner.variables)
+    }
 
 
 def set_rate_factor(

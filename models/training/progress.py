@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-PROGRESS = logging.getLogger("crossctr.progress")
+from models.progress import PROGRESS
+
 # Between two progress lines inside an epoch.
 _LINE_SECONDS = 5.0
 

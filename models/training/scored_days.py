@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from models.compat import save_arrays
 from models.data.batches import Batch
 from models.data.batches import ExampleReader
 from models.data.batches import batch_signature
@@ -92,13 +93,13 @@ class ScoredDays:
     def write(self, path: Path, *, first_day: int) -> None:
         """Writes the reference and the days from `first_day` on as an .npz file."""
         kept = self._days >= first_day
-        np.savez(
-            path,
-            day=self._days[kept],
-            logit=self._logits[kept],
-            label=self._labels[kept],
-            **{f"reference/{name}": rows for name, rows in self._reference.items()},
-        )
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "day": self._days[kept],
+            "logit": self._logits[kept],
+            "label": self._labels[kept],
+        }
+        arrays |= {f"reference/{name}": rows for name, rows in self._reference.items()}
+        save_arrays(path, arrays)
 
     def add(self, day: int, network: Network, reader: ExampleReader) -> None:
         """Scores a day.

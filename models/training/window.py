@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.artifact_files import model_report
+from models.artifact_files import split_folder
 from models.data.batches import ExampleReader
 from models.data.batches import WindowSummary
 from models.data.domains import DomainCounts
@@ -180,4 +181,4 @@ def no_rows(inputs: LevelInputs, *domains: str) -> str:
 
 
 def _is_target(inputs: LevelInputs, pattern: str) -> bool:
-    return f"Split-{inputs.domains[-1]}" in Path(pattern).parts
+    return split_folder(inputs.domains[-1]) in Path(pattern).parts

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from components.evaluation.metrics import COMPARED
 from models.days import to_date
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
@@ -81,5 +82,4 @@ def ablation_table(
         "standard deviation; in brackets variant minus whole with its paired 95 % "
         "interval over users and seeds"
     )
-    metrics = ("auc", "gauc", "log_loss")
-    return quality(results, WHOLE, metrics, "variant", failed).as_rich(title)
+    return quality(results, WHOLE, COMPARED, "variant", failed).as_rich(title)

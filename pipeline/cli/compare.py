@@ -7,15 +7,16 @@ from pathlib import Path
 
 import click
 
+from components.evaluation.metrics import COMPARISON_COLUMNS
 from models.days import to_date
 from models.errors import ConfigError
+from models.strategies.registry import BASELINE_KIND
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.cli.options import hold_root
 from pipeline.cli.options import wide_console
 from pipeline.comparing import tables
 from pipeline.comparing.record import Comparison
-from pipeline.comparing.run import METRICS
 from pipeline.comparing.run import Question
 from pipeline.comparing.run import run_comparison
 from pipeline.comparing.words import verdict
@@ -36,7 +37,7 @@ from pipeline.terminal.plain_text import Console
 )
 @click.option(
     "--baseline",
-    default="target_only",
+    default=BASELINE_KIND,
     show_default=True,
     help="What the others are compared with.",
 )
@@ -69,7 +70,7 @@ def show(comparison: Comparison, console: Console) -> None:
     grid = tables.quality(
         comparison.models,
         comparison.baseline,
-        METRICS,
+        COMPARISON_COLUMNS,
         "strategy",
         comparison.failed,
     )

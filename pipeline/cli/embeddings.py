@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from models.artifact_files import SNAPSHOT_FILE
 from models.days import to_date
 from models.errors import ConfigError
 from pipeline.cli.options import CONFIG
@@ -46,7 +47,7 @@ def nearest_command(
         Store(config.root, config.metadata).artifacts("EmbeddingSnapshot"), day
     )
     folder = Path(snapshot.uri)
-    summary: dict[str, Any] = json.loads((folder / "snapshot.json").read_text())
+    summary: dict[str, Any] = json.loads((folder / SNAPSHOT_FILE).read_text())
     console = wide_console()
     # No title: a narrow table would break it.
     console.print(

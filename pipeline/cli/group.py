@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from components.gate.reasons import reasons_of
 from models.days import to_date
 from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.errors import listed
 from models.features.table import describe
-from pipeline.cli.ablate import ablate
-from pipeline.cli.backfill import backfill_command
-from pipeline.cli.clean import clean_command
-from pipeline.cli.compare import compare_command
-from pipeline.cli.compile import compile_command
-from pipeline.cli.embeddings import embeddings
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import STRATEGY_HELP
 from pipeline.cli.options import Day
 from pipeline.cli.options import chosen_strategies
 from pipeline.cli.options import hold_root
 from pipeline.cli.options import wide_console
-from pipeline.cli.promote import promote_command
-from pipeline.cli.report import report_command
 from pipeline.cli.report import report_run
-from pipeline.cli.schema import schema
-from pipeline.cli.simulate import simulate
-from pipeline.cli.sizes import sizes
-from pipeline.cli.strategies import strategies_command
-from pipeline.cli.versions import rollback_command
-from pipeline.cli.versions import versions_command
-from pipeline.cli.vocabularies import vocabularies_command
-from pipeline.cli.worker import worker_command
 from pipeline.config.load import dump
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
@@ -51,8 +37,6 @@ from pipeline.planning.reasons import settings_of
 from pipeline.planning.reasons import why_due
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import steps_until
-from pipeline.serve_commands import predict_command
-from pipeline.serve_commands import serve_command
 from pipeline.store.reader import Store
 from pipeline.store.results import target_result
 from pipeline.terminal.plain_text import Console
@@ -65,9 +49,44 @@ from pipeline.terminal.tables import plan_table
 from pipeline.terminal.tables import result_table
 from pipeline.terminal.tables import warm_start_table
 
+# Where the commands are that have a module of their own: it is imported when the
+# command is called.
+_COMMANDS = {
+    "ablate": "pipeline.cli.ablate:ablate",
+    "backfill": "pipeline.cli.backfill:backfill_command",
+    "clean": "pipeline.cli.clean:clean_command",
+    "compare": "pipeline.cli.compare:compare_command",
+    "compile": "pipeline.cli.compile:compile_command",
+    "embeddings": "pipeline.cli.embeddings:embeddings",
+    "predict": "pipeline.serve_commands:predict_command",
+    "promote": "pipeline.cli.promote:promote_command",
+    "report": "pipeline.cli.report:report_command",
+    "rollback": "pipeline.cli.versions:rollback_command",
+    "schema": "pipeline.cli.schema:schema",
+    "serve": "pipeline.serve_commands:serve_command",
+    "simulate": "pipeline.cli.simulate:simulate",
+    "sizes": "pipeline.cli.sizes:sizes",
+    "strategies": "pipeline.cli.strategies:strategies_command",
+    "versions": "pipeline.cli.versions:versions_command",
+    "vocabularies": "pipeline.cli.vocabularies:vocabularies_command",
+    "worker": "pipeline.cli.worker:worker_command",
+}
+
 
 class _Group(click.Group):
     """Prints this project's errors as one line and exits with their code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the names of all commands, in order."""
+        return sorted({*super().list_commands(ctx), *_COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Returns a command, whose module is imported now; None if there is none."""
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the command."""
@@ -225,7 +244,7 @@ def run(
             console.print(f"Published SavedModel: {result.published}", soft_wrap=True)
         elif result.strategy == config.strategy:
             unfit = f"not fit to be served: {result.unfit}" if result.unfit else ""
-            reasons = unfit or "; ".join(result.decision["reasons"])
+            reasons = unfit or "; ".join(map(str, reasons_of(result.decision)))
             console.print(f"Not published: {reasons}", soft_wrap=True)
     error_text = str(StrategiesFailedError(failed)) if failed else ""
     report_run(config, day, steps, console, error=error_text)
@@ -291,23 +310,3 @@ def _import_logs(config: Config, console: Console) -> None:
     console.print(
         f"Logs are in {config.logs} ({duration(report.seconds)})", soft_wrap=True
     )
-
-
-main.add_command(promote_command)
-main.add_command(ablate)
-main.add_command(backfill_command)
-main.add_command(clean_command)
-main.add_command(compare_command)
-main.add_command(compile_command)
-main.add_command(embeddings)
-main.add_command(report_command)
-main.add_command(schema)
-main.add_command(simulate)
-main.add_command(sizes)
-main.add_command(predict_command)
-main.add_command(rollback_command)
-main.add_command(serve_command)
-main.add_command(strategies_command)
-main.add_command(versions_command)
-main.add_command(vocabularies_command)
-main.add_command(worker_command)

@@ -16,6 +16,7 @@ import click
 
 from models.days import DayRange
 from models.errors import ConfigError
+from models.errors import ExitCode
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.cli.options import hold_root
@@ -126,7 +127,7 @@ def diff(config_path: Path, day: int | None, days: int) -> None:
     for sentence in sentences:
         console.print(sentence, soft_wrap=True)
     if sentences:
-        sys.exit(1)
+        sys.exit(ExitCode.DIFFERENT)
     console.print("The logs fit the schema.")
 
 

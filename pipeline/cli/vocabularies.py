@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from components.transform.encoding import ENCODING_FILE
-from components.vocabulary.files import SUMMARY_FILE
+from models.artifact_files import ENCODING_FILE
+from models.artifact_files import VOCABULARY_FILE
 from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError
@@ -98,7 +98,7 @@ def ingested_ids(
         inside = DayRange(block.first_day, block.last_day).overlaps(days)
         if not inside or not path.exists() or block.fingerprint not in vocabularies:
             continue
-        summary = _read(Path(vocabularies[block.fingerprint]) / SUMMARY_FILE)
+        summary = _read(Path(vocabularies[block.fingerprint]) / VOCABULARY_FILE)
         for entry in by_day(_read(path), summary, features):
             newest[entry.date, entry.feature] = entry
     wanted = {str(to_date(day)) for day in range(days.first, days.last + 1)}

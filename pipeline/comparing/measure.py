@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.evaluation.bootstrap import METRICS
 from components.evaluation.bootstrap import REPLICATES
 from components.evaluation.bootstrap import Difference
 from components.evaluation.bootstrap import interval
 from components.evaluation.bootstrap import paired_draws
+from components.evaluation.metrics import COMPARED
 from components.evaluation.ranking import Floats
 from components.evaluation.ranking import auc
 from components.evaluation.ranking import grouped_auc
@@ -22,7 +22,7 @@ from components.evaluation.ranking import log_losses
 from models.errors import DataError
 from pipeline.report.scoring import Scored
 
-_GAUC = METRICS.index("gauc")
+_GAUC = COMPARED.index("gauc")
 # No strategy can have this name.
 _ORACLE = ""
 
@@ -33,7 +33,7 @@ class Measured:
 
     Attributes:
         name: The strategy or variant.
-        by_seed: Its `METRICS` of each seed, in the order of the seeds.
+        by_seed: Its `COMPARED` of each seed, in the order of the seeds.
         differences: Model minus baseline, by metric; empty for the baseline itself.
         gap_share: `(GAUC - GAUC of the baseline) / (GAUC of the oracle - GAUC of the
             baseline)`; None for the baseline and where no oracle is known.
@@ -52,17 +52,17 @@ class Measured:
         """Means over the seeds."""
         return {
             metric: float(np.mean([values[metric] for values in self.by_seed]))
-            for metric in METRICS
+            for metric in COMPARED
         }
 
     @property
     def spread(self) -> dict[str, float]:
         """Standard deviations over the seeds; NaN with a single one."""
         if len(self.by_seed) < 2:
-            return dict.fromkeys(METRICS, math.nan)
+            return dict.fromkeys(COMPARED, math.nan)
         return {
             metric: float(np.std([values[metric] for values in self.by_seed], ddof=1))
-            for metric in METRICS
+            for metric in COMPARED
         }
 
 
@@ -76,7 +76,7 @@ class Measurement:
         users: Users with a row.
         coverage: Share of the rows that GAUC speaks for.
         models: In the order in which they were given.
-        oracle: The oracle's `METRICS` on these rows, where it is known.
+        oracle: The oracle's `COMPARED` on these rows, where it is known.
     """
 
     rows: int
@@ -192,7 +192,7 @@ def _metrics(
 def _differences(ours: Floats, theirs: Floats) -> dict[str, Difference]:
     return {
         metric: interval((ours - theirs)[:, column])
-        for column, metric in enumerate(METRICS)
+        for column, metric in enumerate(COMPARED)
     }
 
 

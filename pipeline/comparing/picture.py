@@ -14,13 +14,12 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from components.evaluation.bootstrap import Difference
+from components.evaluation.metrics import COMPARISON_PANELS
+from components.evaluation.metrics import NAMES
 from pipeline.comparing.measure import Measured
 from pipeline.comparing.record import Comparison
-from pipeline.comparing.words import NAMES
 from pipeline.report.charts import as_number
 from pipeline.report.charts import nice_ticks
-
-METRICS = ("gauc", "auc")
 
 _WIDTH, _LABELS, _PANEL, _GAP = 720, 150, 246, 50
 _TOP, _ROW, _BOTTOM = 66, 26, 30
@@ -62,7 +61,7 @@ def picture(comparison: Comparison) -> str:
         ),
         *(
             _panel(models, metric, _LABELS + number * (_PANEL + _GAP))
-            for number, metric in enumerate(METRICS)
+            for number, metric in enumerate(COMPARISON_PANELS)
         ),
     ]
     return Markup(

@@ -17,8 +17,8 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic import ValidationError
 
-from components.evaluation.bootstrap import METRICS
 from components.evaluation.bootstrap import Difference
+from components.evaluation.metrics import COMPARED
 from models.errors import DataError
 from pipeline.comparing.costs import Cost
 from pipeline.comparing.measure import Measured
@@ -105,7 +105,7 @@ def to_csv(comparison: Comparison) -> str:
     for model in comparison.models:
         line: dict[str, Any] = {"strategy": model.name, "seed": "all"}
         line |= model.metrics
-        for metric in METRICS:
+        for metric in COMPARED:
             line[f"{metric}_sd"] = model.spread[metric]
             line |= _ends(f"{metric}_minus_baseline", model.differences.get(metric))
         line |= _ends("gap_share", model.gap_share)
@@ -123,7 +123,7 @@ def to_csv(comparison: Comparison) -> str:
 
 def _columns() -> list[str]:
     columns = ["strategy", "seed"]
-    for metric in METRICS:
+    for metric in COMPARED:
         columns += [metric, f"{metric}_sd", *_ends(f"{metric}_minus_baseline", None)]
     columns += [*_ends("gap_share", None)]
     columns += [one.name for one in dataclasses.fields(Cost)]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from components.evaluation.metrics import COMPARISON_COLUMNS
 from models.days import to_date
 from models.errors import ConfigError
 from models.errors import DataError
@@ -34,7 +35,6 @@ from pipeline.execution.failures import StrategiesFailedError
 from pipeline.report.scoring import Scored
 from pipeline.terminal.plain_text import Console
 
-METRICS = ("gauc", "auc", "log_loss")
 STEM = "comparison"
 
 
@@ -168,7 +168,7 @@ def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1)
     grid = tables.quality(
         comparison.models,
         comparison.baseline,
-        METRICS,
+        COMPARISON_COLUMNS,
         "strategy",
         comparison.failed,
     )

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from components.evaluation.metrics import NAMES
 from pipeline.comparing.measure import Measured
 from pipeline.comparing.record import Comparison
-from pipeline.comparing.words import NAMES
 from pipeline.comparing.words import with_interval
 from pipeline.terminal.plain_text import Table
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 from components.evaluation.bootstrap import Difference
+from components.evaluation.metrics import NAMES
 from pipeline.comparing.record import Comparison
-
-NAMES = {"auc": "AUC", "gauc": "GAUC", "log_loss": "log loss"}
 
 # From this share of the rows on, GAUC may speak for all.
 _ENOUGH_COVERAGE = 0.5

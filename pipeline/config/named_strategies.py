@@ -32,7 +32,8 @@ def with_strategies(config: Config, names: Iterable[str]) -> Config:
                 f"strategy {name!r} is neither in the configuration nor a kind; "
                 f"expected one of {', '.join(known)}{closest(name, known)}"
             )
-        entries.setdefault(name, entry_config(name, {"kind": name}))
+        if name not in entries:
+            entries[name] = entry_config(name, {"kind": name})
     if entries.keys() == config.strategies.keys():
         return config
     data = config.model_dump(by_alias=True)

@@ -12,9 +12,9 @@ from pydantic import SerializeAsAny
 from pydantic import field_validator
 from pydantic import model_validator
 
-from components.evaluation_set.slices import SliceRule
-from components.example_validator.logic import ValidationThresholds
-from components.gate.logic import GateThresholds
+from components.evaluation_set.slice_rules import SliceRule
+from components.example_validator.thresholds import ValidationThresholds
+from components.gate.thresholds import GateThresholds
 from components.log_example_gen.csv_dialect import CsvDialect
 from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.logic import MissingDays

@@ -13,8 +13,23 @@ from pydantic import model_validator
 from models.settings import TrainingConfig
 from models.strict_model import StrictModel
 from pipeline.config.local_paths import LocalPath
-from pipeline.datasets.negatives import NegativeSampling
 from pipeline.planning.calendar import Clock
+
+
+class NegativeSampling(StrictModel):
+    """How negatives are sampled.
+
+    Attributes:
+        per_positive: Negatives sampled for each positive.
+        weighting: `uniform`: every item alike. `popularity`: by the item's number of
+            positives to the power of 0.75, counted up to the day before; an item that
+            is new that day counts as one (our choice: it could not be drawn else).
+        seed: Seed of the draws.
+    """
+
+    per_positive: int = Field(gt=0)
+    weighting: Literal["uniform", "popularity"] = "uniform"
+    seed: int = Field(default=0, ge=0)
 
 
 class ImportConfig(StrictModel):

@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from components.evaluation_set.slices import PREFIX
-from components.evaluation_set.slices import SliceRule
+from components.evaluation_set.slice_rules import PREFIX
+from components.evaluation_set.slice_rules import SliceRule
 from models.features.feature import Feature
 from models.features.table import FeatureTable
 

@@ -27,11 +27,11 @@ from models.data.arrow_files import pq
 from models.days import to_date
 from models.days import to_day
 from models.errors import DataError
+from pipeline.config.sections import NegativeSampling
 from pipeline.datasets.aggregates import SMOOTHING_STRENGTH
 from pipeline.datasets.aggregates import Ints
 from pipeline.datasets.impressions import read_impressions
 from pipeline.datasets.impressions import with_aggregates
-from pipeline.datasets.negatives import NegativeSampling
 from pipeline.datasets.source_files import check_source
 from pipeline.datasets.source_files import find_source
 from pipeline.datasets.source_files import sha256_of

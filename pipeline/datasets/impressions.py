@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.config.sections import NegativeSampling
 from pipeline.datasets.aggregates import Ints
 from pipeline.datasets.aggregates import point_in_time_aggregates
-from pipeline.datasets.negatives import NegativeSampling
 from pipeline.datasets.negatives import sample_negatives
 from pipeline.datasets.source_files import RATING
 from pipeline.datasets.source_files import days_of

@@ -7,14 +7,12 @@ each positive, items that the domain had by that day stand for the latter.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field
 
 from models.days import to_date
-from models.strict_model import StrictModel
+from pipeline.config.sections import NegativeSampling
 from pipeline.datasets.aggregates import Ints
 from pipeline.datasets.aggregates import encode_ids
 
@@ -23,22 +21,6 @@ POPULARITY_EXPONENT = 0.75
 # Draws are repeated where they hit an item twice. Whoever lacks items after so many
 # rounds has few or very unequal ones to choose from and gets them in one exact step.
 _MAX_ROUNDS = 16
-
-
-class NegativeSampling(StrictModel):
-    """How negatives are sampled.
-
-    Attributes:
-        per_positive: Negatives sampled for each positive.
-        weighting: `uniform`: every item alike. `popularity`: by the item's number of
-            positives to the power of 0.75, counted up to the day before; an item that
-            is new that day counts as one (our choice: it could not be drawn else).
-        seed: Seed of the draws.
-    """
-
-    per_positive: int = Field(gt=0)
-    weighting: Literal["uniform", "popularity"] = "uniform"
-    seed: int = Field(default=0, ge=0)
 
 
 @dataclass(frozen=True)

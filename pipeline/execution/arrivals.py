@@ -12,6 +12,7 @@ from components.log_example_gen.log_files import list_unread_files
 from models.days import DayRange
 from models.days import to_date
 from models.errors import CrossctrError
+from models.errors import ExitCode
 from models.errors import listed
 from pipeline.config.schema import Config
 from pipeline.terminal.plain_text import Console
@@ -23,7 +24,7 @@ class LogsNotThereError(CrossctrError):
 
     headline = "Logs not there yet"
     # EX_TEMPFAIL: schedulers take it for "try again later".
-    exit_code = 75
+    exit_code = ExitCode.TRY_AGAIN
 
 
 def unread_lines(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from models.errors import CrossctrError
+from models.errors import ExitCode
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Step
 from pipeline.planning.steps import upstream
@@ -19,7 +20,7 @@ class StrategiesFailedError(CrossctrError):
     """
 
     headline = "Strategies failed"
-    exit_code = 3
+    exit_code = ExitCode.SOME_STRATEGIES_FAILED
 
     def __init__(self, reasons: Mapping[str, str]) -> None:
         self.reasons = dict(reasons)

@@ -22,6 +22,7 @@ from components.log_example_gen.log_files import refuse_twins
 from models.days import DayRange
 from models.errors import CrossctrError
 from models.errors import DataError
+from models.errors import ExitCode
 from pipeline.config.load import dump
 from pipeline.config.schema import Config
 from pipeline.execution.arrivals import unread_lines
@@ -58,7 +59,7 @@ class UnexpectedError(CrossctrError):
     """Something failed that this project has no better word for."""
 
     headline = "Unexpected error"
-    exit_code = 1
+    exit_code = ExitCode.UNFORESEEN
 
 
 def _planner(config: Config, logs: LogFingerprints) -> Planner:

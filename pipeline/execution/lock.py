@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from models.errors import CrossctrError
+from models.errors import ExitCode
 
 LOCK_FILE = "lock.json"
 
@@ -22,7 +23,7 @@ class LockedError(CrossctrError):
 
     headline = "Already running"
     # EX_TEMPFAIL: a scheduler may try again.
-    exit_code = 75
+    exit_code = ExitCode.TRY_AGAIN
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ Importing this module imports TFX, which takes about 20 s.
 from __future__ import annotations
 
 from typing import Any
-from unittest import mock
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.components.common import resolver
@@ -17,9 +16,10 @@ from tfx.orchestration.portable import data_types
 from tfx.orchestration.portable import launcher
 from tfx.utils import name_utils
 
+from components.compat import launched_by
+from components.compat import literal_folders
 from components.compat import spared
 from models.errors import DataError
-from pipeline.execution.literal_folders import literal_folders
 from pipeline.terminal.progress import RunDisplay
 from pipeline.terminal.progress import forward_progress
 
@@ -63,9 +63,8 @@ def run_graph(
                 )
             return info
 
-    # The runner names the launcher class itself and offers no other hook.
     with (
-        mock.patch.object(launcher, "Launcher", ReportingLauncher),
+        launched_by(ReportingLauncher),
         forward_progress(display),
         spared(graph.beam_pipeline_args),
         literal_folders(),

@@ -7,12 +7,12 @@ again, and a changed key, line of code or log file shows as a step that is due.
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from typing import Any
 
 from components.log_example_gen.log_files import log_days
 from models.days import DayRange
+from models.short_hash import short_hash
 from models.source_hash import hash_of_sources
 from pipeline.config.schema import Config
 
@@ -23,7 +23,7 @@ _ANY_DAY = (0, 10**6)
 def digest(*parts: Any) -> str:
     """Returns a hash of JSON-able `parts`, 16 hexadecimal digits."""
     text = json.dumps(parts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return short_hash(text.encode())
 
 
 @functools.cache

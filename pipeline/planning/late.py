@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.log_example_gen.logic import LOG_DAYS_FILE
+from models.artifact_files import LOG_DAYS_FILE
 from models.days import DayRange
 from models.days import to_date
 from models.days import to_day

@@ -9,11 +9,12 @@ from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
 
+from components.gate.reasons import reasons_of
 from components.publisher import labels
 from components.publisher.labels import Labels
-from components.publisher.logic import WARMUP_FILE
 from components.publisher.logic import versions_in
 from components.publisher.releases import Shelf
+from models.artifact_files import REQUESTS_FILE
 from models.artifact_files import SERVING_FOLDER
 from models.days import to_date
 from models.errors import DataError
@@ -103,7 +104,7 @@ def promote(
         )
     newest = judged[-1]
     decision = decision_of(store, newest.fingerprint)
-    refusals = tuple(r for r in decision["reasons"] if r.endswith(": refused"))
+    refusals = tuple(str(r) for r in reasons_of(decision) if r.outcome == "refused")
     unfit = newest.properties.get("infra_reason")
     if unfit:
         refusals = (*refusals, f"not fit to be served: {unfit}")
@@ -131,7 +132,7 @@ def promote(
         "override": vars(override),
     }
     blessing = store.newest("InfraBlessing", newest.fingerprint)
-    warmup = Path(blessing.uri, Path(WARMUP_FILE).name) if blessing else None
+    warmup = Path(blessing.uri, REQUESTS_FILE) if blessing else None
     versions = versions_in(shelf.folder)
     released = shelf.release(
         Path(model.uri, SERVING_FOLDER),

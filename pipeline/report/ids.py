@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.transform.encoding import ENCODING_FILE
-from components.vocabulary.files import SUMMARY_FILE
+from models.artifact_files import ENCODING_FILE
+from models.artifact_files import VOCABULARY_FILE
 from models.days import DayRange
 from models.days import to_day
 from models.features.table import FeatureTable
@@ -119,7 +119,7 @@ def gather_ids(
         if name not in examples or name not in vocabularies:
             continue
         encoding = read_json(Path(examples[name]) / ENCODING_FILE)
-        summary = read_json(Path(vocabularies[name]) / SUMMARY_FILE)
+        summary = read_json(Path(vocabularies[name]) / VOCABULARY_FILE)
         if encoding and summary:
             blocks.append((encoding, summary))
     return summarise(blocks, features, target) if blocks else None

@@ -6,20 +6,19 @@ What a stored decision lacks, because an older version wrote it, is left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import DECISION_FILE
+from components.gate.reasons import Reason
+from components.gate.reasons import reasons_of
+from models.artifact_files import DECISION_FILE
 from pipeline.planning.steps import Step
 from pipeline.report.calibration import Decile
 from pipeline.report.charts import Point
 from pipeline.report.files import read_json
 from pipeline.store.reader import Store
 from pipeline.store.reader import Stored
-
-_OUTCOMES = ("refused", "held", "noted")
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,6 @@ class Metrics:
     def get(self, name: str) -> Value:
         """Returns a metric, an undefined one if nobody measured it."""
         return self.values.get(name, Value(None))
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One rule of the Gate: `refused`, `held` or `noted`, and why."""
-
-    outcome: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -201,7 +192,7 @@ def describe(
         continues=continues,
         approved=bool(decision["approved"]),
         cold_start=decision["state"] == "cold_start",
-        reasons=_reasons(decision["reasons"]),
+        reasons=reasons_of(decision),
         candidate=_metrics(decision),
         live=None if live is None else _metrics({"candidate": live}),
         constant=None if constant is None else _metrics({"candidate": constant}),
@@ -210,15 +201,6 @@ def describe(
         override=override,
         unfit=str(properties.get("infra_reason", "")),
     )
-
-
-def _reasons(sentences: Sequence[str]) -> tuple[Reason, ...]:
-    found = []
-    for sentence in sentences:
-        text, _, outcome = str(sentence).rpartition(": ")
-        known = outcome in _OUTCOMES
-        found.append(Reason(outcome if known else "noted", text if known else sentence))
-    return tuple(found)
 
 
 def _metrics(part: Mapping[str, Any]) -> Metrics:

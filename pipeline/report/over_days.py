@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.artifacts import DECISION_FILE
+from models.artifact_files import DECISION_FILE
 from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from components.guard.logic import largest
+from models.artifact_files import ACCOUNTING_FILE
+from models.artifact_files import GUARD_FILE
 from models.days import DayRange
 from models.days import to_day
 from pipeline.report.charts import Point
@@ -25,8 +27,6 @@ from pipeline.report.periods import sums
 from pipeline.store.reader import Store
 from pipeline.store.reader import Stored
 
-ACCOUNTING_FILE = "accounting.json"
-REPORT_FILE = "report.json"
 # Distances of older blocks were seen in the runs that ingested them.
 _MOST_BLOCKS = 5
 _COUNTS = ("read", "written", "quarantined", "cut")
@@ -205,7 +205,7 @@ def _guard_report(block: Stored, guards: Iterable[Stored]) -> dict[str, Any] | N
     days = (block.first_day, block.last_day)
     for guard in guards:
         if guard.id > block.id and (guard.first_day, guard.last_day) == days:
-            report = read_json(Path(guard.uri) / REPORT_FILE) or {}
+            report = read_json(Path(guard.uri) / GUARD_FILE) or {}
             # The first version listed the domains and measured nothing.
             return report if isinstance(report.get("domains"), dict) else None
     return None

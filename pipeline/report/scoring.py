@@ -18,6 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from models.artifact_files import SERVING_FOLDER
+from models.artifact_files import split_folder
+from models.compat import read_table
 from models.data.arrow_files import pq
 from models.errors import DataError
 from models.features.feature import USER_FEATURE
@@ -65,7 +67,7 @@ def score_step(config: Config, store: Store, step: Step) -> Scored:
     if not is_scored(config, step):
         _write(_compute(config, store, step), path)
     with pq.ParquetFile(path) as file:
-        table = file.read()
+        table = read_table(file)
     measured = (table.schema.metadata or {}).get(_MILLISECONDS)
     return Scored(
         table.column("user").to_numpy(),
@@ -88,7 +90,7 @@ def _compute(config: Config, store: Store, step: Step) -> Scored:
     # Late: TensorFlow and TFX's coders take seconds to import.
     import tensorflow as tf
 
-    from models.data.file_patterns import literal_folders
+    from models.compat import literal_folders
 
     model = store.newest("Model", step.training)
     if model is None:
@@ -153,7 +155,7 @@ def _raw_folders(config: Config, store: Store, step: Step) -> Iterable[str]:
                 f"the rows of {block.days} are not stored; run the day of "
                 f"{step.label!r} again"
             )
-        yield f"{raw[block.fingerprint]}/Split-{config.target}"
+        yield f"{raw[block.fingerprint]}/{split_folder(config.target)}"
 
 
 def _write(scored: Scored, path: Path) -> None:

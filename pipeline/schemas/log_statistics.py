@@ -16,17 +16,18 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx_bsl.tfxio import parquet_tfxio
 
+from components.compat import literal_folders
 from components.example_validator.logic import empty_as_missing
 from components.log_example_gen.conversion import WriteShard
 from components.log_example_gen.log_files import list_log_files
 from components.log_example_gen.log_files import plan_shards
 from components.log_example_gen.log_files import refuse_twins
 from components.log_example_gen.log_files import refuse_unread_days
+from models.artifact_files import split_folder
 from models.days import DayRange
 from models.errors import DataError
 from pipeline.config.schema import Config
 from pipeline.execution.arrivals import unread_lines
-from pipeline.execution.literal_folders import literal_folders
 
 _SHARD_BYTES = 64 << 20
 # The in-memory runner, as in `pipeline.graphs.factory`.
@@ -105,7 +106,9 @@ def _describe(config: Config, domain: str, days: DayRange) -> LogStatistics | No
             return None
         path = f"{folder}/statistics.pb"
         # Read and described as the ingest's StatisticsGen does it.
-        source = parquet_tfxio.ParquetTFXIO(f"{folder}/Split-{domain}/*.parquet")
+        source = parquet_tfxio.ParquetTFXIO(
+            f"{folder}/{split_folder(domain)}/*.parquet"
+        )
         options = tfdv.StatsOptions(use_sketch_based_topk_uniques=True)
         with (
             literal_folders(),

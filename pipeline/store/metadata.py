@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 
-from ml_metadata.proto import metadata_store_pb2
-
 from models.errors import ConfigError
 from pipeline.config.wording import closest
+
+if TYPE_CHECKING:
+    from ml_metadata.proto import metadata_store_pb2
 
 SQLITE = "sqlite"
 METADATA_FILE = "metadata.sqlite"
@@ -82,6 +84,9 @@ def connection(
     Raises:
         ConfigError: The password's file cannot be read.
     """
+    # Imported late: what only reads a configuration needs none of it.
+    from ml_metadata.proto import metadata_store_pb2
+
     config = metadata_store_pb2.ConnectionConfig()
     server = parse_server(address)
     if server is None:

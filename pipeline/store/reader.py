@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import ml_metadata
-from ml_metadata.proto import metadata_store_pb2
+from typing import TYPE_CHECKING
 
 from pipeline.store.metadata import METADATA_FILE as METADATA_FILE
 from pipeline.store.metadata import SQLITE
 from pipeline.store.metadata import connection
+
+if TYPE_CHECKING:
+    import ml_metadata
 
 # Custom property of an artifact whose rows or weights `crossctr clean` has removed.
 REMOVED = "removed"
@@ -62,12 +63,17 @@ class Store:
 
     def connect(self) -> ml_metadata.MetadataStore:
         """Returns ML Metadata itself."""
+        # Imported late: a root that has run nothing needs none of it.
+        import ml_metadata
+
         return ml_metadata.MetadataStore(connection(self.root, self.metadata))
 
     def artifacts(self, type_name: str) -> list[Stored]:
         """Returns the finished artifacts of a type, oldest first."""
         if self.metadata == SQLITE and not (self.root / METADATA_FILE).exists():
             return []
+        from ml_metadata.proto import metadata_store_pb2
+
         store = self.connect()
         found = [
             Stored(

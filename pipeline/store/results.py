@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from typing import TypeVar
 
+from models.artifact_files import DECISION_FILE
 from models.artifact_files import model_report
 from models.days import DayRange
 from models.settings import FEW_STEPS
@@ -169,7 +170,7 @@ def decision_of(store: Store, fingerprint: str) -> dict[str, Any]:
     decision = store.newest("GateDecision", fingerprint)
     if decision is None:
         raise LookupError(f"there is no stored decision of {fingerprint!r}")
-    return _read_json(Path(decision.uri) / "decision.json")
+    return _read_json(Path(decision.uri) / DECISION_FILE)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

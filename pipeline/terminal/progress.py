@@ -17,10 +17,9 @@ from rich.console import RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 
+from models.progress import PROGRESS
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import plain
-
-PROGRESS_LOGGER = "crossctr.progress"
 
 
 def duration(seconds: float) -> str:
@@ -280,10 +279,9 @@ class _Forward(logging.Handler):
 def forward_progress(display: RunDisplay) -> Iterator[None]:
     """Shows on `display` what the components report of themselves."""
     handler = _Forward(display)
-    logger = logging.getLogger(PROGRESS_LOGGER)
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    PROGRESS.addHandler(handler)
+    PROGRESS.setLevel(logging.INFO)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        PROGRESS.removeHandler(handler)

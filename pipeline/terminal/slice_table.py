@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from components.evaluation.metrics import NAMES
+from components.evaluation.metrics import SLICE_COLUMNS
 from pipeline.store.results import TargetResult
 from pipeline.terminal.plain_text import Table
-
-_COLUMNS = (
-    ("auc", "AUC", ".3f"),
-    ("gauc", "GAUC", ".3f"),
-    ("log_loss", "log loss", ".3f"),
-    ("calibration", "predicted/actual", ".2f"),
-)
 
 
 def slice_table(result: TargetResult, target: str) -> Table:
@@ -27,8 +22,8 @@ def slice_table(result: TargetResult, target: str) -> Table:
     table = Table(title=f"{result.strategy} on {target} by slice", title_justify="left")
     table.add_column("slice")
     table.add_column("rows", justify="right")
-    for _, title, _ in _COLUMNS:
-        table.add_column(title, justify="right")
+    for metric in SLICE_COLUMNS:
+        table.add_column(NAMES[metric], justify="right")
     if compared:
         table.add_column("AUC against live", justify="right")
     table.add_column("")
@@ -49,8 +44,9 @@ def slice_table(result: TargetResult, target: str) -> Table:
 def _cells(part: Mapping[str, Any], compared: bool) -> list[str]:
     metrics, intervals = part["candidate"], part["intervals"]
     cells = [f"{metrics['example_count']:,.0f}"]
-    for key, _, form in _COLUMNS:
-        cells.append(_with_interval(metrics[key], intervals.get(key), form))
+    for metric in SLICE_COLUMNS:
+        form = ".2f" if metric == "calibration" else ".3f"
+        cells.append(_with_interval(metrics[metric], intervals.get(metric), form))
     if compared:
         change = part["changes"].get("auc", {"value": None})
         cells.append(_with_interval(change["value"], change, "+.3f"))

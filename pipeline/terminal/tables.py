@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from components.evaluation.metrics import NAMES
+from components.evaluation.metrics import RESULT_COLUMNS
+from models.strategies.registry import BASELINE_KIND
 from pipeline.planning.steps import Step
 from pipeline.store.results import TargetResult
 from pipeline.store.results import label_constants
@@ -13,16 +16,13 @@ from pipeline.terminal.plain_text import Table
 
 Metrics = Mapping[str, float | None]
 
-_METRICS = (
-    ("auc", "AUC", ".4f"),
-    ("gauc", "GAUC", ".4f"),
-    ("gauc_coverage", "coverage", ".1%"),
-    ("log_loss", "log loss", ".4f"),
-    ("normalized_entropy", "normalized entropy", ".4f"),
-    ("calibration", "predicted/actual", ".3f"),
-    ("example_count", "impressions", ",.0f"),
-    ("click_count", "clicks", ",.0f"),
-)
+# Of metrics that are no number near 1.
+_FORMATS = {
+    "gauc_coverage": ".1%",
+    "calibration": ".3f",
+    "example_count": ",.0f",
+    "click_count": ",.0f",
+}
 
 
 def plan_table(steps: Sequence[Step], why: Mapping[str, str]) -> Table:
@@ -78,8 +78,8 @@ def result_table(
     title = f"Evaluation on {target}, same impressions for all"
     table = Table(title=title, title_justify="left")
     table.add_column("strategy")
-    for _, column, _ in _METRICS:
-        table.add_column(column, justify="right")
+    for metric in RESULT_COLUMNS:
+        table.add_column(NAMES[metric], justify="right")
     table.add_column("gate")
     for result in results:
         approved = "approved" if result.decision["approved"] else "refused"
@@ -102,7 +102,10 @@ def result_table(
 
 
 def _metric_cells(metrics: Mapping[str, float | None]) -> list[str]:
-    return [_number(metrics[key], form) for key, _, form in _METRICS]
+    return [
+        _number(metrics[metric], _FORMATS.get(metric, ".4f"))
+        for metric in RESULT_COLUMNS
+    ]
 
 
 def warm_start_table(result: TargetResult) -> Table | None:
@@ -130,9 +133,9 @@ def comparison(results: Sequence[TargetResult], strategy: str) -> str:
     users with both labels.
     """
     by_name = {result.strategy: result.decision["candidate"] for result in results}
-    if strategy == "target_only" or not {strategy, "target_only"} <= by_name.keys():
+    if strategy == BASELINE_KIND or not {strategy, BASELINE_KIND} <= by_name.keys():
         return ""
-    ours, plain = by_name[strategy], by_name["target_only"]
+    ours, plain = by_name[strategy], by_name[BASELINE_KIND]
     coverage = _number(ours["gauc_coverage"], ".1%")
     gauc = (
         f"{_change(ours, plain, 'gauc')} on {coverage} of the impressions"

@@ -6,11 +6,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.example_validator.logic import REPORT_ONLY
-from components.example_validator.logic import ValidationThresholds
 from components.example_validator.logic import empty_as_missing
 from components.example_validator.logic import environment_of
 from components.example_validator.logic import num_rows
 from components.example_validator.logic import with_comparators
+from components.example_validator.thresholds import ValidationThresholds
 from models.errors import DataError
 
 SCHEMA = """

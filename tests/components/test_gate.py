@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
+from components.evaluation.constant import constant_metrics
 from components.evaluation.judgement import Judgement
 from components.evaluation.judgement import judge
-from components.evaluation.resampling import METRICS
-from components.gate.logic import GateThresholds
+from components.evaluation.metrics import RESAMPLED
 from components.gate.logic import decide
-from components.metrics.constant import constant_metrics
+from components.gate.thresholds import GateThresholds
 
 THRESHOLDS = GateThresholds(
     min_auc=0.6,
@@ -40,8 +40,8 @@ def on_all_rows(candidate, live=None, *, entropy_between=None):
     """Returns a judgement; `entropy_between` are the ends of NE's interval."""
     draws = None
     if entropy_between is not None:
-        draws = np.full((2, len(METRICS)), np.nan)
-        draws[:, METRICS.index("normalized_entropy")] = entropy_between
+        draws = np.full((2, len(RESAMPLED)), np.nan)
+        draws[:, RESAMPLED.index("normalized_entropy")] = entropy_between
     return judge(
         dimension="",
         value="",
@@ -53,15 +53,15 @@ def on_all_rows(candidate, live=None, *, entropy_between=None):
 
 
 def refused(decision):
-    return [reason for reason in decision.reasons if reason.endswith(": refused")]
+    return [str(found) for found in decision.reasons if found.outcome == "refused"]
 
 
 def test_a_cold_start_needs_the_value_thresholds_alone():
     decision = decide(on_all_rows(GOOD), THRESHOLDS)
     assert (decision.approved, decision.state) == (True, "cold_start")
     *held, noted = decision.reasons
-    assert all(reason.endswith(": held") for reason in held)
-    assert "no model is live yet (cold start)" in noted
+    assert all(reason.outcome == "held" for reason in held)
+    assert "no model is live yet (cold start)" in noted.text
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_cold_start_needs_the_value_thresholds_alone():
 def test_each_value_threshold_refuses_alone(changes, reason):
     decision = decide(on_all_rows({**GOOD, **changes}), THRESHOLDS)
     assert not decision.approved
-    assert reason in decision.reasons[0]
+    assert reason in str(decision.reasons[0])
     assert len(refused(decision)) == 1
 
 
@@ -172,11 +172,12 @@ def test_without_a_rule_a_model_worse_than_the_click_rate_is_noted():
     decision = decide(on_all_rows(NONSENSE), loose)
     assert decision.approved
     assert any(
-        reason == "normalized entropy 1.1500 is no better than a constant click rate, "
+        str(reason)
+        == "normalized entropy 1.1500 is no better than a constant click rate, "
         "and gate.max_normalized_entropy is null: noted"
         for reason in decision.reasons
     )
-    noted = [r for r in decide(on_all_rows(FINE), loose).reasons if "entropy" in r]
+    noted = [r for r in decide(on_all_rows(FINE), loose).reasons if "entropy" in r.text]
     assert noted == []
 
 
@@ -257,14 +258,14 @@ def test_other_rules_refuse_once_they_are_set(rule, reason):
     assert decide(judgement, THRESHOLDS).approved
     decision = decide(judgement, THRESHOLDS.model_copy(update=rule))
     assert not decision.approved
-    assert reason in decision.reasons[0]
+    assert reason in str(decision.reasons[0])
 
 
 def test_an_undefined_gauc_refuses_only_if_it_has_a_rule():
     judgement = on_all_rows({**GOOD, "gauc": math.nan}, GOOD)
     assert decide(judgement, THRESHOLDS).approved
     strict = THRESHOLDS.model_copy(update={"max_gauc_drop": 0.5})
-    assert "GAUC +nan against" in decide(judgement, strict).reasons[0]
+    assert "GAUC +nan against" in decide(judgement, strict).reasons[0].text
 
 
 # === Slices ===
@@ -276,7 +277,7 @@ def part(value, auc, live_auc, rows=50.0, spread=None):
     live = {**candidate, "auc": live_auc}
     draws = [None, None]
     if spread is not None:
-        draws = [np.full((3, len(METRICS)), x) for x in (auc, live_auc)]
+        draws = [np.full((3, len(RESAMPLED)), x) for x in (auc, live_auc)]
         draws[0][:, 0] += [-spread, 0, spread]
     return judge(
         dimension="slice_user_history",
@@ -332,7 +333,7 @@ def test_a_slice_that_falls_refuses_alone(slices, reason):
 def test_slices_that_do_not_refuse(slices, reason):
     decision = decide(OVERALL, THRESHOLDS, slices)
     assert decision.approved
-    assert any(reason in text for text in decision.reasons)
+    assert any(reason in str(found) for found in decision.reasons)
 
 
 def test_slices_can_be_left_unjudged_and_do_not_count_on_a_cold_start():
@@ -363,7 +364,7 @@ def test_json_has_no_nan_and_marks_slices_with_few_rows():
 
 
 def test_draws_that_leave_a_metric_undefined_are_left_out():
-    draws = np.full((4, len(METRICS)), np.nan)
+    draws = np.full((4, len(RESAMPLED)), np.nan)
     draws[:2, 0] = [0.5, 0.7]
     found = judge(
         dimension="", value="", candidate=GOOD, live=None, candidate_replicates=draws

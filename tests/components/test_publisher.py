@@ -6,11 +6,11 @@ import shutil
 
 import pytest
 
-from components.publisher.logic import LINEAGE_FILE
 from components.publisher.logic import next_version
 from components.publisher.logic import publish
 from components.publisher.logic import version_of
 from components.publisher.logic import versions_in
+from models.artifact_files import LINEAGE_FILE
 from models.days import to_day
 from models.errors import DataError
 

@@ -5,10 +5,10 @@ import datetime
 import pytest
 
 from components.publisher.labels import Labels
-from components.publisher.logic import WARMUP_FILE
 from components.publisher.logic import versions_in
 from components.publisher.releases import Shelf
 from components.publisher.releases import describe
+from models.artifact_files import WARMUP_FILE
 from models.days import to_day
 
 DAY = to_day(datetime.date(2024, 1, 1))

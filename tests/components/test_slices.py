@@ -4,11 +4,11 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from components.evaluation_set.slices import SliceRule
+from components.evaluation_set.slice_rules import SliceRule
+from components.evaluation_set.slice_rules import rules_from_json
+from components.evaluation_set.slice_rules import rules_to_json
 from components.evaluation_set.slices import add_slices
 from components.evaluation_set.slices import bucket_labels
-from components.evaluation_set.slices import rules_from_json
-from components.evaluation_set.slices import rules_to_json
 from components.evaluation_set.slices import slice_column
 
 HISTORY = SliceRule(feature="user_impressions", upto=(0, 5, 20))

@@ -14,6 +14,7 @@ import tensorflow as tf
 from models.errors import DataError
 from models.errors import TrainingError
 from models.features.table import FeatureTable
+from models.progress import PROGRESS
 from models.training.checkpoints import read_rows
 from models.training.checkpoints import variable_shapes
 from models.training.level import run_level
@@ -208,7 +209,7 @@ def test_cctl_says_that_the_sources_are_too_few_for_the_ratio(
     level = cctl("few").model_copy(
         update={"strategy": {"kind": "cctl", "cctl": settings}}
     )
-    with caplog.at_level("INFO", logger="crossctr.progress"):
+    with caplog.at_level("INFO", logger=PROGRESS.name):
         report = run_level(level)
     assert "3.00 source rows to a row of the target, all there are" in caplog.text
     assert report.record["source_passes"] == 2

@@ -74,7 +74,7 @@ def check(
     trial.write(folder, DAYS + 2)
     dags = folder / "dags"
     dags.mkdir()
-    source = Path(__file__).parents[2] / "pipeline" / "airflow_dag.py"
+    source = Path(__file__).parents[2] / "pipeline" / "orchestrators" / "airflow_dag.py"
     (dags / source.name).symlink_to(source)
     environment = {
         **os.environ,

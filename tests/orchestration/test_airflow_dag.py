@@ -14,7 +14,7 @@ from models.strategies.registry import kinds
 from pipeline.planning.step_kinds import StepKind
 from tests.pipeline import feeds_ads
 
-FILE = Path(__file__).parents[2] / "pipeline" / "airflow_dag.py"
+FILE = Path(__file__).parents[2] / "pipeline" / "orchestrators" / "airflow_dag.py"
 
 
 class Dag:

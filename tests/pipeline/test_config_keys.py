@@ -21,6 +21,8 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError
 
 from models.errors import ConfigError
+from models.strategies.registry import kinds
+from models.strategies.registry import strategy_class
 from pipeline.cli.group import main
 from pipeline.config.load import dump
 from pipeline.config.load import load_config
@@ -61,6 +63,17 @@ SIMULATED = {"import": None, "simulate": {"truth": "truth", "domains": {"de": {}
 NEGATIVES = {
     "import": {**BASE["import"], "negatives": {"per_positive": 1}},
     "label": "click == 1",
+}
+# Every kind of strategy, and what all of them need together.
+STRATEGIES = {
+    "strategies": {kind: {} for kind in kinds()},
+    "columns": {"item_id": {"column": "ad"}, "user_id": "uid"},
+    "features": [
+        {"name": "item_id", "kind": "id", "vocabulary": "item", "tpm": True},
+        {"name": "user_id", "kind": "id", "vocabulary": "user", "tpm": True},
+        {"name": "domain", "kind": "id", "vocabulary": "domain"},
+    ],
+    "vocabularies": {name: {"capacity": 4} for name in ("user", "item", "domain")},
 }
 CONSTANT = {"item_id": {"constant": "a"}}
 # By key, or by the end of one: another value, and what else it needs.
@@ -114,6 +127,7 @@ VALUES = {
     ("strategy",): ("joint", {}),
     ("strategies",): ({"target_only": {}}, {}),
     ("strategies", "target_only", "kind"): ("joint", {}),
+    ("strategies", "kind"): ("target_only", {}),
     ("slices",): ({}, {}),
     ("slices", "item", "feature"): ("user_id", {}),
     ("upto",): ([3], {"slices": {"item": {"feature": "shown", "upto": [1]}}}),
@@ -141,6 +155,10 @@ def keys_of(model, key=()):
         inner = model_in(field.annotation)
         if inner is None or inner[0] is not field.annotation:
             yield own, field
+        if own == ("strategies",):
+            for kind in kinds():
+                yield from keys_of(strategy_class(kind).Config, (*own, kind))
+            continue
         if inner is None:
             continue
         entry = own
@@ -155,6 +173,8 @@ def with_base(key, changes=None):
     data = copy.deepcopy(BASE)
     if key[0] == "simulate":
         data |= copy.deepcopy(SIMULATED)
+    if key[0] == "strategies" and len(key) > 1:
+        data |= copy.deepcopy(STRATEGIES)
     if key[:2] == ("import", "negatives") and len(key) > 2:
         data |= copy.deepcopy(NEGATIVES)
     return data | copy.deepcopy(changes or {})
@@ -232,7 +252,8 @@ def test_every_section_is_enumerated():
         "simulate.domains.de.theta",
         "domain_columns.ca.item_id.separator",
         "features.0.width",
-        "strategies.target_only.cctl.price",
+        "strategies.cctl.cctl.price",
+        "strategies.composed.source_model",
     } <= found
 
 

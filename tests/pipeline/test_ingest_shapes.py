@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from components.transform.encoding import ENCODING_FILE
+from models.artifact_files import ENCODING_FILE
 from models.days import to_date
 from pipeline.cli.group import main
 from pipeline.store.reader import Store

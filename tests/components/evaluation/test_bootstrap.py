@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.evaluation.bootstrap import METRICS
 from components.evaluation.bootstrap import interval
 from components.evaluation.bootstrap import paired_draws
+from components.evaluation.metrics import COMPARED
 from components.evaluation.ranking import auc
 from components.evaluation.ranking import grouped_auc
 from components.evaluation.ranking import log_losses
@@ -31,13 +31,13 @@ def differences(users, labels, scores, baseline, **options):
     """Returns by metric how far two models are apart, with its interval."""
     draws = paired_draws(users, labels, {"ours": scores, "theirs": baseline}, **options)
     apart = draws["ours"] - draws["theirs"]
-    return {name: interval(apart[:, i]) for i, name in enumerate(METRICS)}
+    return {name: interval(apart[:, i]) for i, name in enumerate(COMPARED)}
 
 
 def test_the_value_is_the_difference_on_all_rows():
     found = differences(USERS, LABELS, [GOOD], [POOR], replicates=20)
     ours, theirs = metrics(USERS, LABELS, GOOD), metrics(USERS, LABELS, POOR)
-    for name in METRICS:
+    for name in COMPARED:
         assert found[name].value == pytest.approx(ours[name] - theirs[name], abs=1e-12)
         assert found[name].low <= found[name].high
 
@@ -59,9 +59,9 @@ def test_a_draw_is_the_drawn_users_rows_repeated():
         ]
         ours = metrics(users, LABELS[rows], GOOD[rows])
         theirs = metrics(users, LABELS[rows], POOR[rows])
-        drawn.append([ours[name] - theirs[name] for name in METRICS])
+        drawn.append([ours[name] - theirs[name] for name in COMPARED])
     found = differences(USERS, LABELS, [GOOD], [POOR], replicates=200, seed=3)
-    for column, name in enumerate(METRICS):
+    for column, name in enumerate(COMPARED):
         values = np.array(drawn)[:, column]
         low, high = np.nanquantile(values, [0.025, 0.975])
         assert found[name].low == pytest.approx(low, abs=1e-12)
@@ -79,7 +79,7 @@ def test_the_order_of_the_rows_does_not_matter_to_the_value():
     mixed = differences(
         USERS[order], LABELS[order], [GOOD[order]], [POOR[order]], replicates=5
     )
-    for name in METRICS:
+    for name in COMPARED:
         assert mixed[name].value == pytest.approx(plain[name].value, abs=1e-12)
 
 

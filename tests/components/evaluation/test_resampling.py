@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from components.evaluation.metrics import RESAMPLED
 from components.evaluation.probability import entropy
 from components.evaluation.ranking import auc
 from components.evaluation.ranking import grouped_auc
 from components.evaluation.ranking import log_losses
-from components.evaluation.resampling import METRICS
 from components.evaluation.resampling import Resampled
 from components.evaluation.resampling import poisson_counts
 from components.evaluation.resampling import user_clusters
@@ -20,11 +20,11 @@ WEIGHTS = np.array([1, 2, 0.5, 1, 1, 3, 0, 1, 1])
 
 
 def repeated(counts):
-    """Returns `METRICS` of the rows copied as often as drawn, by plain formulas."""
+    """Returns `RESAMPLED` of the rows copied as often as drawn, by plain formulas."""
     copies = counts[user_clusters(CODES)]
     rows = np.repeat(np.arange(len(CODES)), copies)
     if not len(rows):
-        return np.full(len(METRICS), np.nan)
+        return np.full(len(RESAMPLED), np.nan)
     nth = np.concatenate([np.arange(count) for count in copies])
     # A user that is drawn twice is two users.
     users = np.where(CODES[rows] < 0, -1, CODES[rows] * 100 + nth)

@@ -17,10 +17,10 @@ import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
+from models.artifact_files import CONTRACT_FILE
 from models.data.snapshots import SnapshotTables
 from models.features.table import FeatureTable
 from models.networks.backbone import Backbone
-from models.serving.contract import CONTRACT_FILE
 from models.serving.export import drop_missing
 from models.serving.export import export_saved_model
 from models.serving.requests import inputs_of

@@ -19,6 +19,7 @@ from models.errors import TrainingError
 from models.features.table import FeatureTable
 from models.networks.backbone import Backbone
 from models.networks.network import Network
+from models.progress import PROGRESS
 from models.settings import EarlyStopping
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
@@ -104,7 +105,7 @@ def test_fit_reports_rows_and_losses(
     # A busy machine would add lines inside an epoch.
     monkeypatch.setattr("models.training.progress._LINE_SECONDS", 1e9)
     reader = _reader(write_shard, make_rows(20), features)
-    with caplog.at_level(logging.INFO, "crossctr.progress"):
+    with caplog.at_level(logging.INFO, PROGRESS.name):
         result = fit(
             network, reader, TRAINING, rows_by_day={9: 20}, run_dir=tmp_path / "logs"
         )

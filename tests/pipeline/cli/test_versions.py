@@ -6,7 +6,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from components.publisher.logic import LINEAGE_FILE
+from models.artifact_files import LINEAGE_FILE
 from pipeline.cli.group import main
 from tests.pipeline.report.stored import ROOT
 

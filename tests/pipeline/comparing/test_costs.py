@@ -102,7 +102,7 @@ def test_of_source_rows_that_come_beside_those_that_were_read_count(tmp_path):
             2.0,
             domains=["feeds", "ads"],
             rows_by_domain={"feeds": 4_900, "ads": 100},
-            cctl={"source_rows": 1_600},
+            source_rows=1_600,
         ),
     )
     found = cost_of(store, FINETUNE, PLAN, 1.5)

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.config.sections import NegativeSampling
 from pipeline.datasets import negatives as negatives_module
-from pipeline.datasets.negatives import NegativeSampling
 from pipeline.datasets.negatives import sample_negatives
 
 Positive = tuple[str, str, int]  # user, item, day

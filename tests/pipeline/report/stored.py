@@ -27,14 +27,27 @@ DAY = 17897  # 2019-01-01
 HISTORY = Block(DayRange(17893, 17896), "history0", None)
 TODAY = Block(DayRange(17897, 17897), "today000", "history0")
 
+
+def _reason(rule, outcome, text):
+    return {"rule": rule, "outcome": outcome, "text": text}
+
+
 DECISION = {
     "strategy": "ecdctr",
     "approved": True,
     "state": "compared",
     "reasons": [
-        "3,722 evaluation rows, needed are 1,000: held",
-        "AUC +0.0123 against the live model, allowed is -0.0100: held",
-        "2 of 4 slices have fewer than 500 rows and were not judged: noted",
+        _reason("min_examples", "held", "3,722 evaluation rows, needed are 1,000"),
+        _reason(
+            "max_auc_drop",
+            "held",
+            "AUC +0.0123 against the live model, allowed is -0.0100",
+        ),
+        _reason(
+            "min_slice_examples",
+            "noted",
+            "2 of 4 slices have fewer than 500 rows and were not judged",
+        ),
     ],
     "candidate": {
         "auc": 0.6543,

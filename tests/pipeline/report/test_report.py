@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from components.gate.reasons import Reason
 from models.days import DayRange
 from models.errors import DataError
 from pipeline.cli.group import main
@@ -22,7 +23,6 @@ from pipeline.planning.steps import Block
 from pipeline.report import content
 from pipeline.report.content import gather
 from pipeline.report.content import newest_record
-from pipeline.report.judged import Reason
 from pipeline.report.quality import gather_quality
 from pipeline.report.strategy_part import strategy_part
 from pipeline.report.write import render_run
@@ -216,7 +216,10 @@ def test_hostile_strings_stay_text(run):
         for t in report.trainings
     )
     judged = dataclasses.replace(
-        report.main, strategy=evil, reasons=(Reason("refused", evil),), published=evil
+        report.main,
+        strategy=evil,
+        reasons=(Reason("min_auc", "refused", evil),),
+        published=evil,
     )
     report = dataclasses.replace(
         report, name=evil, steps=steps, trainings=trainings, judged=(judged, judged)

@@ -1,7 +1,6 @@
 """What a person sees of a run, and that nothing else gets on their screen."""
 
 import io
-import logging
 import os
 import subprocess
 import sys
@@ -9,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from models.progress import PROGRESS
 from pipeline.terminal import progress as console_module
 from pipeline.terminal.plain_text import Console
-from pipeline.terminal.progress import PROGRESS_LOGGER
 from pipeline.terminal.progress import RunDisplay
 from pipeline.terminal.progress import duration
 from pipeline.terminal.progress import forward_progress
@@ -266,21 +265,19 @@ def test_prints_of_python_and_of_children_go_to_the_file(tmp_path):
 
 def test_progress_lines_are_shown_while_forwarded():
     screen = Screen()
-    logger = logging.getLogger(PROGRESS_LOGGER)
-    handlers = list(logger.handlers)
+    handlers = list(PROGRESS.handlers)
     screen.display.node_started("Trainer")
     with forward_progress(screen.display):
-        logger.info("epoch %d of %d", 1, 3)
-        logger.debug("too much")
-    logger.info("too late")
+        PROGRESS.info("epoch %d of %d", 1, 3)
+        PROGRESS.debug("too much")
+    PROGRESS.info("too late")
     assert screen.lines() == ["Trainer: epoch 1 of 3"]
-    assert logger.handlers == handlers
+    assert PROGRESS.handlers == handlers
 
 
 def test_forwarding_ends_with_an_exception():
     screen = Screen()
-    logger = logging.getLogger(PROGRESS_LOGGER)
-    handlers = list(logger.handlers)
+    handlers = list(PROGRESS.handlers)
 
     def fail():
         with forward_progress(screen.display):
@@ -288,7 +285,7 @@ def test_forwarding_ends_with_an_exception():
 
     with pytest.raises(ValueError, match="training stopped"):
         fail()
-    assert logger.handlers == handlers
+    assert PROGRESS.handlers == handlers
 
 
 # Noise as libraries make it, while a live line and a spinner are on the screen.

@@ -7,11 +7,11 @@ import tensorflow as tf
 from apache_beam.testing.util import assert_that
 from apache_beam.testing.util import equal_to
 
+from components.compat import literal_folders
 from models.data.file_patterns import files_of
 from models.training.checkpoints import restore
 from models.training.checkpoints import save_variables
 from models.training.checkpoints import variable_shapes
-from pipeline.execution.literal_folders import literal_folders
 
 pytestmark = pytest.mark.slow  # imports Beam and TensorFlow
 

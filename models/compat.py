@@ -1,0 +1,133 @@
+"""What NumPy, Arrow and TensorFlow do differently in two releases, and private names.
+
+The locks of `requirements/` pin two lines: NumPy 1.26, pyarrow 10 and TensorFlow 2.16,
+or NumPy 2.4, pyarrow 18 and TensorFlow 2.21. The code is the same for both, and what
+only one of them needs is here and nowhere else; of TFX, see `components.compat`.
+
+Private names of TensorFlow, TFT and Keras that crossctr reads or replaces have no
+public counterpart. `tests/models/test_private_names.py` has a canary for each: it fails
+if a release has renamed one or changed its arguments.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from models.data import file_patterns
+from models.data.arrow_files import pq
+
+
+def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Writes named arrays as an .npz file.
+
+    NumPy 2 has given `numpy.savez` an argument `allow_pickle` among the names, so that
+    type checkers take an array for it.
+
+    Args:
+        path: The file.
+        arrays: By name, of any shapes.
+    """
+    named: dict[str, Any] = dict(arrays)
+    np.savez(path, **named)
+
+
+def read_batches(
+    file: pq.ParquetFile, batch_rows: int, **options: Any
+) -> Iterator[pa.RecordBatch]:
+    """Yields the record batches of a Parquet file; one without row groups has none.
+
+    Where nothing was written, writers such as Spark leave a file without row groups,
+    on which pyarrow 18 fails.
+
+    Args:
+        file: The open file.
+        batch_rows: Rows of a batch, at most.
+        options: Further arguments of `pq.ParquetFile.iter_batches`.
+    """
+    if file.metadata.num_row_groups:
+        yield from file.iter_batches(batch_rows, **options)
+
+
+def read_table(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa.Table:
+    """Returns what a Parquet file holds, see `read_batches`.
+
+    Args:
+        file: The open file.
+        columns: Names of the columns to read; all by default.
+    """
+    if file.metadata.num_row_groups:
+        return file.read(columns=columns)
+    table = file.schema_arrow.empty_table()
+    return table if columns is None else table.select(list(columns))
+
+
+@contextlib.contextmanager
+def literal_folders() -> Iterator[None]:
+    """Lets TensorFlow save, load and list in any folder, see `file_patterns`.
+
+    TensorFlow looks for the variables of a SavedModel by a pattern, and TFX lists files
+    by `tf.io.gfile.glob`; neither escapes the folder's name.
+    """
+    import tensorflow as tf
+    from tensorflow.python.saved_model import path_helpers
+
+    variables_path, tf_glob = path_helpers.get_variables_path, tf.io.gfile.glob
+
+    def literal_variables_path(export_dir: Any) -> str:
+        return file_patterns.plain_path(os.fsdecode(variables_path(export_dir)))
+
+    def literal_glob(pattern: Any) -> list[str]:
+        patterns = [pattern] if isinstance(pattern, str | os.PathLike) else pattern
+        found: list[str] = []
+        for one in map(os.fspath, patterns):
+            literal = file_patterns.is_literal(one)
+            found += file_patterns.files_of(one) if literal else tf_glob(one)
+        return found
+
+    with (
+        mock.patch.object(path_helpers, "get_variables_path", literal_variables_path),
+        mock.patch.object(tf.io.gfile, "glob", literal_glob),
+    ):
+        yield
+
+
+def saved_transform(folder: str | Path) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """Returns a SavedModel of TFT as a function, and the objects that it needs saved.
+
+    TFT's Keras layer calls the same function, but Keras would save functions of the
+    layer's own with it.
+
+    Args:
+        folder: The SavedModel, `TFTransformOutput.transform_savedmodel_dir`.
+
+    Returns:
+        A function from raw tensors by name to transformed ones, and what to keep as an
+        attribute of the module that is saved.
+    """
+    # Imported late: it costs a second or more and only the export needs it.
+    from tensorflow_transform.saved import saved_transform_io_v2
+
+    loader = saved_transform_io_v2.SavedModelLoader(str(folder))
+    return loader.apply_transform_model, vars(loader)
+
+
+def accumulator_of(optimizer: Any, table: Any) -> Any:
+    """Returns Adagrad's accumulator of a variable, of the variable's shape.
+
+    Args:
+        optimizer: A built `keras.optimizers.Adagrad`.
+        table: One of the variables that it was built for.
+    """
+    return optimizer._accumulators[optimizer._index_dict[optimizer._var_key(table)]]

@@ -1,0 +1,86 @@
+"""Ingest graph: logs of a block of days become validated, transformed Examples."""
+
+from __future__ import annotations
+
+import json
+
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.dsl.components.base.base_node import BaseNode
+
+from components.example_validator.component import ExampleValidator
+from components.guard.component import Guard
+from components.log_example_gen.component import LogExampleGen
+from components.statistics_gen.component import StatisticsGen
+from components.transform.component import Transform
+from components.vocabulary.component import Vocabulary
+from models.short_hash import short_hash
+from pipeline.config.schema import Config
+from pipeline.graphs.inputs import previous_block
+from pipeline.planning.steps import Step
+
+
+def ingest_nodes(config: Config, step: Step) -> list[BaseNode]:
+    """Logs of a block of days to transformed Examples, validated and guarded."""
+    features = config.table.to_json()
+    example_gen = LogExampleGen(
+        logs=json.dumps([config.domain_log(d).model_dump() for d in config.domains]),
+        features=features,
+        first_day=step.days.first,
+        last_day=step.days.last,
+        quarantine=str(config.root / "quarantine"),
+        max_bad_share=config.max_bad_share,
+        fingerprint=step.fingerprint,
+    )
+    schema = _schema(config)
+    statistics = StatisticsGen(
+        examples=example_gen.outputs["examples"],
+        schema=schema.outputs["schema"],
+        fingerprint=step.fingerprint,
+    )
+    previous, nodes = previous_block(step)
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        previous_statistics=previous.get("statistics"),
+        target=config.target,
+        thresholds=config.validation.model_dump_json(),
+    )
+    guard = Guard(
+        anomalies=validator.outputs["anomalies"],
+        statistics=statistics.outputs["statistics"],
+        previous_statistics=previous.get("statistics"),
+        first_day=step.days.first,
+        last_day=step.days.last,
+        may_be_empty=json.dumps(
+            [name for name, policy in config.missing_days.items() if policy == "skip"]
+        ),
+        target=config.target,
+        min_rows=config.validation.min_rows,
+    )
+    nodes += [example_gen, schema, statistics, validator, guard]
+    vocabulary = Vocabulary(
+        examples=example_gen.outputs["examples"],
+        guard_report=guard.outputs["report"],
+        previous=previous.get("vocabulary"),
+        features=features,
+        fingerprint=step.fingerprint,
+    )
+    transform = Transform(
+        examples=example_gen.outputs["examples"],
+        schema=schema.outputs["schema"],
+        vocabulary=vocabulary.outputs["vocabulary"],
+        features=features,
+        domains=config.domains,
+        fingerprint=step.fingerprint,
+    )
+    return [*nodes, vocabulary, transform]
+
+
+def _schema(config: Config) -> BaseNode:
+    # TFX's cache knows an imported file by its path alone, so each content has its own.
+    content = config.schema_path.read_bytes()
+    name = f"{short_hash(content)}.pbtxt"
+    path = config.root / "schemas" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return ImportSchemaGen(schema_file=str(path))

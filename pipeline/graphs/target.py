@@ -1,0 +1,103 @@
+"""Target graph: a trained model is judged and, for one strategy, published."""
+
+from __future__ import annotations
+
+from tfx.components.evaluator.component import Evaluator
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.types import standard_artifacts
+
+from components.evaluation_set.component import EvaluationSet
+from components.evaluation_set.executor import EVAL_SPLIT
+from components.evaluation_set.slice_rules import PREFIX
+from components.evaluation_set.slice_rules import rules_to_json
+from components.evaluator.config import evaluation_config
+from components.gate.component import Gate
+from components.infra_validator.component import InfraValidator
+from components.publisher.component import Publisher
+from pipeline.config.schema import Config
+from pipeline.graphs.inputs import resolver_of
+from pipeline.graphs.inputs import selection
+from pipeline.graphs.inputs import training_inputs
+from pipeline.graphs.training import level_trainer
+from pipeline.planning.steps import Step
+
+
+def target_nodes(config: Config, step: Step) -> list[BaseNode]:
+    """Target rows to a judged and, for the chosen strategy, published model.
+
+    A step that is not judged ends with the trained model.
+    """
+    if step.evaluation is None:
+        raise ValueError(f"a target step needs evaluation days; received {step}")
+    inputs = training_inputs(step)
+    if not step.judged:
+        resolver = resolver_of(inputs)
+        trainer = level_trainer(config, step, resolver, "TargetTrainer")
+        return [resolver, trainer]
+    inputs["evaluation_examples"] = (
+        standard_artifacts.Examples,
+        selection(
+            [block.fingerprint for block in step.evaluation_blocks],
+            before_day=None,
+            role="raw",
+        ),
+    )
+    if step.live:
+        inputs["live_model"] = (
+            standard_artifacts.Model,
+            selection([step.live], before_day=step.run_day),
+        )
+    resolver = resolver_of(inputs)
+    trainer = level_trainer(config, step, resolver, "TargetTrainer")
+    evaluation_set = EvaluationSet(
+        examples=resolver.outputs["evaluation_examples"],
+        domain=config.target,
+        first_day=step.evaluation.first,
+        last_day=step.evaluation.last,
+        slices=rules_to_json(config.slice_rules),
+    )
+    evaluator = Evaluator(
+        examples=evaluation_set.outputs["evaluation_examples"],
+        model=trainer.outputs["model"],
+        baseline_model=resolver.outputs["live_model"] if step.live else None,
+        eval_config=evaluation_config(
+            with_baseline=step.live is not None,
+            slices=[f"{PREFIX}{name}" for name in config.slice_rules],
+            num_draws=config.intervals.draws,
+        ),
+        example_splits=[EVAL_SPLIT],
+    )
+    gate = Gate(
+        model=trainer.outputs["model"],
+        evaluation=evaluator.outputs["evaluation"],
+        thresholds=config.gate.model_dump_json(),
+        level=config.intervals.level,
+        strategy=step.strategy,
+        fingerprint=step.fingerprint,
+    )
+    nodes = [resolver, trainer, evaluation_set, evaluator, gate]
+    if step.strategy == config.strategy:
+        infra_validator = InfraValidator(
+            model=trainer.outputs["model"],
+            examples=resolver.outputs["evaluation_examples"],
+            features=config.table.to_json(),
+            domain=config.target,
+            first_day=step.evaluation.first,
+            last_day=step.evaluation.last,
+            name=config.name,
+            fingerprint=step.fingerprint,
+        )
+        publisher = Publisher(
+            model=trainer.outputs["model"],
+            decision=gate.outputs["decision"],
+            infra_blessing=infra_validator.outputs["blessing"],
+            name=config.name,
+            directory=str(config.serving.directory),
+            day=step.run_day,
+            fingerprint=step.fingerprint,
+            keep=config.serving.keep,
+            rollout=config.serving.rollout,
+            server_path=config.serving.server_path,
+        )
+        nodes += [infra_validator, publisher]
+    return nodes
