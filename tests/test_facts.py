@@ -16,6 +16,8 @@ from models.progress import PROGRESS
 from models.short_hash import short_hash
 from models.strategies.registry import kinds
 
+pytestmark = pytest.mark.checkout
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("pipeline", "components", "models", "benchmarks")
 

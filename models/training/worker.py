@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from models.artifact_files import INPUTS_FILE
 from models.errors import ConfigError
 from models.errors import DataError
 from models.training.distribution import is_further_worker
@@ -34,7 +35,7 @@ def train_with_chief(path: Path) -> None:
         inputs = LevelInputs.model_validate_json(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, ValidationError) as error:
         raise DataError(
-            f"{path} is not a level's inputs; expected the inputs.json that the chief "
-            "wrote into its model artifact, by the same release of crossctr"
+            f"{path} is not a level's inputs; expected the {INPUTS_FILE} that the "
+            "chief wrote into its model artifact, by the same release of crossctr"
         ) from error
     run_level(inputs)

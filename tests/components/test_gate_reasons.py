@@ -10,9 +10,9 @@ from components.gate.logic import decide
 from components.gate.reasons import Reason
 from components.gate.reasons import reasons_of
 from components.gate.thresholds import GateThresholds
-from tests.components.test_gate import GOOD
-from tests.components.test_gate import THRESHOLDS
-from tests.components.test_gate import on_all_rows
+from tests.components.gate_examples import GOOD
+from tests.components.gate_examples import THRESHOLDS
+from tests.components.gate_examples import on_all_rows
 
 
 def test_a_stored_decision_has_the_same_reasons():

@@ -10,11 +10,12 @@ from types import ModuleType
 import pytest
 import yaml
 
+import pipeline
 from models.strategies.registry import kinds
 from pipeline.planning.step_kinds import StepKind
 from tests.pipeline import feeds_ads
 
-FILE = Path(__file__).parents[2] / "pipeline" / "orchestrators" / "airflow_dag.py"
+FILE = Path(pipeline.__file__).parent / "orchestrators" / "airflow_dag.py"
 
 
 class Dag:

@@ -140,6 +140,7 @@ def test_a_file_with_code_is_refused_in_one_line(name, folder):
     assert "pickled Python code (arrow.py_extension_type), never run" in last
 
 
+@pytest.mark.checkout
 def test_parquet_and_ipc_are_imported_from_one_place():
     direct = re.compile(
         r"pyarrow\.(parquet|ipc|feather|dataset)"
