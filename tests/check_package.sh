@@ -32,7 +32,7 @@ ls -l build/package
     -r "$folder/lock.txt" "$folder"/source/dist/*.whl
 
 # What tests read, but none of the three packages.
-(cd "$folder/source" && rm -rf pipeline components models setup.py dist build ./*.egg-info)
+(cd "$folder/source" && rm -rf pipeline components models dist build ./*.egg-info)
 cd "$folder/source"
 env -u PYTHONPATH "$folder/env/bin/crossctr" --help >/dev/null
 env -u PYTHONPATH "$folder/env/bin/python" -c '
