@@ -18,8 +18,8 @@ def train_with_chief(path: Path) -> None:
     """Trains a level together with the chief, which alone writes the model.
 
     Args:
-        path: The level's `inputs.json`, which the chief writes into its model artifact
-            before it waits for the others.
+        path: The level's inputs, `INPUTS_FILE` of `models.artifact_files`, which the
+            chief writes into its model artifact before it waits for the others.
 
     Raises:
         ConfigError: TF_CONFIG does not make this process a further worker.
