@@ -21,6 +21,7 @@ setup(
         "jinja2>=3",
         "ml-metadata>=1.16",
         "pyarrow>=10",
+        "pyarrow_hotfix",
         "pydantic>=2",
         "pyyaml>=6",
         "rich>=13",

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
 
+from components.compat import EvalConfig
 from components.metrics.probability import NUM_BINS
 from components.metrics.probability import calibration_error
 from components.metrics.rows import Rows
@@ -54,7 +55,7 @@ def _computations(
     user_key: str = "user_id",
     num_bins: int = NUM_BINS,
     ratio_name: str = "calibration",
-    eval_config: tfma.EvalConfig | None = None,
+    eval_config: EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
     example_weighted: bool = False,
