@@ -69,7 +69,7 @@ fi
 # Of the caller's environment, only how the network is reached.
 settings=()
 while IFS= read -r line; do settings+=("$line"); done < <(env \
-    | grep -iE '^(PIP_|UV_|SSL_CERT_|REQUESTS_CA_|CURL_CA_|GIT_SSL_|(https?|no|all)_proxy=)')
+    | grep -iE '^((PIP|UV)_[A-Z_]*(INDEX|CERT|HOST|TIMEOUT)|SSL_CERT_|(https?|no|all)_proxy=)')
 say "$command"
 status=0
 chroot "$base" /usr/bin/env -i HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" \
