@@ -35,7 +35,7 @@ export BUILDAH_ISOLATION=chroot
 if ! tool inspect --type image $base > /dev/null 2>&1; then
     # The host's own release: of another one apt knows nothing, but the mirror is the same.
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
-        'Origin: Debian' 'Component: main' | grep -v security | head -n 1)
+        'Origin: Debian' 'Component: main' | grep -v security | head -n 1 || true)
     [ -n "$mirror" ] || { echo "apt knows no mirror of Debian; run apt-get update" >&2; exit 2; }
     say "making the base, Debian $release, with debootstrap"
     rm -rf "$folder/base"

@@ -33,7 +33,7 @@ if [ ! -e "$base/.ready" ]; then
         || fail "debootstrap is missing and apt-get could not install it; install it"
     # The host's own release: of another one apt knows nothing, but the mirror is the same.
     mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
-        'Origin: Debian' 'Component: main' | grep -v security | head -n 1)}
+        'Origin: Debian' 'Component: main' | grep -v security | head -n 1 || true)}
     [ -n "$mirror" ] || fail "apt knows no mirror of Debian; set MIRROR to the address of one"
     say "making $base with debootstrap"
     rm -rf "$base"
