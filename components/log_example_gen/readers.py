@@ -24,6 +24,7 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet as pq
 
+from models.compat import read_batches
 from models.errors import DataError
 
 FORMATS = (".parquet", ".csv", ".jsonl", ".tfrecord")
@@ -103,7 +104,7 @@ def _read_parquet(path: str, batch_rows: int) -> Iterator[Piece]:
     try:
         with pq.ParquetFile(path) as file:
             # Daily files are small: starting threads costs more than they save.
-            for batch in file.iter_batches(batch_rows, use_threads=False):
+            for batch in read_batches(file, batch_rows, use_threads=False):
                 table = pa.Table.from_batches([batch]).replace_schema_metadata(None)
                 yield Piece(table, np.arange(start, start + len(table)))
                 start += len(table)
