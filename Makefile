@@ -1,6 +1,5 @@
-# Every target does its own set-up: nothing but Python 3.11, gcc and make is needed.
+# Every target does its own set-up: nothing but Python, its headers, gcc and make is needed.
 PYTHON ?= python3
-LOCK ?= requirements/tfx-1.16.txt
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -11,19 +10,21 @@ PEERS := benchmarks/peers
 IN_TWO := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam
+.PHONY: help setup run run-simulated test test-fast check lock clean bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-metadata prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam check-debian audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
-setup: $(READY) ## Make .venv from the lock file
+setup: $(READY) ## Make .venv from the lock files that fit this Python and machine
 
-$(READY): $(LOCK) setup.py pyproject.toml
-	@echo "Setting up $(VENV) from $(LOCK) (about a minute, once)"
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' $(LOCK))"
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python $(LOCK)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+# What is built from source is built with the locked setuptools, too.
+$(READY): $(wildcard requirements/tfx-*.txt) requirements/uv.txt requirements/choose.py setup.py pyproject.toml
+	@lock="$$($(PYTHON) requirements/choose.py)" && test=$${lock%.txt}-test.txt && \
+	echo "Setting up $(VENV) from $$lock and $$test (about a minute, once)" && \
+	$(PYTHON) -m venv --clear $(VENV) && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt && \
+	$(BIN)/uv pip sync --quiet --require-hashes --build-constraints $$lock --python $(BIN)/python requirements/uv.txt $$lock $$test && \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 run: $(READY) ## Run the main job: E-CDCTR on the shipped logs, compared with its parts
@@ -60,6 +61,9 @@ bench-backfill: $(READY) ## Measure what a further day of a backfill costs, and 
 
 kill-backfill: $(READY) ## Kill a backfill of five days 30 times, repeat it, compare what is left (an hour; goes on if called again)
 	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.kill_backfill $(BENCH_FLAGS)
+
+bench-metadata: $(READY) ## Measure what a year of stored days adds to a further day's run (10 min)
+	TF_USE_LEGACY_KERAS=1 $(BIN)/python -m benchmarks.bench_metadata $(BENCH_FLAGS)
 
 # For real logs: PROOF_CONFIG=configs/amazon.yaml PROOF_DAY=2014-06-01 PREPARE=import
 prove-ecdctr: PROOF_CONFIG ?= configs/feeds_ads.yaml
@@ -127,8 +131,21 @@ check-kubeflow: $(READY) .venv-kfp/.ready ## Load the compiled pipelines with Ku
 	@$(BIN)/uv pip sync --quiet --python $(@D)/bin/python $(filter requirements/%,$^)
 	@touch $@
 
-lock: $(READY) ## Resolve requirements/tfx-1.16.in anew
-	$(BIN)/uv pip compile --quiet --python $(BIN)/python --python-version 3.11.2 --no-header --no-annotate requirements/tfx-1.16.in --output-file $(LOCK)
+lock: $(READY) ## Resolve the lock files of both lines anew, with hashes
+	requirements/lock.sh
+
+audit: .venv-audit/.ready ## Ask the vulnerability service about every package of the lock files
+	.venv-audit/bin/python requirements/audit.py
+
+.venv-audit/.ready: requirements/audit.txt
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+check-debian: RELEASE ?= trixie
+check-debian: COMMAND ?= make test-fast run
+check-debian: ## Run COMMAND on a clean Debian RELEASE: the other TFX line's fast tests and main job (10 min, root)
+	tests/on_debian.sh $(RELEASE) "$(COMMAND)"
 
 clean: ## Remove what runs wrote (runs/); .venv stays
 	rm -rf runs

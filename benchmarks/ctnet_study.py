@@ -31,6 +31,7 @@ from models.backbone import Backbone
 from models.batches import ExampleReader
 from models.batches import batch_signature
 from models.checkpoints import save_variables
+from models.compat import save_arrays
 from models.ctnet.network import Ctnet
 from models.ctnet.settings import CtnetConfig
 from models.features import SNAPSHOT_SPACES
@@ -370,7 +371,7 @@ class Study:
         trained, period = folder / "trained", folder / "period"
         trained.mkdir(parents=True, exist_ok=True)
         save_variables(trained / WEIGHTS_FILE, network.named_variables())
-        np.savez(trained / COUNTS_FILE, **reader.summarise().impressions)
+        save_arrays(trained / COUNTS_FILE, reader.summarise().impressions)
         vocabulary = self._vocabulary
         export_snapshot(trained, vocabulary, table, period, period_day=last + 1)
         return {

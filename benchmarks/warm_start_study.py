@@ -35,6 +35,7 @@ from models.backbone import Backbone
 from models.batch_norm import count_statistics
 from models.batches import ExampleReader
 from models.checkpoints import save_variables
+from models.compat import save_arrays
 from models.days import DayRange
 from models.days import to_day
 from models.features import SNAPSHOT_SPACES
@@ -176,7 +177,7 @@ class Study:
                 before = network.named_variables()
                 trained = folder.with_name(f"{folder.name}-trained")
                 save_variables(trained / WEIGHTS_FILE, before)
-                np.savez(trained / COUNTS_FILE, **window.impressions)
+                save_arrays(trained / COUNTS_FILE, window.impressions)
                 table = self._config.table
                 vocabulary = self._vocabulary
                 export_snapshot(trained, vocabulary, table, folder, period_day=period)

@@ -2,8 +2,10 @@
 # Builds the pipeline's image without a Docker engine, and tries it.
 #
 #   docker/build_image.sh [FOLDER]      default: build/image; needs some 15 GB
+#   RELEASE=trixie docker/build_image.sh
 #
-# The base is made by debootstrap from the Debian mirror that apt is set up for; buildah
+# RELEASE decides the TFX line: bookworm (the default) has Python 3.11 and so TFX 1.16,
+# trixie Python 3.13 and TFX 1.21. The base is made by debootstrap from the Debian mirror that apt is set up for; buildah
 # runs the Dockerfile in it with chroot isolation. Needs root, Debian's packages buildah
 # and debootstrap. Package indexes and certificates that this machine is set up for are
 # handed on to pip and uv.
@@ -11,8 +13,8 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 folder=$(realpath -m "${1:-build/image}")
-release=bookworm
-image=localhost/crossctr:latest
+release=${RELEASE:-bookworm}
+image=localhost/crossctr:$release
 base=localhost/crossctr-base:$release
 
 for program in buildah debootstrap; do
@@ -31,9 +33,10 @@ tool() { buildah --root "$folder/storage" --runroot "$folder/state" --storage-dr
 export BUILDAH_ISOLATION=chroot
 
 if ! tool inspect --type image $base > /dev/null 2>&1; then
+    # The host's own release: of another one apt knows nothing, but the mirror is the same.
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
-        'Origin: Debian' "Codename: $release" 'Component: main' | head -n 1)
-    [ -n "$mirror" ] || { echo "apt knows no mirror of $release; run apt-get update" >&2; exit 2; }
+        'Origin: Debian' 'Component: main' | grep -v security | head -n 1 || true)
+    [ -n "$mirror" ] || { echo "apt knows no mirror of Debian; run apt-get update" >&2; exit 2; }
     say "making the base, Debian $release, with debootstrap"
     rm -rf "$folder/base"
     debootstrap --variant=minbase \
@@ -62,6 +65,17 @@ trap 'tool rm "$container" > /dev/null' EXIT
 inside() { tool run --volume "$PWD/tests/pipeline/feeds_ads.py:/opt/feeds_ads.py:ro" "$container" -- "$@"; }
 inside id
 inside crossctr --help
+inside python -c '
+import json
+from pathlib import Path
+
+listed = json.loads(Path("/opt/crossctr/sbom.cdx.json").read_text())["components"]
+names = {component["name"] for component in listed}
+assert {"crossctr", "tfx"} <= names, names
+unneeded = {"jupyterlab", "notebook", "pytest", "mypy", "uv", "pip-audit"} & names
+assert not unneeded, unneeded
+print(f"{len(names)} packages in the list of the image")
+'
 inside python -c '
 import sys
 from pathlib import Path

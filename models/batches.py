@@ -21,6 +21,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from models.arrow_files import pq
+from models.compat import read_batches
 from models.days import to_date
 from models.errors import DataError
 from models.features import DAY
@@ -229,8 +230,8 @@ class ExampleReader:
                     f"{path} lacks the column(s) {', '.join(sorted(missing))}; it was "
                     "written with another feature table. Ingest these days again"
                 )
-            for batch in file.iter_batches(
-                _CHUNK_ROWS, row_groups=[index], columns=list(lengths)
+            for batch in read_batches(
+                file, _CHUNK_ROWS, row_groups=[index], columns=list(lengths)
             ):
                 columns = {
                     name: _to_numpy(batch.column(name), length, f"{name} of {path}")

@@ -30,6 +30,7 @@ from models.cctl.record import CctlRecord
 from models.checkpoints import read_rows
 from models.checkpoints import save_variables
 from models.checkpoints import variable_shapes
+from models.compat import save_arrays
 from models.ctnet.network import Ctnet
 from models.days import DayRange
 from models.distribution import Workers
@@ -237,7 +238,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
         return report
     kept = _kept(inputs, network, optimizer)
     save_variables(inputs.train_dir / WEIGHTS_FILE, workers.local(kept))
-    np.savez(inputs.train_dir / COUNTS_FILE, **window.impressions)
+    save_arrays(inputs.train_dir / COUNTS_FILE, window.impressions)
     if scored is not None:
         path = inputs.train_dir / SCORED_FILE
         scored.write(path, first_day=inputs.first_calibration_day)

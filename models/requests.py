@@ -17,6 +17,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from models.arrow_files import pq
+from models.compat import read_batches
 from models.days import DayRange
 from models.features import DAY
 from models.features import Feature
@@ -33,6 +34,7 @@ RAW_TYPES = {
     "count": tf.int64,
     "rate": tf.float32,
 }
+_BATCH_ROWS = 65_536
 MISSING: dict[str, Any] = {"id": b"", "ids": b"", "count": -1, "rate": float("nan")}
 
 
@@ -74,7 +76,7 @@ def raw_rows(
     left = most
     for path in sorted({path for pattern in patterns for path in files_of(pattern)}):
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(columns=[DAY, *names]):
+            for batch in read_batches(file, _BATCH_ROWS, columns=[DAY, *names]):
                 day = batch[DAY].flatten().to_numpy()
                 inside = np.flatnonzero((day >= days.first) & (day <= days.last))
                 for row in batch.take(pa.array(inside[:left])).to_pylist():

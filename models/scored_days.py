@@ -18,6 +18,7 @@ from models.batches import ExampleReader
 from models.batches import batch_signature
 from models.calibration import Platt
 from models.calibration import fit_platt
+from models.compat import save_arrays
 from models.network import Network
 
 # Rows of a day that are scored, at least, if it has more: two numbers need no more, and
@@ -92,13 +93,13 @@ class ScoredDays:
     def write(self, path: Path, *, first_day: int) -> None:
         """Writes the reference and the days from `first_day` on as an .npz file."""
         kept = self._days >= first_day
-        np.savez(
-            path,
-            day=self._days[kept],
-            logit=self._logits[kept],
-            label=self._labels[kept],
-            **{f"reference/{name}": rows for name, rows in self._reference.items()},
-        )
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "day": self._days[kept],
+            "logit": self._logits[kept],
+            "label": self._labels[kept],
+        }
+        arrays |= {f"reference/{name}": rows for name, rows in self._reference.items()}
+        save_arrays(path, arrays)
 
     def add(self, day: int, network: Network, reader: ExampleReader) -> None:
         """Scores a day.

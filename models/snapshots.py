@@ -30,6 +30,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.arrow_files import pq
+from models.compat import read_batches
+from models.compat import read_table
 from models.errors import DataError
 from models.features import IdSpace
 
@@ -191,11 +193,11 @@ def _fill(
     present: npt.NDArray[np.bool_],
 ) -> None:
     """Writes one snapshot's vectors into views of shape (rows, D) and (rows,)."""
-    written = file.read(columns=["id"])["id"].cast(ids.type)
+    written = read_table(file, ["id"])["id"].cast(ids.type)
     # The hash table over `ids` is built once, the wide column read in pieces.
     positions = pc.index_in(written, value_set=ids).fill_null(-1).to_numpy()
     start = 0
-    for batch in file.iter_batches(_READ_ROWS, columns=["embedding"]):
+    for batch in read_batches(file, _READ_ROWS, columns=["embedding"]):
         embedding = batch.column(0).flatten().to_numpy().reshape(len(batch), -1)
         position = positions[start : start + len(batch)]
         known = position >= 0

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.arrow_files import pq
+from models.compat import read_table
 from models.errors import ConfigError
 from models.errors import DataError
 
@@ -50,7 +51,7 @@ def nearest(folder: Path, space: str, raw_id: str, count: int) -> list[Neighbour
             "Train the TPM period again"
         )
     with pq.ParquetFile(path) as file:
-        table = file.read()
+        table = read_table(file)
     ids = table.column("id").to_pylist()
     vectors = np.stack(table.column("embedding").to_numpy()).astype(np.float64)
     if raw_id not in ids:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from models.arrow_files import pq
+from models.compat import read_table
 from models.errors import DataError
 from models.features import LABEL
 from models.features import USER_FEATURE
@@ -65,7 +66,7 @@ def score_step(config: Config, store: Store, step: Step) -> Scored:
     if not is_scored(config, step):
         _write(_compute(config, store, step), path)
     with pq.ParquetFile(path) as file:
-        table = file.read()
+        table = read_table(file)
     measured = (table.schema.metadata or {}).get(_MILLISECONDS)
     return Scored(
         table.column("user").to_numpy(),

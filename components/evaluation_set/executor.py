@@ -22,6 +22,7 @@ from components.artifacts import stamp
 from components.evaluation_set.slices import add_slices
 from components.evaluation_set.slices import rules_from_json
 from models.arrow_files import pq
+from models.compat import read_batches
 from models.days import DayRange
 from models.errors import DataError
 from models.features import DAY
@@ -82,7 +83,7 @@ def rows_of_days(folders: Iterable[str], days: DayRange) -> Iterator[pa.RecordBa
     """Yields the rows of `days` in the Parquet Examples of `folders`, in file order."""
     for folder in folders:
         for path in files_of(f"{folder}/*.parquet"):
-            for batch in pq.ParquetFile(path).iter_batches(_BATCH_ROWS):
+            for batch in read_batches(pq.ParquetFile(path), _BATCH_ROWS):
                 day = pc.list_flatten(batch.column(DAY)).to_numpy()
                 inside = np.flatnonzero((day >= days.first) & (day <= days.last))
                 if len(inside):

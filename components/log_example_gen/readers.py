@@ -26,6 +26,7 @@ from components.log_example_gen.pieces import unreadable
 from models.arrow_files import UNREADABLE
 from models.arrow_files import pq
 from models.arrow_files import why_unreadable
+from models.compat import read_batches
 from models.errors import DataError
 
 
@@ -74,7 +75,7 @@ def _read_parquet(path: str, batch_rows: int) -> Iterator[Piece]:
         with pq.ParquetFile(path) as file:
             total = file.metadata.num_rows
             # Daily files are small: starting threads costs more than they save.
-            for batch in file.iter_batches(batch_rows, use_threads=False):
+            for batch in read_batches(file, batch_rows, use_threads=False):
                 table = pa.Table.from_batches([batch]).replace_schema_metadata(None)
                 numbers = np.arange(start, start + len(table))
                 start += len(table)

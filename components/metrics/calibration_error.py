@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
 
+from components.compat import EvalConfig
 from components.metrics.probability import NUM_BINS
 from components.metrics.probability import calibration_error
 from components.metrics.rows import Rows
@@ -59,7 +60,7 @@ def _computations(
     num_bins: int = NUM_BINS,
     ratio_name: str = "calibration",
     clicks_name: str = "click_count",
-    eval_config: tfma.EvalConfig | None = None,
+    eval_config: EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
     example_weighted: bool = False,

@@ -7,6 +7,11 @@ from collections.abc import Sequence
 
 import tensorflow_model_analysis as tfma
 
+from components.compat import EvalConfig
+from components.compat import MetricConfig
+from components.compat import MetricsSpec
+from components.compat import ModelSpec
+from components.compat import SlicingSpec
 from models.features import LABEL
 from models.features import USER_FEATURE
 
@@ -20,7 +25,7 @@ def evaluation_config(
     user_key: str = USER_FEATURE,
     slices: Sequence[str] = (),
     num_draws: int = 0,
-) -> tfma.EvalConfig:
+) -> EvalConfig:
     """Returns the configuration of TFX's Evaluator.
 
     | metric               | computed by                            |
@@ -50,43 +55,43 @@ def evaluation_config(
     if with_baseline:
         models.append(_model_spec(name=BASELINE, is_baseline=True))
     metrics = [
-        tfma.MetricConfig(class_name="ExampleCount"),
+        MetricConfig(class_name="ExampleCount"),
         # By module, so that Beam's remote workers import them.
-        tfma.MetricConfig(
+        MetricConfig(
             class_name="LogLoss",
             module="components.metrics.log_loss",
             config=json.dumps({"user_key": user_key}),
         ),
-        tfma.MetricConfig(
+        MetricConfig(
             class_name="GAUC",
             module="components.metrics.gauc",
             config=json.dumps({"user_key": user_key}),
         ),
-        tfma.MetricConfig(
+        MetricConfig(
             class_name="CalibrationError",
             module="components.metrics.calibration_error",
             config=json.dumps({"user_key": user_key}),
         ),
     ]
     if num_draws:
-        replicates = tfma.MetricConfig(
+        replicates = MetricConfig(
             class_name="Replicates",
             module="components.metrics.replicates",
             config=json.dumps({"user_key": user_key, "num_draws": num_draws}),
         )
         metrics.append(replicates)
-    return tfma.EvalConfig(
+    return EvalConfig(
         model_specs=models,
         slicing_specs=[
-            tfma.SlicingSpec(),
-            *(tfma.SlicingSpec(feature_keys=[name]) for name in slices),
+            SlicingSpec(),
+            *(SlicingSpec(feature_keys=[name]) for name in slices),
         ],
-        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+        metrics_specs=[MetricsSpec(metrics=metrics)],
     )
 
 
-def _model_spec(*, name: str, is_baseline: bool = False) -> tfma.ModelSpec:
-    return tfma.ModelSpec(
+def _model_spec(*, name: str, is_baseline: bool = False) -> ModelSpec:
+    return ModelSpec(
         name=name,
         is_baseline=is_baseline,
         # Said outright: TFMA would try to load the SavedModel as a Keras model first.

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
 
+from components.compat import EvalConfig
 from components.metrics.logic import auc
 from components.metrics.logic import grouped_auc
 from components.metrics.rows import Rows
@@ -59,7 +60,7 @@ def _computations(
     name: str = "gauc",
     user_key: str = "user_id",
     auc_name: str = "auc",
-    eval_config: tfma.EvalConfig | None = None,
+    eval_config: EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
     example_weighted: bool = False,

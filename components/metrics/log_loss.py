@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
 
+from components.compat import EvalConfig
 from components.metrics.logic import check_columns
 from components.metrics.logic import log_losses
 from components.metrics.probability import entropy
@@ -60,7 +61,7 @@ def _computations(
     name: str = "log_loss",
     user_key: str = "user_id",
     entropy_name: str = "normalized_entropy",
-    eval_config: tfma.EvalConfig | None = None,
+    eval_config: EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
     example_weighted: bool = False,

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
 
+from components.compat import EvalConfig
 from components.metrics.logic import Floats
 from components.metrics.resampling import METRICS
 from components.metrics.resampling import Resampled
@@ -62,7 +63,7 @@ def _computations(
     name: str = NAME,
     user_key: str = "user_id",
     num_draws: int = 200,
-    eval_config: tfma.EvalConfig | None = None,
+    eval_config: EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
     example_weighted: bool = False,

@@ -11,10 +11,10 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.metrics import metric_util
 
+from components.compat import EvalConfig
 from components.metrics.logic import Codes
 from components.metrics.logic import Floats
 from models.errors import DataError
@@ -75,7 +75,7 @@ def from_rows(
     values: Callable[[Rows], tuple[Any, ...]],
     *,
     user_key: str,
-    eval_config: tfma.EvalConfig | None,
+    eval_config: EvalConfig | None,
     model_name: str,
     output_name: str,
     example_weighted: bool,
@@ -134,7 +134,7 @@ class GatherRows(beam.CombineFn):
         self,
         key: metric_types.MetricKey,
         user_key: str,
-        eval_config: tfma.EvalConfig | None,
+        eval_config: EvalConfig | None,
     ) -> None:
         """Declares the combiner.
 

@@ -34,6 +34,7 @@ from components.transform.encoding import sizes_before
 from components.transform.encoding import to_json
 from components.vocabulary.files import read_summary
 from models.arrow_files import pq
+from models.compat import read_batches
 from models.days import DayRange
 from models.errors import DataError
 from models.features import DAY
@@ -153,8 +154,8 @@ class CountEncoded(beam.DoFn):
         """Yields (domain, counts) for the (domain, path) of a Parquet file."""
         domain, path = item
         ids = [f.name for f in self._features.features if f.is_id]
-        for batch in pq.ParquetFile(path).iter_batches(
-            _COUNT_ROWS, columns=[DAY, *ids]
+        for batch in read_batches(
+            pq.ParquetFile(path), _COUNT_ROWS, columns=[DAY, *ids]
         ):
             table = pa.Table.from_batches([batch])
             yield (

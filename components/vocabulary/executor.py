@@ -32,6 +32,7 @@ from components.vocabulary.logic import counted_features
 from components.vocabulary.logic import grow
 from components.vocabulary.logic import merge_counts
 from models.arrow_files import pq
+from models.compat import read_batches
 from models.errors import DataError
 from models.features import DAY
 from models.features import FeatureTable
@@ -57,7 +58,7 @@ class CountIds(beam.DoFn):
         names = sorted({DAY, *(n for names in self._columns.values() for n in names)})
         counts: dict[str, list[pa.Table]] = {space: [] for space in self._columns}
         waiting = dict.fromkeys(self._columns, 0)
-        for batch in pq.ParquetFile(path).iter_batches(_BATCH_ROWS, columns=names):
+        for batch in read_batches(pq.ParquetFile(path), _BATCH_ROWS, columns=names):
             table = pa.Table.from_batches([batch])
             for space, columns in self._columns.items():
                 counts[space].append(count_ids(table, columns))

@@ -127,7 +127,7 @@ def accident_rates(
 
 def probabilities(logits: Floats) -> Floats:
     """Returns `sigmoid(logits)`, same shape."""
-    p: Floats = 1 / (1 + np.exp(-logits))
+    p: Floats = np.reciprocal(1 + np.exp(-logits))
     return p
 
 

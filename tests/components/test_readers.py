@@ -139,6 +139,13 @@ def test_json_numbers_hold_across_blocks(tmp_path, monkeypatch):
     assert [row["i"] for row in rows] == numbers == list(range(200))
 
 
+def test_parquet_without_row_groups_is_empty(tmp_path):
+    path = tmp_path / "part-0.parquet"
+    pq.ParquetWriter(path, pa.schema([("user_id", pa.string())])).close()
+    assert pq.read_metadata(path).num_row_groups == 0
+    assert list(read_pieces(str(path), 10)) == []
+
+
 def test_parquet_is_read_a_batch_at_a_time(tmp_path):
     path = tmp_path / "log.parquet"
     pq.write_table(pa.table({"i": range(25)}), path)

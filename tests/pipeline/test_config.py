@@ -1,6 +1,7 @@
 """What a configuration means: paths, overrides by level, strategy and domain."""
 
 import copy
+import inspect
 import re
 import typing
 from pathlib import Path
@@ -430,8 +431,10 @@ def documented(model):
     """Returns the names under `Attributes:` of a class and its bases."""
     names = set()
     for base in model.__mro__:
-        _, _, attributes = (base.__dict__.get("__doc__") or "").partition("Attributes:")
-        names |= set(re.findall(r"^ {8}(\w+):", attributes, re.MULTILINE))
+        # Python 3.13 takes the indentation off docstrings itself.
+        doc = inspect.cleandoc(base.__dict__.get("__doc__") or "")
+        _, _, attributes = doc.partition("Attributes:")
+        names |= set(re.findall(r"^ {4}(\w+):", attributes, re.MULTILINE))
     return names
 
 

@@ -132,7 +132,9 @@ def test_click_threshold(source: Path, logs: Path) -> None:
 def test_column_types(source: Path, logs: Path) -> None:
     _import(source, logs)
     schema = pq.read_schema(logs / "ca" / "date=2014-01-04" / "part-0.parquet")
-    assert [(field.name, str(field.type)) for field in schema] == [
+    # Arrow 10 calls the values of a list `item`, newer ones `element`, as Parquet does.
+    types = [str(field.type).replace("element:", "item:") for field in schema]
+    assert list(zip(schema.names, types, strict=True)) == [
         ("user_id", "string"),
         ("item_id", "string"),
         ("rating", "int8"),

@@ -1,0 +1,46 @@
+"""What the two lines do differently gives the same on both."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from models.compat import read_batches
+from models.compat import read_table
+from models.compat import save_arrays
+
+SCHEMA = pa.schema([("day", pa.int64()), ("items", pa.large_list(pa.int64()))])
+
+
+def test_saved_arrays_come_back_under_their_names(tmp_path):
+    arrays = {
+        "day": np.arange(3, dtype=np.int64),
+        "reference/item_id": np.array([[b"a"], [b"bc"]]),
+        "logit": np.array([0.5], np.float32),
+    }
+    path = tmp_path / "arrays.npz"
+    save_arrays(path, arrays)
+    with np.load(path) as stored:
+        assert set(stored) == set(arrays)
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(stored[name], array)
+            assert stored[name].dtype == array.dtype
+
+
+@pytest.mark.parametrize("columns", [None, ["items"]], ids=["all", "items"])
+@pytest.mark.parametrize("groups", [0, 2], ids=["no row group", "two row groups"])
+def test_parquet_is_read_whatever_its_row_groups(tmp_path, groups, columns):
+    path = tmp_path / "shard.parquet"
+    rows = pa.Table.from_pylist([{"day": 1, "items": [7]}] * 3, schema=SCHEMA)
+    with pq.ParquetWriter(path, SCHEMA) as writer:
+        for _ in range(groups):
+            writer.write_table(rows)
+    with pq.ParquetFile(path) as file:
+        assert file.metadata.num_row_groups == groups
+        batches = list(read_batches(file, 2, columns=columns))
+        table = read_table(file, columns)
+    assert sum(batch.num_rows for batch in batches) == table.num_rows == 3 * groups
+    assert all(batch.num_rows <= 2 for batch in batches)
+    assert table.schema.names == (columns or SCHEMA.names)
+    assert table.column("items").type.value_type == pa.int64()
+    assert table.column("items").to_pylist() == [[7]] * 3 * groups

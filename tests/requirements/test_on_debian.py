@@ -1,0 +1,59 @@
+"""Where a clean Debian cannot be made, the script says why in one line."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "on_debian.sh"
+
+
+@pytest.mark.parametrize(
+    ("programs", "said"),
+    [
+        pytest.param(
+            {"id": "[ $1 = -u ] && echo 1000 || echo ann"},
+            "user ann may not make a root folder; call it as root",
+            id="not root",
+        ),
+        pytest.param(
+            {"id": "echo 0", "apt-get": "exit 100"},
+            "debootstrap is missing and apt-get could not install it; install it",
+            id="no debootstrap",
+        ),
+        pytest.param(
+            {"id": "echo 0", "apt-get": "true", "debootstrap": "true"},
+            "apt knows no mirror of Debian; set MIRROR to the address of one",
+            id="no mirror",
+        ),
+        pytest.param(
+            {
+                "id": "echo 0",
+                "apt-get": "echo http://mirror.example/debian",
+                "debootstrap": "echo E: no such release; exit 1",
+            },
+            "debootstrap failed; the last lines of {roots}/sid.log: E: no such release",
+            id="debootstrap fails",
+        ),
+    ],
+)
+def test_one_line_says_what_is_missing(tmp_path, programs, said):
+    for name, body in programs.items():
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+    roots = tmp_path / "roots"
+    done = subprocess.run(
+        [SCRIPT, "sid", "true"],
+        # Without the folder of administrators' programs, where debootstrap is.
+        env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "ROOTS": str(roots)},
+        cwd=os.sep,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"tests/on_debian.sh: {said.format(roots=roots)}\n"
+    assert not (roots / "sid" / ".ready").exists()
