@@ -51,6 +51,7 @@ class World:
         for module in (job, cli):
             monkeypatch.setattr(module, "Store", lambda *_: None)
         monkeypatch.setattr(job, "rows_of", lambda *_: 10)
+        monkeypatch.setattr(job, "training_report", lambda *_: None)
         monkeypatch.setattr(job, "connection", lambda *_: None)
         monkeypatch.setattr(cli, "load_config", lambda _: self.config)
         monkeypatch.setattr(cli, "hold_root", lambda _: None)
