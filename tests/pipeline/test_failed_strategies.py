@@ -27,8 +27,10 @@ METRICS = {
     "gauc": 0.6,
     "gauc_coverage": 0.5,
     "log_loss": 0.3,
+    "normalized_entropy": 0.9,
     "calibration": 1.0,
     "example_count": 100,
+    "click_count": 40,
 }
 
 
@@ -83,7 +85,7 @@ class World:
 
     def crossctr(self, *arguments):
         words = ["run", "a.yaml", "--day", "1970-02-08", *arguments]
-        shown = CliRunner().invoke(cli.main, words)
+        shown = CliRunner().invoke(cli.main, words, env={"COLUMNS": "250"})
         assert not shown.exception or isinstance(shown.exception, SystemExit), shown
         return shown
 
