@@ -44,11 +44,13 @@ def test_every_step_has_a_graph_whose_trainer_has_both_parents(tmp_path):
         settings = json.loads(trainer.exec_properties["custom_config"])["settings"]
         paths = dict.fromkeys(
             (
-                *("transform_graph", "vocabulary", "warm_start", "source_model"),
+                *("transform_graph", "vocabulary", "warm_start"),
                 *("serving_dir", "train_dir", "run_dir"),
             ),
             tmp_path,
         )
+        if "source_model" in trainer.inputs:
+            paths["source_model"] = tmp_path
         told[name] = LevelInputs.model_validate(
             {**settings, **paths, "examples": ["*"]}
         )
