@@ -1,5 +1,6 @@
 """Where a clean Debian cannot be made, the script says why in one line."""
 
+import fcntl
 import os
 import subprocess
 from pathlib import Path
@@ -7,6 +8,13 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[1] / "on_debian.sh"
+
+
+def write_programs(folder, programs):
+    folder.mkdir()
+    for name, body in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+        (folder / name).chmod(0o755)
 
 
 @pytest.mark.parametrize(
@@ -39,11 +47,7 @@ SCRIPT = Path(__file__).parents[1] / "on_debian.sh"
     ],
 )
 def test_one_line_says_what_is_missing(tmp_path, programs, said):
-    for name, body in programs.items():
-        path = tmp_path / "bin" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{body}\n")
-        path.chmod(0o755)
+    write_programs(tmp_path / "bin", programs)
     roots = tmp_path / "roots"
     done = subprocess.run(
         [SCRIPT, "sid", "true"],
@@ -57,3 +61,27 @@ def test_one_line_says_what_is_missing(tmp_path, programs, said):
     assert done.returncode == 2
     assert done.stderr == f"tests/on_debian.sh: {said.format(roots=roots)}\n"
     assert not (roots / "sid" / ".ready").exists()
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
+    write_programs(tmp_path / "bin", {"id": "echo 0"})
+    (tmp_path / "sid" / "src").mkdir(parents=True)
+    with (tmp_path / "sid.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = subprocess.run(
+            [SCRIPT, "sid", "true"],
+            env={
+                "PATH": f"{tmp_path}/bin:/usr/bin:/bin",
+                "ROOTS": str(tmp_path),
+                "CLEAN": "1",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"tests/on_debian.sh: another run is using {tmp_path}/sid; wait for it, or set "
+        "ROOTS to another folder\n"
+    )
+    assert (tmp_path / "sid" / "src").is_dir()
