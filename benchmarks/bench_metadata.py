@@ -4,8 +4,8 @@
 
 A trial's days have 80 impressions each. Between two of them, entries of the day before
 are copied within ML Metadata, as the graphs wrote them: executions, artifacts, events
-and contexts, under names of their own. TFX reads them at the start of each node, and
-how it does differs between its releases. The result is in docs/lines.md.
+and contexts, under names of their own. TFX reads them at the start of each node. The
+result is in docs/lines.md.
 """
 
 from __future__ import annotations
