@@ -18,6 +18,10 @@ say() { echo "[$release, $(($(date +%s) - start)) s] $*"; }
 fail() { echo "tests/on_debian.sh: $*" >&2; exit 2; }
 
 [ "$(id -u)" = 0 ] || fail "user $(id -un) may not make a root folder; call it as root"
+# Two runs in one folder would take the clone away from each other.
+mkdir -p "${base%/*}"
+exec 9> "$base.lock"
+flock --nonblock 9 || fail "another run is using $base; wait for it, or set ROOTS to another folder"
 unmount() {
     local folder
     for folder in proc dev/pts dev; do
@@ -72,8 +76,9 @@ while IFS= read -r line; do settings+=("$line"); done < <(env \
     | grep -iE '^((PIP|UV)_[A-Z_]*(INDEX|CERT|HOST|TIMEOUT)|SSL_CERT_|(https?|no|all)_proxy=)')
 say "$command"
 status=0
+# Without the lock's descriptor: a server that is left behind must not keep it.
 chroot "$base" /usr/bin/env -i HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" \
     PATH=/usr/local/bin:/usr/bin:/bin "${settings[@]}" \
-    bash -c "cd /src && $command" || status=$?
+    bash -c "cd /src && $command" 9>&- || status=$?
 say "ended with exit code $status: $command"
 exit $status

@@ -1,5 +1,6 @@
 """Where a clean Debian cannot be made, the script says why in one line."""
 
+import fcntl
 import os
 import subprocess
 from pathlib import Path
@@ -57,3 +58,22 @@ def test_one_line_says_what_is_missing(tmp_path, programs, said):
     assert done.returncode == 2
     assert done.stderr == f"tests/on_debian.sh: {said.format(roots=roots)}\n"
     assert not (roots / "sid" / ".ready").exists()
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
+    (tmp_path / "sid" / "src").mkdir(parents=True)
+    with (tmp_path / "sid.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = subprocess.run(
+            [SCRIPT, "sid", "true"],
+            env={"PATH": "/usr/bin:/bin", "ROOTS": str(tmp_path), "CLEAN": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"tests/on_debian.sh: another run is using {tmp_path}/sid; wait for it, or set "
+        "ROOTS to another folder\n"
+    )
+    assert (tmp_path / "sid" / "src").is_dir()
