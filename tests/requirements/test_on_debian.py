@@ -10,6 +10,13 @@ import pytest
 SCRIPT = Path(__file__).parents[1] / "on_debian.sh"
 
 
+def write_programs(folder, programs):
+    folder.mkdir()
+    for name, body in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+        (folder / name).chmod(0o755)
+
+
 @pytest.mark.parametrize(
     ("programs", "said"),
     [
@@ -40,11 +47,7 @@ SCRIPT = Path(__file__).parents[1] / "on_debian.sh"
     ],
 )
 def test_one_line_says_what_is_missing(tmp_path, programs, said):
-    for name, body in programs.items():
-        path = tmp_path / "bin" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{body}\n")
-        path.chmod(0o755)
+    write_programs(tmp_path / "bin", programs)
     roots = tmp_path / "roots"
     done = subprocess.run(
         [SCRIPT, "sid", "true"],
@@ -61,12 +64,17 @@ def test_one_line_says_what_is_missing(tmp_path, programs, said):
 
 
 def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
+    write_programs(tmp_path / "bin", {"id": "echo 0"})
     (tmp_path / "sid" / "src").mkdir(parents=True)
     with (tmp_path / "sid.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         done = subprocess.run(
             [SCRIPT, "sid", "true"],
-            env={"PATH": "/usr/bin:/bin", "ROOTS": str(tmp_path), "CLEAN": "1"},
+            env={
+                "PATH": f"{tmp_path}/bin:/usr/bin:/bin",
+                "ROOTS": str(tmp_path),
+                "CLEAN": "1",
+            },
             capture_output=True,
             text=True,
             check=False,
