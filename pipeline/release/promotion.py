@@ -93,18 +93,9 @@ def promote(
         DataError: No model was judged for `day`, or its files are no longer stored.
     """
     store = Store(config.root, config.metadata)
-    judged = [s for s in store.artifacts("PublishedModel") if _day_of(s) == day]
-    if not judged:
-        raise DataError(
-            f"no model of {to_date(day)} was judged under {str(config.root)!r}; run "
-            f"`crossctr run` for this day first"
-        )
-    newest = judged[-1]
+    newest = _newest_judged(config, store, day)
     decision = decision_of(store, newest.fingerprint)
-    refusals = tuple(str(r) for r in reasons_of(decision) if r.outcome == "refused")
-    unfit = newest.properties.get("infra_reason")
-    if unfit:
-        refusals = (*refusals, f"not fit to be served: {unfit}")
+    refusals = _refusals(newest, decision)
     shelf = shelf_of(config)
     if newest.properties.get("pushed"):
         path = Path(str(newest.properties["path"]))
@@ -113,7 +104,53 @@ def promote(
             _note(store, newest, override, "canary" if as_canary else "stable")
         newer = _above(shelf.folder, path)
         return Promotion(path, True, changed, refusals, after, newer)
-    fingerprint = str(newest.properties["model_fingerprint"])
+    versions = versions_in(shelf.folder)
+    path, after = _publish(config, store, newest, decision, override, as_canary)
+    newer = _above(shelf.folder, path)
+    # An earlier day of the same model may have published it.
+    known = int(path.name) in versions
+    return Promotion(path, known, True, refusals, after, newer)
+
+
+def _newest_judged(config: Config, store: Store, day: int) -> Stored:
+    """Returns the newest artifact of a target model that the Gate judged for `day`.
+
+    Raises:
+        DataError: There is none.
+    """
+    judged = [s for s in store.artifacts("PublishedModel") if _day_of(s) == day]
+    if not judged:
+        raise DataError(
+            f"no model of {to_date(day)} was judged under {str(config.root)!r}; run "
+            f"`crossctr run` for this day first"
+        )
+    return judged[-1]
+
+
+def _refusals(judged: Stored, decision: dict[str, Any]) -> tuple[str, ...]:
+    """Returns why the Gate and the server refused a model; empty if neither did."""
+    refusals = [str(r) for r in reasons_of(decision) if r.outcome == "refused"]
+    unfit = judged.properties.get("infra_reason")
+    if unfit:
+        refusals.append(f"not fit to be served: {unfit}")
+    return tuple(refusals)
+
+
+def _publish(
+    config: Config,
+    store: Store,
+    judged: Stored,
+    decision: dict[str, Any],
+    override: Override,
+    as_canary: bool,
+) -> tuple[Path, Labels]:
+    """Publishes a model that was not published; returns its folder and all labels.
+
+    Raises:
+        DataError: The model's files are no longer stored.
+    """
+    day = _day_of(judged)
+    fingerprint = str(judged.properties["model_fingerprint"])
     model = store.newest("Model", fingerprint)
     if model is None or not Path(model.uri, SERVING_FOLDER).is_dir():
         raise DataError(
@@ -123,15 +160,14 @@ def promote(
     lineage = {
         "day": str(to_date(day)),
         "strategy": decision["strategy"],
-        "fingerprint": newest.fingerprint,
+        "fingerprint": judged.fingerprint,
         "model_fingerprint": fingerprint,
         "decision": decision,
         "override": vars(override),
     }
-    blessing = store.newest("InfraBlessing", newest.fingerprint)
+    blessing = store.newest("InfraBlessing", judged.fingerprint)
     warmup = Path(blessing.uri, REQUESTS_FILE) if blessing else None
-    versions = versions_in(shelf.folder)
-    released = shelf.release(
+    released = shelf_of(config).release(
         Path(model.uri, SERVING_FOLDER),
         day,
         lineage,
@@ -139,12 +175,9 @@ def promote(
         as_canary=as_canary,
         force=True,
     )
-    gate = store.newest("GateDecision", newest.fingerprint)
-    _record(store, newest, [model, *([gate] if gate else [])], released.path, override)
-    newer = _above(shelf.folder, released.path)
-    # An earlier day of the same model may have published it.
-    known = int(released.path.name) in versions
-    return Promotion(released.path, known, True, refusals, released.labels, newer)
+    gate = store.newest("GateDecision", judged.fingerprint)
+    _record(store, judged, [model, *([gate] if gate else [])], released.path, override)
+    return released.path, released.labels
 
 
 def _relabel(shelf: Shelf, version: int, *, as_canary: bool) -> tuple[bool, Labels]:
