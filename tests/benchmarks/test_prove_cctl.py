@@ -1,4 +1,4 @@
-"""What CCTL's checks make of numbers."""
+"""Checks of CCTL, given the numbers of its trainings."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from benchmarks.prove_cctl import checks
-from benchmarks.prove_cctl import differences
-from benchmarks.prove_cctl import interval
 from benchmarks.prove_cctl import print_checks
+from benchmarks.study_metrics import differences
+from benchmarks.study_metrics import interval
 
 
 def _seeds(target_only: float, joint: float, cctl: float) -> list[dict[str, Any]]:

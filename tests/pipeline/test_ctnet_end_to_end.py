@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
-from benchmarks.kill_backfill import warm_start_chains
+from benchmarks.backfill_results import warm_start_chains
 from pipeline.store.reader import METADATA_FILE
 from pipeline.store.reader import Store
 from tests.pipeline import feeds_ads

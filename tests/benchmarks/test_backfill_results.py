@@ -1,12 +1,12 @@
-"""When a killed backfill's result counts as that of an undisturbed one."""
+"""Comparison of the results of two backfills."""
 
 import dataclasses
 import json
 
 import pytest
 
-from benchmarks.kill_backfill import Result
-from benchmarks.kill_backfill import rounded
+from benchmarks.backfill_results import Result
+from benchmarks.backfill_results import rounded
 
 DECISION = {
     "approved": True,
