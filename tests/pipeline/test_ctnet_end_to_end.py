@@ -1,4 +1,4 @@
-"""CTNet in real TFX runs of its first three days, on a handful of rows."""
+"""Real TFX runs of CTNet's first three days, on few impressions."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def test_a_scale_is_linear_and_centres_a_single_value():
     assert svg.Scale(3, 3, 0, 100)(3) == 50
 
 
-def test_axes_are_written_as_people_write_them():
+def test_dates_and_shares_are_formatted():
     assert (as_date(17897), as_share(0.125)) == ("2019-01-01", "12.5%")
 
 
