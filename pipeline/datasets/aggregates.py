@@ -81,11 +81,7 @@ def point_in_time_aggregates(
             days - first_day, mask=impressions == 0
         )
     recent = _recent_items(users, items, days, clicked, max_length)
-    present = recent >= 0
-    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
-    columns["recent_items"] = pa.ListArray.from_arrays(
-        pa.array(offsets), item_names.take(pa.array(recent[present]))
-    )
+    columns["recent_items"] = _id_lists(recent, item_names)
     return pa.table(columns)
 
 
@@ -96,6 +92,15 @@ def encode_ids(ids: pa.Array) -> tuple[Ints, pa.Array]:
     rank = np.empty(len(order), np.int64)
     rank[order.to_numpy()] = np.arange(len(order))
     return rank[encoded.indices.to_numpy()], encoded.dictionary.take(order)
+
+
+def _id_lists(codes: Ints, names: pa.Array) -> pa.Array:
+    """Returns lists of ids from codes of shape (rows, max_length), padded with -1."""
+    present = codes >= 0
+    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
+    return pa.ListArray.from_arrays(
+        pa.array(offsets), names.take(pa.array(codes[present]))
+    )
 
 
 def _history(codes: Ints, days: Ints, clicked: Ints) -> tuple[Ints, Ints, Ints]:

@@ -144,7 +144,30 @@ def import_logs(
             f"{click_at_least!r} and {negatives!r}"
         )
     started = time.perf_counter()
-    parameters = {
+    parameters = _parameters(
+        first_day, last_day, click_at_least, negatives, recent_items
+    )
+    names = list(dict.fromkeys(domains))
+    paths = [find_source(source_dir, domain) for domain in names]
+    for path in paths:
+        check_source(path, first_day, last_day, rated=negatives is None)
+    manifests = [_read_manifest(logs_dir / domain) for domain in names]
+    imports = tuple(
+        _import_domain(path, logs_dir / domain, manifest, parameters, on_progress)
+        for domain, path, manifest in zip(names, paths, manifests, strict=True)
+    )
+    return ImportReport(imports, time.perf_counter() - started)
+
+
+def _parameters(
+    first_day: datetime.date,
+    last_day: datetime.date,
+    click_at_least: int | None,
+    negatives: NegativeSampling | None,
+    recent_items: int,
+) -> dict[str, Any]:
+    """Returns all parameters of the written rows, as kept in the manifest."""
+    return {
         "layout": _LAYOUT,
         "first_day": first_day.isoformat(),
         "last_day": last_day.isoformat(),
@@ -153,26 +176,27 @@ def import_logs(
         "recent_items": recent_items,
         "smoothing_strength": SMOOTHING_STRENGTH,
     }
-    names = list(dict.fromkeys(domains))
-    paths = [find_source(source_dir, domain) for domain in names]
-    for path in paths:
-        check_source(path, first_day, last_day, rated=negatives is None)
-    manifests = [_read_manifest(logs_dir / domain) for domain in names]
-    imports = []
-    for domain, path, manifest in zip(names, paths, manifests, strict=True):
-        begun = time.perf_counter()
-        folder = logs_dir / domain
-        _discard(_temporary(folder))
-        _discard(_retired(folder))
-        origin = {"source": path.name, "sha256": sha256_of(path), **parameters}
-        reused = manifest is not None and manifest["origin"] == origin
-        if reused and manifest is not None:
-            counts = manifest["counts"]
-        else:
-            counts = _write_domain(path, folder, origin, on_progress)
-        seconds = time.perf_counter() - begun
-        imports.append(DomainImport(domain, **counts, reused=reused, seconds=seconds))
-    return ImportReport(tuple(imports), time.perf_counter() - started)
+
+
+def _import_domain(
+    path: Path,
+    folder: Path,
+    manifest: dict[str, Any] | None,
+    parameters: dict[str, Any],
+    on_progress: Callable[[str, int], None] | None,
+) -> DomainImport:
+    """Writes one domain's log, unless `manifest` is that of the same import."""
+    started = time.perf_counter()
+    _discard(_temporary(folder))
+    _discard(_retired(folder))
+    origin = {"source": path.name, "sha256": sha256_of(path), **parameters}
+    reused = manifest is not None and manifest["origin"] == origin
+    if reused and manifest is not None:
+        counts = manifest["counts"]
+    else:
+        counts = _write_domain(path, folder, origin, on_progress)
+    seconds = time.perf_counter() - started
+    return DomainImport(folder.name, **counts, reused=reused, seconds=seconds)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any] | None:

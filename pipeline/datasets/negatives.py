@@ -7,6 +7,7 @@ sampled from the items that the domain had by that day.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -86,36 +87,62 @@ def sample_negatives(
     order = np.lexsort((number[items], users, days))
     users, items, days = users[order], number[items][order], days[order]
     seen_by = np.searchsorted(first_days[by_first_day], days, side="right")
+    drawn = _draw_all(users, items, days, seen_by, sampling, domain)
+    return Negatives(
+        user_names.take(pa.array(drawn.users)),
+        item_names.take(pa.array(by_first_day[drawn.items])),
+        drawn.days,
+        drawn.missing_days,
+    )
 
-    counts = np.zeros(len(item_names), np.int64)
-    weights = np.ones(len(item_names))
-    chosen_users, chosen_items, chosen_days = [users[:0]], [items[:0]], [days[:0]]
-    missing_days = [days[:0]]
+
+class _Drawn(NamedTuple):
+    """Negatives by number of user and item, and the day of each missing one."""
+
+    users: Ints
+    items: Ints
+    days: Ints
+    missing_days: Ints
+
+
+def _draw_all(
+    users: Ints,
+    items: Ints,
+    days: Ints,
+    seen_by: Ints,
+    sampling: NegativeSampling,
+    domain: str,
+) -> _Drawn:
+    """Draws the negatives of all days.
+
+    Args:
+        users: User of each positive; positives are ascending by day, user, item.
+        items: Item of each positive.
+        days: Day of each positive.
+        seen_by: Number of items whose first day is on or before the positive's day.
+        sampling: Number of negatives and weighting of the items.
+        domain: Name of the domain.
+    """
+    num_items = int(items.max(initial=-1)) + 1
+    counts, weights = np.zeros(num_items, np.int64), np.ones(num_items)
+    found = [_Drawn(users[:0], items[:0], days[:0], days[:0])]
     _, starts = np.unique(days, return_index=True)
     for start, end in zip(starts, np.append(starts[1:], len(days)), strict=True):
-        day = int(days[start])
+        day, positives = int(days[start]), items[start:end]
         basket_users, baskets = np.unique(users[start:end], return_inverse=True)
         rng = np.random.default_rng(
             [sampling.seed, to_date(day).toordinal(), *domain.encode()]
         )
         wanted = np.bincount(baskets) * sampling.per_positive
         rows, drawn, missing = _draw_day(
-            rng, baskets, items[start:end], wanted, weights[: seen_by[start]]
+            rng, baskets, positives, wanted, weights[: seen_by[start]]
         )
-        chosen_users.append(basket_users[rows])
-        chosen_items.append(drawn)
-        chosen_days.append(np.full(len(rows), day))
-        missing_days.append(np.full(missing, day))
+        chosen, lost = np.full(len(rows), day), np.full(missing, day)
+        found.append(_Drawn(basket_users[rows], drawn, chosen, lost))
         if sampling.weighting == "popularity":
-            np.add.at(counts, items[start:end], 1)
-            sold = items[start:end]
-            weights[sold] = counts[sold] ** POPULARITY_EXPONENT
-    return Negatives(
-        user_names.take(pa.array(np.concatenate(chosen_users))),
-        item_names.take(pa.array(by_first_day[np.concatenate(chosen_items)])),
-        np.concatenate(chosen_days),
-        np.concatenate(missing_days),
-    )
+            np.add.at(counts, positives, 1)
+            weights[positives] = counts[positives] ** POPULARITY_EXPONENT
+    return _Drawn(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
 def _draw_day(

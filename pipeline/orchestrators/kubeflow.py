@@ -66,22 +66,6 @@ def _documents(
     }
     if day is not None:
         parameter |= {"defaultValue": day, "isOptional": True}
-    tasks = {}
-    for before, level in zip([None, *levels], levels, strict=False):
-        tasks[level] = {
-            # crossctr itself skips finished steps.
-            "cachingOptions": {},
-            "componentRef": {"name": f"comp-{level}"},
-            "inputs": {"parameters": {"day": {"componentInputParameter": "day"}}},
-            "retryPolicy": {
-                "maxRetryCount": 3,
-                "backoffDuration": "300s",
-                "backoffFactor": 2.0,
-                "backoffMaxDuration": "3600s",
-            },
-            "taskInfo": {"name": level},
-            **({"dependentTasks": [before]} if before else {}),
-        }
     spec: dict[str, Any] = {
         "components": {
             f"comp-{level}": {
@@ -106,7 +90,7 @@ def _documents(
         },
         "pipelineInfo": {"name": pipeline},
         "root": {
-            "dag": {"tasks": tasks},
+            "dag": {"tasks": _tasks(levels)},
             "inputDefinitions": {"parameters": {"day": parameter}},
         },
         "schemaVersion": "2.1.0",
@@ -118,6 +102,27 @@ def _documents(
     executors = {f"exec-{level}": platform for level in levels}
     kubernetes = {"deploymentSpec": {"executors": executors}}
     return [spec, {"platforms": {"kubernetes": kubernetes}}]
+
+
+def _tasks(levels: Sequence[str]) -> dict[str, Any]:
+    """Returns one task per level, each after the previous one."""
+    tasks = {}
+    for before, level in zip([None, *levels], levels, strict=False):
+        tasks[level] = {
+            # crossctr itself skips finished steps.
+            "cachingOptions": {},
+            "componentRef": {"name": f"comp-{level}"},
+            "inputs": {"parameters": {"day": {"componentInputParameter": "day"}}},
+            "retryPolicy": {
+                "maxRetryCount": 3,
+                "backoffDuration": "300s",
+                "backoffFactor": 2.0,
+                "backoffMaxDuration": "3600s",
+            },
+            "taskInfo": {"name": level},
+            **({"dependentTasks": [before]} if before else {}),
+        }
+    return tasks
 
 
 def _platform(containers: Containers) -> dict[str, Any]:
