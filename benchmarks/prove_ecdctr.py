@@ -33,14 +33,14 @@ from models.artifact_files import split_folder
 from models.days import to_day
 from models.errors import ConfigError
 from models.errors import DataError
-from pipeline.cli.ablate import ablation_table
-from pipeline.cli.ablate import run_ablation
+from pipeline.cli.compare import show
 from pipeline.cli.options import wide_console
 from pipeline.comparing.ablation import WHOLE
+from pipeline.comparing.ablation import ablation
 from pipeline.comparing.ablation import ablation_variants
 from pipeline.comparing.measure import Measured
+from pipeline.comparing.run import run_comparison
 from pipeline.comparing.trials import with_variants
-from pipeline.comparing.words import interval_caveat
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
 from pipeline.execution.failures import raise_failed
@@ -62,16 +62,18 @@ def main() -> None:
     config = load_config(arguments.config)
     day = to_day(datetime.date.fromisoformat(arguments.day))
     console = wide_console()
-    results, failed = run_ablation(config, day, arguments.seeds, console)
-    raise_failed(failed)
-    console.print(ablation_table(results, failed, config, day, arguments.seeds))
-    console.print(interval_caveat(arguments.seeds))
+    command = f"make prove-ecdctr SEEDS={arguments.seeds}"
+    comparison = run_comparison(
+        ablation(config, day, arguments.seeds, command), console
+    )
+    raise_failed(comparison.failed)
+    show(comparison, console)
 
     numbers: dict[str, Any] = {"seeds": arguments.seeds, "day": arguments.day}
     numbers["fold_max_difference"] = fold_difference(config, day)
     numbers["inputs_checked"], late = late_inputs(Store(config.root))
     numbers["planned_checked"], planned_late = planned_late_inputs(config, day)
-    numbers.update(_ablation_numbers(results))
+    numbers.update(_ablation_numbers(comparison.models))
     checks = {
         "fold": numbers["fold_max_difference"] <= FOLD_TOLERANCE,
         "point_in_time": not late and not planned_late and numbers["inputs_checked"],
