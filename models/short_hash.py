@@ -1,4 +1,4 @@
-"""Hashes that tell contents apart: in fingerprints, vocabularies and snapshots."""
+"""Short hashes of contents: in fingerprints, vocabularies and snapshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the evaluation rows as one gzipped TFRecord file."""
+"""Executor of EvaluationSet: writes one gzipped TFRecord file."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the rows of `first_day` to `last_day` of `domain` with their slices.
+        """Writes the impressions of a domain and range of days, with their slices.
 
         Raises:
-            DataError: There is no such row.
+            DataError: There is no such impression.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         output = artifact_utils.get_single_instance(output_dict["evaluation_examples"])
@@ -80,7 +80,7 @@ class Executor(base_executor.BaseExecutor):
 
 
 def rows_of_days(folders: Iterable[str], days: DayRange) -> Iterator[pa.RecordBatch]:
-    """Yields the rows of `days` in the Parquet Examples of `folders`, in file order."""
+    """Yields the impressions of `days` in Parquet Examples, in file order."""
     for folder in folders:
         for path in files_of(f"{folder}/*.parquet"):
             for batch in read_batches(pq.ParquetFile(path), _BATCH_ROWS):

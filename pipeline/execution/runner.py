@@ -16,9 +16,9 @@ from tfx.orchestration.portable import data_types
 from tfx.orchestration.portable import launcher
 from tfx.utils import name_utils
 
+from components.compat import in_process_patches
 from components.compat import launched_by
 from components.compat import literal_folders
-from components.compat import spared
 from models.errors import DataError
 from pipeline.terminal.progress import RunDisplay
 from pipeline.terminal.progress import forward_progress
@@ -66,7 +66,7 @@ def run_graph(
     with (
         launched_by(ReportingLauncher),
         forward_progress(display),
-        spared(graph.beam_pipeline_args),
+        in_process_patches(graph.beam_pipeline_args),
         literal_folders(),
     ):
         LocalDagRunner().run(graph)
