@@ -14,7 +14,9 @@ from pipeline.store.metadata import unreadable
 
 if TYPE_CHECKING:
     import ml_metadata
+    from ml_metadata.proto import metadata_store_pb2
 
+_PLAIN = ("int_value", "string_value", "double_value")
 # Custom property of an artifact whose rows or weights `crossctr clean` has removed.
 REMOVED = "removed"
 
@@ -47,6 +49,20 @@ class Stored:
     def last_day(self) -> int:
         """Last day of rows that went into it."""
         return int(self.properties.get("last_day", 0))
+
+
+def stored_of(artifact: metadata_store_pb2.Artifact) -> Stored:
+    """Returns an artifact of ML Metadata as planning reads it."""
+    return Stored(
+        id=artifact.id,
+        uri=artifact.uri,
+        properties={
+            name: getattr(value, value.WhichOneof("value"))
+            for name, value in artifact.custom_properties.items()
+            if value.WhichOneof("value")
+            in ("int_value", "string_value", "double_value")
+        },
+    )
 
 
 class Store:
@@ -110,16 +126,7 @@ class Store:
 
         store = self.connect()
         found = [
-            Stored(
-                id=artifact.id,
-                uri=artifact.uri,
-                properties={
-                    name: getattr(value, value.WhichOneof("value"))
-                    for name, value in artifact.custom_properties.items()
-                    if value.WhichOneof("value")
-                    in ("int_value", "string_value", "double_value")
-                },
-            )
+            stored_of(artifact)
             for artifact in store.get_artifacts_by_type(type_name)
             if artifact.state == metadata_store_pb2.Artifact.LIVE
         ]
