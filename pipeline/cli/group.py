@@ -51,6 +51,7 @@ from pipeline.terminal.tables import warm_start_table
 
 # Commands with a module of their own, which is imported when the command is called.
 _COMMANDS = {
+    "accept": "pipeline.cli.accept:accept_command",
     "ablate": "pipeline.cli.ablate:ablate",
     "backfill": "pipeline.cli.backfill:backfill_command",
     "clean": "pipeline.cli.clean:clean_command",
@@ -151,7 +152,7 @@ def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) ->
     console = wide_console()
     why = why_due(
         planned.steps,
-        read_earlier(config.root),
+        read_earlier(config.root, planned.steps),
         code_fingerprint(),
         settings_of(config),
     )
@@ -270,6 +271,13 @@ def _print_runs_to_repeat(config_path: Path, planned: Plan, console: Console) ->
             f"  crossctr run {config_path} --day {to_date(day)} -s {strategy}",
             soft_wrap=True,
         )
+    days = [log.day for log in planned.late]
+    console.print(
+        "If a change means nothing for the models, take the logs as they were:\n"
+        f"  crossctr accept {config_path} --from {to_date(min(days))} "
+        f"--to {to_date(max(days))} --reason WHY",
+        soft_wrap=True,
+    )
 
 
 def _import_logs(config: Config, console: Console) -> None:

@@ -92,9 +92,9 @@ def test_the_newest_command_counts(tmp_path):
         config = make_config(network={"width": width})
         (folder / CONFIG_FILE).write_text(dump(config))
         RunRecorder(folder, plan(network={"width": width})[0], 38, code)
-    earlier = read_earlier(tmp_path)
-    assert [one.code for one in earlier] == ["a"] * 3 + ["b"] * 3
     steps, settings = plan(network={"width": 5}, evaluation_days=1)
+    earlier = read_earlier(tmp_path, steps)
+    assert [one.code for one in earlier] == ["a"] * 3 + ["b"] * 3
     reasons = why_due(steps, earlier, "b", settings)
     target = reasons[steps[-1].fingerprint]
     assert target == "the configuration has changed: network.width"
