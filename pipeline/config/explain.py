@@ -9,7 +9,14 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic import ValidationError
 
+from models.errors import shortened
+from models.errors import shown
 from pipeline.config.wording import closest
+
+# Problems that one message names, and characters of each: the keys that a part of the
+# configuration may have are some hundred.
+_MOST_PROBLEMS = 20
+_MOST_CHARACTERS = 1_000
 
 
 def explained(model: type[BaseModel], error: ValidationError, prefix: str = "") -> str:
@@ -20,13 +27,19 @@ def explained(model: type[BaseModel], error: ValidationError, prefix: str = "") 
         error: Its problems.
         prefix: What stands before each key, such as `strategies.mine.`.
     """
-    return "; ".join(_explain(model, problem, prefix) for problem in error.errors())
+    problems = error.errors()
+    named = [
+        shortened(_explain(model, problem, prefix), _MOST_CHARACTERS)
+        for problem in problems[:_MOST_PROBLEMS]
+    ]
+    more = len(problems) - len(named)
+    return "; ".join([*named, *([f"{more:,} more problems"] if more else [])])
 
 
 def _explain(model: type[BaseModel], problem: Any, prefix: str) -> str:
     """Returns one of pydantic's problems in this project's words."""
     location = tuple(problem["loc"])
-    key = prefix + ".".join(str(part) for part in location)
+    key = shortened(prefix + ".".join(str(part) for part in location), 200)
     if problem["type"] == "extra_forbidden":
         allowed = _keys_at(model, location[:-1])
         hint = closest(str(location[-1]), allowed)
@@ -45,7 +58,8 @@ def _explain(model: type[BaseModel], problem: Any, prefix: str) -> str:
     received = problem["input"]
     # A bound was missed, so the text was a number.
     bounded = problem["type"].startswith(("greater_than", "less_than"))
-    return f"{key}: {message}; received {received if bounded else repr(received)}"
+    value = shortened(str(received), 200) if bounded else shown(received)
+    return f"{key}: {message}; received {value}"
 
 
 def _keys_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:

@@ -59,7 +59,14 @@ def read_schema(path: Path) -> schema_pb2.Schema:
             f"there is no schema file {str(path)!r}; write one with `crossctr schema "
             "infer`, or set `schema` in the configuration"
         )
-    return parse_schema(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is no TFMD schema in text format: byte {error.start:,} is not "
+            "UTF-8; set `schema` to a schema, or write one with `crossctr schema infer`"
+        ) from error
+    return parse_schema(text, str(path))
 
 
 def transform_part(text: str) -> str:
