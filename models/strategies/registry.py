@@ -128,7 +128,7 @@ def _imported(kind: str, path: str) -> type[Strategy[Any]]:
         ) from error
     if not (isinstance(found, type) and issubclass(found, Strategy)):
         raise ConfigError(
-            f"strategy {shown(kind)} is {shown(found)}; expected a subclass of "
+            f"strategy {shown(kind)} names something else; expected a subclass of "
             "models.strategies.base.Strategy"
         )
     if not isinstance(getattr(found, "name", None), str):

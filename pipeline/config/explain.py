@@ -27,13 +27,18 @@ def explained(model: type[BaseModel], error: ValidationError, prefix: str = "") 
         error: Its problems.
         prefix: What stands before each key, such as `strategies.mine.`.
     """
-    problems = error.errors()
+    problems = [one for one in error.errors() if not _follows_from_others(one)]
     named = [
         shortened(_explain(model, problem, prefix), _MOST_CHARACTERS)
         for problem in problems[:_MOST_PROBLEMS]
     ]
     more = len(problems) - len(named)
     return "; ".join([*named, *([f"{more:,} more problems"] if more else [])])
+
+
+def _follows_from_others(problem: Any) -> bool:
+    """Whether a list only counts as too short because its items were refused."""
+    return problem["type"] == "too_short" and len(problem["input"]) > 0
 
 
 def _explain(model: type[BaseModel], problem: Any, prefix: str) -> str:
@@ -49,12 +54,10 @@ def _explain(model: type[BaseModel], problem: Any, prefix: str) -> str:
     message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] in ("string_type", "invalid_key") and problem["input"] is None:
         message += " (if a name was meant, quote it: 'null')"
-    if (
-        not location
-        or problem["type"] == "value_error"
-        and isinstance(problem["input"], dict)
-    ):
+    if not location:
         return message
+    if problem["type"] == "value_error" and isinstance(problem["input"], dict):
+        return message if message.startswith(key) else f"{key}: {message}"
     received = problem["input"]
     # A bound was missed, so the text was a number.
     bounded = problem["type"].startswith(("greater_than", "less_than"))

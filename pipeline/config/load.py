@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from models.errors import shortened
 from models.errors import shown
 from pipeline.config.explain import explained
 from pipeline.config.schema import Config
+from pipeline.config.yaml_text import described
 from pipeline.config.yaml_text import read_yaml
 
 # With these flags Beam's workers may be other processes, which `literal_folders` does
@@ -46,8 +46,7 @@ def load_config(path: Path) -> Config:
     try:
         data = read_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = shortened(re.sub(r"\s+", " ", str(error)))
-        raise ConfigError(f"{path} is not valid YAML: {detail}") from error
+        raise ConfigError(f"{path} is not valid YAML: {described(error)}") from error
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}; make it readable for this user"

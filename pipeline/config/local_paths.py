@@ -44,6 +44,8 @@ def check_path(path: Any) -> Any:
         ValueError: It is a URI, it is empty, holds control characters, a part of it is
             longer than a name can be, or it is written for a shell.
     """
+    if not isinstance(path, (str, Path)):
+        raise ValueError("expected a path")
     refuse_uri(path)
     text = str(path)
     if not text:

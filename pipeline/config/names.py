@@ -22,8 +22,8 @@ def check_name(name: str) -> str:
     """
     if not _NAME.fullmatch(name) or len(name.encode()) > _MOST_BYTES:
         raise ValueError(
-            "expected a name of letters, digits, '_', '-' and '.' that begins with a "
-            f"letter, a digit or '_' and has at most {_MOST_BYTES} bytes"
+            "expected letters, digits, '_', '-' and '.', the last two not at the "
+            f"beginning, at most {_MOST_BYTES} bytes"
         )
     return name
 

@@ -211,6 +211,13 @@ class IntervalConfig(StrictModel):
     level: float = Field(default=0.95, gt=0, lt=1)
 
 
+def _check_server_path(path: str) -> str:
+    absolute = path.startswith("/") or "://" in path
+    if not absolute or not path.isprintable():
+        raise ValueError("expected an absolute path, or a URI, in one line")
+    return path
+
+
 class ServingConfig(StrictModel):
     """Where published models go: `<directory>/<name>/<version>/`.
 
@@ -226,6 +233,4 @@ class ServingConfig(StrictModel):
     directory: LocalPath
     keep: int = Field(default=10, ge=2, le=1_000_000)
     rollout: Literal["stable", "canary"] = "stable"
-    server_path: str = Field(
-        default="/models", pattern=r"^(/|[A-Za-z][A-Za-z0-9+.-]*://)[^\x00-\x1f\x7f]*$"
-    )
+    server_path: Annotated[str, AfterValidator(_check_server_path)] = "/models"

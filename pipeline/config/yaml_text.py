@@ -11,7 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
+from yaml.reader import ReaderError
 
+from models.errors import shortened
 from models.errors import shown
 
 _PREFIX = "tag:yaml.org,2002:"
@@ -25,7 +27,7 @@ _READ = {*_KEPT, *(f"{_PREFIX}{name}" for name in (*_TEXT, "map", "seq"))}
 # some hundred values.
 _MAX_CHARACTERS = 2**20
 _MAX_DEPTH = 32
-_MAX_VALUES = 20_000
+_MAX_VALUES = 10_000
 
 
 class TextLoader(yaml.SafeLoader):
@@ -71,9 +73,9 @@ class TextLoader(yaml.SafeLoader):
                 continue
             if key.value in first:
                 raise yaml.MarkedYAMLError(
-                    "in a mapping that has it before",
+                    "beside the one",
                     first[key.value].start_mark,
-                    f"the key {key.value!r} stands here again; keep one of them",
+                    f"the key {shown(key.value)} stands here again; keep one of them",
                     key.start_mark,
                 )
             first[key.value] = key
@@ -131,6 +133,22 @@ def _check_size(node: yaml.Node, sizes: dict[int, int]) -> int:
 
 def _problem(text: str, mark: Any) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=text, problem_mark=mark)
+
+
+def described(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """Returns where a file is no YAML and why, in one line of bounded length."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1:,} is not UTF-8; save the file as UTF-8"
+    if isinstance(error, ReaderError):
+        character = chr(error.character)
+        return f"character {error.position + 1:,} is {character!r}; remove it"
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return shortened(" ".join(str(error).split()))
+    mark, context = error.problem_mark, error.context_mark
+    text = f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+    if error.context and context is not None:
+        text += f" ({error.context} of line {context.line + 1})"
+    return shortened(text)
 
 
 def read_yaml(text: str) -> Any:
