@@ -15,6 +15,8 @@ from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.errors import listed
 from models.features.table import describe
+from pipeline.cli.error_line import as_ours
+from pipeline.cli.error_line import line_of
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import STRATEGY_HELP
 from pipeline.cli.options import Day
@@ -41,7 +43,6 @@ from pipeline.store.reader import Store
 from pipeline.store.results import target_result
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
-from pipeline.terminal.plain_text import visible
 from pipeline.terminal.progress import duration
 from pipeline.terminal.slice_table import slice_table
 from pipeline.terminal.tables import comparison
@@ -92,10 +93,12 @@ class _Group(click.Group):
         """Runs the command."""
         try:
             return super().invoke(ctx)
-        except CrossctrError as error:
-            text = " ".join(str(error).split())
-            click.echo(visible(f"{error.headline}: {text}"), err=True)
-            sys.exit(error.exit_code)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:  # noqa: BLE001 (nothing escapes as a traceback)
+            ours = as_ours(error)
+            click.echo(line_of(ours), err=True)
+            sys.exit(ours.exit_code)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
