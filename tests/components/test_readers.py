@@ -1,4 +1,4 @@
-"""Log files of every format: the same rows, their numbers, and what is set aside."""
+"""Readers of all log formats: equal rows, row numbers, and quarantined lines."""
 
 import gzip
 import json

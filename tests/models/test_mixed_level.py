@@ -1,4 +1,4 @@
-"""The target level on the rows of several domains, to a model that serves one."""
+"""Target level trained on several domains, and served for one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No reader runs the code that a Parquet file brings along (CVE-2023-47248)."""
+"""Parquet files with embedded code (CVE-2023-47248), which no reader runs."""
 
 import os
 import pickle

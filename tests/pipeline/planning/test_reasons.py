@@ -1,4 +1,4 @@
-"""Why a step is due: new, broken off, or what has changed since."""
+"""Reasons why a step is due: new, interrupted, or changed."""
 
 import dataclasses
 
@@ -69,7 +69,7 @@ def test_an_entry_of_another_strategy_is_no_reason():
     assert not [reason for reason in reasons if "configuration" in reason]
 
 
-def test_where_things_lie_is_no_reason():
+def test_a_moved_folder_is_no_reason():
     (first, *_) = why(plan(code="new", root="elsewhere"), plan())
     assert "configuration" not in first
 
