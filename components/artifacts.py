@@ -36,6 +36,12 @@ class EmbeddingSnapshot(types.Artifact):
     TYPE_NAME = "EmbeddingSnapshot"
 
 
+class ReferenceScores(types.Artifact):
+    """Metrics and scores of the references on the evaluation rows."""
+
+    TYPE_NAME = "ReferenceScores"
+
+
 class GateDecision(types.Artifact):
     """Whether a candidate may be published, and why."""
 

@@ -34,6 +34,9 @@ VOCABULARY_FILE = "vocabulary.json"
 SNAPSHOT_FILE = "snapshot.json"
 GUARD_FILE = "report.json"
 DECISION_FILE = "decision.json"
+# Of ReferenceScores: what each reference came to, and its scores by evaluation row.
+REFERENCES_FILE = "references.json"
+REFERENCE_SCORES_FILE = "reference_scores.parquet"
 # Of an InfraBlessing: requests for WARMUP_FILE, or why no server could use the model.
 REQUESTS_FILE = "tf_serving_warmup_requests"
 REASON_FILE = "reason.txt"

@@ -14,6 +14,8 @@ from models.strict_model import StrictModel
 
 # The feature by which metrics tell users apart.
 USER_FEATURE = "user_id"
+# The feature by which intervals tell items apart, where a configuration has it.
+ITEM_FEATURE = "item_id"
 # The feature that says which domain an impression is of.
 DOMAIN_FEATURE = "domain"
 
