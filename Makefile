@@ -44,7 +44,7 @@ check: $(READY) ## Lint, format, types, and which package may import what
 test: check ## Everything: lint, types, unit tests, TFX runs on small real rows
 	$(BIN)/python -m pytest $(IN_TWO) --durations=10
 
-package: $(READY) ## Build sdist and wheel, run the wheel's fast tests outside the repository
+package: $(READY) ## Build sdist and wheel, run the fast tests on the installed wheel (3 min)
 	tests/check_package.sh $(IN_TWO)
 
 test-fast: check ## The part that takes under two minutes

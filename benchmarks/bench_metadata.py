@@ -1,11 +1,11 @@
-"""`make bench-metadata`: what a year of stored days adds to a further day's run.
+"""Cost that a year of stored days adds to the run of one more day.
 
     python -m benchmarks.bench_metadata [--history 0,100,400]
 
-A trial's days have 80 impressions each. Between two of them, entries of the day before
-are copied within ML Metadata, as the graphs wrote them: executions, artifacts, events
-and contexts, under names of their own. TFX reads them at the start of each node. The
-result is in docs/lines.md.
+`make bench-metadata` runs it. A trial's days have 80 impressions each. Between two
+runs, ML Metadata's entries of the previous day (executions, artifacts, events and
+contexts, as the graphs wrote them) are copied under new names, because TFX reads them
+at the start of each node. The result is in docs/lines.md.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pipeline.store.reader import Store
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
 
-# Contexts that all days share; a run's and a cache entry's are a day's own.
+# Contexts shared by all days; those of a run and of a cache entry belong to one day.
 _SHARED_CONTEXTS = ("pipeline", "node")
 _FIRST_DAYS = 2
 
@@ -46,7 +46,7 @@ _FIRST_DAYS = 2
     help="Numbers of stored days that a further day is run on, ascending.",
 )
 def main(history: str) -> None:
-    """Run further days on ever more stored days and print what they take."""
+    """Run further days on an ever longer stored history and print their cost."""
     console = Console(width=100)
     counts = [int(count) for count in history.split(",")]
     table = Table(title="A further day, by the number of days in ML Metadata")
@@ -101,8 +101,8 @@ def copy_executions(
 
     Args:
         store: ML Metadata.
-        numbers: The executions' numbers; those of the day that made an input first.
-        copies: What tells a copy's names and fingerprints from the others'.
+        numbers: The executions' ids, in an order in which inputs come before outputs.
+        copies: Suffixes that make each copy's names and fingerprints unique.
     """
     executions = store.get_executions_by_id(numbers)
     events: dict[int, list[Any]] = {number: [] for number in numbers}
@@ -121,7 +121,7 @@ def copy_executions(
                 artifact = artifacts[event.artifact_id]
                 if event.type == metadata_store_pb2.Event.OUTPUT:
                     made[artifact.id] = _renamed(artifact, copy)
-                # What another day made is the same for every copy.
+                # Artifacts of another day are shared by every copy.
                 pair = metadata_store_pb2.Event(type=event.type, path=event.path)
                 pairs.append((made.get(artifact.id, artifact), pair))
             around = [
@@ -138,7 +138,7 @@ def copy_executions(
 
 
 def _renamed(entry: Any, copy: int) -> Any:
-    """Returns an execution, artifact or context as a new one of another name."""
+    """Returns a copy of an execution, artifact or context under another name."""
     again = type(entry)()
     again.CopyFrom(entry)
     for name in ("id", "create_time_since_epoch", "last_update_time_since_epoch"):
@@ -151,7 +151,7 @@ def _renamed(entry: Any, copy: int) -> Any:
 
 
 def _call(arguments: list[str], folder: Path) -> float:
-    """Runs a command; returns the processors' seconds that it took."""
+    """Runs a command; returns its CPU seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ended = subprocess.run(
         command(arguments),

@@ -1,13 +1,13 @@
-"""`make kill-backfill`: SIGKILL a backfill at random moments, repeat it, compare.
+"""Resumption of a backfill after SIGKILL at random moments (`make kill-backfill`).
 
     python -m benchmarks.kill_backfill [--kills 30] [--per-backfill 3] [--seed 17]
 
-A backfill of five days dies at a random moment, the same command is repeated. The
-repetition must finish the day that was broken off; then it is killed in its turn, until
-a backfill has died `--per-backfill` times and is left to end. A kill counts as
-completed if the next repetition finished the day it hit and the last one everything.
-What is left is compared with an undisturbed run's; all kills of one backfill share the
-verdict. How to read it: docs/operations.md.
+A backfill of five days is killed at a random moment and the same command is repeated.
+The repetition must finish the interrupted day before it is killed itself. After
+`--per-backfill` kills the backfill runs to its end, and its results are compared with
+those of an undisturbed backfill; all its kills share that verdict. A kill counts as
+completed if the next repetition finished the interrupted day and the last repetition
+finished all days. How to read the result: docs/operations.md.
 """
 
 from __future__ import annotations
@@ -50,25 +50,25 @@ from pipeline.terminal.plain_text import Table
 NUM_DAYS = 5
 DAY_DONE = re.compile(r"^(\d+)/\d+ \d{4}-\d\d-\d\d · ", re.MULTILINE)
 _SHARED_STATE = "undisturbed.json"
-# Several threads add up floats in any order.
+# Several threads add floats in varying order, which changes the last bits.
 _ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a backfill left behind, as far as a repeated one must leave the same.
+    """Results of a backfill that a repeated backfill must reproduce.
 
     Attributes:
         weights: Hash of every model's weights, by fingerprint and file.
-        metrics: What the Gate saw and said, by its fingerprint, to five places.
-        decisions: Hash of the same files as they are.
+        metrics: The Gate's decision and metrics, by fingerprint, to five places.
+        decisions: Hash of the decision files, unrounded.
         vocabularies: Hash of every vocabulary file, by block and name.
         snapshots: Hash of every snapshot file, by fingerprint and name.
         versions: Published versions.
-        artifacts: Finished artifacts, by type and level: a second one would be a
-            training or a row twice.
-        lineage: "what <- from what" of everything that has a fingerprint.
-        twice: Days that one warm-start chain was trained on twice.
+        artifacts: Number of finished artifacts by type, level and fingerprint. Two
+            would mean that a model was trained or a block ingested twice.
+        lineage: "output <- input" for every pair of artifacts with a fingerprint.
+        twice: Days on which one warm-start chain was trained twice.
     """
 
     weights: dict[str, str]
@@ -92,17 +92,17 @@ class Result:
 
 @dataclass
 class Kill:
-    """One SIGKILL and what came of it.
+    """One SIGKILL and its outcome.
 
     Attributes:
-        backfill: Number of the backfill it hit, from 1.
-        seconds: How long the process had lived.
-        day: Number of the day it was in, from 1; after the last day one more.
-        node: What it was doing, as ML Metadata has it.
-        completed: Whether the same command finished that day.
-        identical: Whether the backfill's end equals the undisturbed one's.
-        to_the_bit: Whether the metrics do so to their last bit.
-        verdict: In words.
+        backfill: Number of the killed backfill, from 1.
+        seconds: Age of the killed process.
+        day: Number of the day that was running, from 1; one more after the last day.
+        node: The running component according to ML Metadata.
+        completed: Whether the repeated command finished that day.
+        identical: Whether the final results equal those of the undisturbed backfill.
+        to_the_bit: Whether the metrics are equal to the last bit, too.
+        verdict: The outcome in words.
     """
 
     backfill: int
@@ -116,15 +116,15 @@ class Kill:
 
 
 @click.command()
-@click.option("--kills", default=30, show_default=True, help="Times it dies in all.")
+@click.option("--kills", default=30, show_default=True, help="Kills in all.")
 @click.option("--per-backfill", default=3, show_default=True, help="Kills of each.")
-@click.option("--seed", default=17, show_default=True, help="Seed of the moments.")
+@click.option("--seed", default=17, show_default=True, help="Seed of the times.")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
     default=Path("build/kill-backfill"),
     show_default=True,
-    help="Where it works; a second call with it goes on after the last kill.",
+    help="Working folder; a second call with it continues after the last kill.",
 )
 def main(kills: int, per_backfill: int, seed: int, folder: Path) -> None:
     """Kill a backfill of five days at random moments and repeat it."""
@@ -165,19 +165,19 @@ def main(kills: int, per_backfill: int, seed: int, folder: Path) -> None:
 
 
 class Trials:
-    """Backfills of one little world, one after another in the same root."""
+    """Backfills of one small simulated world, one after another in the same root."""
 
     def __init__(self, folder: Path) -> None:
-        """Writes the world's logs unless an earlier call has."""
+        """Writes the world's logs unless an earlier call did."""
         self._folder = folder
         self._root = folder / "runs"
         self._serving = folder / "serving"
-        # Fingerprints know the folder of the models, so every backfill has the same.
+        # Fingerprints depend on the models' folder, so all backfills share one.
         if not (folder / "config.yaml").exists():
             write_trial(folder, NUM_DAYS)
 
     def undisturbed(self, console: Console) -> Result:
-        """Returns what a backfill leaves if nobody kills it, and notes its seconds."""
+        """Returns the results of a backfill without kills, and records its seconds."""
         path = self._folder / _SHARED_STATE
         if not path.exists():
             console.print(f"An undisturbed backfill of {NUM_DAYS} days ...")
@@ -205,14 +205,14 @@ class Trials:
         return [Kill(**kill) for kill in json.loads(path.read_text(encoding="utf-8"))]
 
     def keep(self, done: list[Kill]) -> None:
-        """Notes the kills so far."""
+        """Stores the kills so far."""
         text = json.dumps([dataclasses.asdict(kill) for kill in done])
         (self._folder / "kills.json").write_text(text, encoding="utf-8")
 
     def disturb(
         self, number: int, wanted: int, moments: random.Random, expected: Result
     ) -> list[Kill]:
-        """Kills one backfill up to `wanted` times, lets it end and compares."""
+        """Kills one backfill up to `wanted` times, lets it finish and compares."""
         self._clear()
         found: list[Kill] = []
         broken = 0
@@ -248,7 +248,7 @@ class Trials:
         return found
 
     def _attempt(self, moment: float | None, after_day: int) -> tuple[int, str, float]:
-        """Runs the command; kills it `moment` seconds after it has done a day."""
+        """Runs the command; kills it `moment` seconds after day `after_day` is done."""
         started = time.perf_counter()
         reached: list[float] = [started] if not after_day else []
 
@@ -263,7 +263,7 @@ class Trials:
         return code, shown, time.perf_counter() - started
 
     def _run(self, is_due: Callable[[str], bool]) -> tuple[int, str]:
-        """Runs the backfill until it ends or `is_due` to die."""
+        """Runs the backfill until it ends or `is_due` says to kill it."""
         arguments = backfill_arguments(self._folder, NUM_DAYS)
         output = self._folder / "shown.txt"
         with output.open("wb") as stream:
@@ -292,13 +292,13 @@ class Trials:
 
 def write_trial(folder: Path, num_days: int) -> None:
     """Writes tiny logs and a configuration with `num_days` days to run."""
-    # One day before, one after to be judged on.
+    # One day of history, and one to evaluate the last model on.
     arguments = ["-m", "tests.orchestration.trial", str(folder), str(num_days + 2)]
     subprocess.run([sys.executable, *arguments], check=True, cwd=ROOT)
 
 
 def backfill_arguments(folder: Path, num_days: int) -> list[str]:
-    """Returns the backfill of what `write_trial` wrote."""
+    """Returns the arguments of a backfill of the days `write_trial` wrote."""
     config = load_config(folder / "config.yaml")
     first, last = to_date(config.first + 1), to_date(config.first + num_days)
     path = str(folder / "config.yaml")
@@ -306,7 +306,7 @@ def backfill_arguments(folder: Path, num_days: int) -> list[str]:
 
 
 def read_result(root: Path, serving: Path) -> Result:
-    """Reads what the backfills below `root` left behind."""
+    """Reads the results of the backfills below `root`."""
     store = Store(root)
     kinds = ("Examples", "Model", "EmbeddingSnapshot", "GateDecision", "PublishedModel")
     counts: dict[str, int] = {}
@@ -340,11 +340,10 @@ def read_result(root: Path, serving: Path) -> Result:
 
 
 def rounded(decision: str) -> str:
-    """Returns a decision to five places.
+    """Returns a decision with its numbers rounded to five places.
 
-    With equal weights metrics can differ by 1e-8. We take it that Beam makes batches
-    larger or smaller as the clock says, and that a model scores a row to the last bit
-    or two differently in a batch of another size.
+    With equal weights metrics can differ by 1e-8. The likely cause: Beam adapts batch
+    sizes to measured time, and the last bits of a score depend on the batch size.
     """
     return json.dumps(json.loads(decision, parse_float=lambda f: round(float(f), 5)))
 
@@ -361,7 +360,7 @@ def _hashes(store: Store, kind: str, pattern: str = "**/*") -> dict[str, str]:
 
 
 def lineage(store: Store) -> list[str]:
-    """Returns which artifact was made from which, by type and fingerprint."""
+    """Returns "output <- input" of all artifacts, by type and fingerprint."""
     found = set()
     for output, inputs in makers(store):
         found |= {f"{_name(output)} <- {_name(i)}" for i in inputs}
@@ -369,10 +368,10 @@ def lineage(store: Store) -> list[str]:
 
 
 def warm_start_chains(store: Store, level: str) -> list[list[int]]:
-    """Returns the days on which each model of a level and those before it were trained.
+    """Returns the training days of each chain of warm starts within a level.
 
-    Follows ML Metadata back from every model that no other of its level starts from; a
-    chain ends at a model of another level, whose rows are other domains'.
+    Follows ML Metadata back from every model that no other model of its level starts
+    from. A chain ends at a model of another level, which read other domains.
     """
     parents: dict[int, int] = {}
     models: dict[int, metadata_store_pb2.Artifact] = {}

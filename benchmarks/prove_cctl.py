@@ -1,28 +1,31 @@
-"""Checks of CCTL on a simulator of ours: `python -m benchmarks.prove_cctl [--seeds 5]`.
+"""Checks of CCTL on simulated impressions: `python -m benchmarks.prove_cctl`.
 
-They have no margins yet: "reaches zero" passes the more easily, the wider the interval
-is. So they are no proofs, and what they show is of the simulated rows.
+The checks have no margins yet: the wider an interval, the more easily it reaches zero
+and the check passes. They are therefore no proofs, and they hold for this project's
+simulator only.
 
 | key                     | holds if                                                     |
 | ----------------------- | ------------------------------------------------------------ |
-| `noise_weight_ratio`    | in every seed, the mean weight of a source with shuffled labels is at most half of that of the clean one |
-| `noise_weight_auc`      | in every seed, the AUC of the weight telling clean from noisy rows is 0.8 or more |
-| `copy_keeps_weight`     | in every seed, a source equal to the target has a mean weight of 0.7 or more |
-| `noise_not_below`       | with that source, and the clean one, the interval of CCTL's GAUC minus `target_only`'s, and minus `joint`'s, reaches zero |
-| `copy_not_below`        | the same with the copy                                       |
+| `noise_weight_ratio`    | for every seed, the mean weight of a source with shuffled labels is at most half the mean weight of the clean source |
+| `noise_weight_auc`      | for every seed, the weight separates clean from noisy impressions with an AUC of at least 0.8 |
+| `copy_keeps_weight`     | for every seed, a source equal to the target has a mean weight of at least 0.7 |
+| `noise_not_below`       | with the clean and the noisy source, the intervals of CCTL's GAUC minus `target_only`'s and minus `joint`'s reach zero |
+| `copy_not_below`        | the same with the copy of the target as the source           |
 | `not_below_target_only` | in every condition, the interval of CCTL's GAUC minus `target_only`'s reaches zero |
 | `not_below_joint`       | the same for `joint`                                         |
 | `joint_falls_below`     | at 60 % poison, over all angles, the interval of `joint` minus `target_only` is below zero |
-| `cctl_does_not`         | there, CCTL's is not                                         |
-| `cost`                  | a training of two passes, all that comes before its first step included but for tracing, costs at most 2.5 times `joint`'s per row of the target, in CPU time |
+| `cctl_does_not`         | under the same conditions, the interval of CCTL minus `target_only` is not below zero |
+| `cost`                  | a training of two passes costs at most 2.5 times `joint`'s CPU time per target impression, including everything before the first step except tracing |
 
-Fewer than three seeds pass no interval. Noise and copy are checked in a world of many users and items, and shown for one of few.
-Conditions, of few, are 0, 30 and 60 % poisoned source rows at 0, 45 and 90 degrees between the
-source's taste and the target's. Intervals are Student's over seeds, 95 %. That no
-gradient reaches the weights is tested in tests/models/cctl. `--ablations 5` adds a table of
-CCTL with a part left out. What a training came to is stored, so that a command that was
-stopped goes on; remove `runs/prove_cctl` to start anew. The last line is JSON: the
-numbers, `passed` and `failed`.
+With fewer than three seeds no check of an interval passes. Noise and copy are checked in
+a world of many users and items, and reported for a world of few. The conditions, all in
+the world of few, are 0, 30 and 60 % poisoned source impressions at angles of 0, 45 and
+90 degrees between the taste of the source and of the target. Intervals are 95 % Student
+intervals over seeds. tests/models/cctl tests that no gradient reaches the weights.
+`--ablations 5` adds a table in which one part of CCTL at a time is left out. The result
+of each training is stored, so that an interrupted command resumes; remove
+`runs/prove_cctl` to start again. The last line is JSON: the numbers, `passed` and
+`failed`.
 """  # noqa: E501 (a table)
 
 from __future__ import annotations
@@ -56,8 +59,8 @@ ABLATED_AT = (45, 0.6)
 ABLATIONS: dict[str, dict[str, Any]] = {
     "cctl": {},
     "w = 1": {"estimator": "uniform"},
-    # Keeps or drops a source as a whole; of one source, as here, it cannot tell
-    # impressions apart.
+    # One weight per source: with a single source, as here, impressions cannot be told
+    # apart.
     "gain: companion": {"estimator": "companion"},
     "weight by source only": {"by_row": False},
     "no sync": {"sync_steps": 0},
@@ -106,7 +109,7 @@ def main() -> None:
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """Returns the mean of differences and its 95 % interval.
+    """Returns the mean of differences and its 95 % Student interval.
 
     Example:
         >>> [round(end, 3) for end in interval([0.1, 0.2, 0.3])]
@@ -126,12 +129,12 @@ def differences(
     base: str,
     metric: str = "gauc",
 ) -> list[float]:
-    """Returns by seed how far `model` is above `base`."""
+    """Returns the metric of `model` minus that of `base`, by seed."""
     return [result[model][metric] - result[base][metric] for result in found]
 
 
 def checks(numbers: Mapping[str, Any]) -> dict[str, bool]:
-    """Returns which of the checks hold, see the module's docstring."""
+    """Returns which checks of the module's docstring hold."""
     noise, conditions = numbers["noise"], numbers["conditions"]
     worst = f"{POISONS[-1]:.0%}"
     poisoned = [
@@ -174,7 +177,7 @@ def checks(numbers: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def _stored(name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Returns what was stored under a name, or computes and stores it."""
+    """Returns the result stored under a name, or computes and stores it."""
     path = RUNS / f"{name.replace(' ', '_').replace('=', '')}.json"
     if path.is_file():
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -215,7 +218,7 @@ def _copy(seed: int, size: str) -> dict[str, Any]:
 
 
 def _baselines(seed: int, size: str, what: str) -> dict[str, dict[str, Any]]:
-    """Returns what the same rows come to without weights, and without the sources."""
+    """Returns metrics of `joint` and `target_only` on the same impressions."""
 
     def joint() -> dict[str, Any]:
         from benchmarks.cctl_study import make_world
@@ -237,7 +240,7 @@ def _baselines(seed: int, size: str, what: str) -> dict[str, dict[str, Any]]:
 
 
 def _condition(seed: int, theta: int, poison: float) -> dict[str, dict[str, float]]:
-    # The target's rows, and so what is learned from them alone, depend on the seed.
+    # `target_only` depends on the seed alone, as the target's impressions do.
     names = {
         model: model if model == "target_only" else f"{model}-{theta}-{poison}"
         for model in MODELS
@@ -283,9 +286,10 @@ def _ablated(seed: int, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cost() -> dict[str, Any]:
-    """Measures both on as many source rows per target row, without their tracing.
+    """Compares the CPU time of CCTL and `joint` at an equal ratio of source to target.
 
-    In turns, five passes each; of a first one TensorFlow's optimizer is a part.
+    Alternating trainings of five passes. Tracing is excluded, and so is the first pass,
+    which includes TensorFlow's graph optimizer.
     """
     from benchmarks.cctl_study import make_world
     from benchmarks.cctl_study import train_cctl
@@ -370,13 +374,13 @@ def _report(numbers: dict[str, Any]) -> None:
         _report_ablations(numbers["ablations"])
     cost = numbers["cost"]
     print(
-        f"\nA target row costs {cost['cctl_microseconds']:.1f} us of the processor a "
-        f"pass, joint's {cost['joint_microseconds']:.1f} us: "
-        f"{cost['ratio_of_steps']:.2f} times, at "
-        f"{cost['source_rows_per_target_row']:.0f} source rows to each; and "
-        f"{cost['measuring_microseconds']:.1f} us once, before the first step: "
-        f"{cost['ratio']:.2f} times in two passes, {cost['ratio_of_one_pass']:.2f} in "
-        "one\n"
+        "\nCPU time per target impression and pass: CCTL "
+        f"{cost['cctl_microseconds']:.1f} us, joint {cost['joint_microseconds']:.1f} "
+        f"us, ratio {cost['ratio_of_steps']:.2f}, at "
+        f"{cost['source_rows_per_target_row']:.0f} source impressions per target "
+        f"impression. Once, before the first step: "
+        f"{cost['measuring_microseconds']:.1f} us. Ratio including it: "
+        f"{cost['ratio']:.2f} for two passes, {cost['ratio_of_one_pass']:.2f} for one\n"
     )
     held = checks(numbers)
     print_checks(held)
@@ -386,10 +390,10 @@ def _report(numbers: dict[str, Any]) -> None:
 
 
 def print_checks(held: Mapping[str, bool]) -> None:
-    """Prints which checks hold, and what they are."""
+    """Prints which checks hold, and the caveat about them."""
     print(
-        "Checks on a simulator of ours, without margins: an interval that reaches zero "
-        "passes, however wide it is."
+        "Checks on simulated impressions, without margins: an interval that reaches "
+        "zero passes, however wide it is."
     )
     for name, holds in held.items():
         print(f"{name:<22} {'yes' if holds else 'NO'}")
@@ -422,7 +426,7 @@ def _arguments() -> argparse.Namespace:
         type=int,
         default=0,
         metavar="SEEDS",
-        help="leave each part out once, too, with so many seeds",
+        help="also leave out each part of CCTL, with this number of seeds",
     )
     return parser.parse_args()
 

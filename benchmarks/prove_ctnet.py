@@ -1,21 +1,21 @@
-"""Checks of CTNet on a simulator of ours: `python -m benchmarks.prove_ctnet`.
+"""Checks of CTNet on simulated impressions: `python -m benchmarks.prove_ctnet`.
 
 The first three and the last are exact; the others compare means without a margin.
 
 | key                  | holds if                                                        |
 | -------------------- | --------------------------------------------------------------- |
-| `first_day_equal`    | on its first day it scores every target row as the target model, to the last bit, as a network and through both SavedModels |
-| `source_frozen`      | no source variable is trained, has a slot or changes in a training step |
-| `source_is_older`    | in a plan of every day, no source model has a row of the newest target row's day or later, and no target row but the new ones is read |
-| `beats_target_only`  | GAUC over all days above `target_only`, trained on every day     |
-| `forgets_less`       | at the end, GAUC of the first days' rows, which CTNet has trained on, above that of `finetune`, which began again without them |
-| `reload_pays`        | after a planted change of the source, GAUC above CTNet that never reads it again |
-| `rows`               | a daily update reads at most a 20th of the rows that `joint` reads on the shipped configuration, the source level's included |
+| `first_day_equal`    | on the first day, CTNet gives every target impression the target model's score to the last bit, as a network and through both SavedModels |
+| `source_frozen`      | no source variable is trained, has an optimizer slot or changes in a training step |
+| `source_is_older`    | in a plan of every day, no source model has read the newest day of target impressions or a later day, and only new target impressions are read |
+| `beats_target_only`  | GAUC over all days is above that of `target_only`, which is trained on every day |
+| `forgets_less`       | at the end, GAUC on the impressions of the first days, which CTNet has trained on, is above that of `finetune`, whose window no longer contains them |
+| `reload_pays`        | after a simulated change of the source, GAUC is above that of CTNet without reloading the source model |
+| `rows`               | on the shipped configuration, a daily update reads at most a 20th of the impressions that `joint` reads, including those of the source level |
 
-Two worlds are simulated: one as it is, one in which every item's appeal turns round, of
-the source on the study's day 7, of the target on its day 9. What a seed of a world came
-to is stored, so that a command that was stopped goes on. The last line is JSON: the
-numbers, `passed` and `failed`.
+Two worlds are simulated. `plain` is stationary apart from the usual drift. In `planted`
+the appeal of every item is reversed: in the source on day 7 of the study, in the target
+on day 9. Results are stored by world and seed, so that an interrupted command resumes.
+The last line is JSON: the numbers, `passed` and `failed`.
 """  # noqa: E501 (a table)
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs" / "prove_ctnet"
 PICTURE = ROOT / "docs" / "methods" / "ctnet.svg"
-# Days of rows before the first day of the study, and that `finetune` and `joint` read.
+# Days of history before the study, and days that `finetune` and `joint` read.
 HISTORY, WINDOW = 8, 8
 SOURCE_TURNS, TARGET_TURNS = 7, 9
 MOST_ROWS_SHARE = 1 / 20
@@ -101,12 +101,12 @@ def _prepared(world: str, arguments: argparse.Namespace) -> Config:
             "preset": "small",
             "days": days,
             "rows_per_day": arguments.rows,
-            # As rich a source as ads have: fifteen rows to one of the target.
+            # 15 source impressions per target impression, as is usual for ads.
             "sparsity": 15,
             "users": 1_500,
             "items": 400,
             "user_overlap": 0.8,
-            # The turn of the feeds says something of the ads only on shared items.
+            # The feeds' reversal predicts that of the ads on shared items alone.
             "item_overlap": 0.1 if world == "plain" else 0.9,
             "domains": turns if world == "planted" else {},
         },
@@ -156,7 +156,7 @@ def _result(
 
 
 def saved_models_equal(config: Config) -> dict[str, int]:
-    """Scores every raw target row with both SavedModels, as TF Serving loads them."""
+    """Scores all raw target impressions with both SavedModels, as TF Serving would."""
     import tensorflow as tf
 
     from benchmarks.ctnet_study import Study
@@ -202,7 +202,7 @@ def saved_models_equal(config: Config) -> dict[str, int]:
 
 
 def frozen(config: Config) -> dict[str, int]:
-    """Trains CTNet on a day and counts what happened to the source's variables."""
+    """Trains CTNet on a day and counts source variables that were touched."""
     from benchmarks.ctnet_study import Study
     from models.training.optimizers import build_optimizer
     from models.training.optimizers import optimizer_state
@@ -227,7 +227,7 @@ def frozen(config: Config) -> dict[str, int]:
 
 
 def planned(config: Config, num_days: int) -> dict[str, int]:
-    """Plans every day on those before it and counts what a day would read too late."""
+    """Plans every day after its predecessors and counts inputs that are too recent."""
     known, counts = Known(), {"days": 0, "source_too_new": 0, "old_rows_read": 0}
     for day in range(config.first + HISTORY, config.first + HISTORY + num_days):
         steps = Planner(config, known, str, "code").run(day, ["ctnet"])
@@ -248,10 +248,10 @@ def planned(config: Config, num_days: int) -> dict[str, int]:
 
 
 def rows_share() -> dict[str, float]:
-    """Returns what a daily update of the shipped configuration reads.
+    """Returns the impressions of a daily update relative to those of `joint`.
 
-    Rows of CTNet and of its source level over those of `joint` on its window, with the
-    rows a day that the configuration simulates.
+    For the shipped configuration and its simulated impressions a day: those that CTNet
+    reads, without and with its source level, over those that `joint` reads.
     """
     from pipeline.datasets.simulation.settings import plan_domains
 
@@ -335,7 +335,7 @@ def _checks(n: dict[str, Any]) -> dict[str, bool]:
 
 
 def _print_stored(arguments: argparse.Namespace) -> None:
-    """Prints the tables of what is stored, without training anything."""
+    """Prints the tables from stored results, without training anything."""
     found = {
         world: [
             json.loads(path.read_text(encoding="utf-8"))
@@ -369,21 +369,22 @@ def _tables(n: dict[str, Any], found: dict[str, list[dict[str, Any]]]) -> None:
             f"{values['log_loss']:.4f} | {apart[0]} | {apart[1]} | "
             f"{cost['rows']:,.0f} | {cost['seconds']:.2f} |"
         )
-    print("\nPlanted change, GAUC of the days from the source's turn on:")
+    print("\nSimulated change, GAUC of the days from the source's reversal on:")
     for base in PLANTED_MODELS[1:]:
         apart_by = difference(found["planted"], "ctnet", base, first=SOURCE_TURNS)
         print(f"ctnet minus {base}: {told(apart_by)}")
     for title, by_day in (
         ("GAUC", n["by_day"]["gauc"]),
         ("AUC", n["by_day"]["auc"]),
-        ("GAUC, planted change", n["planted_by_day"]["gauc"]),
+        ("GAUC, simulated change", n["planted_by_day"]["gauc"]),
     ):
         print(f"\n| {title} |", " | ".join(map(str, range(n["days"]))), "|")
         print("| --- |", " | ".join(["---"] * n["days"]), "|")
         for name, days in by_day.items():
             print(f"| {name} |", " | ".join(f"{day:.3f}" for day in days), "|")
     print(
-        "\n| first days' rows at the end (ctnet and target_only trained on them) | "
+        "\n| impressions of the first days, scored at the end (ctnet and target_only "
+        "trained on them) | "
         "GAUC | AUC | log loss |"
     )
     print("| --- | --- | --- | --- |")
@@ -407,7 +408,7 @@ def _report(numbers: dict[str, Any], found: dict[str, list[dict[str, Any]]]) -> 
         found["planted"], "ctnet", "ctnet, no reload", first=SOURCE_TURNS
     )
     checks = _checks(numbers)
-    print("\nChecks on a simulator of ours; what compares means has no margin.")
+    print("\nChecks on simulated impressions; comparisons of means have no margin.")
     for name, holds in checks.items():
         print(f"{name:<18} {'yes' if holds else 'NO'}")
     passed = [name for name, holds in checks.items() if holds]
@@ -420,8 +421,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="The checks of CTNet.")
     parser.add_argument("--days", type=int, default=14, help="days of the study")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--rows", type=int, default=20_000, help="feed rows a day")
-    parser.add_argument("--table", action="store_true", help="print what is stored")
+    parser.add_argument(
+        "--rows", type=int, default=20_000, help="feed impressions a day"
+    )
+    parser.add_argument("--table", action="store_true", help="print stored results")
     return parser.parse_args()
 
 

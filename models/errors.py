@@ -61,6 +61,12 @@ class DataError(CrossctrError):
     headline = "Bad data"
 
 
+class StorageError(CrossctrError):
+    """A folder that must be written cannot be: full, read-only or another user's."""
+
+    headline = "Cannot write"
+
+
 class TrainingError(CrossctrError):
     """Training cannot go on."""
 

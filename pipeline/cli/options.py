@@ -7,6 +7,7 @@ import functools
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import click
 
@@ -16,6 +17,7 @@ from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
 from pipeline.execution.lock import hold
 from pipeline.terminal.plain_text import Console
+from pipeline.terminal.progress import quiet_libraries
 
 CONFIG = click.argument("config_path", metavar="CONFIG", type=LocalPathArgument())
 
@@ -92,3 +94,12 @@ def wide_console() -> Console:
     console = plain()
     # A pipe or a log file has no width of its own; tables need one.
     return console if console.is_terminal else plain(width=160)
+
+
+def quiet_serving(config: Config) -> AbstractContextManager[Console]:
+    """Sends what libraries print into the log file of `serve` and `predict`.
+
+    Returns:
+        A context manager that gives the terminal.
+    """
+    return quiet_libraries(config.root / "serve" / "libraries.log", wide_console())

@@ -6,10 +6,22 @@ from models.errors import ConfigError
 from models.strategies.base import StrategyConfig
 from models.strategies.registry import BASELINE_KIND
 from models.strategies.registry import DEFAULT_KIND
+from pipeline.comparing.run import Question
 from pipeline.config.entries import entry_config
 from pipeline.config.schema import Config
 
 WHOLE = "whole"
+STEM = "ablation"
+
+
+def ablation(config: Config, day: int, num_seeds: int, command: str) -> Question:
+    """Returns the comparison of a strategy without each of its parts to the whole.
+
+    Raises:
+        ConfigError: No strategy states parts to leave out.
+    """
+    variants = ablation_variants(config)
+    return Question(config, day, variants, num_seeds, WHOLE, command, STEM)
 
 
 def ablation_variants(config: Config) -> dict[str, StrategyConfig]:

@@ -1,11 +1,12 @@
 """A whole comparison: choose, train, score, measure, write down.
 
-<root>/comparisons/<day>/comparison.md, .csv, .svg, .json
+<root>/comparisons/<day>/comparison.md, .csv, .svg, .json; an ablation's are named so.
 """
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,42 +46,49 @@ class Question:
     Attributes:
         config: The configuration.
         day: The run's day D.
-        strategies: Entries of `strategies`, or kinds, in order.
+        strategies: The strategies by name, in order, the baseline among them.
         num_seeds: Trainings of each.
         baseline: The strategy that the others are compared with.
         command: What was typed.
+        stem: Name of the files, without suffix.
     """
 
     config: Config
     day: int
-    strategies: tuple[str, ...]
+    strategies: Mapping[str, StrategyConfig]
     num_seeds: int
     baseline: str
     command: str
+    stem: str = STEM
 
 
 def run_comparison(question: Question, console: Console) -> Comparison:
     """Trains what is not stored yet, and writes the comparison after every seed.
 
     Raises:
-        ConfigError: A strategy is unknown, or this configuration cannot have it.
         DataError: The strategies were not scored on the same rows.
         StrategiesFailedError: The baseline failed.
     """
     config = question.config
-    variants = chosen(config, [*question.strategies, question.baseline])
     folder = config.root / "comparisons" / str(to_date(question.day))
     latest: list[Comparison] = []
 
     def after_seed(trials: Trials) -> None:
         latest[:] = [compared(question, trials)]
-        write(latest[0], folder)
+        write(latest[0], folder, question.stem)
         seeds = len(latest[0].seeds)
         console.print(
             f"{seeds} of {question.num_seeds} seeds compared: {folder}", soft_wrap=True
         )
 
-    run_trials(config, question.day, variants, question.num_seeds, console, after_seed)
+    run_trials(
+        config,
+        question.day,
+        question.strategies,
+        question.num_seeds,
+        console,
+        after_seed,
+    )
     return latest[0]
 
 
@@ -143,18 +151,18 @@ def compared(question: Question, trials: Trials) -> Comparison:
     )
 
 
-def write(comparison: Comparison, folder: Path) -> None:
+def write(comparison: Comparison, folder: Path, stem: str = STEM) -> None:
     """Writes Markdown, CSV, picture and the record, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     for suffix, text in (
-        (".md", markdown(comparison)),
+        (".md", markdown(comparison, f"{stem}.svg")),
         (".csv", to_csv(comparison)),
         (".svg", picture(comparison)),
         (".json", to_json(comparison)),
     ):
-        temporary = folder / f"{STEM}{suffix}.writing"
+        temporary = folder / f"{stem}{suffix}.writing"
         temporary.write_text(text, encoding="utf-8")
-        temporary.rename(folder / f"{STEM}{suffix}")
+        temporary.rename(folder / f"{stem}{suffix}")
 
 
 def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1) -> str:

@@ -11,6 +11,7 @@ from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Block
 from pipeline.planning.steps import Known
 from pipeline.planning.steps import Step
+from pipeline.planning.steps import block_of
 from pipeline.schemas.files import transform_part
 
 LogFingerprint = Callable[[DayRange], str]
@@ -84,6 +85,10 @@ class BlockChain:
                 )
                 parent, next_day = block, block.days.last + 1
         return chain
+
+    def before(self, day: int) -> list[Block]:
+        """Plans the blocks of all days of logs before `day`, oldest first."""
+        return [block_of(step) for step in self.plan(day - 1)]
 
     def _next_block(
         self, first: int, bound: int, parent: Block | None

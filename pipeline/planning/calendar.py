@@ -12,6 +12,19 @@ from models.days import DayRange
 
 
 @dataclass(frozen=True)
+class LoggedWindow:
+    """The days with logs of a window.
+
+    Attributes:
+        days: Those days.
+        note: By how much the window is cut short; empty if it is not.
+    """
+
+    days: DayRange
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Clock:
     """When a level trains and on which days.
 
@@ -52,3 +65,21 @@ class Clock:
             DayRange(first=7, last=9)
         """
         return DayRange(run_day - self.window, run_day - 1)
+
+    def logged_window(self, run_day: int, first_day: int) -> LoggedWindow:
+        """Returns the days with logs among those that the run of `run_day` trains on.
+
+        Args:
+            run_day: A day after `first_day`.
+            first_day: First day of logs.
+
+        Example:
+            >>> Clock(every=1, window=3).logged_window(10, first_day=8).days
+            DayRange(first=8, last=9)
+        """
+        window = self.window_of(run_day)
+        if window.first >= first_day:
+            return LoggedWindow(window)
+        cut = DayRange(first_day, window.last)
+        missing = len(window) - len(cut)
+        return LoggedWindow(cut, f"window starts with the logs, {missing} days short")

@@ -12,6 +12,7 @@ from typing import Any
 
 from components.log_example_gen.log_files import log_days
 from models.days import DayRange
+from models.settings import NetworkConfig
 from models.short_hash import short_hash
 from models.source_hash import hash_of_sources
 from pipeline.config.schema import Config
@@ -24,6 +25,25 @@ def digest(*parts: Any) -> str:
     """Returns a hash of JSON-able `parts`, 16 hexadecimal digits."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return short_hash(text.encode())
+
+
+def training_settings(
+    config: Config, code: str, level: str, network: NetworkConfig | None = None
+) -> list[object]:
+    """Returns what a training is made from besides impressions and other models.
+
+    Args:
+        config: The configuration.
+        code: Hash of the code that makes artifacts.
+        level: The level that is trained.
+        network: Its network, if a strategy changes the configuration's.
+    """
+    return [
+        code,
+        level,
+        (network or config.network).model_dump(),
+        config.training_of(level).model_dump(),
+    ]
 
 
 @functools.cache

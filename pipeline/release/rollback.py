@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.publisher.labels import Labels
+from components.publisher.labels import alone_in
 from components.publisher.labels import without
 from components.publisher.logic import versions_in
 from models.errors import DataError
@@ -51,7 +52,13 @@ def roll_back(
     Raises:
         DataError: Nothing is published, or only this version and `take_offline` is not
             set.
+        StorageError: The serving directory cannot be written.
     """
+    with alone_in(config.serving.directory):
+        return _roll_back(config, override, take_offline=take_offline)
+
+
+def _roll_back(config: Config, override: Override, *, take_offline: bool) -> Withdrawal:
     shelf = shelf_of(config)
     folder = shelf.folder
     versions = versions_in(folder)

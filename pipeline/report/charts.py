@@ -1,7 +1,8 @@
-"""Small charts as inline SVG: no script, no network, colours from the page's CSS.
+"""Charts of the report as inline SVG: no script, no network, colours from its CSS.
 
-Drawn about as wide as a phone, so that text keeps its size there; on wide screens they
-stand side by side. `s0` ... `s7` are the page's colours.
+A chart is about as wide as a phone's screen, so that its text is not scaled down there;
+on wide screens charts stand side by side. `s0` ... `s7` are the colour classes of the
+page's CSS.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from models.days import to_date
 WIDTH, HEIGHT = 360, 210
 NUM_COLOURS = 8
 
-# Beyond, dots would hide the line.
+# With more points, dots would hide the line.
 _MOST_DOTS = 20
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 10, 24
 
 
 @dataclass(frozen=True)
 class Point:
-    """A value of a series; `y` None leaves a gap."""
+    """A value of a series with its interval; `y` None leaves a gap in the line."""
 
     x: float
     y: float | None
@@ -61,12 +62,12 @@ class _Axes:
 
 
 def as_date(value: float) -> str:
-    """Returns a day, days since 1970-01-01, as its date."""
+    """Returns the date of a day given in days since 1970-01-01."""
     return str(to_date(round(value)))
 
 
 def as_number(value: float) -> str:
-    """Returns a number as short as it stays exact enough for an axis.
+    """Returns a number with four significant digits, for an axis.
 
     Example:
         >>> as_number(0.25), as_number(12000.0), as_number(3.0)
@@ -78,7 +79,7 @@ def as_number(value: float) -> str:
 
 
 def as_share(value: float) -> str:
-    """Returns a share as per cent."""
+    """Returns a share in percent."""
     return f"{value * 100:.4g}%"
 
 
@@ -91,13 +92,13 @@ def line_chart(
     from_zero: bool = True,
     x_ends: tuple[float, float] | None = None,
 ) -> Markup:
-    """Returns lines with their intervals; empty without a value.
+    """Returns a line chart with intervals; empty without a value.
 
     Args:
-        title: What is drawn; the caption, and what a screen reader says.
+        title: Caption of the figure, also read by screen readers.
         series: The lines.
-        x_text: How x is written at both ends of its axis.
-        y_text: How y is written at its ticks.
+        x_text: Formats x at both ends of its axis.
+        y_text: Formats y at its ticks.
         from_zero: Whether the y axis starts at 0.
         x_ends: Ends of the x axis; by default those of the points.
     """
@@ -125,7 +126,7 @@ def line_chart(
 
 
 def reliability_chart(title: str, points: Sequence[Point]) -> Markup:
-    """Returns predicted (x) against actual (y) shares with the line of equality."""
+    """Returns a chart of actual (y) by predicted (x) click rate, with its diagonal."""
     if not points:
         return Markup("")
     values = [
@@ -154,7 +155,7 @@ def interval_bar(
     last: float,
     reference: float | None,
 ) -> Markup:
-    """Returns one value with its interval on an axis from `first` to `last`."""
+    """Returns a bar with one value and its interval, on an axis `first` to `last`."""
     if value is None or last <= first:
         return Markup("")
     width, middle = 120, 7
@@ -187,7 +188,7 @@ def interval_bar(
 
 
 def nice_ticks(first: float, last: float, count: int = 4) -> list[float]:
-    """Returns round numbers in equal steps that enclose `first` to `last`.
+    """Returns equidistant round numbers that enclose `first` to `last`.
 
     Example:
         >>> nice_ticks(0, 0.83)
@@ -232,7 +233,7 @@ def _x_labels(axes: _Axes, x_text: Callable[[float], str]) -> Markup:
 
 
 def _runs(points: Sequence[Point]) -> list[list[Point]]:
-    """Returns the stretches of points without a gap."""
+    """Returns the runs of consecutive points that have a value."""
     runs: list[list[Point]] = [[]]
     for point in points:
         if point.y is None:

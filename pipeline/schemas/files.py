@@ -1,4 +1,4 @@
-"""Curated schemas as files, and what of them shapes the transformed rows."""
+"""Files of curated schemas, and the hash of the part that Transform depends on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from models.errors import ConfigError
 
-# What a feature's entry says only for validation. The rest (name, type, shape, sparse
-# and struct features, ...) is how Transform reads the rows.
+# Fields of a feature that only validation uses. Transform parses Examples by the others
+# (name, type, shape, sparse and struct features, ...).
 _ONLY_VALIDATES = (
     "value_count",
     "domain",
@@ -34,10 +34,10 @@ def parse_schema(text: str, where: str = "the schema") -> schema_pb2.Schema:
 
     Args:
         text: The schema.
-        where: What an error calls it.
+        where: Name of the schema in errors.
 
     Raises:
-        ConfigError: The text is no schema.
+        ConfigError: The text is not a valid schema.
     """
     try:
         return text_format.Parse(text, schema_pb2.Schema())
@@ -52,7 +52,7 @@ def read_schema(path: Path) -> schema_pb2.Schema:
     """Reads the schema at `path`.
 
     Raises:
-        ConfigError: There is no such file, or it is no schema.
+        ConfigError: There is no such file, or it is not a valid schema.
     """
     if not path.is_file():
         raise ConfigError(
@@ -63,16 +63,16 @@ def read_schema(path: Path) -> schema_pb2.Schema:
 
 
 def transform_part(text: str) -> str:
-    """Returns a hash of what of a schema shapes the transformed rows.
+    """Returns a hash of the part of a schema that determines transformed Examples.
 
-    A schema that only validates otherwise gives the same rows, so it must not make
-    stored blocks stale. Features count in any order.
+    Fields for validation alone do not change transformed Examples, so a change of them
+    must not invalidate stored blocks. The order of features has no effect.
     """
     schema = parse_schema(text)
     for feature in schema.feature:
         for field in _ONLY_VALIDATES:
             feature.ClearField(field)
-        # Whether a dense feature may be missing decides how it is parsed.
+        # A dense feature that may be missing is parsed in another way.
         if not feature.HasField("shape"):
             feature.ClearField("presence")
     for field in ("default_environment", "string_domain", "annotation"):

@@ -110,12 +110,12 @@ def test_two_seeds_pass_no_interval() -> None:
         assert not held[name]
 
 
-def test_what_passes_is_printed_as_a_check_of_a_simulator(
+def test_printed_checks_name_the_simulator_and_the_missing_margins(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     print_checks(checks(NUMBERS))
     head, *lines = capsys.readouterr().out.strip().splitlines()
-    assert "Checks on a simulator of ours" in head
+    assert "Checks on simulated impressions" in head
     assert "reaches zero passes, however wide" in head
     assert len(lines) == len(checks(NUMBERS))
     assert "proof" not in head.lower()

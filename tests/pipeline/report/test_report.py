@@ -114,7 +114,8 @@ def test_numbers_on_the_page_are_those_of_the_artifacts(run):
         "ca 14,100 14,000 100 0.71% 2",
         "de 12,000 12,000 0 0.00% 2",
         "all 26,100 26,000 100 0.38% 4",
-        "Drift from the block before, 2018-12-28..2018-12-31: largest ca item_id 0.910",
+        "Drift from the previous block, 2018-12-28..2018-12-31: "
+        "largest ca item_id 0.910",
         # 200 ids, of which 6 unknown, all of them in de; 10 new.
         "user_id 200 3.0% 6.0% 5.0%",
         "user 12,000 2,000 24,000 50.0% 3 17",

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from components.model_server.server import ModelServer
 from pipeline.cli.group import main
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class Half(tf.Module):
