@@ -1,8 +1,8 @@
-"""A comparison as one SVG: each strategy minus the baseline, with its interval.
+"""Picture of a comparison: an SVG of each difference to the baseline, with interval.
 
-It stands alone, as Markdown shows it as an image: no script, no font, no style of a
-page. Colours follow the system. All dots look alike: the intervals are too narrow to
-say which strategies are told apart.
+The SVG is self-contained, as Markdown shows it as an image: no script, font or style
+sheet. Colours follow the system's theme. All dots look alike, as the intervals are too
+narrow to say which differences are significant.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ svg { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif
 
 
 def picture(comparison: Comparison) -> str:
-    """Returns the SVG; without another strategy than the baseline, an empty text."""
+    """Returns the SVG; an empty text if there is only the baseline."""
     models = [model for model in comparison.models if model.differences]
     if not models:
         return ""

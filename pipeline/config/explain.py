@@ -1,4 +1,4 @@
-"""Problems of a configuration, explained by key, value and what is allowed."""
+"""Error messages for an invalid configuration: key, value and what is allowed."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pipeline.config.wording import closest
 
 
 def explained(model: type[BaseModel], error: ValidationError, prefix: str = "") -> str:
-    """Returns all of pydantic's problems in this project's words.
+    """Returns the message for all of pydantic's errors.
 
     Args:
         model: What was validated.
-        error: Its problems.
-        prefix: What stands before each key, such as `strategies.mine.`.
+        error: What pydantic raised.
+        prefix: Text before each key, such as `strategies.mine.`.
     """
     return "; ".join(_explain(model, problem, prefix) for problem in error.errors())
 
 
 def _explain(model: type[BaseModel], problem: Any, prefix: str) -> str:
-    """Returns one of pydantic's problems in this project's words."""
+    """Returns the message for one of pydantic's errors."""
     location = tuple(problem["loc"])
     key = prefix + ".".join(str(part) for part in location)
     if problem["type"] == "extra_forbidden":
@@ -43,7 +43,7 @@ def _explain(model: type[BaseModel], problem: Any, prefix: str) -> str:
     ):
         return message
     received = problem["input"]
-    # A bound was missed, so the text was a number.
+    # The text was read as a number, as its bound was checked.
     bounded = problem["type"].startswith(("greater_than", "less_than"))
     return f"{key}: {message}; received {received if bounded else repr(received)}"
 

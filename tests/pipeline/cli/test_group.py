@@ -277,7 +277,7 @@ def test_an_impossible_run_is_refused(crossctr, tmp_path, arguments, texts):
 @pytest.mark.parametrize(
     ("day", "text"),
     [
-        ("yesterday", "'yesterday' is no date; expected YYYY-MM-DD"),
+        ("yesterday", "'yesterday' is not a valid date; expected YYYY-MM-DD"),
         ("9999-12-01", "outside the years 1970 to 2999"),
     ],
 )
