@@ -15,6 +15,8 @@ from models.strict_model import StrictModel
 
 # Feature that identifies the user in metrics.
 USER_FEATURE = "user_id"
+# Feature that identifies the item in intervals, where a configuration has it.
+ITEM_FEATURE = "item_id"
 # Feature that holds an impression's domain.
 DOMAIN_FEATURE = "domain"
 

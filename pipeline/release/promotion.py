@@ -1,4 +1,4 @@
-"""Promotion of a version to stable or canary, by a person, and its record."""
+"""Makes a version the stable one or the canary, on a person's word, and records it."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ EXECUTION_TYPE = "Promotion"
 
 @dataclass(frozen=True)
 class Override:
-    """A person's decision that overrides the Gate.
+    """Who overrode the Gate.
 
     Attributes:
-        who: Name of the person.
+        who: The person, as they call themselves.
         when: Time in UTC, ISO 8601.
         why: Their reason.
     """
@@ -44,22 +44,22 @@ class Override:
 
     @classmethod
     def now(cls, who: str, why: str) -> Override:
-        """Returns an override with the current time."""
+        """Returns an override of this moment."""
         now = datetime.datetime.now(tz=datetime.timezone.utc)
         return cls(who, now.isoformat(timespec="seconds"), why)
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """Result of `promote`.
+    """What `promote` came to.
 
     Attributes:
         path: Version folder.
         was_published: Whether it was published before.
-        changed: Whether the promotion changed anything.
-        refusals: Why Gate and server refused it.
-        labels: The labels in `models.config`.
-        newer: Highest published version, if it is above this one.
+        changed: Whether anything is different now.
+        refusals: What Gate and server had against it.
+        labels: What servers are told.
+        newer: Highest version if it is above this one.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class Promotion:
 
 
 def shelf_of(config: Config) -> Shelf:
-    """Returns the repository of the configuration's published versions."""
+    """Returns where the configuration's versions are."""
     serving = config.serving
     return Shelf(serving.directory, config.name, serving.server_path, serving.keep)
 
@@ -79,7 +79,7 @@ def shelf_of(config: Config) -> Shelf:
 def promote(
     config: Config, day: int, override: Override, *, as_canary: bool = False
 ) -> Promotion:
-    """Makes the newest model that the Gate judged for `day` the stable version.
+    """Makes the newest model that was judged for `day` the stable version.
 
     It is published if the Gate or the server had refused it, as the Publisher would
     have. A promotion that was killed is finished by the same command.
@@ -87,11 +87,11 @@ def promote(
     Args:
         config: The configuration; its `strategy` is the one that is published.
         day: The run's day.
-        override: Who decides, and why.
+        override: Who does it, and why.
         as_canary: Whether it becomes the canary instead.
 
     Raises:
-        DataError: No model was judged for `day`, or its files are no longer stored.
+        DataError: Nothing was judged for `day`, or its model is no longer stored.
     """
     store = Store(config.root, config.metadata)
     refuse_lost_metadata(store)
@@ -169,7 +169,7 @@ def _relabel(shelf: Shelf, version: int, *, as_canary: bool) -> tuple[bool, Labe
 
 
 def _note(store: Store, stored: Stored, override: Override, label: str) -> None:
-    """Records in ML Metadata who labelled a published model."""
+    """Records in ML Metadata who gave a published model its label."""
     metadata = store.connect()
     (artifact,) = metadata.get_artifacts_by_id([stored.id])
     who = {"by": override.who, "at": override.when, "reason": override.why}
@@ -189,7 +189,7 @@ def _above(folder: Path, path: Path) -> int | None:
 def _record(
     store: Store, refused: Stored, inputs: list[Stored], path: Path, override: Override
 ) -> None:
-    """Adds an execution with a PublishedModel as its output to ML Metadata."""
+    """Adds an execution, with a PublishedModel as its output, to ML Metadata."""
     metadata = store.connect()
     kind = metadata_store_pb2.ExecutionType(name=EXECUTION_TYPE)
     for name in ("who", "when", "why"):
