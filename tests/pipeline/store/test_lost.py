@@ -9,7 +9,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from pipeline.cli.group import main
 from pipeline.store.lost import forgettable
 from pipeline.store.results import known_state
-from tests.pipeline.store.test_integrity import Stored
+from tests.pipeline.store.whole_root import Stored
 
 
 def connect(world, kind, number, made_from):
