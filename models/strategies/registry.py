@@ -1,8 +1,8 @@
-"""Registry of the strategies: ours, those of installed packages, and a user's own.
+"""Registry of the strategies: built in, from installed packages, and by class path.
 
-A package offers strategies by entry points of the group `crossctr.strategies`, such as
-`mine = "my_package.my_module:MyStrategy"`; then `kind: mine` chooses it. Without a
-package, `kind: my_package.my_module:MyStrategy` names the class itself.
+A package provides strategies by entry points of the group `crossctr.strategies`, such
+as `mine = "my_package.my_module:MyStrategy"`, selected by `kind: mine`. Without a
+package, `kind: my_package.my_module:MyStrategy` selects the class directly.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ _OURS: dict[str, type[Strategy[Any]]] = {
         Composed,
     )
 }
-# What every configuration has unless it names its own.
+# Defaults of every configuration.
 DEFAULT_KIND = Ecdctr.name
 BASELINE_KIND = TargetOnly.name
 
 
 def kinds() -> tuple[str, ...]:
-    """Returns every kind that can be named, ours first."""
+    """Returns all available kinds, built-in ones first."""
     return (*_OURS, *(point.name for point in _entry_points()))
 
 
@@ -61,10 +61,10 @@ def strategy_class(kind: str) -> type[Strategy[Any]]:
     """Returns the strategy of a kind.
 
     Args:
-        kind: Name of a strategy of ours or of an entry point, or `module:Class`.
+        kind: Name of a built-in strategy or an entry point, or `module:Class`.
 
     Raises:
-        ConfigError: There is none, or it cannot be imported.
+        ConfigError: There is no such strategy, or it cannot be imported.
     """
     if kind in _OURS:
         return _OURS[kind]
@@ -84,7 +84,7 @@ def create(kind: str, config: Mapping[str, Any] | StrategyConfig) -> Strategy[An
 
     Args:
         kind: The entry's kind.
-        config: Its keys.
+        config: The entry's keys.
     """
     chosen = strategy_class(kind)
     if not isinstance(config, StrategyConfig):
@@ -93,10 +93,10 @@ def create(kind: str, config: Mapping[str, Any] | StrategyConfig) -> Strategy[An
 
 
 def origin(kind: str) -> list[str]:
-    """Returns what a strategy that is not ours is made of, for fingerprints.
+    """Returns the identity of a strategy that is not built in, for fingerprints.
 
-    Name and version of the package with its entry point, or a hash of the sources of
-    the package (or module) that has the class; empty for ours, whose code is hashed
+    Name and version of the package with the entry point, or a hash of the sources of
+    the class's package (or module); empty for built-in strategies, whose code is hashed
     with the rest.
     """
     if kind in _OURS:

@@ -9,7 +9,7 @@ import traceback
 from models.errors import CrossctrError
 from models.errors import shortened
 from models.errors import shown
-from pipeline.execution.job import UnexpectedError
+from pipeline.execution.readable_errors import UnexpectedError
 from pipeline.terminal.plain_text import visible
 
 # Characters of a line: all problems of a configuration are named in fewer.

@@ -1,4 +1,4 @@
-"""What the commands of the command line share: arguments, days and the console."""
+"""Arguments, day type, root lock and console that the commands share."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ class Day(click.ParamType):  # type: ignore[type-arg]
 def chosen_strategies(
     config: Config, chosen: Sequence[str], compare: bool
 ) -> tuple[Config, list[str]]:
-    """Returns the strategies that a command is about.
+    """Returns the strategies that a command uses.
 
     Args:
         config: The configuration.
-        chosen: Names that were given, see `with_strategies`; none means the
-            configuration's own.
-        compare: Whether all entries of `strategies` are wanted.
+        chosen: Names from the command line, see `with_strategies`; none for the
+            configuration's `strategy`.
+        compare: Whether to take all entries of `strategies` instead.
 
     Returns:
-        The configuration with an entry of each, and their names.
+        The configuration with an entry for each, and their names.
 
     Raises:
         ConfigError: A name is neither an entry of `strategies` nor a kind.
@@ -69,7 +69,7 @@ def chosen_strategies(
 
 
 def hold_root(config: Config) -> None:
-    """Keeps other commands away from the root until the running command ends.
+    """Locks the root for other commands until the running command ends.
 
     Raises:
         LockedError: Another command holds it.
@@ -79,8 +79,8 @@ def hold_root(config: Config) -> None:
 
 
 def wide_console() -> Console:
-    """Returns a console that tables fit on."""
-    # Names and paths may have brackets and colons, which mean nothing here.
+    """Returns a console that is wide enough for tables."""
+    # Brackets and colons in names and paths are not markup.
     plain = functools.partial(Console, markup=False, emoji=False)
     console = plain()
     # A pipe or a log file has no width of its own; tables need one.

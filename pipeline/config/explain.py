@@ -1,4 +1,4 @@
-"""Problems of a configuration, explained by key, value and what is allowed."""
+"""Error messages for an invalid configuration: key, value and what is allowed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MOST_CHARACTERS = 1_000
 
 
 def explained(model: type[BaseModel], error: ValidationError, prefix: str = "") -> str:
-    """Returns all of pydantic's problems in this project's words.
+    """Returns the message for all of pydantic's errors.
 
     Args:
         model: What was validated.
-        error: Its problems.
-        prefix: What stands before each key, such as `strategies.mine.`.
+        error: What pydantic raised.
+        prefix: Text before each key, such as `strategies.mine.`.
     """
     problems = [one for one in error.errors() if not _follows_from_others(one)]
     named = [
@@ -42,7 +42,7 @@ def _follows_from_others(problem: Any) -> bool:
 
 
 def _explain(model: type[BaseModel], problem: Any, prefix: str) -> str:
-    """Returns one of pydantic's problems in this project's words."""
+    """Returns the message for one of pydantic's errors."""
     location = tuple(problem["loc"])
     key = shortened(prefix + ".".join(str(part) for part in location), 200)
     if problem["type"] == "extra_forbidden":
@@ -59,7 +59,7 @@ def _explain(model: type[BaseModel], problem: Any, prefix: str) -> str:
     if problem["type"] == "value_error" and isinstance(problem["input"], dict):
         return message if message.startswith(key) else f"{key}: {message}"
     received = problem["input"]
-    # A bound was missed, so the text was a number.
+    # The text was read as a number, as its bound was checked.
     bounded = problem["type"].startswith(("greater_than", "less_than"))
     value = shortened(str(received), 200) if bounded else shown(received)
     return f"{key}: {message}; received {value}"

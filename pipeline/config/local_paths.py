@@ -1,4 +1,4 @@
-"""Paths of a configuration and of the command line: folders and files, no URIs."""
+"""Local paths in the configuration and on the command line; URIs are refused."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _MOST_BYTES = 255
 
 
 def refuse_uri(path: Any) -> Any:
-    """Returns `path` as it is.
+    """Returns `path` unless it is a URI.
 
     Raises:
-        ValueError: It is a URI, of which the operating system would make a folder named
-            `s3:` below the current one.
+        ValueError: It is a URI, for which the operating system would make a folder
+            named `s3:` in the current one.
     """
     if _SCHEME.match(str(path)):
         scheme = str(path).partition(":")[0]
@@ -81,10 +81,10 @@ RootPath = Annotated[LocalPath, AfterValidator(refuse_wildcards)]
 
 
 class LocalPathArgument(click.Path):
-    """A path on the command line; takes what `click.Path` takes."""
+    """Type of a local path on the command line, with the options of `click.Path`."""
 
     def __init__(self, **options: Any) -> None:
-        """Remembers the options of `click.Path`."""
+        """Passes the options on to `click.Path`."""
         super().__init__(path_type=Path, **options)
 
     def convert(

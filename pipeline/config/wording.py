@@ -1,4 +1,4 @@
-"""Words that several checks of a configuration share."""
+"""Texts shared by several checks of the configuration."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def check_one_of(key: str, value: str, allowed: Sequence[str]) -> None:
 
 
 def closest(value: str, allowed: Iterable[str]) -> str:
-    """Returns `; did you mean '...'?`, or nothing if nothing is close."""
+    """Returns `; did you mean '...'?`, or an empty text if no name is close."""
     match = difflib.get_close_matches(value[:_MOST], list(allowed), n=1)
     return f"; did you mean {match[0]!r}?" if match else ""

@@ -1,4 +1,4 @@
-"""The chain of blocks of days from the first day of logs: pure planning."""
+"""Chain of blocks: the days of logs that are ingested together, oldest first."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class BlockChain:
             code,
             transform_part(read_schema(config.schema_path)),
             config.table.model_dump(),
-            # What a missing day means decides whether a block may be made, not what is
-            # in it; where the logs lie does not change them.
+            # `missing_days` decides whether a block may be made, not its content, and
+            # neither does the folder of the logs.
             [
                 config.domain_log(domain).model_dump(
                     exclude={"missing_days", "folder", "marker"}
@@ -48,7 +48,7 @@ class BlockChain:
                 for domain in config.domains
             ],
         )
-        # A run looks at the runs before it, which share nearly all of their blocks.
+        # Planning a day plans the models of earlier days, which share most blocks.
         self._made: dict[tuple[DayRange, str | None], Block] = {}
         self._stored: dict[int, list[DayRange]] = {}
         for stored in sorted(set(known.blocks.values()), key=lambda d: -d.last):
@@ -102,8 +102,8 @@ class BlockChain:
         return self._block(DayRange(first, bound), parent), False
 
     def _block(self, days: DayRange, parent: Block | None) -> Block:
-        # Rows of a vocabulary follow from its parent's, so a changed block makes every
-        # later one stale.
+        # A vocabulary extends its parent's, so a changed block makes every later one
+        # stale.
         above = parent.fingerprint if parent else None
         if (days, above) not in self._made:
             content = [self._data, str(days), self._logs(days), above]

@@ -1,4 +1,4 @@
-"""Every key of a configuration is kept, printed and read again, whatever its value.
+"""Keys of a configuration: kept, printed and read again with any value.
 
 The keys are those of the pydantic models themselves. A key whose type does not say what
 another value could be has one in `VALUES`; a new key of that kind fails here until it

@@ -1,4 +1,4 @@
-"""Bad input at the command line: one line, exit code 2, nothing written."""
+"""Bad input on the command line: one line, exit code 2, nothing written."""
 
 import datetime
 import subprocess

@@ -1,4 +1,4 @@
-"""Every kind of step that a plan can hold is reached by `run` and by schedulers."""
+"""Kinds of step: each is reached by `run` and by schedulers."""
 
 from __future__ import annotations
 

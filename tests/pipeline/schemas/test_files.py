@@ -1,4 +1,4 @@
-"""Schemas as text: what of them makes stored blocks stale, and their comments."""
+"""Schema files: the part that blocks depend on, and comments."""
 
 from pathlib import Path
 
