@@ -34,7 +34,7 @@ svg { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif
 
 
 def picture(comparison: Comparison) -> str:
-    """Returns the SVG; without another strategy than the baseline, an empty text."""
+    """Returns the SVG; an empty text if there is only the baseline."""
     models = [model for model in comparison.models if model.differences]
     if not models:
         return ""

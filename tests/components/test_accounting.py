@@ -54,8 +54,8 @@ def test_a_day_with_nothing_that_is_read_fails_also_where_days_may_be_skipped(lo
         (folder / marker).touch()
     skipping = log.model_copy(update={"missing_days": "skip", "marker": "DONE"})
     assert len(_shards([skipping], 1, 3)) == 1
-    (folder / "part-0.json").touch()
-    with pytest.raises(DataError, match=r"date=1970-01-03/part-0\.json \(rename it"):
+    (folder / "part-0.JSON").touch()
+    with pytest.raises(DataError, match=r"date=1970-01-03/part-0\.JSON \(rename it"):
         _shards([skipping], 1, 3)
 
 

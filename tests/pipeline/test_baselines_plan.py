@@ -120,7 +120,7 @@ def test_ablations_of_cctl_are_models_of_their_own():
                 "features": make_config().features,
                 "strategies": {"ecdctr": {}, "cctl": {}},
             },
-            "cctl says of each source what it brings and needs the feature 'domain'",
+            "cctl weights each source separately and needs the feature 'domain'",
             id="no domain for cctl",
         ),
         pytest.param(

@@ -17,6 +17,7 @@ WHY = ("--reason", "why")
 # By command that changes what other commands read: its options.
 CHANGES = {
     "ablate": DAY,
+    "accept": ("--from", "2019-01-01", *WHY),
     "backfill": ("--from", "2019-01-01", "--to", "2019-01-02"),
     "clean": ("--yes",),
     "compare": DAY,

@@ -16,9 +16,9 @@ from models.cctl.agreement import DomainSums
 from models.cctl.agreement import agreement
 from models.cctl.alignment import Alignment
 from models.cctl.enhancement import Enhancement
-from models.cctl.flow import alike_loss
 from models.cctl.flow import flow_loss
-from models.cctl.flow import share_that_holds
+from models.cctl.flow import group_loss
+from models.cctl.flow import shrinkage_factor
 from models.cctl.flow import weights_of
 from models.cctl.learner import CctlLearner
 from models.cctl.learner import weighted_loss
@@ -111,7 +111,7 @@ def test_the_group_loss_is_least_at_the_groups_click_rate_and_mean_logit() -> No
 
     def loss(rate: float, mean: float) -> float:
         odds = tf.fill([4], np.float32(np.log(rate / (1 - rate))))
-        return float(alike_loss(labels, odds, logits, tf.fill([4], mean)))
+        return float(group_loss(labels, odds, logits, tf.fill([4], mean)))
 
     least = loss(0.25, 3.0)
     assert least < min(loss(0.2, 3.0), loss(0.3, 3.0), loss(0.25, 2.9), loss(0.25, 3.1))
@@ -129,12 +129,12 @@ def test_shrinkage_keeps_reproducible_differences_and_removes_noise() -> None:
     group = rng.integers(0, 2, len(mass)) - 0.5
     gain = mass * (0.4 + 0.8 * group) + 0.3 * rng.normal(size=len(mass))
     slope = np.full(len(mass), 0.4)
-    assert share_that_holds(group, gain, mass, slope) == pytest.approx(0.76, abs=0.06)
-    assert share_that_holds(2 * group, gain, mass, slope) < 0.42
+    assert shrinkage_factor(group, gain, mass, slope) == pytest.approx(0.76, abs=0.06)
+    assert shrinkage_factor(2 * group, gain, mass, slope) < 0.42
     chance = rng.permutation(group)
-    assert share_that_holds(chance, gain, mass, slope) < 0.1
-    assert share_that_holds(-group, gain, mass, slope) == 0.0
-    assert share_that_holds(0 * group, gain, mass, slope) == 0.0
+    assert shrinkage_factor(chance, gain, mass, slope) < 0.1
+    assert shrinkage_factor(-group, gain, mass, slope) == 0.0
+    assert shrinkage_factor(0 * group, gain, mass, slope) == 0.0
 
 
 def test_no_gradient_reaches_the_weights_through_the_weighted_loss() -> None:

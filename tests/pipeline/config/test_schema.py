@@ -255,7 +255,7 @@ _USER, _ITEM, _SHOWN = MINIMAL["features"]
                 "slices": {"who": "user_id"},
                 "vocabularies": {"user": {"capacity": 101}, "item": {"capacity": 4}},
             },
-            ["slices.who: 'user_id' may have 101 values, more than the 100"],
+            ["slices.who: 'user_id' may have 101 values; expected at most 100"],
         ),
         (
             {"slices": {"history": {"feature": "shown", "uptoo": [1]}}},

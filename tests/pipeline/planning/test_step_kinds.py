@@ -23,7 +23,7 @@ from tests.pipeline.planning.worlds import planner
 DAYS = (38, 40, 41)
 
 
-class HandedOverError(Exception):
+class HandedOverError(BaseException):
     """Ends a command once it has handed its steps to the runner."""
 
 

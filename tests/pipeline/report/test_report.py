@@ -303,7 +303,7 @@ def test_the_page_says_what_the_sources_brought(run):
     gains = [point.y for line in chart.series for point in line.points]
     assert gains[0] is None
     assert gains[1:] == pytest.approx([0.15, 0.2])
-    assert "Log loss that source rows saved in a window" in text
+    assert "Log loss saved by source impressions in a window" in text
     assert "No window" not in text
 
 
@@ -314,7 +314,7 @@ def test_a_training_of_few_steps_says_that_it_has_no_gain(run):
     first = dataclasses.replace(report.trainings[0], strategy=_part(saw))
     text = check(render_run(dataclasses.replace(report, trainings=(first,))))
     assert "No window of this training has a gain" in text
-    assert "Log loss that source rows saved in a window" not in text
+    assert "Log loss saved by source impressions in a window" not in text
 
 
 def test_a_report_without_artifacts_is_written():
