@@ -1,4 +1,4 @@
-"""Hashes that tell contents apart: in fingerprints, vocabularies, snapshots and logs."""
+"""Hashes of content: in fingerprints, vocabularies, snapshots and of logs."""
 
 from __future__ import annotations
 
