@@ -23,9 +23,9 @@ from pathlib import Path
 
 import click
 
-from benchmarks.kill_backfill import DAY_DONE
-from benchmarks.kill_backfill import backfill_arguments
-from benchmarks.kill_backfill import write_trial
+from benchmarks.backfill_trial import DAY_DONE
+from benchmarks.backfill_trial import backfill_arguments
+from benchmarks.backfill_trial import write_trial
 from benchmarks.kill_ingest import command
 from benchmarks.kill_ingest import environment
 from models.data.arrow_files import pq

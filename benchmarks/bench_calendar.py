@@ -20,8 +20,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks.kill_backfill import backfill_arguments
-from benchmarks.kill_backfill import write_trial
+from benchmarks.backfill_trial import backfill_arguments
+from benchmarks.backfill_trial import write_trial
 from benchmarks.kill_ingest import command
 from benchmarks.kill_ingest import environment
 from benchmarks.stored_days import store_days

@@ -1,4 +1,4 @@
-"""Hashes of content: in fingerprints, vocabularies, snapshots and of logs."""
+"""Short hashes of contents: in fingerprints, vocabularies, snapshots and logs."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Several processes that train one network together, as TF_CONFIG says.
+"""Distributed training: several processes train one network, as TF_CONFIG says.
 
 Every worker reads the same batches in the same order and trains on its share of each,
-rows `rank, rank + n, rank + 2n, ...`; gradients are summed over the workers. So all
-take the same number of steps, whatever the files, and what comes out is what one
-process gives, but for dropout and BatchNorm's statistics, which are a worker's own (our
+impressions `rank, rank + n, rank + 2n, ...`; gradients are summed over the workers. All
+workers take the same number of steps, whatever the files, and the result is that of a
+single process, except for dropout and BatchNorm statistics, which are per worker (our
 choice).
 """
 
@@ -24,7 +24,7 @@ _STATISTICS = ("/moving_mean", "/moving_variance")
 
 
 def is_further_worker() -> bool:
-    """Whether TF_CONFIG makes this process one of several, and not the chief.
+    """Whether TF_CONFIG makes this process a worker other than the chief.
 
     Raises:
         ConfigError: TF_CONFIG cannot be used.
@@ -34,11 +34,11 @@ def is_further_worker() -> bool:
 
 
 class Workers:
-    """The processes that train together; one without TF_CONFIG's `worker` list.
+    """Processes that train together; a single one without TF_CONFIG's `worker` list.
 
     Attributes:
-        count: How many.
-        is_chief: Whether this process writes the model; worker 0 does.
+        count: Number of processes.
+        is_chief: Whether this process writes the model; true for worker 0.
         strategy: `MultiWorkerMirroredStrategy`, or TensorFlow's default.
     """
 
@@ -49,10 +49,10 @@ class Workers:
 
     @classmethod
     def from_environment(cls, invite: Callable[[], None] = lambda: None) -> Workers:
-        """Joins the workers that TF_CONFIG names; waits until all are there.
+        """Joins the workers named by TF_CONFIG and waits until all have started.
 
         Args:
-            invite: What the chief does before it waits.
+            invite: Called by the chief before it waits.
 
         Raises:
             ConfigError: TF_CONFIG cannot be used, or names roles other than workers.
@@ -71,24 +71,24 @@ class Workers:
         return context
 
     def local(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns this process's own copies, which can be read and sliced freely."""
+        """Returns this process's own copies of the variables."""
         if self.count == 1:
             return dict(variables)
         results = self.strategy.experimental_local_results
         return {name: results(variable)[0] for name, variable in variables.items()}
 
     def summary_writer(self, folder: Path) -> Any:
-        """Returns TensorBoard's writer; the chief's alone writes anything."""
+        """Returns TensorBoard's writer; a no-op except on the chief."""
         if not self.is_chief:
             return tf.summary.create_noop_writer()
         return tf.summary.create_file_writer(str(folder))
 
     def gather(self, network: Network, build: Callable[[], Network]) -> Network:
-        """Returns the network as one process has it, for export.
+        """Returns a single-process copy of the network, for export.
 
         Args:
             network: The trained network.
-            build: Makes a network of the same shape.
+            build: Returns a network of the same shape.
         """
         if self.count == 1:
             return network
@@ -102,7 +102,7 @@ class Workers:
         return plain
 
     def spread_statistics(self, local: Network, network: Network) -> None:
-        """Gives the trained network the running statistics of its `gather`ed copy."""
+        """Copies running statistics from a `gather`ed copy into the trained network."""
         if self.count == 1:
             return
         trained = network.named_variables()

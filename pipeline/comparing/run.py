@@ -1,6 +1,6 @@
-"""A whole comparison: choose, train, score, measure, write down.
+"""Comparison of strategies: train, score, measure, write the record.
 
-<root>/comparisons/<day>/comparison.md, .csv, .svg, .json; an ablation's are named so.
+<root>/comparisons/<day>/comparison.md, .csv, .svg, .json; `ablation` for an ablation.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ STEM = "comparison"
 
 @dataclass(frozen=True)
 class Question:
-    """What is compared.
+    """Strategies to compare, and how.
 
     Attributes:
         config: The configuration.
         day: The run's day D.
         strategies: The strategies by name, in order, the baseline among them.
-        num_seeds: Trainings of each.
+        num_seeds: Number of trainings of each.
         baseline: The strategy that the others are compared with.
-        command: What was typed.
+        command: The command line.
         stem: Name of the files, without suffix.
     """
 
@@ -64,10 +64,10 @@ class Question:
 
 
 def run_comparison(question: Question, console: Console) -> Comparison:
-    """Trains what is not stored yet, and writes the comparison after every seed.
+    """Trains what is not stored yet and writes the comparison after every seed.
 
     Raises:
-        DataError: The strategies were not scored on the same rows.
+        DataError: The strategies were not scored on the same impressions.
         StrategiesFailedError: The baseline failed.
     """
     config = question.config
@@ -94,14 +94,15 @@ def run_comparison(question: Question, console: Console) -> Comparison:
 
 
 def chosen(config: Config, names: Sequence[str]) -> dict[str, StrategyConfig]:
-    """Returns the entries of the configuration, and entries of kinds it does not name.
+    """Returns entries of the configuration, or of kinds it does not name, by name.
 
     Args:
         config: The configuration.
-        names: Names of entries, or of kinds; one that comes again is the same.
+        names: Names of entries, or of kinds; repeated names count once.
 
     Raises:
-        ConfigError: A name is neither, or the configuration cannot have the kind.
+        ConfigError: A name is neither, or the kind does not fit the configuration or a
+            comparison on one day.
     """
     extended = with_strategies(config, names)
     for name in names:
@@ -116,10 +117,10 @@ def chosen(config: Config, names: Sequence[str]) -> dict[str, StrategyConfig]:
 
 
 def compared(question: Question, trials: Trials) -> Comparison:
-    """Returns what the trials so far come to; every strategy has as many seeds.
+    """Returns the comparison of the trials so far; all strategies have the same seeds.
 
     Raises:
-        StrategiesFailedError: The baseline is among those that failed.
+        StrategiesFailedError: The baseline failed.
     """
     if question.baseline in trials.failed:
         raise StrategiesFailedError(trials.failed)
@@ -153,7 +154,7 @@ def compared(question: Question, trials: Trials) -> Comparison:
 
 
 def write(comparison: Comparison, folder: Path, stem: str = STEM) -> None:
-    """Writes Markdown, CSV, picture and the record, each whole or not at all."""
+    """Writes Markdown, CSV, picture and record, each by an atomic rename."""
     folder.mkdir(parents=True, exist_ok=True)
     for suffix, text in (
         (".md", markdown(comparison, f"{stem}.svg")),
@@ -169,7 +170,7 @@ def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1)
 
     Args:
         comparison: The comparison.
-        image: Where the picture lies, relative to the page.
+        image: Path of the picture, relative to the page.
         level: Level of the heading.
     """
     grid = tables.quality(
@@ -204,11 +205,11 @@ def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1)
 def _oracle(
     question: Question, rows: Scored
 ) -> tuple[npt.NDArray[np.float64] | None, str]:
-    """Returns the true click probabilities where they are known, else why not."""
+    """Returns the true click probabilities, or why they are not known."""
     config = question.config
     if config.simulate is None:
         return None, ""
-    # Late: it is for simulated logs alone.
+    # Late, as it is for simulated logs only.
     from pipeline.datasets.simulation.oracle import probabilities_of
 
     try:

@@ -20,9 +20,9 @@ from tfx.orchestration.portable import launcher
 from tfx.utils import name_utils
 
 from components.compat import bounded_reads
+from components.compat import in_process_patches
 from components.compat import launched_by
 from components.compat import literal_folders
-from components.compat import spared
 from models import durable_files
 from models.errors import DataError
 from pipeline.terminal.progress import RunDisplay
@@ -87,7 +87,7 @@ def run_graph(
         launched_by(ReportingLauncher),
         bounded_reads(),
         forward_progress(display),
-        spared(graph.beam_pipeline_args),
+        in_process_patches(graph.beam_pipeline_args),
         literal_folders(),
     ):
         LocalDagRunner().run(graph)

@@ -21,10 +21,12 @@ from pipeline.planning.steps import Step
 
 
 def ingest_nodes(config: Config, step: Step) -> list[BaseNode]:
-    """Logs of a block of days to transformed Examples, validated and guarded."""
+    """Returns the nodes that make transformed Examples of a block's logs."""
     features = config.table.to_json()
     example_gen = LogExampleGen(
-        logs=json.dumps([config.domain_log(d).model_dump() for d in config.domains]),
+        logs=json.dumps(
+            [config.domain_log(d).model_dump(mode="json") for d in config.domains]
+        ),
         features=features,
         first_day=step.days.first,
         last_day=step.days.last,
@@ -78,7 +80,7 @@ def ingest_nodes(config: Config, step: Step) -> list[BaseNode]:
 
 
 def _schema(config: Config) -> BaseNode:
-    # TFX's cache knows an imported file by its path alone, so each content has its own.
+    # TFX caches an imported file by its path alone, so each content has its own path.
     content = config.schema_path.read_bytes()
     name = f"{short_hash(content)}.pbtxt"
     path = config.root / "schemas" / name

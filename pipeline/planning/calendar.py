@@ -1,7 +1,7 @@
-"""Clocks and windows: pure arithmetic, no I/O.
+"""Clocks and windows of the levels: pure arithmetic.
 
-Whatever runs for day D reads rows and artifacts of days < D only; the target's rows
-from D on are its evaluation set.
+A run of day D reads impressions and artifacts of days < D only; the target's
+impressions from D on are its evaluation set.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class LoggedWindow:
 
 @dataclass(frozen=True)
 class Clock:
-    """When a level trains and on which days.
+    """Schedule of a level: when it trains, and on which days.
 
     Attributes:
-        every: Days between two runs.
-        window: Days of rows a run trains on, ending the day before the run's day.
+        every: Days between two trainings.
+        window: Days of impressions that one training reads, ending the day before.
         anchor: A day on which the clock ticks.
     """
 
@@ -39,7 +39,7 @@ class Clock:
     anchor: int = 0
 
     def tick(self, day: int) -> int:
-        """Returns the newest run day that is not after `day`.
+        """Returns the newest tick that is not after `day`.
 
         Example:
             >>> Clock(every=7, window=30, anchor=3).tick(16)
@@ -48,7 +48,7 @@ class Clock:
         return self.anchor + (day - self.anchor) // self.every * self.every
 
     def ticks(self, day: int, count: int) -> list[int]:
-        """Returns the newest `count` run days that are not after `day`, newest first.
+        """Returns the newest `count` ticks that are not after `day`, newest first.
 
         Example:
             >>> Clock(every=30, window=180).ticks(100, 3)
@@ -58,7 +58,7 @@ class Clock:
         return [newest - i * self.every for i in range(count)]
 
     def window_of(self, run_day: int) -> DayRange:
-        """Returns the days that the run of `run_day` trains on.
+        """Returns the days that the training of `run_day` reads.
 
         Example:
             >>> Clock(every=1, window=3).window_of(10)
@@ -67,7 +67,7 @@ class Clock:
         return DayRange(run_day - self.window, run_day - 1)
 
     def logged_window(self, run_day: int, first_day: int) -> LoggedWindow:
-        """Returns the days with logs among those that the run of `run_day` trains on.
+        """Returns the days of `window_of` from the first day of logs on.
 
         Args:
             run_day: A day after `first_day`.

@@ -28,17 +28,17 @@ def chain(
     begin: Callable[[int], M | None],
     go_on: Callable[[int, M], M | None],
 ) -> M | None:
-    """Plans the model of `day` at the end of a chain of stored ones.
+    """Plans the model of `day`, which continues a chain of stored models.
 
     Args:
         day: The model's day.
         stored: Day of every stored model of the level, by fingerprint.
         begin: Plans the model of a day at the start of a chain; None if it cannot.
-        go_on: Plans the model of a day on an earlier one.
+        go_on: Plans the model of a day that continues an earlier one.
 
     Returns:
-        The plan: one that is stored if there is any, else on the newest earlier model,
-        else a beginning; None if the chain cannot begin on this day.
+        A model that is stored already, else one that continues the newest earlier
+        model, else the start of a chain; None if no chain can start on this day.
 
     Example:
         >>> class Text(str):

@@ -1,7 +1,8 @@
-"""Hashes of what a result is made from: configuration, code, logs and parents.
+"""Fingerprints: hashes of all that a result is made from.
 
-Equal fingerprints mean equal inputs, so a step whose fingerprint is stored need not run
-again, and a changed key, line of code or log file shows as a step that is due.
+That is configuration, code, logs and parent artifacts. Equal fingerprints mean equal
+inputs, so a step whose fingerprint is stored need not run again; a changed key, line of
+code or log file makes a step due.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class LogFingerprints:
     """
 
     def __init__(self, config: Config) -> None:
-        """Remembers which domains to look at; no log is read yet.
+        """Stores the configuration; no log is read yet.
 
         Raises:
             DataError: The list of accepted logs cannot be read.

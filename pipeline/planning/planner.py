@@ -1,9 +1,8 @@
-"""Plans: what would run for a day, on which impressions and artifacts.
+"""Planner: what a run of a day does, on which impressions and artifacts.
 
-A plan is a list of steps in the order in which they run. Each step names the days of
-impressions it reads, the artifacts it reads by fingerprint, and whether its result is
-stored already. Planning reads and writes nothing. The graphs are built from the steps;
-`crossctr plan` prints them.
+A plan is a list of steps in running order. Each step names the days of impressions it
+reads, the artifacts it reads by fingerprint, and whether its result is stored already.
+The graphs are built from the steps; `crossctr plan` prints them.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class Planner:
     """Plans the steps of one configuration.
 
     Attributes:
-        refused: By strategy, why the newest `run` left it out; empty if it did not.
+        refused: By strategy, why the last call of `run` left it out.
     """
 
     def __init__(
@@ -76,14 +75,14 @@ class Planner:
     ) -> list[Step]:
         """Plans the run of `day`: what it ingests, trains, judges and publishes.
 
-        One of several strategies that the day is too early for is left out, see
+        A strategy that the day is too early for is left out if others remain, see
         `refused`.
 
         Args:
             day: The run's day D, days since 1970-01-01.
             strategies: Entries of the configuration's `strategies`, in order.
-            judge: Whether models are evaluated beside the live one, gated and
-                published; else they are only trained.
+            judge: Whether models are compared with the live one, gated and published;
+                else they are only trained.
 
         Returns:
             The steps in running order; done ones are included.

@@ -151,7 +151,7 @@ def promote(
 
 
 def _relabel(shelf: Shelf, version: int, *, as_canary: bool) -> tuple[bool, Labels]:
-    """Gives a published version another label; returns whether that changed any."""
+    """Gives a published version a label; returns whether it changed, and all labels."""
     with labels.alone_in(shelf.directory):
         before = shelf.labels()
         if as_canary:

@@ -1,4 +1,4 @@
-"""Takes a published version away, on a person's word, and records it."""
+"""Rollback: withdrawal of a published version by a person, and its record."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _BEGUN_FILE = ".rollback.json"
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """What `roll_back` came to.
+    """Result of `roll_back`.
 
     Attributes:
-        version: The version that was taken away.
-        kept: Where its files are now.
-        labels: What servers are told now; None if no version is left to load.
+        version: The withdrawn version.
+        kept: Folder of its files now.
+        labels: The labels in `models.config`; None if no version is left to load.
     """
 
     version: int
@@ -53,8 +53,8 @@ def roll_back(
 
     Args:
         config: The configuration.
-        override: Who does it, and why.
-        take_offline: Whether the only version may go, too.
+        override: Who decides, and why.
+        take_offline: Whether the only version may be withdrawn.
 
     Raises:
         DataError: Nothing is published, or only this version and `take_offline` is not
@@ -78,7 +78,7 @@ def _roll_back(config: Config, override: Override, *, take_offline: bool) -> Wit
         return Withdrawal(begun[0], shelf.withdrawn_folder(*begun), before)
     if not versions or before is None:
         raise DataError(
-            f"nothing is published in {str(folder)!r}, so there is nothing to take away"
+            f"nothing is published in {str(folder)!r}, so there is nothing to withdraw"
         )
     store = Store(config.root, config.metadata)
     known = _published_at(store, folder)
@@ -123,10 +123,10 @@ def _begun(folder: Path) -> tuple[int, str] | None:
 
 
 def _record(store: Store, published: Sequence[Stored], override: Override) -> None:
-    """Records who withdrew a version in all that ML Metadata knows of it.
+    """Records who withdrew a version on each of its artifacts in ML Metadata.
 
-    Several days may share a version, as the days between two ticks of the target's
-    clock judge the same model.
+    Several days may share a version, as runs between two ticks of the target's clock
+    evaluate the same model.
     """
     if not published:
         return
@@ -142,7 +142,7 @@ def _record(store: Store, published: Sequence[Stored], override: Override) -> No
 
 
 def _published_at(store: Store, folder: Path) -> dict[int, list[Stored]]:
-    """Returns by version what ML Metadata says of it, oldest first."""
+    """Returns the artifacts of each version in ML Metadata, oldest first."""
     found: dict[int, list[Stored]] = {}
     for stored in store.artifacts("PublishedModel"):
         path = Path(str(stored.properties.get("path", "")))

@@ -22,6 +22,7 @@ from models.artifact_files import SERVING_FOLDER
 from models.artifact_files import split_folder
 from models.compat import read_table
 from models.data.arrow_files import pq
+from models.data.raw_rows import rows_of_days
 from models.errors import DataError
 from models.features.feature import USER_FEATURE
 from models.features.table import LABEL
@@ -127,8 +128,6 @@ def _evaluation_rows(
     config: Config, store: Store, step: Step
 ) -> tuple[list[bytes], npt.NDArray[np.object_], npt.NDArray[np.int64]]:
     from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
-
-    from components.evaluation_set.executor import rows_of_days
 
     if step.evaluation is None:
         raise ValueError(f"only target steps have evaluation rows; received {step}")

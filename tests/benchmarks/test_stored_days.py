@@ -1,4 +1,4 @@
-"""Copies of a step in ML Metadata are connected as the step was, under new names."""
+"""Copies of a step in ML Metadata, connected like the original, under new names."""
 
 import ml_metadata
 from ml_metadata.proto import metadata_store_pb2
@@ -49,7 +49,7 @@ class World:
         return number, made
 
 
-def test_copies_are_connected_as_the_step_was(tmp_path):
+def test_copies_are_connected_like_the_original(tmp_path):
     world = World(tmp_path / "store.sqlite")
     _, earlier = world.run("earlier", [])
     first, middle = world.run("first", [earlier])

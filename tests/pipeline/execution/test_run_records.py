@@ -1,4 +1,4 @@
-"""The record of a run: complete after every step, also when one fails."""
+"""Record of a run: complete after every step, also after a failure."""
 
 import dataclasses
 

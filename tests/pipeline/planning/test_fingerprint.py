@@ -1,4 +1,4 @@
-"""Equal inputs hash alike, changed ones do not."""
+"""Fingerprints: equal for equal inputs, different for changed ones."""
 
 import datetime
 import hashlib
