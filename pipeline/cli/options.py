@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import datetime
 import functools
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import click
 
 from models.days import to_day
+from models.errors import shown
+from pipeline.config.dates import read_date
 from pipeline.config.local_paths import LocalPathArgument
 from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
 from pipeline.execution.lock import hold
 from pipeline.terminal.plain_text import Console
+from pipeline.terminal.progress import quiet_libraries
 
 CONFIG = click.argument("config_path", metavar="CONFIG", type=LocalPathArgument())
 
@@ -23,9 +26,6 @@ STRATEGY_HELP = (
     "An entry of `strategies`, or a kind with its defaults; may be given several "
     "times. Default: the configuration's `strategy`."
 )
-
-# Windows of any length stay within Python's calendar.
-_YEARS = (1970, 2999)
 
 
 class Day(click.ParamType):  # type: ignore[type-arg]
@@ -40,16 +40,9 @@ class Day(click.ParamType):  # type: ignore[type-arg]
         if isinstance(value, int):
             return value
         try:
-            date = datetime.date.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is not a valid date; expected YYYY-MM-DD", param, ctx)
-        if not _YEARS[0] <= date.year <= _YEARS[1]:
-            self.fail(
-                f"{value!r} lies outside the years {_YEARS[0]} to {_YEARS[1]}",
-                param,
-                ctx,
-            )
-        return to_day(date)
+            return to_day(read_date(value))
+        except ValueError as error:
+            self.fail(f"{error}; received {shown(value)}", param, ctx)
 
 
 def chosen_strategies(
@@ -92,3 +85,12 @@ def wide_console() -> Console:
     console = plain()
     # A pipe or a log file has no width of its own; tables need one.
     return console if console.is_terminal else plain(width=160)
+
+
+def quiet_serving(config: Config) -> AbstractContextManager[Console]:
+    """Sends what libraries print into the log file of `serve` and `predict`.
+
+    Returns:
+        A context manager that gives the terminal.
+    """
+    return quiet_libraries(config.root / "serve" / "libraries.log", wide_console())

@@ -1,4 +1,4 @@
-"""Promotion of a version to stable or canary, by a person, and its record."""
+"""Makes a version the stable one or the canary, on a person's word, and records it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from models.artifact_files import SERVING_FOLDER
 from models.days import to_date
 from models.errors import DataError
 from pipeline.config.schema import Config
+from pipeline.store.integrity import refuse_lost_metadata
 from pipeline.store.reader import Store
 from pipeline.store.reader import Stored
 from pipeline.store.results import decision_of
@@ -29,10 +30,10 @@ EXECUTION_TYPE = "Promotion"
 
 @dataclass(frozen=True)
 class Override:
-    """A person's decision that overrides the Gate.
+    """Who overrode the Gate.
 
     Attributes:
-        who: Name of the person.
+        who: The person, as they call themselves.
         when: Time in UTC, ISO 8601.
         why: Their reason.
     """
@@ -43,22 +44,22 @@ class Override:
 
     @classmethod
     def now(cls, who: str, why: str) -> Override:
-        """Returns an override with the current time."""
+        """Returns an override of this moment."""
         now = datetime.datetime.now(tz=datetime.timezone.utc)
         return cls(who, now.isoformat(timespec="seconds"), why)
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """Result of `promote`.
+    """What `promote` came to.
 
     Attributes:
         path: Version folder.
         was_published: Whether it was published before.
-        changed: Whether the promotion changed anything.
-        refusals: Why Gate and server refused it.
-        labels: The labels in `models.config`.
-        newer: Highest published version, if it is above this one.
+        changed: Whether anything is different now.
+        refusals: What Gate and server had against it.
+        labels: What servers are told.
+        newer: Highest version if it is above this one.
     """
 
     path: Path
@@ -70,7 +71,7 @@ class Promotion:
 
 
 def shelf_of(config: Config) -> Shelf:
-    """Returns the repository of the configuration's published versions."""
+    """Returns where the configuration's versions are."""
     serving = config.serving
     return Shelf(serving.directory, config.name, serving.server_path, serving.keep)
 
@@ -78,7 +79,7 @@ def shelf_of(config: Config) -> Shelf:
 def promote(
     config: Config, day: int, override: Override, *, as_canary: bool = False
 ) -> Promotion:
-    """Makes the newest model that the Gate judged for `day` the stable version.
+    """Makes the newest model that was judged for `day` the stable version.
 
     It is published if the Gate or the server had refused it, as the Publisher would
     have. A promotion that was killed is finished by the same command.
@@ -93,12 +94,14 @@ def promote(
         DataError: No model was judged for `day`, or its files are no longer stored.
     """
     store = Store(config.root, config.metadata)
+    refuse_lost_metadata(store)
     newest = _newest_judged(config, store, day)
     decision = decision_of(store, newest.fingerprint)
     refusals = _refusals(newest, decision)
     shelf = shelf_of(config)
-    if newest.properties.get("pushed"):
-        path = Path(str(newest.properties["path"]))
+    path = Path(str(newest.properties.get("path", "")))
+    # A version whose folder was lost is published again.
+    if newest.properties.get("pushed") and path.is_dir():
         changed, after = _relabel(shelf, int(path.name), as_canary=as_canary)
         if changed:
             _note(store, newest, override, "canary" if as_canary else "stable")
@@ -182,23 +185,24 @@ def _publish(
 
 def _relabel(shelf: Shelf, version: int, *, as_canary: bool) -> tuple[bool, Labels]:
     """Gives a published version a label; returns whether it changed, and all labels."""
-    before = shelf.labels()
-    if as_canary:
-        after = labels.published(before, version, as_canary=True)
-        if version not in after.by_name().values() or after.stable == version:
-            stable = f"stable is {after.stable}"
-            raise DataError(
-                f"{version} cannot be the canary, as {stable}; expected a version "
-                "above it. Promote it without --canary to make it the stable one"
-            )
-    else:
-        after = labels.promoted(before, version)
-    shelf.write(after)
+    with labels.alone_in(shelf.directory):
+        before = shelf.labels()
+        if as_canary:
+            after = labels.published(before, version, as_canary=True)
+            if version not in after.by_name().values() or after.stable == version:
+                stable = f"stable is {after.stable}"
+                raise DataError(
+                    f"{version} cannot be the canary, as {stable}; expected a version "
+                    "above it. Promote it without --canary to make it the stable one"
+                )
+        else:
+            after = labels.promoted(before, version)
+        shelf.write(after)
     return after != before, after
 
 
 def _note(store: Store, stored: Stored, override: Override, label: str) -> None:
-    """Records in ML Metadata who labelled a published model."""
+    """Records in ML Metadata who gave a published model its label."""
     metadata = store.connect()
     (artifact,) = metadata.get_artifacts_by_id([stored.id])
     who = {"by": override.who, "at": override.when, "reason": override.why}
@@ -218,7 +222,7 @@ def _above(folder: Path, path: Path) -> int | None:
 def _record(
     store: Store, refused: Stored, inputs: list[Stored], path: Path, override: Override
 ) -> None:
-    """Adds an execution with a PublishedModel as its output to ML Metadata."""
+    """Adds an execution, with a PublishedModel as its output, to ML Metadata."""
     metadata = store.connect()
     kind = metadata_store_pb2.ExecutionType(name=EXECUTION_TYPE)
     for name in ("who", "when", "why"):

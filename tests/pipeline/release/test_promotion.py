@@ -1,4 +1,4 @@
-"""Publishing in spite of the Gate: what is written, recorded and refused."""
+"""Promotion of refused models: files, records and errors."""
 
 import datetime
 import json
@@ -237,7 +237,7 @@ def test_a_rollback_that_was_killed_is_finished_by_the_same_command(world, monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("pathlib.Path.rename", killed)
+        patched.setattr("models.durable_files.move_folder", killed)
         assert _roll_back(world).exit_code != 0
     assert (world.serving / "2019010202").is_dir()
     assert _roll_back(world).exit_code == 0
@@ -304,7 +304,7 @@ def test_taking_offline_that_was_killed_is_finished_by_the_same_command(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("pathlib.Path.rename", killed)
+        patched.setattr("models.durable_files.move_folder", killed)
         assert _roll_back(world, "--take-offline").exit_code != 0
     assert (world.serving / "2019010200").is_dir()
     assert _roll_back(world, "--take-offline").exit_code == 0
