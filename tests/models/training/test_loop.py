@@ -173,7 +173,7 @@ def test_fewer_rows_than_workers_are_refused(
     reader = _reader(write_shard, make_rows(2), features)
     workers = Workers()
     workers.count = 3
-    with pytest.raises(DataError, match="2 row.s. to train on, fewer than the 3 work"):
+    with pytest.raises(DataError, match="2 impression.s. to train on, fewer than"):
         fit(
             network,
             reader,
