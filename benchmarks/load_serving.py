@@ -1,13 +1,13 @@
-"""`make load-serving`: requests go on while versions come, change labels and go.
+"""Load test of a server while versions are published, relabelled and removed.
 
     python -m benchmarks.load_serving [--minutes 10] [--clients 2]
 
-A server of its own process answers clients that never pause. Meanwhile five versions
-are published, promoted and rolled back, over and over, by the code that the Publisher
-and the commands use. Each version scores every row with a number of its own, so an
-answer tells whether one version alone gave it. The last line is JSON: `requests`,
-`failed`, `mixed`, `changes`, `rss_ratio` (the server's memory at the end over that
-after the first round of changes) and `passed`.
+`make load-serving` runs it. A server in a separate process answers clients that never
+pause. Meanwhile five versions are published, promoted and rolled back repeatedly, by
+the same code as the Publisher and the commands use. Each version gives every candidate
+one constant score, so an answer from more than one version is recognised as mixed. The
+last line is JSON: `requests`, `failed`, `mixed`, `changes`, `rss_ratio` (the server's
+memory at the end over that after the first round of changes) and `passed`.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ from pipeline.terminal.plain_text import Console
 NAME = "load"
 VERSIONS = 5
 ROWS = 100
-_PAUSE = 1.0  # seconds between two changes; the server looks every 0.2
+_PAUSE = 1.0  # Seconds between two changes; the server polls every 0.2 s.
 _MOST_RSS_RATIO = 1.2
 
 
 @dataclass
 class Seen:
-    """What clients saw.
+    """Observations of the clients.
 
     Attributes:
-        answers: Answers by version.
-        failed: Requests without an answer, by reason.
-        mixed: Answers whose scores are not the version's own.
-        milliseconds: Of each request.
+        answers: Number of answers by version.
+        failed: Number of requests without an answer, by reason.
+        mixed: Number of answers whose scores are not those of their version.
+        milliseconds: Latency of each request.
     """
 
     answers: Counter[int] = field(default_factory=Counter)
@@ -107,13 +107,13 @@ def _day(version: int) -> int:
 
 
 def _models(folder: Path) -> list[Path]:
-    """Writes a SavedModel for each version, which scores every row with its number."""
+    """Writes a SavedModel for each version that gives all candidates one score."""
     import tensorflow as tf
 
     class Constant(tf.Module):  # type: ignore[misc]
         def __init__(self, value: float) -> None:
             super().__init__()
-            # Big enough for its memory to be seen if it is not given back.
+            # Large enough to notice in the server's memory if it is never freed.
             self.table = tf.Variable(tf.fill([1_000_000, 4], value))
 
         @tf.function
@@ -171,7 +171,7 @@ def _ask(port: int, stopping: threading.Event, seen: Seen) -> None:
 
 
 def _round(shelf: Shelf, models: list[Path]) -> int:
-    """Publishes all versions, tries a canary, rolls all back; returns the changes."""
+    """Publishes all versions, adds a canary, rolls all back; returns the changes."""
     changes = 0
 
     def changed() -> None:
@@ -189,7 +189,7 @@ def _round(shelf: Shelf, models: list[Path]) -> int:
         if as_canary:
             shelf.write(labels.promoted(released.labels, int(released.path.name)))
             changed()
-    # `keep` has removed the first ones: they come back as a backfill would bring them.
+    # `keep` removed the first versions; publishing them again is like a backfill.
     for version in range(VERSIONS - 1):
         about = {"model_fingerprint": str(version)}
         shelf.release(models[version], _day(version), about)

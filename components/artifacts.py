@@ -36,6 +36,12 @@ class EmbeddingSnapshot(types.Artifact):
     TYPE_NAME = "EmbeddingSnapshot"
 
 
+class ReferenceScores(types.Artifact):
+    """Metrics and scores of the references on the evaluation rows."""
+
+    TYPE_NAME = "ReferenceScores"
+
+
 class GateDecision(types.Artifact):
     """The Gate's decision whether a candidate may be published, with reasons."""
 

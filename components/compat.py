@@ -7,6 +7,7 @@ for both, and a name that only one of them has is looked up in this module alone
   every step TFX packs its own sources, which takes two seconds; Beam compresses all
   code for a worker with bz2, and inspects a function again at every place of its use.
 * `literal_folders`: Beam takes folder names literally, such as `team [ads] x`.
+* `bounded_reads`: TFX resolves inputs without reading every execution of the pipeline.
 * `launched_by`: LocalDagRunner starts nodes with another launcher.
 * `transform_with`: TFX's Transform writes with another processor.
 * `declare`: a component takes its own spec in place of the one that its TFX
@@ -27,6 +28,7 @@ import os
 import re
 import weakref
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from types import FunctionType
@@ -162,6 +164,84 @@ def literal_folders() -> Iterator[None]:
         mock.patch.object(LocalFileSystem, "match", _match),
     ):
         yield
+
+
+@contextlib.contextmanager
+def bounded_reads() -> Iterator[None]:
+    """Lets TFX look up what a run needs without reading the whole pipeline's history.
+
+    Before each node TFX reads all executions of the pipeline, once for each input, and
+    intersects them with those of the run: with 400 stored days that was two thirds of a
+    day's time. Executions of a run are read by the run instead. An input that no node
+    of the graph makes is any artifact of its type, of which our resolver takes those
+    with the planned fingerprints.
+    """
+    from tfx.orchestration.portable.input_resolution import channel_resolver
+    from tfx.orchestration.portable.mlmd import execution_lib
+
+    resolve = channel_resolver.resolve_single_channel
+    replaced: list[tuple[ModuleType, str, Any]] = [
+        (channel_resolver, "_get_executions_by_all_contexts", _executions_of_all),
+        (channel_resolver, "resolve_single_channel", _resolved_by_type(resolve)),
+        (
+            execution_lib,
+            "get_executions_associated_with_all_contexts",
+            _executions_of_all,
+        ),
+    ]
+    with contextlib.ExitStack() as patches:
+        for module, name, by in replaced:
+            patches.enter_context(mock.patch.object(module, name, by))
+        yield
+
+
+def _executions_of_all(metadata_handle: Any, contexts: Iterable[Any]) -> list[Any]:
+    """Returns the executions in all of `contexts`, those of the run looked up first.
+
+    Args:
+        metadata_handle: ML Metadata, or TFX's handle of it.
+        contexts: Contexts of ML Metadata.
+    """
+    from tfx.dsl.compiler import constants
+
+    store = getattr(metadata_handle, "store", metadata_handle)
+    # A run has a dozen executions; its pipeline and its nodes have those of all days.
+    run = store.get_context_type(constants.PIPELINE_RUN_CONTEXT_TYPE_NAME).id
+    ordered = sorted(contexts, key=lambda context: context.type_id != run)
+    if not ordered:
+        return []
+    others = {context.id for context in ordered[1:]}
+    return [
+        execution
+        for execution in store.get_executions_by_context(ordered[0].id)
+        if not others
+        or others <= {c.id for c in store.get_contexts_by_execution(execution.id)}
+    ]
+
+
+def _resolved_by_type(resolve: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """Returns `resolve`, with a lookup by type for channels outside the run."""
+    from ml_metadata import errors
+    from ml_metadata.proto import metadata_store_pb2
+    from tfx.dsl.compiler import constants
+    from tfx.orchestration import mlmd_connection_manager
+    from tfx.types import artifact_utils
+
+    def resolved(handle_like: Any, channel: Any) -> list[Any]:
+        run = constants.PIPELINE_RUN_CONTEXT_TYPE_NAME
+        if any(query.type.name == run for query in channel.context_queries):
+            return resolve(handle_like, channel)
+        store = mlmd_connection_manager.get_handle(handle_like).store
+        name = channel.artifact_query.type.name
+        try:
+            kind = store.get_artifact_type(name)
+        except errors.NotFoundError:  # nothing of this type was ever made
+            return []
+        live = metadata_store_pb2.Artifact.LIVE
+        found = [a for a in store.get_artifacts_by_type(name) if a.state == live]
+        return artifact_utils.deserialize_artifacts(kind, found)
+
+    return resolved
 
 
 @contextlib.contextmanager

@@ -36,6 +36,9 @@ VOCABULARY_FILE = "vocabulary.json"
 SNAPSHOT_FILE = "snapshot.json"
 GUARD_FILE = "report.json"
 DECISION_FILE = "decision.json"
+# In ReferenceScores: metrics of each reference, and its scores by evaluation row.
+REFERENCES_FILE = "references.json"
+REFERENCE_SCORES_FILE = "reference_scores.parquet"
 # In an InfraBlessing: requests for WARMUP_FILE, or the reason why no server could use
 # the model.
 REQUESTS_FILE = "tf_serving_warmup_requests"

@@ -7,6 +7,8 @@ from enum import IntEnum
 
 # Number of list entries that a message shows.
 _SHOWN = 5
+# Characters of a value that a message shows: a path has fewer, a pasted file has more.
+_MOST_OF_A_VALUE = 120
 
 
 def listed(entries: Iterable[object], first: int = _SHOWN) -> str:
@@ -20,6 +22,36 @@ def listed(entries: Iterable[object], first: int = _SHOWN) -> str:
     shown = ", ".join(str(entry) for entry in entries[:first])
     more = len(entries) - first
     return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def shortened(text: str, most: int = 500) -> str:
+    """Returns a text whose middle is left out if it is too long.
+
+    The end stays, because it says what to do.
+
+    Args:
+        text: The text.
+        most: Characters of it that stay.
+
+    Example:
+        >>> shortened("a" * 900 + "b" * 900, most=9)
+        'aaaaaa ... (1,791 characters left out) ... bbb'
+    """
+    if len(text) <= most:
+        return text
+    first = most * 2 // 3
+    left_out = f"({len(text) - most:,} characters left out)"
+    return f"{text[:first]} ... {left_out} ... {text[first - most :]}"
+
+
+def shown(value: object) -> str:
+    """Returns a received value for a message, of bounded length.
+
+    Example:
+        >>> shown("x" * 10)
+        "'xxxxxxxxxx'"
+    """
+    return shortened(repr(value), _MOST_OF_A_VALUE)
 
 
 class ExitCode(IntEnum):
@@ -59,6 +91,12 @@ class DataError(CrossctrError):
     """Logs or artifacts are missing, empty or of the wrong shape."""
 
     headline = "Bad data"
+
+
+class StorageError(CrossctrError):
+    """A folder that must be written cannot be: full, read-only or another user's."""
+
+    headline = "Cannot write"
 
 
 class TrainingError(CrossctrError):

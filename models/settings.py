@@ -6,6 +6,7 @@ importing TensorFlow.
 
 from __future__ import annotations
 
+from typing import Annotated
 from typing import Literal
 
 from pydantic import Field
@@ -18,6 +19,13 @@ from models.strict_model import StrictModel
 # 0.05, while initial kernels have a spread of 0.1 to 0.3: after fewer steps a model's
 # scores largely reflect its random initialisation.
 FEW_STEPS = 50
+
+
+# What is larger is a slip of the keyboard: a layer's units and an embedding's width,
+# and Keras's seeds, which have 32 bits.
+MAX_UNITS = 65_536
+MAX_SEED = 2**31 - 1
+Units = Annotated[int, Field(gt=0, le=MAX_UNITS)]
 
 
 class NetworkConfig(StrictModel):
@@ -40,11 +48,11 @@ class NetworkConfig(StrictModel):
             to score users without one, which most target users are.
     """
 
-    width: int = Field(default=16, gt=0)
-    hidden_units: tuple[int, ...] = Field(default=(128, 64), min_length=1)
-    cross_layers: int = Field(default=2, ge=0)
+    width: int = Field(default=16, gt=0, le=MAX_UNITS)
+    hidden_units: tuple[Units, ...] = Field(default=(128, 64), min_length=1)
+    cross_layers: int = Field(default=2, ge=0, le=100)
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    tpm_hidden_units: tuple[int, ...] = Field(default=(32,), min_length=1)
+    tpm_hidden_units: tuple[Units, ...] = Field(default=(32,), min_length=1)
     snapshot_pooling: str = Field(default="attention", pattern="^(attention|mean)$")
     snapshot_dropout: float = Field(default=0.5, ge=0, lt=1)
 
@@ -160,14 +168,14 @@ class TrainingConfig(StrictModel):
             a checkpoint is half as large without them.
     """
 
-    batch_size: int = Field(default=1024, gt=1)
-    epochs: int = Field(default=1, gt=0)
-    seed: int = 17
+    batch_size: int = Field(default=1024, gt=1, le=2**24)
+    epochs: int = Field(default=1, gt=0, le=10_000)
+    seed: int = Field(default=17, ge=0, le=MAX_SEED)
     dense_learning_rate: float = Field(default=0.001, gt=0)
     embedding_learning_rate: float = Field(default=0.05, gt=0)
     learning_rate_schedule: Literal["constant", "cosine", "plateau"] = "constant"
     early_stopping: EarlyStopping | None = None
-    shuffle_rows: int = Field(default=200_000, gt=0)
+    shuffle_rows: int = Field(default=200_000, gt=0, le=10**10)
     inherit_optimizer: bool = False
 
     @model_validator(mode="after")

@@ -14,7 +14,9 @@ half of it.
 
 from __future__ import annotations
 
-import os
+import contextlib
+import fcntl
+from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +24,18 @@ from typing import Any
 
 from google.protobuf import text_format
 
+from models import durable_files
 from models.errors import DataError
 
 LABELS_FILE = "models.config"
+_LOCK_FILE = ".models.config.lock"
 STABLE, CANARY = "stable", "canary"
+
+_WAY_BACK = (
+    "Restore it from a backup; or remove it and label a version with `crossctr promote "
+    "CONFIG --day D --reason WHY` for every model of this directory, which writes it "
+    "anew"
+)
 
 _HEADER = """\
 # Written by crossctr with every version that is published, promoted or rolled back.
@@ -203,11 +213,26 @@ def write_labels(
         for label, version in labels.by_name().items():
             entry.version_labels[label] = version
     path = directory / LABELS_FILE
-    temporary = directory / f".{LABELS_FILE}.{os.getpid()}"
-    text = _HEADER + text_format.MessageToString(config)
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    durable_files.write_text(path, _HEADER + text_format.MessageToString(config))
     return path
+
+
+@contextlib.contextmanager
+def alone_in(directory: Path) -> Iterator[None]:
+    """Waits until no other command changes versions or labels in `directory`.
+
+    Pipelines with roots of their own may publish in one directory, whose file of labels
+    is theirs together. The operating system lets go of the lock when the process ends.
+
+    Raises:
+        StorageError: The directory cannot be written.
+    """
+    with durable_files.naming(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / _LOCK_FILE).open("a")
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _read(directory: Path) -> Any:
@@ -218,9 +243,15 @@ def _read(directory: Path) -> Any:
     if not path.is_file():
         return ModelServerConfig()
     try:
-        return text_format.Parse(path.read_text(encoding="utf-8"), ModelServerConfig())
-    except text_format.ParseError as error:
+        config = text_format.Parse(path.read_text("utf-8"), ModelServerConfig())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
         raise DataError(
-            f"{path} is no ModelServerConfig: {error}. Remove it and publish, promote "
-            "or roll back again, which writes it anew"
+            f"{path} is no ModelServerConfig: {error}. {_WAY_BACK}"
         ) from error
+    # Written without a model, too, it names the list: see `write_labels`.
+    if config.WhichOneof("config") is None:
+        raise DataError(
+            f"{path} says nothing ({path.stat().st_size} bytes), so which version is "
+            f"stable is not known; expected a model_config_list. {_WAY_BACK}"
+        )
+    return config

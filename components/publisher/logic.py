@@ -15,12 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from models import durable_files
 from models.artifact_files import LINEAGE_FILE
 from models.artifact_files import WARMUP_FILE
 from models.days import to_date
 from models.errors import DataError
-
-# TF Serving reads nothing but its warmup file from this folder.
 
 _ATTEMPTS = 100
 
@@ -84,6 +83,9 @@ def publish(
 
     Returns:
         The version's folder.
+
+    Raises:
+        StorageError: `folder` cannot be written: full, read-only or another user's.
     """
     versions = versions_in(folder)
     for version in versions:
@@ -95,14 +97,14 @@ def publish(
     temporary = folder / f".{version}.writing"
     if temporary.exists():
         shutil.rmtree(temporary)
-    shutil.copytree(source, temporary)
+    durable_files.copy_tree(source, temporary)
     path = temporary / LINEAGE_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     if warmup is not None:
-        shutil.copyfile(warmup, temporary / WARMUP_FILE)
+        durable_files.write_bytes(temporary / WARMUP_FILE, warmup.read_bytes())
     text = json.dumps({"version": version, **lineage}, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
-    return temporary.rename(folder / str(version))
+    durable_files.write_text(path, text + "\n")
+    return durable_files.move_folder(temporary, folder / str(version))
 
 
 def lineage_of(version: Path) -> dict[str, Any]:
@@ -131,3 +133,13 @@ def remove(folder: Path, version: int) -> None:
     leaving = folder / f".{version}.removing"
     (folder / str(version)).rename(leaving)
     shutil.rmtree(leaving)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Removes what commands that were killed have left of versions.
+
+    Nothing else may be writing in `folder`.
+    """
+    for ending in ("writing", "removing"):
+        for left in folder.glob(f".*.{ending}"):
+            shutil.rmtree(left)

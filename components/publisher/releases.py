@@ -12,11 +12,13 @@ from typing import Any
 
 from components.publisher import labels
 from components.publisher.labels import Labels
+from components.publisher.logic import clear_leftovers
 from components.publisher.logic import lineage_of
 from components.publisher.logic import publish
 from components.publisher.logic import remove
 from components.publisher.logic import superfluous
 from components.publisher.logic import versions_in
+from models import durable_files
 
 # The leading dot keeps servers from taking it for a version.
 WITHDRAWN_FOLDER = ".withdrawn"
@@ -82,21 +84,25 @@ class Shelf:
             as_canary: Whether it gets the label `canary` instead of `stable`.
             force: Whether it becomes the stable one even if a later day's model is.
         """
-        before = self.labels()
-        path = publish(source, self.folder, day, lineage, warmup)
-        version = int(path.name)
-        if force and not as_canary:
-            after = labels.promoted(before, version)
-        else:
-            after = labels.published(before, version, as_canary=as_canary)
-        self.write(after)
-        removed = superfluous(versions_in(self.folder), self.keep, after.loaded)
-        for old in removed:
-            remove(self.folder, old)
+        with labels.alone_in(self.directory):
+            clear_leftovers(self.folder)
+            before = self.labels()
+            path = publish(source, self.folder, day, lineage, warmup)
+            version = int(path.name)
+            if force and not as_canary:
+                after = labels.promoted(before, version)
+            else:
+                after = labels.published(before, version, as_canary=as_canary)
+            self.write(after)
+            removed = superfluous(versions_in(self.folder), self.keep, after.loaded)
+            for old in removed:
+                remove(self.folder, old)
         return Release(path, after, tuple(removed))
 
     def withdraw(self, version: int, when: str, after: Labels | None) -> Path:
         """Takes a version away from servers and keeps its files.
+
+        The caller holds `labels.alone_in`, under which it has decided on `after`.
 
         Args:
             version: The version.
@@ -108,10 +114,11 @@ class Shelf:
         """
         stamp = "".join(letter for letter in when if letter.isdigit())
         kept = self.folder / WITHDRAWN_FOLDER / f"{version}-{stamp}"
-        kept.parent.mkdir(exist_ok=True)
+        with durable_files.naming(self.folder):
+            kept.parent.mkdir(exist_ok=True)
         # First: a server is not to be told to load what is gone.
         self.write(after)
-        return (self.folder / str(version)).rename(kept)
+        return durable_files.move_folder(self.folder / str(version), kept)
 
     def withdrawn(self, model_fingerprint: str) -> int | None:
         """Returns the version as which this very model was withdrawn.

@@ -28,7 +28,6 @@ from components.transform.encoding import count_encoded
 from components.transform.encoding import describe_encoding
 from components.transform.encoding import sizes_before
 from components.transform.encoding import to_json
-from components.vocabulary.files import read_summary
 from models.artifact_files import ENCODING_FILE
 from models.compat import read_batches
 from models.data.arrow_files import pq
@@ -38,6 +37,8 @@ from models.errors import DataError
 from models.features.table import DAY
 from models.features.table import FeatureTable
 from models.progress import PROGRESS
+from models.vocabulary_files import check_vocabulary
+from models.vocabulary_files import read_summary
 
 # Size of the Examples' row groups, so that one batch is one group.
 _COUNT_ROWS = 65_536
@@ -144,6 +145,7 @@ class Executor(tfx_executor.Executor):
         custom_config["vocabulary_uri"] = artifact_utils.get_single_uri(
             input_dict["vocabulary"]
         )
+        check_vocabulary(custom_config["vocabulary_uri"])
         properties = {**exec_properties, key: json.dumps(custom_config)}
         with transform_with(ArrowTransformProcessor):
             super().Do(input_dict, output_dict, properties)

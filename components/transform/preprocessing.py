@@ -11,13 +11,13 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.vocabulary.files import ids_path
 from models.features.feature import Feature
 from models.features.id_space import IdSpace
 from models.features.kind import FIRST_OOV_ROW
 from models.features.table import DAY
 from models.features.table import LABEL
 from models.features.table import FeatureTable
+from models.vocabulary_files import ids_path
 
 
 def preprocessing_fn(

@@ -18,7 +18,6 @@ from tfx.types import artifact_utils
 
 from components.artifacts import stamp
 from components.vocabulary.collisions import measure_collisions
-from components.vocabulary.files import read_summary
 from components.vocabulary.files import read_vocabulary
 from components.vocabulary.files import summarise
 from components.vocabulary.files import summarise_hashed
@@ -38,6 +37,7 @@ from models.features.id_space import IdSpace
 from models.features.table import DAY
 from models.features.table import FeatureTable
 from models.progress import PROGRESS
+from models.vocabulary_files import read_summary
 
 _BATCH_ROWS = 65_536
 
@@ -138,7 +138,7 @@ def _hashed(
 def _grown(
     folder: Path,
     before: VocabularyContent,
-    parent_hash: str | None,
+    parent: dict[str, Any] | None,
     space: str,
     counts: pa.Table,
     settings: IdSpace,
@@ -146,8 +146,8 @@ def _grown(
 ) -> dict[str, Any]:
     """Grows an append-only space, writes it and returns its summary."""
     growth = grow(before, counts, settings)
-    content_hash = write_vocabulary(folder, space, growth.vocabulary)
-    summary = summarise(growth, settings, last_day, content_hash, parent_hash)
+    written = write_vocabulary(folder, space, growth.vocabulary)
+    summary = summarise(growth, settings, last_day, written, parent)
     full = f", {growth.refused:,} refused, raise its capacity"
     PROGRESS.info(
         f"{space}: {summary['ids']:,} ids (+{summary['new']:,}), "
@@ -168,7 +168,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Writes the vocabulary as of the block's last day.
 
         Raises:
-            DataError: The Beam runner lost or doubled ids.
+            DataError: The Beam runner lost or doubled ids, or the vocabulary of the
+                block before is damaged.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(input_dict["examples"])
@@ -209,8 +210,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 if settings.hashed
                 else _grown(
                     folder,
-                    read_vocabulary(parent or folder / "none", space),
-                    parents.get(space, {}).get("hash"),
+                    read_vocabulary(parent, space)
+                    if parent
+                    else VocabularyContent.empty(),
+                    parents.get(space),
                     space,
                     counts,
                     settings,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from models.errors import DataError
 from models.short_hash import short_hash
+from models.vocabulary_files import read_ids_file
 
 _NEWLINE = 10
 
@@ -21,9 +21,9 @@ def read_ids(folder: str | Path, space: str) -> pa.LargeStringArray:
     work.
 
     Raises:
-        DataError: If the artifact in `folder` has no such space.
+        DataError: The artifact in `folder` has no such space, or is damaged.
     """
-    content = _read(folder, space).decode("utf-8", "backslashreplace").encode()
+    content = read_ids_file(folder, space).decode("utf-8", "backslashreplace").encode()
     ends = np.flatnonzero(np.frombuffer(content, np.uint8) == _NEWLINE)
     # Ends of the lines once the newlines before them are removed.
     offsets = np.concatenate([[0], ends - np.arange(len(ends))]).astype(np.int64)
@@ -35,7 +35,7 @@ def read_ids(folder: str | Path, space: str) -> pa.LargeStringArray:
 
 def describe_ids(folder: str | Path, space: str) -> dict[str, Any]:
     """Returns size and hash of `space`, for `is_prefix` and for lineage."""
-    content = _read(folder, space)
+    content = read_ids_file(folder, space)
     return {
         "ids": content.count(b"\n"),
         "bytes": len(content),
@@ -45,18 +45,8 @@ def describe_ids(folder: str | Path, space: str) -> dict[str, Any]:
 
 def is_prefix(known: dict[str, Any], folder: str | Path, space: str) -> bool:
     """Whether the list in `folder` begins with the one that `known` describes."""
-    content = _read(folder, space)[: known["bytes"]]
+    content = read_ids_file(folder, space)[: known["bytes"]]
     return len(content) == known["bytes"] and _hash(content) == known["hash"]
-
-
-def _read(folder: str | Path, space: str) -> bytes:
-    path = Path(folder) / f"{space}.txt"
-    if not path.is_file():
-        raise DataError(
-            f"no ids of {space!r} in the vocabulary at {folder}; expected {path.name}. "
-            "Ingest at least one block of days with this id space first"
-        )
-    return path.read_bytes()
 
 
 def _hash(content: bytes) -> str:

@@ -10,10 +10,13 @@ from pydantic import model_validator
 
 from models.features.kind import FeatureKind
 from models.features.registry import KINDS
+from models.settings import MAX_UNITS
 from models.strict_model import StrictModel
 
 # Feature that identifies the user in metrics.
 USER_FEATURE = "user_id"
+# Feature that identifies the item in intervals, where a configuration has it.
+ITEM_FEATURE = "item_id"
 # Feature that holds an impression's domain.
 DOMAIN_FEATURE = "domain"
 
@@ -39,13 +42,13 @@ class Feature(StrictModel):
             makes requests larger.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)
     kind: str
     vocabulary: str | None = None
     # The last bucket starts near 2^15, beyond which counts need no distinction.
-    buckets: int = Field(default=16, ge=2)
-    max_length: int = Field(default=10, gt=0)
-    width: int | None = Field(default=None, gt=0)
+    buckets: int = Field(default=16, ge=2, le=1_000_000)
+    max_length: int = Field(default=10, gt=0, le=1_000_000)
+    width: int | None = Field(default=None, gt=0, le=MAX_UNITS)
     tpm: bool = False
     side: Literal["user", "item", "context"] | None = None
 

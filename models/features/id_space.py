@@ -10,6 +10,9 @@ from pydantic import model_validator
 from models.features.kind import FIRST_OOV_ROW
 from models.strict_model import StrictModel
 
+# A table of 2^31 rows of 16 numbers takes 128 GiB: no machine trains a larger one.
+_MOST_ROWS = 2**31 - 1
+
 
 class IdSpace(StrictModel):
     """Map from raw id to table row.
@@ -24,10 +27,10 @@ class IdSpace(StrictModel):
         min_count: Impressions an id needs before it gets its own table row.
     """
 
-    capacity: int = Field(gt=0)
+    capacity: int = Field(gt=0, le=_MOST_ROWS)
     encoding: Literal["append_only", "hash"] = "append_only"
-    oov_buckets: int = Field(default=16, gt=0)
-    min_count: int = Field(default=1, gt=0)
+    oov_buckets: int = Field(default=16, gt=0, le=_MOST_ROWS)
+    min_count: int = Field(default=1, gt=0, le=_MOST_ROWS)
 
     @model_validator(mode="after")
     def _check_encoding(self) -> IdSpace:

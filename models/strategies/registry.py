@@ -13,6 +13,7 @@ from importlib import metadata
 from typing import Any
 
 from models.errors import ConfigError
+from models.errors import shown
 from models.source_hash import hash_of_sources
 from models.strategies.base import Strategy
 from models.strategies.base import StrategyConfig
@@ -73,8 +74,8 @@ def strategy_class(kind: str) -> type[Strategy[Any]]:
         if point.name == kind:
             return _imported(kind, point.value)
     raise ConfigError(
-        f"strategy {kind!r} is not known; expected one of {', '.join(kinds())}, or "
-        "`package.module:Class` for one of your own"
+        f"strategy {shown(kind)} is not known; expected one of {', '.join(kinds())}, "
+        "or `package.module:Class` for one of your own"
     )
 
 
@@ -116,23 +117,23 @@ def _imported(kind: str, path: str) -> type[Strategy[Any]]:
     module, _, name = path.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), name)):
         raise ConfigError(
-            f"strategy {kind!r} is {path!r}; expected `package.module:Class`"
+            f"strategy {shown(kind)} is {shown(path)}; expected `package.module:Class`"
         )
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, SyntaxError) as error:
         raise ConfigError(
-            f"strategy {kind!r} cannot be imported: {error}. Install its package, or "
-            "put its folder on PYTHONPATH"
+            f"strategy {shown(kind)} cannot be imported: {error}. Install its package, "
+            "or put its folder on PYTHONPATH"
         ) from error
     if not (isinstance(found, type) and issubclass(found, Strategy)):
         raise ConfigError(
-            f"strategy {kind!r} is {found!r}; expected a subclass of "
+            f"strategy {shown(kind)} names something else; expected a subclass of "
             "models.strategies.base.Strategy"
         )
     if not isinstance(getattr(found, "name", None), str):
         raise ConfigError(
-            f'strategy {kind!r} has no name; add `name = "..."` to the class '
+            f'strategy {shown(kind)} has no name; add `name = "..."` to the class '
             f"{name}, by which messages and fingerprints call it"
         )
     return found

@@ -10,8 +10,6 @@ choice).
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,25 +17,20 @@ from typing import Any
 
 import tensorflow as tf
 
-from models.errors import ConfigError
 from models.networks.network import Network
+from models.training.cluster import read_cluster
 
 _STATISTICS = ("/moving_mean", "/moving_variance")
 
 
 def is_further_worker() -> bool:
-    """Whether TF_CONFIG makes this process a worker other than the chief."""
-    cluster, is_chief = _cluster()
-    return sum(len(addresses) for addresses in cluster.values()) > 1 and not is_chief
+    """Whether TF_CONFIG makes this process a worker other than the chief.
 
-
-def _cluster() -> tuple[dict[str, list[str]], bool]:
-    """Returns TF_CONFIG's addresses by role, and whether this process is the chief."""
-    config = json.loads(os.environ.get("TF_CONFIG") or "{}")
-    cluster = config.get("cluster", {})
-    task = config.get("task", {"type": "worker", "index": 0})
-    first = task["type"] == "worker" and task["index"] == 0
-    return cluster, task["type"] == "chief" or ("chief" not in cluster and first)
+    Raises:
+        ConfigError: TF_CONFIG cannot be used.
+    """
+    cluster = read_cluster()
+    return cluster.size > 1 and not cluster.is_chief
 
 
 class Workers:
@@ -62,21 +55,15 @@ class Workers:
             invite: Called by the chief before it waits.
 
         Raises:
-            ConfigError: If TF_CONFIG names roles other than workers.
+            ConfigError: TF_CONFIG cannot be used, or names roles other than workers.
         """
-        cluster, is_chief = _cluster()
-        if set(cluster) - {"worker", "chief"}:
-            raise ConfigError(
-                f"TF_CONFIG names {', '.join(sorted(cluster))}; expected a list of "
-                "`worker` addresses alone. Parameter servers are another kind of "
-                "training, see docs/scale.md"
-            )
-        if sum(len(addresses) for addresses in cluster.values()) < 2:
+        cluster = read_cluster()
+        if cluster.size < 2:
             return cls()
-        if is_chief:
+        if cluster.is_chief:
             invite()
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
-        return cls(strategy, rank=0 if is_chief else 1)
+        return cls(strategy, rank=0 if cluster.is_chief else 1)
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Returns the context in which variables are created."""

@@ -19,15 +19,13 @@ from models.artifact_files import SERVING_FOLDER
 from models.days import to_date
 from models.errors import DataError
 from pipeline.config.schema import Config
+from pipeline.store.integrity import refuse_lost_metadata
 from pipeline.store.reader import Store
 from pipeline.store.reader import Stored
 from pipeline.store.results import decision_of
 
 # The execution type in ML Metadata.
 EXECUTION_TYPE = "Promotion"
-
-# Where TFX keeps the SavedModel in a Model artifact (`path_utils.serving_model_path`,
-# whose import takes 20 s).
 
 
 @dataclass(frozen=True)
@@ -96,6 +94,7 @@ def promote(
         DataError: Nothing was judged for `day`, or its model is no longer stored.
     """
     store = Store(config.root, config.metadata)
+    refuse_lost_metadata(store)
     judged = [s for s in store.artifacts("PublishedModel") if _day_of(s) == day]
     if not judged:
         raise DataError(
@@ -109,8 +108,9 @@ def promote(
     if unfit:
         refusals = (*refusals, f"not fit to be served: {unfit}")
     shelf = shelf_of(config)
-    if newest.properties.get("pushed"):
-        path = Path(str(newest.properties["path"]))
+    path = Path(str(newest.properties.get("path", "")))
+    # A version whose folder was lost is published again.
+    if newest.properties.get("pushed") and path.is_dir():
         changed, after = _relabel(shelf, int(path.name), as_canary=as_canary)
         if changed:
             _note(store, newest, override, "canary" if as_canary else "stable")
@@ -151,19 +151,20 @@ def promote(
 
 
 def _relabel(shelf: Shelf, version: int, *, as_canary: bool) -> tuple[bool, Labels]:
-    """Gives a published version another label; returns whether that changed any."""
-    before = shelf.labels()
-    if as_canary:
-        after = labels.published(before, version, as_canary=True)
-        if version not in after.by_name().values() or after.stable == version:
-            stable = f"stable is {after.stable}"
-            raise DataError(
-                f"{version} cannot be the canary, as {stable}; expected a version "
-                "above it. Promote it without --canary to make it the stable one"
-            )
-    else:
-        after = labels.promoted(before, version)
-    shelf.write(after)
+    """Gives a published version a label; returns whether it changed, and all labels."""
+    with labels.alone_in(shelf.directory):
+        before = shelf.labels()
+        if as_canary:
+            after = labels.published(before, version, as_canary=True)
+            if version not in after.by_name().values() or after.stable == version:
+                stable = f"stable is {after.stable}"
+                raise DataError(
+                    f"{version} cannot be the canary, as {stable}; expected a version "
+                    "above it. Promote it without --canary to make it the stable one"
+                )
+        else:
+            after = labels.promoted(before, version)
+        shelf.write(after)
     return after != before, after
 
 

@@ -1,4 +1,4 @@
-"""Takes a published version away, on a person's word, and records it."""
+"""Rollback: withdrawal of a published version by a person, and its record."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.publisher.labels import Labels
+from components.publisher.labels import alone_in
 from components.publisher.labels import without
 from components.publisher.logic import versions_in
 from models.errors import DataError
@@ -14,18 +15,19 @@ from pipeline.config.schema import Config
 from pipeline.release.promotion import Override
 from pipeline.release.promotion import set_properties
 from pipeline.release.promotion import shelf_of
+from pipeline.store.integrity import refuse_lost_metadata
 from pipeline.store.reader import Store
 from pipeline.store.reader import Stored
 
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """What `roll_back` came to.
+    """Result of `roll_back`.
 
     Attributes:
-        version: The version that was taken away.
-        kept: Where its files are now.
-        labels: What servers are told now; None if no version is left to load.
+        version: The withdrawn version.
+        kept: Folder of its files now.
+        labels: The labels in `models.config`; None if no version is left to load.
     """
 
     version: int
@@ -39,30 +41,37 @@ def roll_back(
     """Withdraws the canary or, without one, the stable version.
 
     Servers fall back to the stable version, or to the one before it; if none is left,
-    they unload the model. ML Metadata is told first: the next run then compares with
-    the version that is left, and a command that was killed in between is finished by
+    they unload the model. ML Metadata is updated first: the next run then compares with
+    the version that is left, and a command that was killed in between is completed by
     repeating it. The files move in one rename and are kept.
 
     Args:
         config: The configuration.
-        override: Who does it, and why.
-        take_offline: Whether the only version may go, too.
+        override: Who decides, and why.
+        take_offline: Whether the only version may be withdrawn.
 
     Raises:
         DataError: Nothing is published, or only this version and `take_offline` is not
             set.
+        StorageError: The serving directory cannot be written.
     """
+    refuse_lost_metadata(Store(config.root, config.metadata))
+    with alone_in(config.serving.directory):
+        return _roll_back(config, override, take_offline=take_offline)
+
+
+def _roll_back(config: Config, override: Override, *, take_offline: bool) -> Withdrawal:
     shelf = shelf_of(config)
     folder = shelf.folder
     versions = versions_in(folder)
     before = shelf.labels()
     if not versions or before is None:
         raise DataError(
-            f"nothing is published in {str(folder)!r}, so there is nothing to take away"
+            f"nothing is published in {str(folder)!r}, so there is nothing to withdraw"
         )
     store = Store(config.root, config.metadata)
     known = _published_at(store, folder)
-    # Withdrawn, and still there: a command was killed in between.
+    # Withdrawn in ML Metadata, but still published: a command was killed in between.
     unfinished = [v for v in versions if v in known and _is_withdrawn(known[v])]
     version = unfinished[0] if unfinished else before.canary or before.stable
     if version not in versions:
@@ -89,10 +98,10 @@ def _is_withdrawn(stored: Sequence[Stored]) -> bool:
 
 
 def _record(store: Store, published: Sequence[Stored], override: Override) -> None:
-    """Records who withdrew a version in all that ML Metadata knows of it.
+    """Records who withdrew a version on each of its artifacts in ML Metadata.
 
-    Several days may share a version, as the days between two ticks of the target's
-    clock judge the same model.
+    Several days may share a version, as runs between two ticks of the target's clock
+    evaluate the same model.
     """
     if not published:
         return
@@ -108,7 +117,7 @@ def _record(store: Store, published: Sequence[Stored], override: Override) -> No
 
 
 def _published_at(store: Store, folder: Path) -> dict[int, list[Stored]]:
-    """Returns by version what ML Metadata says of it, oldest first."""
+    """Returns the artifacts of each version in ML Metadata, oldest first."""
     found: dict[int, list[Stored]] = {}
     for stored in store.artifacts("PublishedModel"):
         path = Path(str(stored.properties.get("path", "")))

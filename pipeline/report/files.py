@@ -1,4 +1,4 @@
-"""Reads the JSON that components leave in their artifacts."""
+"""JSON files that components write into their artifacts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def read_json(path: Path) -> Any:
     """Returns the content of a JSON file, or None if there is no such file.
 
     Raises:
-        DataError: The file is no JSON.
+        DataError: The file is not valid JSON.
     """
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""What Beam steps leave out when their only worker is a thread of this process."""
+"""Replacements in Beam and TFX when the only worker is a thread of this process."""
 
 import base64
 import bz2

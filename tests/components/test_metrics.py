@@ -1,4 +1,4 @@
-"""The metrics against scikit-learn and NumPy, their laws, and a real TFMA run."""
+"""Metrics against scikit-learn and NumPy, their laws, and a real TFMA run."""
 
 import math
 import pickle

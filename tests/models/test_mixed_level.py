@@ -1,4 +1,4 @@
-"""The target level on the rows of several domains, to a model that serves one."""
+"""Target level trained on several domains, and served for one."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from models.training.checkpoints import read_rows
 from models.training.checkpoints import variable_shapes
 from models.training.level import run_level
 from models.training.level_inputs import LevelInputs
+from tests.vocabularies import write_ids
 
 Train = Callable[..., Path]
 
@@ -135,7 +136,7 @@ def test_rows_of_a_domain_without_a_row_are_refused(
     inputs: Callable[..., LevelInputs],
 ) -> None:
     full = inputs("full", strategy={"kind": "mmoe"})
-    (full.vocabulary / "domain.txt").write_text("de\n")
+    write_ids(full.vocabulary, domain=b"de\n")
     with pytest.raises(DataError, match=r"54 of 72 impressions .*capacity"):
         run_level(full)
 

@@ -1,4 +1,4 @@
-"""Which rows the baselines train on, what they start from and when."""
+"""Plans of the baselines: training data, warm starts and clocks."""
 
 from __future__ import annotations
 

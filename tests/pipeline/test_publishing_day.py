@@ -1,4 +1,4 @@
-"""A day between two ticks of the target's clock is published under its own date."""
+"""Days between two ticks of the target's clock, published under their own dates."""
 
 import json
 
@@ -155,5 +155,5 @@ def test_a_model_that_was_withdrawn_does_not_come_back_with_the_next_day(world, 
     assert not known_state(world.store).live
     result = _promote(world, DAY)
     assert result.exit_code == 0, result.output
-    assert "in spite of: " in result.output
+    assert "despite: " in result.output
     assert read_labels(world.serving.parent, "xmarket") == Labels(_version(DAY))

@@ -1,4 +1,4 @@
-"""What a CCTL training says of its sources in words."""
+"""Sentences about the sources of a CCTL training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SavedModel: both loaders, hostile requests, without this project's code."""
+"""SavedModel: both loaders, hostile requests, without this project's code."""
 
 from __future__ import annotations
 

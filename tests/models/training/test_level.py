@@ -1,4 +1,4 @@
-"""A level from Parquet shards to its model's folder, and from level to level."""
+"""Training of a level, from Parquet shards to its model's folder; chains of levels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a configuration means: paths, overrides by level, strategy and domain."""
+"""Meaning of a configuration: paths, overrides by level, strategy and domain."""
 
 import copy
 import inspect
@@ -255,7 +255,7 @@ _USER, _ITEM, _SHOWN = MINIMAL["features"]
                 "slices": {"who": "user_id"},
                 "vocabularies": {"user": {"capacity": 101}, "item": {"capacity": 4}},
             },
-            ["slices.who: 'user_id' may have 101 values, more than the 100"],
+            ["slices.who: 'user_id' may have 101 values; expected at most 100"],
         ),
         (
             {"slices": {"history": {"feature": "shown", "uptoo": [1]}}},

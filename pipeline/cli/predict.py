@@ -1,13 +1,10 @@
-"""`crossctr serve` and `predict`: try a published model on this machine."""
+"""`crossctr predict`: ask a server for the click probabilities of some impressions."""
 
 from __future__ import annotations
 
-import datetime
 import difflib
-import logging
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -19,115 +16,25 @@ from components.model_server.errors import BadRequestError
 from components.model_server.json_tensors import array_of
 from components.model_server.json_tensors import parse
 from components.model_server.json_tensors import short
-from components.publisher.logic import versions_in
 from models.artifact_files import split_folder
 from models.errors import ConfigError
 from models.errors import DataError
+from models.features.registry import KINDS
 from pipeline.cli.options import CONFIG
-from pipeline.cli.options import wide_console
+from pipeline.cli.options import quiet_serving
 from pipeline.config.load import load_config
 from pipeline.config.local_paths import LocalPathArgument
 from pipeline.config.schema import Config
-from pipeline.release.promotion import shelf_of
 from pipeline.store.reader import Store
-from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
-from pipeline.terminal.progress import quiet_libraries
 
 if TYPE_CHECKING:
-    from components.model_server.server import ModelServer
     from models.features.feature import Feature
-from models.features.registry import KINDS
 
 _SIGNATURES = ("rank", "predict", "serving_default")
 _SECONDS = 60.0
-_PORT = click.IntRange(0, 65_535)
 
 Row = dict[str, list[Any]]
-
-
-@click.command(name="serve")
-@CONFIG
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address.")
-@click.option(
-    "--port", default=8500, type=_PORT, show_default=True, help="gRPC; 0: any."
-)
-@click.option(
-    "--rest-port", default=8501, type=_PORT, show_default=True, help="REST; 0: any."
-)
-def serve_command(config_path: Path, host: str, port: int, rest_port: int) -> None:
-    """Serve the published versions on this machine, to try them without Docker.
-
-    Loads what models.config says, takes up new versions, labels and rollbacks within a
-    second, and answers TF Serving's gRPC (Predict, GetModelMetadata, GetModelStatus)
-    and REST predict. Production is TensorFlow Serving: docs/containers.md.
-    """
-    config = load_config(config_path)
-    folder = shelf_of(config).folder
-    if not versions_in(folder):
-        raise DataError(
-            f"nothing is published in {str(folder)!r}; run `crossctr run` for a day "
-            "that the Gate approves first"
-        )
-    with _quiet(config) as terminal:
-        terminal.print("Importing TensorFlow and loading (some seconds) ...")
-        # Late: it imports TensorFlow.
-        from components.model_server.server import ModelServer
-
-        _show_changes(terminal)
-        server = ModelServer([folder], host=host, port=port, rest_port=rest_port)
-        try:
-            server.start()
-            _announce(terminal, server, config, config_path, host)
-            while True:
-                time.sleep(1)
-        except KeyboardInterrupt:
-            terminal.print("Stopping")
-        finally:
-            server.stop()
-
-
-def _quiet(config: Config) -> AbstractContextManager[Console]:
-    """Sends what libraries print into a file; gives the terminal."""
-    return quiet_libraries(config.root / "serve" / "libraries.log", wide_console())
-
-
-def _show_changes(terminal: Console) -> None:
-    """Prints which versions come and go, with the time."""
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            now = datetime.datetime.now(tz=datetime.timezone.utc)
-            terminal.print(f"{now:%H:%M:%S} {record.getMessage()}", soft_wrap=True)
-
-    log = logging.getLogger("crossctr.serve")
-    log.setLevel(logging.INFO)
-    log.addHandler(Handler())
-    # Tracebacks are for the log file of the libraries, where standard error goes.
-    log.addHandler(logging.StreamHandler())
-
-
-def _announce(
-    terminal: Console,
-    server: ModelServer,
-    config: Config,
-    config_path: Path,
-    host: str,
-) -> None:
-    model = server.models[config.name]
-    named = {version: label for label, version in model.labels.items()}
-    versions = ", ".join(
-        f"{v} ({named[v]})" if v in named else str(v) for v in model.loaded
-    )
-    for line in (
-        f"{config.name}: {versions or 'no version could be loaded'}",
-        f"  gRPC  {host}:{server.port}",
-        f"  REST  http://{host}:{server.rest_port}/v1/models/{config.name}",
-        f"  try   crossctr predict {config_path} --server {host}:{server.port}",
-        "For trying only: production is TensorFlow Serving, docs/containers.md. "
-        "Ctrl-C stops.",
-    ):
-        terminal.print(line, soft_wrap=True, highlight=False)
 
 
 @click.command(name="predict")
@@ -162,7 +69,7 @@ def predict_command(
     config = load_config(config_path)
     if label and version is not None:
         raise ConfigError("--label and --version both name a version; give one of them")
-    with _quiet(config) as terminal:
+    with quiet_serving(config) as terminal:
         if rows_path is None:
             rows = stored_rows(config, number)
         else:
@@ -171,7 +78,7 @@ def predict_command(
         answer, milliseconds = ask(
             server, config, rows, signature, label=label, version=version
         )
-        terminal.print(_table(config, rows, answer))
+        terminal.print(predictions_table(config, rows, answer))
         terminal.print(
             f"{config.name} version {answer['version']}, {signature} of {len(rows)} "
             f"rows: {milliseconds:.1f} ms",
@@ -307,7 +214,8 @@ def ask(
     return found, milliseconds
 
 
-def _table(config: Config, rows: list[Row], answer: dict[str, Any]) -> Table:
+def predictions_table(config: Config, rows: list[Row], answer: dict[str, Any]) -> Table:
+    """Returns up to four ids of each row and its click probability."""
     table = Table()
     shown = [f.name for f in config.table.features if KINDS[f.kind].is_single_id][:4]
     for name in shown:
