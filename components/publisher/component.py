@@ -20,7 +20,7 @@ from components.artifacts import GateDecision
 from components.artifacts import PublishedModel
 from components.artifacts import stamp
 from components.publisher.labels import CANARY
-from components.publisher.releases import Shelf
+from components.publisher.releases import ModelRepository
 from components.publisher.releases import describe
 from models.artifact_files import DECISION_FILE
 from models.artifact_files import REQUESTS_FILE
@@ -62,9 +62,9 @@ def Publisher(  # noqa: N802 (the name of the node and of its type)
     """
     content = (Path(decision.uri) / DECISION_FILE).read_text(encoding="utf-8")
     decided = json.loads(content)
-    shelf = Shelf(Path(directory), name, server_path, keep)
+    repository = ModelRepository(Path(directory), name, server_path, keep)
     model_fingerprint = model.get_string_custom_property("fingerprint")
-    refusal = _refusal(infra_blessing, shelf.withdrawn(model_fingerprint), day)
+    refusal = _refusal(infra_blessing, repository.withdrawn(model_fingerprint), day)
     path = ""
     if decided["approved"] and not refusal:
         lineage = {
@@ -74,7 +74,7 @@ def Publisher(  # noqa: N802 (the name of the node and of its type)
             "model_fingerprint": model_fingerprint,
             "decision": decided,
         }
-        path = _release(shelf, model, infra_blessing, day, lineage, rollout)
+        path = _release(repository, model, infra_blessing, day, lineage, rollout)
     Path(published.uri).mkdir(parents=True, exist_ok=True)
     stamp(
         published,
@@ -109,7 +109,7 @@ def _refusal(blessing: types.Artifact, withdrawn: int | None, day: int) -> str:
 
 
 def _release(
-    shelf: Shelf,
+    repository: ModelRepository,
     model: types.Artifact,
     blessing: types.Artifact,
     day: int,
@@ -117,7 +117,7 @@ def _release(
     rollout: str,
 ) -> str:
     """Publishes the model; returns the folder of its version."""
-    released = shelf.release(
+    released = repository.release(
         Path(path_utils.serving_model_path(model.uri)),
         day,
         lineage,

@@ -13,7 +13,7 @@ from components.gate.reasons import reasons_of
 from components.publisher import labels
 from components.publisher.labels import Labels
 from components.publisher.logic import versions_in
-from components.publisher.releases import Shelf
+from components.publisher.releases import ModelRepository
 from models.artifact_files import REQUESTS_FILE
 from models.artifact_files import SERVING_FOLDER
 from models.days import to_date
@@ -70,10 +70,12 @@ class Promotion:
     newer: int | None
 
 
-def shelf_of(config: Config) -> Shelf:
+def repository_of(config: Config) -> ModelRepository:
     """Returns where the configuration's versions are."""
     serving = config.serving
-    return Shelf(serving.directory, config.name, serving.server_path, serving.keep)
+    return ModelRepository(
+        serving.directory, config.name, serving.server_path, serving.keep
+    )
 
 
 def promote(
@@ -107,14 +109,14 @@ def promote(
     unfit = newest.properties.get("infra_reason")
     if unfit:
         refusals = (*refusals, f"not fit to be served: {unfit}")
-    shelf = shelf_of(config)
+    repository = repository_of(config)
     path = Path(str(newest.properties.get("path", "")))
     # A version whose folder was lost is published again.
     if newest.properties.get("pushed") and path.is_dir():
-        changed, after = _relabel(shelf, int(path.name), as_canary=as_canary)
+        changed, after = _relabel(repository, int(path.name), as_canary=as_canary)
         if changed:
             _note(store, newest, override, "canary" if as_canary else "stable")
-        newer = _above(shelf.folder, path)
+        newer = _above(repository.folder, path)
         return Promotion(path, True, changed, refusals, after, newer)
     fingerprint = str(newest.properties["model_fingerprint"])
     model = store.newest("Model", fingerprint)
@@ -133,8 +135,8 @@ def promote(
     }
     blessing = store.newest("InfraBlessing", newest.fingerprint)
     warmup = Path(blessing.uri, REQUESTS_FILE) if blessing else None
-    versions = versions_in(shelf.folder)
-    released = shelf.release(
+    versions = versions_in(repository.folder)
+    released = repository.release(
         Path(model.uri, SERVING_FOLDER),
         day,
         lineage,
@@ -144,16 +146,18 @@ def promote(
     )
     gate = store.newest("GateDecision", newest.fingerprint)
     _record(store, newest, [model, *([gate] if gate else [])], released.path, override)
-    newer = _above(shelf.folder, released.path)
+    newer = _above(repository.folder, released.path)
     # An earlier day of the same model may have published it.
     known = int(released.path.name) in versions
     return Promotion(released.path, known, True, refusals, released.labels, newer)
 
 
-def _relabel(shelf: Shelf, version: int, *, as_canary: bool) -> tuple[bool, Labels]:
+def _relabel(
+    repository: ModelRepository, version: int, *, as_canary: bool
+) -> tuple[bool, Labels]:
     """Gives a published version a label; returns whether it changed, and all labels."""
-    with labels.alone_in(shelf.directory):
-        before = shelf.labels()
+    with labels.alone_in(repository.directory):
+        before = repository.labels()
         if as_canary:
             after = labels.published(before, version, as_canary=True)
             if version not in after.by_name().values() or after.stable == version:
@@ -164,7 +168,7 @@ def _relabel(shelf: Shelf, version: int, *, as_canary: bool) -> tuple[bool, Labe
                 )
         else:
             after = labels.promoted(before, version)
-        shelf.write(after)
+        repository.write(after)
     return after != before, after
 
 

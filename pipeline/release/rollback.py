@@ -13,8 +13,8 @@ from components.publisher.logic import versions_in
 from models.errors import DataError
 from pipeline.config.schema import Config
 from pipeline.release.promotion import Override
+from pipeline.release.promotion import repository_of
 from pipeline.release.promotion import set_properties
-from pipeline.release.promotion import shelf_of
 from pipeline.store.integrity import refuse_lost_metadata
 from pipeline.store.reader import Store
 from pipeline.store.reader import Stored
@@ -61,10 +61,10 @@ def roll_back(
 
 
 def _roll_back(config: Config, override: Override, *, take_offline: bool) -> Withdrawal:
-    shelf = shelf_of(config)
-    folder = shelf.folder
+    repository = repository_of(config)
+    folder = repository.folder
     versions = versions_in(folder)
-    before = shelf.labels()
+    before = repository.labels()
     if not versions or before is None:
         raise DataError(
             f"nothing is published in {str(folder)!r}, so there is nothing to withdraw"
@@ -90,7 +90,9 @@ def _roll_back(config: Config, override: Override, *, take_offline: bool) -> Wit
         )
     after = without(before, version, left)
     _record(store, known.get(version, []), override)
-    return Withdrawal(version, shelf.withdraw(version, override.when, after), after)
+    return Withdrawal(
+        version, repository.withdraw(version, override.when, after), after
+    )
 
 
 def _is_withdrawn(stored: Sequence[Stored]) -> bool:
