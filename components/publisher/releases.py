@@ -113,13 +113,17 @@ class ModelRepository:
         Returns:
             The folder of its files.
         """
-        stamp = "".join(letter for letter in when if letter.isdigit())
-        kept = self.folder / WITHDRAWN_FOLDER / f"{version}-{stamp}"
+        kept = self.withdrawn_folder(version, when)
         with durable_files.naming(self.folder):
             kept.parent.mkdir(exist_ok=True)
         # Written first, so that no server is told to load a missing version.
         self.write(after)
         return durable_files.move_folder(self.folder / str(version), kept)
+
+    def withdrawn_folder(self, version: int, when: str) -> Path:
+        """Returns where the files of a version are once it was withdrawn."""
+        stamp = "".join(letter for letter in when if letter.isdigit())
+        return self.folder / WITHDRAWN_FOLDER / f"{version}-{stamp}"
 
     def withdrawn(self, model_fingerprint: str) -> int | None:
         """Returns the version under which a model was withdrawn.
