@@ -17,6 +17,7 @@ from ml_metadata.proto import metadata_store_pb2
 from models import durable_files
 from pipeline.config.load import dump
 from pipeline.config.schema import Config
+from pipeline.execution.job import Plan
 from pipeline.execution.job import plan_run
 from pipeline.execution.run_index import RunIndex
 from pipeline.execution.run_records import RunRecorder
@@ -44,9 +45,7 @@ def store_days(config: Config, days: range) -> None:
     store = Store(config.root, config.metadata)
     patterns = newest_steps(config)
     for day in days:
-        plan = plan_run(
-            config, lambda p, day=day: p.run(day, [config.strategy]), save_hashes=True
-        )
+        plan = _plan(config, day)
         folder = config.root / "runs" / f"20000101T{day:06}{_STORED}"
         folder.mkdir(parents=True)
         durable_files.write_text(folder / CONFIG_FILE, dump(config))
@@ -56,6 +55,10 @@ def store_days(config: Config, days: range) -> None:
                 repeat_step(store.connect(), patterns[step.kind], step)
                 recorder.finished(step, seconds=1.0, rows=80, nodes=[("Node", 1.0)])
         RunIndex(config.root).save()
+
+
+def _plan(config: Config, day: int) -> Plan:
+    return plan_run(config, lambda p: p.run(day, [config.strategy]), save_hashes=True)
 
 
 def newest_steps(config: Config) -> dict[StepKind, Step]:
