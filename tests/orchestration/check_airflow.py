@@ -194,7 +194,7 @@ def _tries(folder: Path) -> dict[str, int]:
 
 
 def _runs(database: Path) -> dict[str, str]:
-    """Returns the state of each day's run from the database, as Airflow's CLI is slow."""
+    """Returns the state of each day's run, from the database: the CLI is slow."""
     with contextlib.closing(
         sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     ) as db:
