@@ -13,7 +13,7 @@ from components.gate.reasons import reasons_of
 from components.publisher import labels
 from components.publisher.labels import Labels
 from components.publisher.logic import versions_in
-from components.publisher.releases import Shelf
+from components.publisher.releases import ModelRepository
 from models.artifact_files import REQUESTS_FILE
 from models.artifact_files import SERVING_FOLDER
 from models.days import to_date
@@ -70,10 +70,12 @@ class Promotion:
     newer: int | None
 
 
-def shelf_of(config: Config) -> Shelf:
+def repository_of(config: Config) -> ModelRepository:
     """Returns where the configuration's versions are."""
     serving = config.serving
-    return Shelf(serving.directory, config.name, serving.server_path, serving.keep)
+    return ModelRepository(
+        serving.directory, config.name, serving.server_path, serving.keep
+    )
 
 
 def promote(
@@ -98,18 +100,18 @@ def promote(
     newest = _newest_judged(config, store, day)
     decision = decision_of(store, newest.fingerprint)
     refusals = _refusals(newest, decision)
-    shelf = shelf_of(config)
+    repository = repository_of(config)
     path = Path(str(newest.properties.get("path", "")))
     # A version whose folder was lost is published again.
     if newest.properties.get("pushed") and path.is_dir():
-        changed, after = _relabel(shelf, int(path.name), as_canary=as_canary)
+        changed, after = _relabel(repository, int(path.name), as_canary=as_canary)
         if changed:
             _note(store, newest, override, "canary" if as_canary else "stable")
-        newer = _above(shelf.folder, path)
+        newer = _above(repository.folder, path)
         return Promotion(path, True, changed, refusals, after, newer)
-    versions = versions_in(shelf.folder)
+    versions = versions_in(repository.folder)
     path, after = _publish(config, store, newest, decision, override, as_canary)
-    newer = _above(shelf.folder, path)
+    newer = _above(repository.folder, path)
     # An earlier day of the same model may have published it.
     known = int(path.name) in versions
     return Promotion(path, known, True, refusals, after, newer)
@@ -170,7 +172,7 @@ def _publish(
     }
     blessing = store.newest("InfraBlessing", judged.fingerprint)
     warmup = Path(blessing.uri, REQUESTS_FILE) if blessing else None
-    released = shelf_of(config).release(
+    released = repository_of(config).release(
         Path(model.uri, SERVING_FOLDER),
         day,
         lineage,
@@ -183,10 +185,12 @@ def _publish(
     return released.path, released.labels
 
 
-def _relabel(shelf: Shelf, version: int, *, as_canary: bool) -> tuple[bool, Labels]:
+def _relabel(
+    repository: ModelRepository, version: int, *, as_canary: bool
+) -> tuple[bool, Labels]:
     """Gives a published version a label; returns whether it changed, and all labels."""
-    with labels.alone_in(shelf.directory):
-        before = shelf.labels()
+    with labels.alone_in(repository.directory):
+        before = repository.labels()
         if as_canary:
             after = labels.published(before, version, as_canary=True)
             if version not in after.by_name().values() or after.stable == version:
@@ -197,7 +201,7 @@ def _relabel(shelf: Shelf, version: int, *, as_canary: bool) -> tuple[bool, Labe
                 )
         else:
             after = labels.promoted(before, version)
-        shelf.write(after)
+        repository.write(after)
     return after != before, after
 
 
