@@ -108,11 +108,21 @@ def publish(
 
 
 def lineage_of(version: Path) -> dict[str, Any]:
-    """Returns the inputs of a version's model; empty if they are not stored."""
+    """Returns the inputs of a version's model; empty if they are not stored.
+
+    Raises:
+        DataError: The stored inputs cannot be read.
+    """
     path = version / LINEAGE_FILE
     if not path.is_file():
         return {}
-    lineage: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        lineage: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(
+            f"{path} is no JSON: {error}; restore it from a backup, or remove this "
+            "version's folder and publish another one with `crossctr promote`"
+        ) from error
     return lineage
 
 
