@@ -44,8 +44,8 @@ def parse_schema(text: str, where: str = "the schema") -> schema_pb2.Schema:
         return text_format.Parse(text, schema_pb2.Schema())
     except text_format.ParseError as error:
         raise ConfigError(
-            f"{where} is no TFMD schema in text format: {shortened(str(error))}; mend "
-            "that line, or write a new one with `crossctr schema infer`"
+            f"{where} is not a TFMD schema in text format: {shortened(str(error))}; "
+            "correct that line, or write a new one with `crossctr schema infer`"
         ) from error
 
 
