@@ -1,7 +1,9 @@
-"""The Vocabulary artifact on disk.
+"""Files of the Vocabulary artifact.
 
 `<space>.txt` holds one raw id a line, in row order: line i (from 0) is row
 `first_id_row + i`. `<space>.pending.parquet` holds the ids still below `min_count`.
+`<space>.sightings.parquet`, of users and items, has a column for each domain with the
+first day on which it showed each id.
 `vocabulary.json` says, per space, as of which day it is, how full, its hash and its
 parent's hash. A hashed space keeps no ids: its files are empty, and `vocabulary.json`
 says how many of the block's ids share a row.
@@ -21,6 +23,8 @@ from components.vocabulary.collisions import Collisions
 from components.vocabulary.logic import PENDING_SCHEMA
 from components.vocabulary.logic import Growth
 from components.vocabulary.logic import Vocabulary
+from components.vocabulary.sharing import NEVER
+from components.vocabulary.sharing import Sightings
 from models.artifact_files import VOCABULARY_FILE
 from models.data.arrow_files import pq
 from models.days import to_date
@@ -49,6 +53,31 @@ def write_vocabulary(folder: str | Path, space: str, vocabulary: Vocabulary) -> 
     ids_path(folder, space).write_bytes(content)
     pq.write_table(vocabulary.pending, Path(folder) / f"{space}.pending.parquet")
     return short_hash(content)
+
+
+def read_sightings(folder: str | Path, space: str) -> Sightings:
+    """Reads the sightings of one space; empty if none are kept."""
+    path = _sightings_path(folder, space)
+    if not path.exists():
+        return {}
+    table = pq.read_table(path)
+    return {
+        domain: table.column(domain).fill_null(NEVER).to_numpy()
+        for domain in table.column_names
+    }
+
+
+def write_sightings(folder: str | Path, space: str, sightings: Sightings) -> None:
+    """Writes the sightings of one space."""
+    columns = {
+        domain: pa.array(days, pa.int64(), mask=days == NEVER)
+        for domain, days in sorted(sightings.items())
+    }
+    pq.write_table(pa.table(columns), _sightings_path(folder, space))
+
+
+def _sightings_path(folder: str | Path, space: str) -> Path:
+    return Path(folder) / f"{space}.sightings.parquet"
 
 
 def summarise(

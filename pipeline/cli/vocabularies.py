@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,9 @@ class DayOfIds:
         new_rate: Share of them that got their row that day; None likewise.
         fill: Share of the table's capacity in use after the day; None if hashed.
         collision_rate: Of the block's ids in a hashed space, those that share a row.
+        known: By source, the share of the target's different ids of the day that the
+            source has shown until then; None without ids. Empty but for single ids of
+            users and items.
     """
 
     date: str
@@ -47,6 +52,7 @@ class DayOfIds:
     new_rate: float | None
     fill: float | None
     collision_rate: float | None
+    known: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def by_day(
@@ -84,7 +90,21 @@ def by_day(
                 new_rate=new / ids if rated else None,
                 fill=None if hashed else size / space["capacity"],
                 collision_rate=space["collision_rate"] if hashed else None,
+                known=_known(space, date) if feature.is_single_id else {},
             )
+
+
+def _known(space: dict[str, Any], date: str) -> dict[str, float | None]:
+    """Returns the share of the target's ids of a day that each source knows."""
+    shared = space.get("shared")
+    if shared is None or date not in shared["days"]:
+        return {}
+    index = shared["days"].index(date)
+    ids = shared["ids"][index]
+    return {
+        source: counts[index] / ids if ids else None
+        for source, counts in shared["known"].items()
+    }
 
 
 def ingested_ids(
@@ -119,7 +139,9 @@ def vocabularies_command(
     """Show by feature and day how many ids are unknown or new and how full tables are.
 
     Rates are shares of the day's ids over all domains. An id is new on the day on which
-    it gets its row, so a model of the day before saw it as out of vocabulary.
+    it gets its row, so a model of the day before saw it as out of vocabulary. The
+    columns `in <source>` are shares of the target's users and items: those that the
+    source has shown until then.
     """
     config = load_config(config_path)
     store = Store(config.root, config.metadata)
@@ -138,6 +160,8 @@ def vocabularies_command(
     table.add_column("feature")
     for column in ("day", "ids", "unknown", "new", "table full", "share a row"):
         table.add_column(column, justify="right")
+    for source in config.sources:
+        table.add_column(f"in {source}", justify="right")
     for entry in entries:
         table.add_row(
             entry.feature,
@@ -150,6 +174,7 @@ def vocabularies_command(
                     entry.new_rate,
                     entry.fill,
                     entry.collision_rate,
+                    *(entry.known.get(source) for source in config.sources),
                 )
             ),
         )

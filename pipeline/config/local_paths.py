@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -30,8 +31,25 @@ def refuse_uri(path: Any) -> Any:
     return path
 
 
+def expand_home(path: Any) -> Any:
+    """Returns `path` with a leading `~` or `~user` as that user's home folder.
+
+    Raises:
+        ValueError: There is no such user.
+    """
+    if not isinstance(path, str) or not path.startswith("~"):
+        return path
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise ValueError(
+            f"{path.partition('/')[0]!r} is no user of this machine; write the folder "
+            f"in full, or ./{path} if it is called so"
+        )
+    return expanded
+
+
 # A path in a configuration; relative ones are relative to the configuration's folder.
-LocalPath = Annotated[Path, BeforeValidator(refuse_uri)]
+LocalPath = Annotated[Path, BeforeValidator(expand_home), BeforeValidator(refuse_uri)]
 
 
 class LocalPathArgument(click.Path):

@@ -35,7 +35,7 @@ def infer(config: Config, statistics: Mapping[str, Statistics]) -> schema_pb2.Sc
     TFDV infers each feature from every domain that has it, by the configuration's
     `columns`. What the configuration says anyway is not left to chance: lists hold
     up to `max_length` ids, rates lie in [0, 1], counts and days are not
-    negative, labels are 0 or 1, and ids of users and items are no closed list.
+    negative, labels are 0 or 1, and ids, whose vocabulary grows, are no closed list.
 
     Args:
         config: The configuration.
