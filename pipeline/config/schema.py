@@ -21,6 +21,7 @@ from components.log_example_gen.logic import MissingDays
 from components.log_example_gen.logic import Source
 from components.log_example_gen.logic import TimeColumn
 from components.log_example_gen.logic import parse_label_rule
+from components.log_example_gen.wanted import wanted_columns
 from models.days import to_day
 from models.features.feature import USER_FEATURE
 from models.features.feature import Feature
@@ -232,6 +233,8 @@ class Config(StrictModel):
         if any(self.needs(name).tpm_periods for name in self.strategies):
             self._check_snapshot_spaces(table)
         check_slices(self.slice_rules, table)
+        for domain in self.domains:
+            wanted_columns(self.domain_log(domain), table)
         self._check_gate()
         return self
 
