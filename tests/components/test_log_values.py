@@ -121,7 +121,7 @@ SECONDS = 1709249415
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
 def test_timestamps_of_every_unit_and_zone(unit, zone):
-    aware = MOMENT.replace(tzinfo=datetime.UTC)
+    aware = MOMENT.replace(tzinfo=datetime.timezone.utc)
     values = pa.array([aware, None], pa.timestamp(unit, "UTC"))
     values = values.view(pa.int64()).view(pa.timestamp(unit, zone))
     assert read(read_times, values, "%Y%m%d") == ([SECONDS, None], {})
