@@ -398,7 +398,7 @@ def test_a_tilde_is_the_home_folder(load, monkeypatch):
     assert (str(config.root), str(config.logs)) == ("/home/team/runs", "/home/team")
     assert load(root="./~x").root.name == "~x"
     message = refusal(load, root="~nobody-here/runs")
-    assert "'~nobody-here' is no user of this machine" in message
+    assert "'~nobody-here' is not a user of this machine" in message
 
 
 @pytest.mark.parametrize("flag", ["--runner=FlinkRunner", "--direct_running_mode=x"])
