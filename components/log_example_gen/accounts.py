@@ -166,8 +166,8 @@ def _check_columns(domain: str, account: _Account) -> None:
         file, *columns = by_day[day]
         raise DataError(
             f"{file} has no column {column!r}; it has {listed(columns, first=50)}; map "
-            "the feature to one of these in `columns`, give the column `since` or `until` "
-            "if the log has it on some days only, or fix the log"
+            "the feature to one of these in `columns`, give the column `since` or "
+            "`until` if the log has it on some days only, or fix the log"
         )
 
 
