@@ -206,7 +206,10 @@ _USER, _ITEM, _SHOWN = MINIMAL["features"]
         ({"csv": {"dee": {}}}, ["csv: 'dee'", "mean 'de'?"]),
         ({"csv": {"de": {"qoute": "'"}}}, ["csv.de.qoute", "did you mean 'quote'?"]),
         ({"csv": {"de": {"quote": "''"}}}, ["csv.de.quote", "received \"''\""]),
-        ({"csv": {"de": {"quote": ","}}}, ["csv.de.quote", "received ','"]),
+        (
+            {"csv": {"de": {"quote": ","}}},
+            ["csv.de: `delimiter` is ','", "so is `quote`"],
+        ),
         ({"csv": {"de": {"quote": "x"}}}, ["csv.de.quote", "no letter", "'x'"]),
         ({"csv": {"de": {"escape": '"'}}}, ["`escape` and `quote` are both"]),
         (
