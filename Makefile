@@ -10,7 +10,7 @@ PEERS := benchmarks/peers
 IN_TWO := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test package test-fast check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam check-debian audit
+.PHONY: help setup run run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam check-debian audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -49,6 +49,10 @@ package: $(READY) ## Build sdist and wheel, run the fast tests on the installed 
 
 test-fast: check ## The part that takes under two minutes
 	$(BIN)/python -m pytest $(IN_TWO) -m "not slow"
+
+fuzz: MINUTES ?= 10
+fuzz: $(READY) ## Generate configurations and logs for MINUTES (10): every error must be a readable one
+	$(BIN)/python -m tests.fuzz.run --minutes $(MINUTES)
 
 bench-start: $(READY) ## Measure the start-up cost of a command: imports, a plan (2 min)
 	$(BIN)/python -m benchmarks.bench_start $(BENCH_FLAGS)

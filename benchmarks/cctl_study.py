@@ -30,7 +30,7 @@ from models.networks.backbone import Backbone
 from models.settings import CctlConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
-from models.training.loop import TrainingResult
+from models.training.epochs import TrainingResult
 from models.training.loop import fit
 from models.training.norm_statistics import count_statistics
 from pipeline.datasets.simulation.settings import SimulationConfig

@@ -67,6 +67,12 @@ class Removal:
     help="Newest published versions whose lineage is kept, besides those that servers "
     "load: stable, canary and the one before.",
 )
+@click.option(
+    "--lost",
+    is_flag=True,
+    help="Forget results whose files are lost or damaged instead, so that the next run "
+    "makes them again.",
+)
 def clean_command(config_path: Path, yes: bool, keep_versions: int, lost: bool) -> None:
     """List files that no run of a later day can need; remove them with --yes.
 
@@ -105,7 +111,10 @@ def _forget_lost(store: Store, console: Console, *, yes: bool) -> None:
     if not found:
         console.print("Every stored result is whole")
         return
-    table = Table(title="What rests on lost files", title_justify="left")
+    table = Table(
+        title="Results whose files are lost, and those made with them",
+        title_justify="left",
+    )
     for column in ("number", "days of rows", "folder"):
         table.add_column(column, overflow="fold")
     for stored in found:
