@@ -44,6 +44,8 @@ def store_days(config: Config, days: range) -> None:
     """
     store = Store(config.root, config.metadata)
     patterns = newest_steps(config)
+    metadata = store.connect()
+    numbers = {kind: executions_of(metadata, step) for kind, step in patterns.items()}
     for day in days:
         plan = _plan(config, day)
         folder = config.root / "runs" / f"20000101T{day:06}{_STORED}"
@@ -52,7 +54,7 @@ def store_days(config: Config, days: range) -> None:
         recorder = RunRecorder(folder, plan.steps, day, code_fingerprint())
         for step in plan.steps:
             if not step.done:
-                repeat_step(store.connect(), patterns[step.kind], step)
+                repeat_step(metadata, patterns[step.kind], numbers[step.kind], step)
                 recorder.finished(step, seconds=1.0, rows=80, nodes=[("Node", 1.0)])
         RunIndex(config.root).save()
 
@@ -73,16 +75,18 @@ def newest_steps(config: Config) -> dict[StepKind, Step]:
     return found
 
 
-def repeat_step(store: ml_metadata.MetadataStore, pattern: Step, step: Step) -> None:
+def repeat_step(
+    store: ml_metadata.MetadataStore, pattern: Step, numbers: list[int], step: Step
+) -> None:
     """Stores the executions of a step again as those of another step.
 
     Args:
         store: ML Metadata.
         pattern: The step that has run.
+        numbers: Its executions.
         step: The step that counts as run from now on.
     """
     prints = {pattern.fingerprint: step.fingerprint, pattern.training: step.training}
-    numbers = executions_of(store, pattern)
     days = {"first_day": step.days.first, "last_day": step.days.last}
     copy_executions(store, numbers, step.fingerprint, prints, days)
 
