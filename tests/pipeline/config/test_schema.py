@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from models.errors import ConfigError
+from pipeline.config.load import dump
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
 
@@ -391,6 +392,15 @@ def test_a_uri_is_no_path(load, key, uri):
     assert "Mount the storage" in message
 
 
+def test_a_tilde_is_the_home_folder(load, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/team")
+    config = load(root="~/runs", logs="~")
+    assert (str(config.root), str(config.logs)) == ("/home/team/runs", "/home/team")
+    assert load(root="./~x").root.name == "~x"
+    message = refusal(load, root="~nobody-here/runs")
+    assert "'~nobody-here' is no user of this machine" in message
+
+
 @pytest.mark.parametrize("flag", ["--runner=FlinkRunner", "--direct_running_mode=x"])
 def test_workers_elsewhere_need_a_root_that_is_no_pattern(load, flag):
     assert load(root="a [b]").root.name == "a [b]"
@@ -449,3 +459,11 @@ def test_every_default_is_documented(model):
     }
     missing = sorted(defaults - documented(model))
     assert not missing, f"{model.__name__} says nothing about {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("odd", ["\x80", "a\x85b", "\u2028", "\ufeff", "\x7f", "😀"])
+def test_what_is_written_out_is_read_again(load, tmp_path, odd):
+    config = load(columns={**MINIMAL["columns"], "shown": odd})
+    path = tmp_path / "written.json"
+    path.write_text(dump(config))
+    assert load_config(path) == config
