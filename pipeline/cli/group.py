@@ -33,6 +33,7 @@ from pipeline.execution.job import Plan
 from pipeline.execution.job import plan_run
 from pipeline.execution.job import plan_when_ready
 from pipeline.execution.job import run_steps
+from pipeline.execution.run_records import used
 from pipeline.planning.fingerprint import code_fingerprint
 from pipeline.planning.reasons import read_earlier
 from pipeline.planning.reasons import settings_of
@@ -151,7 +152,13 @@ def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) ->
         code_fingerprint(),
         settings_of(config),
     )
-    console.print(plan_table(planned.steps, why))
+    shown = used(planned.steps)
+    console.print(plan_table(shown, why))
+    if len(shown) < len(planned.steps):
+        console.print(
+            f"{len(planned.steps) - len(shown)} stored blocks that no level reads are "
+            "not shown"
+        )
     _print_unread(planned, console)
     _print_runs_to_repeat(config_path, planned, console)
     raise_failed(planned.refused)
@@ -206,7 +213,7 @@ def run(
     steps = steps_until(planned.steps, last)
     console.print(
         f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
-        f"day {to_date(day)}, {', '.join(strategies)}; {len(steps)} steps"
+        f"day {to_date(day)}, {', '.join(strategies)}; {len(used(steps))} steps"
     )
     failed = dict(planned.refused)
     if last != StepKind.TARGET:
