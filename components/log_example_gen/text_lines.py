@@ -12,15 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from components.log_example_gen.file_names import PACKED
 from components.log_example_gen.pieces import unreadable
 from models.errors import DataError
 
 BLOCK_BYTES = 8 << 20
 # A longer line is no line of a log, and would have to be held in memory.
 MAX_LINE_BYTES = 8 << 20
-
-# Ways in which text files may be packed, by the end of their names.
-PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 
 NEWLINE, CARRIAGE_RETURN = 10, 13
 _HEAD_BYTES = 1000
@@ -60,7 +58,7 @@ def line_blocks(path: str, kind: str) -> Iterator[bytes | LongLine]:
     longer than `MAX_LINE_BYTES` comes on its own, without its text.
 
     Args:
-        path: A text file; packed as its name says, see `PACKED`.
+        path: A text file; packed as its name says, see `file_names.PACKED`.
         kind: Format of the file, for error messages.
 
     Raises:
@@ -110,6 +108,24 @@ def _check_start(path: str, kind: str, start: bytes) -> None:
             raise DataError(
                 f"{path} cannot be read as {kind}: it begins like {found}; {advice}"
             )
+
+
+def joined_slices(text: bytes, starts: Positions, ends: Positions) -> bytes:
+    """Returns parts of a text, one after the other.
+
+    Args:
+        text: The text.
+        starts: Where the parts begin, ascending.
+        ends: Where they end.
+    """
+    if not len(starts):
+        return b""
+    gaps = np.flatnonzero(starts[1:] != ends[:-1])
+    begins = starts[np.concatenate([[0], gaps + 1])]
+    stops = ends[np.concatenate([gaps, [len(ends) - 1]])]
+    if len(begins) == 1:
+        return text[begins[0] : stops[0]]
+    return b"".join(text[a:b] for a, b in zip(begins, stops, strict=True))
 
 
 def positions(buffer: npt.NDArray[np.uint8], byte: int) -> Positions:
