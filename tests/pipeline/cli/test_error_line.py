@@ -4,15 +4,17 @@ import errno
 import json
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from models.errors import ConfigError
 from models.errors import ExitCode
-from pipeline.cli import group
 from pipeline.cli.error_line import as_ours
 from pipeline.cli.error_line import line_of
+from pipeline.cli.group import main
+from pipeline.config import load
 
 
 @pytest.fixture(autouse=True)
@@ -87,11 +89,12 @@ def test_a_line_is_one_line_of_text_with_a_bound():
     ],
 )
 def test_a_command_ends_with_the_line_and_the_code(monkeypatch, raised, code, start):
-    def refuse(_path):
+    def refuse(_config):
         raise raised
 
-    monkeypatch.setattr(group, "load_config", refuse)
-    result = CliRunner().invoke(group.main, ["validate", "config.yaml"])
+    monkeypatch.setattr(load, "_refuse_infinity", refuse)
+    config = Path(__file__).parents[3] / "configs" / "xmarket.yaml"
+    result = CliRunner().invoke(main, ["show", str(config)])
     assert result.exit_code == code
     (line,) = result.output.splitlines()
     assert line.startswith(start)
