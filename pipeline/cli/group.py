@@ -14,6 +14,7 @@ from models.days import to_date
 from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.errors import listed
+from models.errors import shown
 from models.features.table import describe
 from pipeline.cli.error_line import as_ours
 from pipeline.cli.error_line import line_of
@@ -27,6 +28,7 @@ from pipeline.cli.report import report_run
 from pipeline.config.load import dump
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
+from pipeline.config.wording import closest
 from pipeline.execution.failures import StrategiesFailedError
 from pipeline.execution.failures import raise_failed
 from pipeline.execution.job import Plan
@@ -90,6 +92,16 @@ class _Group(click.Group):
         module, _, name = _COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Returns the command that the arguments name; suggests one if none has it."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            close = closest(name, self.list_commands(ctx))
+            ctx.fail(f"there is no command {shown(name)}{close}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the command."""
