@@ -160,7 +160,7 @@ def test_lines_that_are_no_json_object_are_set_aside(tmp_path):
         (3, "no"),
         (4, "[4]"),
     ]
-    assert all("no JSON object" in reason for _, _, reason in rejected)
+    assert all("not a JSON object" in reason for _, _, reason in rejected)
 
 
 def test_json_lines_of_mixed_types_are_all_kept(tmp_path):
@@ -232,7 +232,7 @@ def test_tf_examples_are_read_as_lists(tmp_path, name):
             "cannot be read as TFRecord",
             marks=pytest.mark.slow,
         ),
-        ("log.txt", b"", "is no log file; expected a name that ends in"),
+        ("log.txt", b"", "is not a log file; expected a name that ends in"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path, name, content, message):
