@@ -1,4 +1,4 @@
-"""What Beam ships to its workers (--setup_file); pyproject.toml says what that is."""
+"""Setup file for Beam's workers (--setup_file); pyproject.toml has the metadata."""
 
 from setuptools import setup
 

@@ -1,3 +1,3 @@
-"""Commands that measure; no part of the tests, no part of the package."""
+"""Benchmarks and method checks; part of neither the tests nor the package."""
 
 import models  # noqa: F401 (chooses Keras before anything imports TensorFlow)

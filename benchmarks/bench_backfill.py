@@ -1,10 +1,11 @@
-"""`make bench-backfill`: what a further day costs beyond its rows, and CTNet's rows.
+"""Fixed cost of a further day of a backfill, and impressions a day of CTNet reads.
 
     python -m benchmarks.bench_backfill [--days 5] [--config configs/feeds_ads.yaml]
 
-The days have 80 rows each, so that nearly all of their time is fixed. The fitting of
-the model is taken off, nothing else; reading, statistics and judging of those few rows
-count as overhead. How to read it: docs/operations.md.
+`make bench-backfill` runs it. The days have 80 impressions each, so nearly all of their
+time is fixed cost. Only the time to fit the model is subtracted; reading, statistics
+and evaluation of those few impressions count as overhead. How to read the result:
+docs/operations.md.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from pathlib import Path
 
 import click
 
-from benchmarks.kill_backfill import DAY_DONE
-from benchmarks.kill_backfill import backfill_arguments
-from benchmarks.kill_backfill import write_trial
+from benchmarks.backfill_trial import DAY_DONE
+from benchmarks.backfill_trial import backfill_arguments
+from benchmarks.backfill_trial import write_trial
 from benchmarks.kill_ingest import command
 from benchmarks.kill_ingest import environment
 from models.data.arrow_files import pq
@@ -32,8 +33,9 @@ from models.days import to_date
 from models.days import to_day
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
+from pipeline.execution.run_index import RunIndex
+from pipeline.execution.run_index import oldest_first
 from pipeline.execution.run_records import RunRecord
-from pipeline.execution.run_records import read_records
 from pipeline.planning.planner import Planner
 from pipeline.planning.steps import Known
 from pipeline.planning.steps import Step
@@ -54,9 +56,14 @@ _CTNET = "ctnet"
     type=click.Path(path_type=Path),
     default=Path("configs/feeds_ads.yaml"),
     show_default=True,
-    help="Whose rows a day of ctnet and of joint are counted in; its logs must exist.",
+    help="Configuration for counting a day's impressions; its logs must exist.",
 )
-@click.option("--day", default="2024-02-23", show_default=True, help="That day.")
+@click.option(
+    "--day",
+    default="2024-02-23",
+    show_default=True,
+    help="Day whose impressions are counted.",
+)
 def main(days: int, path: Path, day: str) -> None:
     """Run a backfill of tiny days and print where the time goes."""
     console = Console(width=100)
@@ -73,10 +80,10 @@ def main(days: int, path: Path, day: str) -> None:
         late - early for early, late in itertools.pairwise(processor)
     )
     console.print(
-        f"The whole backfill took {wall:.0f} s, {processor[-1]:.0f} s of the "
-        f"processors; a further day {further:.1f} s of them, its fitting of "
-        f"{fitting:.1f} s by the clock included. At the end {load:.1f} processes "
-        f"wanted this machine's {os.cpu_count()} cores"
+        f"The whole backfill took {wall:.0f} s of wall time and {processor[-1]:.0f} s "
+        f"of CPU time; a further day took {further:.1f} s of CPU time, including "
+        f"{fitting:.1f} s of wall time for fitting. Load at the end: {load:.1f} on "
+        f"{os.cpu_count()} cores"
     )
     keys = {
         "overhead_seconds_per_day": round(overhead, 1),
@@ -90,7 +97,7 @@ def main(days: int, path: Path, day: str) -> None:
 
 
 def _run(arguments: list[str], folder: Path) -> list[float]:
-    """Runs a backfill; returns the processors' seconds at the end of each day."""
+    """Runs a backfill; returns the CPU seconds used by the end of each day."""
     process = subprocess.Popen(
         command(arguments),
         cwd=folder,
@@ -110,7 +117,7 @@ def _run(arguments: list[str], folder: Path) -> list[float]:
 
 
 def _processor_seconds(pid: int) -> float:
-    """Returns what a process and its ended children have spent, as Linux counts."""
+    """Returns the CPU seconds of a process and its finished children, from /proc."""
     text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     # The name, in parentheses, may hold spaces; user and system time follow.
     fields = text.rpartition(")")[2].split()
@@ -118,12 +125,16 @@ def _processor_seconds(pid: int) -> float:
 
 
 def profile(root: Path, console: Console) -> tuple[float, float]:
-    """Prints where the days' seconds went.
+    """Prints how the seconds of the days are spent.
 
     Returns:
         A further day's seconds beyond fitting its model, and those of fitting.
     """
-    records = [record for record in read_records(root) if record.day is not None]
+    records = [
+        record
+        for record in oldest_first(RunIndex(root).records())
+        if record.day is not None
+    ]
     store = Store(root)
     days = [_seconds(record, store) for record in records]
     # The first day imports TFX, ingests the history and trains the rarer levels.
@@ -151,7 +162,7 @@ def _median(days: Sequence[dict[str, float]], part: str) -> float:
 
 
 def _seconds(record: RunRecord, store: Store) -> dict[str, float]:
-    """Returns what a day spent, by component; fitting apart from its trainer."""
+    """Returns a day's seconds by component; fitting is separate from its trainer."""
     spent: dict[str, float] = {}
     for run in record.steps:
         if run.seconds is None:
@@ -160,7 +171,7 @@ def _seconds(record: RunRecord, store: Store) -> dict[str, float]:
         for node, seconds in run.nodes:
             spent[node] = spent.get(node, 0.0) + seconds
             inside += seconds
-        between = "building graphs, between components"
+        between = "building graphs and between components"
         spent[between] = spent.get(between, 0.0) + run.seconds - inside
         if run.step.kind == "target":
             report = target_result(store, run.step).report
@@ -171,7 +182,7 @@ def _seconds(record: RunRecord, store: Store) -> dict[str, float]:
 
 
 def rows_share(config: Config, day: str, console: Console) -> float:
-    """Returns the rows a day of ctnet reads over those joint reads of its window."""
+    """Returns impressions read by a day of `ctnet`, relative to `joint`'s window."""
     wanted = to_day(datetime.date.fromisoformat(day))
     config = config.model_copy(
         update={

@@ -1,9 +1,9 @@
-"""`make bench-ingest`: raw log to transformed Examples, against stock TFX.
+"""Cost of the ingest, from raw log to transformed Examples, beside stock TFX.
 
     python -m benchmarks.bench_ingest [--rows 1000000] [--skip-memory]
 
-Every measured run is a process of its own on rows simulated for this run. What is
-measured and how to read it: docs/ingest.md.
+`make bench-ingest` runs it. Every measured run is a separate process on impressions
+simulated for it. What is measured and how to read it: docs/ingest.md.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main(rows: int, skip_memory: bool) -> None:
 
 
 class _World:
-    """Simulated rows in a folder of their own, and the runs on them."""
+    """Simulated impressions in their own folder, and the runs on them."""
 
     def __init__(self, folder: Path, rows: int, *, with_csv: bool) -> None:
         folder.mkdir()

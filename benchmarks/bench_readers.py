@@ -1,9 +1,10 @@
-"""What it costs to count a log file's records without the parser.
+"""Cost of counting a log file's records independently of its parser.
 
     python -m benchmarks.bench_readers [--rows 200000]
 
-Reads the same rows in several dialects twice, in turns: as an ingest does, and with
-Arrow alone, which is told the same and believed. Prints CPU seconds and their ratio.
+The same records, written in several dialects, are read alternately in two ways: as an
+ingest reads them, which counts the records itself, and with Arrow alone under the same
+options, which trusts Arrow's own count. Prints CPU seconds and their ratio.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _LISTS = ("^".join(f"t{i}" for i in range(n)) for n in (1, 2, 3))
 
 
 def _rows(count: int) -> list[list[str]]:
-    """Returns `count` impressions of twelve columns, all text."""
+    """Returns `count` impressions with twelve text columns."""
     rng = np.random.default_rng(17)
     lists = np.array(list(_LISTS))
     columns = [
@@ -110,7 +111,7 @@ def _seconds(read: Callable[[Path], int], path: Path, expected: int) -> float:
 
 
 def main() -> None:
-    """Writes, reads and prints."""
+    """Writes the files, reads them in both ways and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=200_000)
     count = parser.parse_args().rows
@@ -119,7 +120,7 @@ def main() -> None:
         table.add_column(column, justify="left" if column == "file" else "right")
     with tempfile.TemporaryDirectory() as folder:
         for name, path in _write(Path(folder), count).items():
-            _counted(path)  # what the first call imports is no reading
+            _counted(path)  # The first call also imports.
             pairs = [
                 (_seconds(_counted, path, count), _seconds(_believed, path, count))
                 for _ in range(_REPEATS)

@@ -1,11 +1,11 @@
-"""`make bench-serving`: what a request costs, by strategy and number of candidates.
+"""Latency of a request, by strategy and number of candidates.
 
     python -m benchmarks.bench_serving [--rounds 600] [--deepctr-python PATH]
 
-Every model is loaded as TensorFlow Serving loads it, and all answer the same request in
-each round, in another order each time, so that what else the machine does meanwhile
-hits all alike. Networks have random weights at the size of a real one
-(`serving_world`). What the numbers mean: docs/serving.md.
+`make bench-serving` runs it. Every model is loaded as TensorFlow Serving loads it. In
+each round all models answer the same request, in a new order, so that other work of the
+machine affects all of them equally. Networks have the size of real ones and random
+weights (`serving_world`). What the numbers mean: docs/serving.md.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 CANDIDATES = (1, 10, 100, 1_000)
 DEEPCTR = "DeepCTR"
 GRPC = f"{world.BACKBONE}, gRPC"
-# p99 over the backbone's at 100 candidates.
+# Largest allowed ratio to the backbone's p99, at 100 candidates.
 BUDGETS = {"ecdctr": 1.15, "cctl": 1.15, "ctnet": 1.6}
 _BUDGETED = 100
 
@@ -41,8 +41,12 @@ Times = dict[str, list[float]]
 
 
 @click.command()
-@click.option("--rounds", default=1_000, show_default=True, help="Of each size.")
-@click.option("--deepctr-python", type=click.Path(path_type=Path), help="Its Python.")
+@click.option("--rounds", default=1_000, show_default=True, help="Requests per size.")
+@click.option(
+    "--deepctr-python",
+    type=click.Path(path_type=Path),
+    help="Python of DeepCTR's environment; without it DeepCTR is left out.",
+)
 def main(rounds: int, deepctr_python: Path | None) -> None:
     """Measure the latency of every strategy's SavedModel."""
     console = Console(width=110)

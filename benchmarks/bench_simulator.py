@@ -1,11 +1,12 @@
-"""`make bench-simulator`: is the simulator fast, and can its optimum be learned?
+"""Speed of the simulator, and the share of its optimum that can be learned.
 
     python -m benchmarks.bench_simulator [--rows 10000000]
 
-How fast `crossctr simulate` writes on one core; how much of the oracle's lift over 0.5
-the backbone reaches with `--rows` rows of the target, and with those of the preset
-`daily`. Both are judged on the same rows, those of the last week, which neither has
-seen. What the numbers mean: docs/simulation.md.
+`make bench-simulator` runs it. Measured are the impressions that `crossctr simulate`
+writes per second on one core, and the share of the oracle's AUC above 0.5 that the
+backbone reaches with `--rows` target impressions and with those of the preset `daily`.
+Both models are evaluated on the impressions of the last week, which neither was trained
+on. What the numbers mean: docs/simulation.md.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ _SCORED_ROWS = 65_536
 
 
 @click.command()
-@click.option("--rows", default=10_000_000, show_default=True, help="Target rows.")
-@click.option("--epochs", default=1, show_default=True, help="Passes over them.")
+@click.option("--rows", default=10_000_000, show_default=True, help="Impressions.")
+@click.option("--epochs", default=1, show_default=True, help="Training epochs.")
 @click.option("--seed", default=17, show_default=True, help="Seed of the world.")
 def main(rows: int, epochs: int, seed: int) -> None:
     """Measure the simulator's speed and how much of its optimum can be learned."""
@@ -65,11 +66,11 @@ def main(rows: int, epochs: int, seed: int) -> None:
         folder = Path(name)
         speed = _speed(config, seed, folder)
         console.print(
-            f"Simulated {speed.rows:,} rows on one core: {speed.rate:,.0f} rows/s, "
-            f"{speed.cpu_rate:,.0f} per CPU second"
+            f"Simulated {speed.rows:,} impressions on one core: {speed.rate:,.0f} per "
+            f"second, {speed.cpu_rate:,.0f} per CPU second"
         )
         many, few, oracle = _reach(config, seed, rows, epochs, folder, console)
-    table = Table(title=f"Judged on {oracle.rows:,} impressions of the last week")
+    table = Table(title=f"Evaluated on {oracle.rows:,} impressions of the last week")
     for column in ("model", "trained on", "AUC", "of the lift", "GAUC", "of the lift"):
         table.add_column(column, justify="left" if column == "model" else "right")
     for title, score in (("oracle", oracle), ("many", many), ("daily preset", few)):
@@ -98,7 +99,7 @@ def main(rows: int, epochs: int, seed: int) -> None:
 
 @dataclass(frozen=True)
 class _Speed:
-    """Rows written, per second of the clock and of the core, which others may use."""
+    """Impressions written per second, of wall time and of CPU time."""
 
     rows: int
     rate: float
@@ -128,7 +129,7 @@ def _one_core() -> Iterator[None]:
 
 
 def _speed(config: Config, seed: int, folder: Path) -> _Speed:
-    """Writes logs and truth of a busy source on one core."""
+    """Writes logs and true click probabilities of a large source on one core."""
     simulation = _simulation(config).model_copy(update={"rows_per_day": 100_000})
     (plan, _) = plan_domains(simulation, config.sources[:1], config.target)
     with _one_core():
@@ -155,12 +156,13 @@ def _simulation(config: Config) -> Any:
 def _reach(
     config: Config, seed: int, rows: int, epochs: int, folder: Path, console: Console
 ) -> tuple[_Score, _Score, _Score]:
-    """Returns the scores of many rows, of the preset's rows, and of the oracle."""
+    """Returns the metrics of both training sizes and of the oracle."""
     simulation = _simulation(config)
     num_days = simulation.num_days
     target = plan_domains(simulation, config.sources, config.target)[-1]
     per_day = round(rows / (num_days - _TEST_DAYS))
-    # More rows of the same world: users, items and drift do not depend on their number.
+    # Users, items and drift do not depend on the number of impressions: the world stays
+    # the same.
     busy = DomainWorld(replace(target, rows_per_day=per_day), seed, num_days)
     quiet = DomainWorld(target, seed, num_days)
     encoder = _Encoder(config, busy)
@@ -225,9 +227,9 @@ def _scores(
 
 
 class _Encoder:
-    """Impressions straight to table rows, as the ingest would make them.
+    """Encoder of impressions to table rows, with the ingest's result.
 
-    An id's place in its vocabulary is its place in the world.
+    An id's position in its vocabulary is its position in the simulated world.
     """
 
     def __init__(self, config: Config, world: DomainWorld) -> None:

@@ -1,9 +1,9 @@
-"""Measures what a command costs before its work begins: imports and planning.
+"""Start-up cost of a command: imports and planning.
 
-Each is measured in fresh processes, one at a time. The least of the repeats counts:
-whatever else the machine does can only add to it.
+Each is measured in fresh processes, one at a time. The minimum of the repeats counts,
+because other work of the machine can only add time.
 
-* *graphs*: seconds on the clock to import `pipeline.graphs.factory`, and with it TFX,
+* *graphs*: wall seconds to import `pipeline.graphs.factory`, and with it TFX,
   TFMA, Beam and TensorFlow. CPU seconds stand beside them;
 * *plan*: CPU seconds of a whole `crossctr plan`, the interpreter's start included, for
   `configs/feeds_ads.yaml` with 60 days of logs in each domain and nothing stored.
@@ -62,7 +62,7 @@ def plan_cpu_seconds(config: Path, day: str) -> float:
 
 
 def write_world(folder: Path) -> tuple[Path, str]:
-    """Writes a configuration with logs to plan for; a plan only lists log files.
+    """Writes a configuration and empty log files, as a plan only lists their names.
 
     Args:
         folder: An empty folder.
@@ -108,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     repeats = parser.parse_args().repeats
-    # The first import of all reads files from the disk and may compile them.
+    # The very first import reads files from disk and may compile them.
     graphs_seconds()
     graphs = [graphs_seconds() for _ in range(repeats)]
     seconds, cpu_seconds = (min(run[i] for run in graphs) for i in (0, 1))

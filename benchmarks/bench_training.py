@@ -1,8 +1,8 @@
-"""`make bench-training`: the training engine against itself and against its peers.
+"""Throughput of training, by table size and beside other libraries.
 
     python -m benchmarks.bench_training [--rows 300000] [--threads 1] [--skip-peers]
 
-What is measured and how to read it: docs/training.md.
+`make bench-training` runs it. What is measured and how to read it: docs/training.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 OURS = "crossctr"
 DEEPCTR = "DeepCTR"
 RECHUB = "torch-rechub"
-# Its batches cut beforehand, so that only its network is measured.
+# Its batches are cut before the clock starts, so that only its network is measured.
 RECHUB_READY = "torch-rechub, batches ready"
 PEERS = {
     DEEPCTR: ("deepctr",),
@@ -76,7 +76,7 @@ def main(
 
 
 class _Bench:
-    """The rows on disk and the processes that train on them."""
+    """Impressions on disk and the processes that train on them."""
 
     def __init__(
         self, folder: Path, rows: int, repeats: int, threads: int, console: Console
@@ -95,7 +95,7 @@ class _Bench:
             self._environment |= dict.fromkeys(names, str(threads))
 
     def shares(self, batch_size: int) -> dict[str, dict[str, float]]:
-        """Returns median rates of reading, computing and both, by clock."""
+        """Returns median rates by wall time of reading, computing and end to end."""
         self._console.print(f"Reading and computing, batches of {batch_size:,} ...")
         rows = self._simulated(1_000_000)
         arguments = [str(rows), "1000000", str(batch_size), str(self._repeats)]
@@ -122,7 +122,7 @@ class _Bench:
         return self.alternate(runs)
 
     def alternate(self, runs: dict[str, Run]) -> dict[str, dict[str, float]]:
-        """Runs all in turn, several times; returns medians by name and key."""
+        """Runs all alternately, several times; returns medians by name and key."""
         results: dict[str, list[dict[str, float]]] = {name: [] for name in runs}
         for repeat in range(self._repeats):
             for name, run in runs.items():
@@ -134,7 +134,7 @@ class _Bench:
         }
 
     def peaks(self) -> dict[int, dict[str, Any]]:
-        """Returns peak memory by number of rows, with 10^5 ids."""
+        """Returns peak memory by number of impressions, with 10^5 ids."""
         peaks = {}
         for rows in _MEMORY_ROWS:
             self._console.print(f"Peak memory on {rows:,} rows ...")
@@ -197,7 +197,7 @@ def _summary(
             for num_ids, runs in peers.items()
         }
         few_ids, many_ids = (by_ids.get(num_ids, {}) for num_ids in _PEER_IDS)
-        # Over a million ids the reading does not matter: the faster way counts.
+        # At a million ids reading hardly matters: the peer's faster variant counts.
         rechub = [many_ids[name] for name in (RECHUB, RECHUB_READY) if many_ids]
         loading = [few_ids[name] for name in (DEEPCTR, RECHUB) if few_ids]
         result |= {
@@ -239,7 +239,7 @@ def _shares_table(shares: dict[int, dict[str, dict[str, float]]]) -> Table:
 
 
 def rates_table(title: str, runs: dict[str, dict[str, float]]) -> Table:
-    """Returns speeds and AUC by name; with a peer, what differs beside the engine."""
+    """Returns speeds and AUC by name; with peers, a caption names the optimizers."""
     table = Table(title=f"{title}, batches of {_BATCH:,}")
     if PEERS.keys() & runs.keys():
         table.caption = _OPTIMIZERS

@@ -1,9 +1,10 @@
-"""Trains CCTL and its baselines on simulated rows, for `benchmarks.prove_cctl`."""
+"""Trainings of CCTL and its baselines on simulated impressions, for `prove_cctl`."""
 
 from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,10 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
 
-from benchmarks.ctnet_study import metrics_of
 from benchmarks.simulated_rows import Rows
 from benchmarks.simulated_rows import draw
 from benchmarks.simulated_rows import write
+from benchmarks.study_metrics import metrics_of
 from models.cctl.learner import CctlLearner
 from models.cctl.network import CompanionNetwork
 from models.cctl.window import target_share
@@ -29,15 +30,15 @@ from models.networks.backbone import Backbone
 from models.settings import CctlConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
-from models.training.loop import TrainingResult
+from models.training.epochs import TrainingResult
 from models.training.loop import fit
 from models.training.norm_statistics import count_statistics
 from pipeline.datasets.simulation.settings import SimulationConfig
 from pipeline.datasets.simulation.settings import plan_domains
 
-# `few` users and items, whose taste the target's rows can tell: only so can a source do
-# harm that shows. `many`, as real logs have: what agreement is measured by is no longer
-# the handful of items that the target shows.
+# `few` users and items: the target alone is enough to learn their taste, so that a
+# harmful source lowers the metrics visibly. `many`, as in real logs: agreement is no
+# longer measured on the handful of items that the target shows.
 _WORLDS = {
     "few": {"rows_per_day": 8_000, "users": 600, "items": 200},
     "many": {"rows_per_day": 4_000, "users": 3_000, "items": 1_000},
@@ -47,19 +48,19 @@ TEST_DAYS = 5
 _NETWORK = NetworkConfig(width=8, hidden_units=(32, 16))
 _BATCH, _EPOCHS = 512, 2
 _SCORED_ROWS = 8_192
-# Domain of a source that is made of another one's rows.
+# Domain of a source that is made of another domain's impressions.
 _COPY = 5
 
 
 @dataclass(frozen=True)
 class World:
-    """A simulated world, cut into what is trained on and what is judged.
+    """A simulated world, split by day into training and evaluation impressions.
 
     Attributes:
         table: The features.
-        target: The target's rows that are trained on.
-        judged: Its rows of the last days.
-        source: The source's rows of the same days as `target`.
+        target: Training impressions of the target.
+        judged: Evaluation impressions of the target: the last days.
+        source: Impressions of the source on the same days as `target`.
     """
 
     table: FeatureTable
@@ -68,7 +69,7 @@ class World:
     source: Rows
 
     def with_noise(self, seed: int) -> dict[str, Rows]:
-        """Returns half of the source as it is and half with its labels shuffled."""
+        """Returns half of the source unchanged and half with shuffled labels."""
         rng = np.random.default_rng(seed)
         half = rng.random(len(self.source)) < 0.5
         noisy = self.source.where(~half)
@@ -79,15 +80,28 @@ class World:
         }
 
     def with_copy(self) -> dict[str, Rows]:
-        """Returns the target's own rows as a source."""
+        """Returns the target's own impressions as a source."""
         return {"copy": self.target.relabelled(self.target.columns["label"], _COPY)}
 
 
 def make_world(
-    seed: int, *, theta: float = 30.0, poison: float = 0.0, size: str = "few"
+    seed: int,
+    *,
+    theta: float = 30.0,
+    poison: float = 0.0,
+    size: str = "few",
+    **changes: int,
 ) -> World:
-    """Draws a world of `few` or `many` users; the target's rows depend on the seed."""
-    knobs = {"truth": Path(), "seed": seed, "theta": theta, "poison": poison}
+    """Draws a world; the target's impressions depend on the seed.
+
+    Args:
+        seed: Seed of the world.
+        theta: Degrees between the taste of the source and of the target.
+        poison: Share of the source's impressions with an accidental label.
+        size: `few` or `many` users and items.
+        **changes: Other settings of the simulation.
+    """
+    knobs = {"truth": Path(), "seed": seed, "theta": theta, "poison": poison, **changes}
     simulation = SimulationConfig.model_validate({**_WORLD, **_WORLDS[size], **knobs})
     days = simulation.num_days
     table, rows = draw(plan_domains(simulation, ("feeds",), "ads"), seed, days)
@@ -103,15 +117,16 @@ def make_world(
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to.
+    """Result of a training.
 
     Attributes:
-        metrics: `auc`, `gauc` and `log_loss` on the judged rows, as served.
-        passes: Seconds of the process's CPU time of each pass over the target's rows.
-        measuring: The same before the first step, for CCTL's own model of the target;
-            0 if it was not timed.
-        weights: By source, the weight of each row at the end; empty without CCTL.
-        saw: `CctlRecord.to_json`; empty without CCTL.
+        metrics: `auc`, `gauc` and `log_loss` of the served form on the evaluation
+            impressions.
+        passes: CPU seconds of each pass over the target's impressions.
+        measuring: CPU seconds before the first step, spent on CCTL's reference model;
+            0 if not timed.
+        weights: By source, the final weight of each impression; empty without CCTL.
+        saw: Content of the `CctlRecord`; empty without CCTL.
     """
 
     metrics: dict[str, float]
@@ -129,11 +144,11 @@ def train_plain(
     batch: int = _BATCH,
     epochs: int = _EPOCHS,
 ) -> Trained:
-    """Trains the backbone on all rows of `parts`, mixed."""
+    """Trains the backbone on the impressions of all `parts`, mixed."""
     keras.utils.set_random_seed(seed)
     with tempfile.TemporaryDirectory(prefix="crossctr-") as name:
         folder = Path(name)
-        reader = _written(world, parts, folder)
+        reader = written(world, parts, folder)
         window = reader.summarise()
         network = Backbone(world.table, _NETWORK)
         network.set_base_rate(window.num_clicks / window.num_rows)
@@ -158,9 +173,10 @@ def train_cctl(
     timed: bool = False,
     **settings: Any,
 ) -> Trained:
-    """Trains CCTL with `settings` on the target's rows and those of `sources`.
+    """Trains CCTL with `settings` on the impressions of the target and of `sources`.
 
-    With `timed` it measures them twice, to say how long that takes.
+    With `timed` the measurement before the first step runs twice, and the second run is
+    timed.
     """
     keras.utils.set_random_seed(seed)
     sizes = {name: len(rows) for name, rows in sources.items()}
@@ -170,30 +186,19 @@ def train_cctl(
     training = target_share(
         TrainingConfig(batch_size=batch, epochs=epochs, seed=seed), cctl
     )
+    network = _companion_network(world, sources, cctl)
+    learners: list[_Timed] = []
     with tempfile.TemporaryDirectory(prefix="crossctr-") as name:
         folder = Path(name)
-        everything = _written(world, {**sources, "ads": world.target}, folder)
-        source_rows = ExampleReader(
-            tuple(str(folder / source / "*") for source in sources),
-            world.table,
-            everything.first_day,
-            everything.last_day,
-        )
-        reader = ExampleReader(
-            (str(folder / "ads" / "*"),),
-            world.table,
-            everything.first_day,
-            everything.last_day,
-        )
-        domains = {name: int(r.columns["domain"][0]) for name, r in sources.items()}
-        network = CompanionNetwork(world.table, _NETWORK, cctl, tuple(sources), domains)
-        rates = {
-            name: float(rows.columns["label"].mean())
-            for name, rows in {**sources, "ads": world.target}.items()
-        }
-        network.set_base_rate(rates["ads"])
-        network.set_domain_rates(rates, continues=False)
-        learners: list[_Timed] = []
+        everything = written(world, {**sources, "ads": world.target}, folder)
+
+        def read(domains: Iterable[str]) -> ExampleReader:
+            patterns = tuple(str(folder / domain / "*") for domain in domains)
+            return ExampleReader(
+                patterns, world.table, everything.first_day, everything.last_day
+            )
+
+        reader, source_rows = read(["ads"]), read(sources)
 
         def make_learner(_search: bool) -> CctlLearner:
             learners.append(_Timed(network, source_rows, training))
@@ -208,17 +213,31 @@ def train_cctl(
             run_dir=folder / "logs",
             make_learner=make_learner,
         )
-        mixed = MixedRows(reader, source_rows, cctl.source_ratio)
-        count_statistics(network, mixed, seed=seed)
-    (learner,) = learners
-    saw = learner.record.numbers()
+        rows = MixedRows(reader, source_rows, cctl.source_ratio)
+        count_statistics(network, rows, seed=seed)
+    saw = learners[0].record.numbers()
     weights = {
         name: _weights(network, rows, index, saw)
         for index, (name, rows) in enumerate(sources.items())
         if cctl.estimator == "agreement"
     }
     metrics = _metrics(network, world)
-    return Trained(metrics, _passes(result), learner.measuring, weights, saw)
+    return Trained(metrics, _passes(result), learners[0].measuring, weights, saw)
+
+
+def _companion_network(
+    world: World, sources: Mapping[str, Rows], cctl: CctlConfig
+) -> CompanionNetwork:
+    """Builds CCTL's network, with the click rates of all domains."""
+    domains = {name: int(r.columns["domain"][0]) for name, r in sources.items()}
+    network = CompanionNetwork(world.table, _NETWORK, cctl, tuple(sources), domains)
+    rates = {
+        name: float(rows.columns["label"].mean())
+        for name, rows in {**sources, "ads": world.target}.items()
+    }
+    network.set_base_rate(rates["ads"])
+    network.set_domain_rates(rates, continues=False)
+    return network
 
 
 def _passes(result: TrainingResult) -> tuple[float, ...]:
@@ -226,9 +245,9 @@ def _passes(result: TrainingResult) -> tuple[float, ...]:
 
 
 class _Timed(CctlLearner):
-    """Begins twice if asked, and notes how long the second time takes.
+    """CCTL learner that can begin twice and time the second beginning.
 
-    The first time TensorFlow optimizes what it has traced.
+    TensorFlow optimizes its traced functions during the first.
     """
 
     timed = False
@@ -262,13 +281,13 @@ def _weights(
     return weights
 
 
-def _written(world: World, parts: Mapping[str, Rows], folder: Path) -> ExampleReader:
+def written(world: World, parts: Mapping[str, Rows], folder: Path) -> ExampleReader:
+    """Writes impressions by part below `folder`; returns a reader of all parts."""
     for name, rows in parts.items():
         write(rows, folder / name / "part-0.parquet")
     days = world.target.columns["day"]
-    return ExampleReader(
-        (str(folder / "*" / "*"),), world.table, int(days.min()), int(days.max())
-    )
+    patterns = tuple(str(folder / name / "*") for name in parts)
+    return ExampleReader(patterns, world.table, int(days.min()), int(days.max()))
 
 
 def _metrics(network: Any, world: World) -> dict[str, float]:

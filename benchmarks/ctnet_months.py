@@ -1,11 +1,11 @@
-"""CTNet over twelve months of real logs: `python -m benchmarks.ctnet_months`.
+"""Comparison of CTNet with other strategies over twelve months of real logs.
 
     make ctnet-months [SEEDS=2]
 
-The shipped logs of amazon (kitchen -> food) and xmarket (ca, uk, fr, mx -> de), a step
-a month. What each model reads and when it is judged: `ctnet_study`. What a seed of a
-data set came to is stored, so that a command that was stopped goes on. The last line is
-JSON.
+The data are the shipped logs of amazon (kitchen -> food) and xmarket (ca, uk, fr, mx ->
+de), in steps of a month. `ctnet_study` says what each model reads and when it is
+evaluated. Results are stored by data set and seed, so that an interrupted command
+resumes. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from typing import NamedTuple
 import numpy as np
 import yaml
 
+from benchmarks.study_metrics import difference
+from benchmarks.study_metrics import difference_text
 from models.days import to_date
 from models.days import to_day
 from pipeline.config.load import load_config
@@ -39,7 +41,7 @@ class DataSet(NamedTuple):
     Attributes:
         base: File in configs/.
         first: First day of the first month.
-        changes: Keys that are set otherwise.
+        changes: Keys with other values than in the file.
     """
 
     base: str
@@ -48,14 +50,14 @@ class DataSet(NamedTuple):
 
 
 DATA_SETS = {
-    # The shop's last year; kitchen alone as a source, as in docs/results.md.
+    # The last year of the data; kitchen is the only source, as in docs/results.md.
     "amazon": DataSet("amazon.yaml", datetime.date(2013, 7, 1), {}),
     "xmarket": DataSet("xmarket.yaml", datetime.date(2018, 1, 1), {}),
 }
 
 
 def main() -> None:
-    """Runs what is not stored and prints the tables."""
+    """Runs the combinations that are not stored yet and prints the tables."""
     parser = argparse.ArgumentParser(description="CTNet over months of real logs.")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--datasets", default=",".join(DATA_SETS))
@@ -79,7 +81,7 @@ def month_starts(first: datetime.date) -> list[int]:
 
 
 def _prepared(name: str) -> Config:
-    """Imports and ingests a data set; what is done already is not done again."""
+    """Imports and ingests a data set, unless that is done already."""
     data_set = DATA_SETS[name]
     shipped = ROOT / "configs" / data_set.base
     data = yaml.safe_load(shipped.read_text(encoding="utf-8"))
@@ -116,8 +118,8 @@ def _result(name: str, config: Config, seed: int) -> dict[str, Any]:
     stored = RUNS / name / f"{MONTHS}-months-{seed}.json"
     if not stored.is_file():
         # Late: it imports TensorFlow.
-        from benchmarks.ctnet_study import CTNETS
         from benchmarks.ctnet_study import Study
+        from benchmarks.ctnet_trainees import CTNETS
 
         steps = month_starts(DATA_SETS[name].first)
         study = Study(
@@ -146,10 +148,6 @@ def _print(name: str, config: Config, results: list[dict[str, Any]]) -> None:
         f"\n{name}: {', '.join(config.sources)} -> {config.target}, {MONTHS} months "
         f"from {to_date(steps[0])}, {len(results)} seed(s)\n"
     )
-    # Late: it imports TensorFlow.
-    from benchmarks.ctnet_study import difference
-    from benchmarks.ctnet_study import told
-
     print(
         "| model | GAUC | AUC | log loss | GAUC of a month, minus target_only | AUC of "
         "a month, minus target_only | rows a month | GAUC at the end on old rows, "
@@ -164,7 +162,7 @@ def _print(name: str, config: Config, results: list[dict[str, Any]]) -> None:
         apart = ["", ""]
         if model != "target_only":
             apart = [
-                told(difference(results, model, "target_only", metric))
+                difference_text(difference(results, model, "target_only", metric))
                 for metric in ("gauc", "auc")
             ]
         print(

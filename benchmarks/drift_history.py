@@ -1,10 +1,10 @@
-"""How far apart healthy blocks lie: drift and domain distances over dated logs.
+"""Drift and domain distances between healthy blocks of dated logs.
 
     python -m benchmarks.drift_history CONFIG 2014-01-01 2015-01-01 2015-07-01 ...
 
-Each two neighbouring days bound a block, the last day excluded. Prints the largest
-distances by feature where both sides have `validation.min_rows` rows, which is what a
-default threshold must lie above. Reads logs, ingests nothing.
+Each pair of consecutive dates bounds a block, the second date excluded. Prints the
+largest distances by feature where both sides have `validation.min_rows` impressions: a
+default threshold must lie above them. Reads logs and ingests nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipeline.schemas.log_statistics import log_statistics
 
 
 def main(config_path: str, *dates: str) -> None:
-    """Prints the largest distances between the blocks that `dates` bound."""
+    """Prints the largest distances between the blocks bounded by `dates`."""
     config = load_config(Path(config_path))
     schema = read_schema(config.schema_path)
     bounds = [to_day(datetime.date.fromisoformat(date)) for date in dates]

@@ -1,10 +1,10 @@
-"""One measured ingest in a process of its own; prints one line of JSON.
+"""Process of one measured ingest; prints one line of JSON.
 
     python -m benchmarks.ingest_child ours CONFIG LAST_DAY LOG [PROFILE]
     python -m benchmarks.ingest_child stock CSV_FOLDER SCHEMA ROOT LOG
 
-A process of its own, because peak memory is that of a process and imports are paid once
-in it. Imports end before the clock starts.
+It is a separate process because peak memory belongs to a process and because imports,
+which end before the clock starts, happen once in it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def ours(config_path: str, last_day: str, log_file: str, profile: str = "") -> N
     from pipeline.terminal.progress import RunDisplay
 
     class Stopwatch(RunDisplay):
-        """Keeps the seconds of every node."""
+        """Launcher that records the seconds of every node."""
 
         def __init__(self) -> None:
             super().__init__(Console(file=io.StringIO()), 1)
@@ -104,7 +104,7 @@ def stock(csv: str, schema: str, root: str, log_file: str) -> None:
 
 
 def main() -> None:
-    """Runs what the command line names."""
+    """Runs the measurement named on the command line."""
     runs: dict[str, Callable[..., None]] = {"ours": ours, "stock": stock}
     runs[sys.argv[1]](*sys.argv[2:])
 

@@ -1,108 +1,62 @@
-"""`make kill-backfill`: SIGKILL a backfill at random moments, repeat it, compare.
+"""Resumption of a backfill after SIGKILL at random moments (`make kill-backfill`).
 
     python -m benchmarks.kill_backfill [--kills 30] [--per-backfill 3] [--seed 17]
 
-A backfill of five days dies at a random moment, the same command is repeated. The
-repetition must finish the day that was broken off; then it is killed in its turn, until
-a backfill has died `--per-backfill` times and is left to end. A kill counts as
-completed if the next repetition finished the day it hit and the last one everything.
-What is left is compared with an undisturbed run's; all kills of one backfill share the
-verdict. How to read it: docs/operations.md.
+A backfill of five days is killed at a random moment and the same command is repeated.
+The repetition must finish the interrupted day before it is killed itself. After
+`--per-backfill` kills the backfill runs to its end, and its results are compared with
+those of an undisturbed backfill; all its kills share that verdict. A kill counts as
+completed if the next repetition finished the interrupted day and the last repetition
+finished all days. How to read the result: docs/operations.md.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from ml_metadata.proto import metadata_store_pb2
 
-from benchmarks.kill_ingest import ROOT
+from benchmarks.backfill_results import Result
+from benchmarks.backfill_results import read_result
+from benchmarks.backfill_trial import DAY_DONE
+from benchmarks.backfill_trial import backfill_arguments
+from benchmarks.backfill_trial import write_trial
 from benchmarks.kill_ingest import command
 from benchmarks.kill_ingest import environment
 from benchmarks.kill_ingest import last_node
-from models.artifact_files import DECISION_FILE
-from models.artifact_files import TRAIN_FOLDER
-from models.artifact_files import WEIGHTS_FILE
-from models.artifact_files import model_report
-from models.days import to_date
-from pipeline.config.load import load_config
-from pipeline.store.lineage import makers
-from pipeline.store.lineage import text_of
-from pipeline.store.reader import Store
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
 
 NUM_DAYS = 5
-DAY_DONE = re.compile(r"^(\d+)/\d+ \d{4}-\d\d-\d\d · ", re.MULTILINE)
 _SHARED_STATE = "undisturbed.json"
-# Several threads add up floats in any order.
+# Several threads add floats in varying order, which changes the last bits.
 _ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a backfill left behind, as far as a repeated one must leave the same.
-
-    Attributes:
-        weights: Hash of every model's weights, by fingerprint and file.
-        metrics: What the Gate saw and said, by its fingerprint, to five places.
-        decisions: Hash of the same files as they are.
-        vocabularies: Hash of every vocabulary file, by block and name.
-        snapshots: Hash of every snapshot file, by fingerprint and name.
-        versions: Published versions.
-        artifacts: Finished artifacts, by type and level: a second one would be a
-            training or a row twice.
-        lineage: "what <- from what" of everything that has a fingerprint.
-        twice: Days that one warm-start chain was trained on twice.
-    """
-
-    weights: dict[str, str]
-    metrics: dict[str, str]
-    decisions: dict[str, str]
-    vocabularies: dict[str, str]
-    snapshots: dict[str, str]
-    versions: list[str]
-    artifacts: dict[str, int]
-    lineage: list[str]
-    twice: list[int]
-
-    def differences(self, other: Result) -> list[str]:
-        """Returns the names of the parts that differ."""
-        return [
-            n
-            for n in vars(self)
-            if n != "decisions" and getattr(self, n) != getattr(other, n)
-        ]
 
 
 @dataclass
 class Kill:
-    """One SIGKILL and what came of it.
+    """One SIGKILL and its outcome.
 
     Attributes:
-        backfill: Number of the backfill it hit, from 1.
-        seconds: How long the process had lived.
-        day: Number of the day it was in, from 1; after the last day one more.
-        node: What it was doing, as ML Metadata has it.
-        completed: Whether the same command finished that day.
-        identical: Whether the backfill's end equals the undisturbed one's.
-        to_the_bit: Whether the metrics do so to their last bit.
-        verdict: In words.
+        backfill: Number of the killed backfill, from 1.
+        seconds: Age of the killed process.
+        day: Number of the day that was running, from 1; one more after the last day.
+        node: The running component according to ML Metadata.
+        completed: Whether the repeated command finished that day.
+        identical: Whether the final results equal those of the undisturbed backfill.
+        to_the_bit: Whether the metrics are equal to the last bit, too.
+        verdict: The outcome in words.
     """
 
     backfill: int
@@ -116,15 +70,15 @@ class Kill:
 
 
 @click.command()
-@click.option("--kills", default=30, show_default=True, help="Times it dies in all.")
+@click.option("--kills", default=30, show_default=True, help="Kills in all.")
 @click.option("--per-backfill", default=3, show_default=True, help="Kills of each.")
-@click.option("--seed", default=17, show_default=True, help="Seed of the moments.")
+@click.option("--seed", default=17, show_default=True, help="Seed of the times.")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
     default=Path("build/kill-backfill"),
     show_default=True,
-    help="Where it works; a second call with it goes on after the last kill.",
+    help="Working folder; a second call with it continues after the last kill.",
 )
 def main(kills: int, per_backfill: int, seed: int, folder: Path) -> None:
     """Kill a backfill of five days at random moments and repeat it."""
@@ -165,19 +119,19 @@ def main(kills: int, per_backfill: int, seed: int, folder: Path) -> None:
 
 
 class Trials:
-    """Backfills of one little world, one after another in the same root."""
+    """Backfills of one small simulated world, one after another in the same root."""
 
     def __init__(self, folder: Path) -> None:
-        """Writes the world's logs unless an earlier call has."""
+        """Writes the world's logs unless an earlier call did."""
         self._folder = folder
         self._root = folder / "runs"
         self._serving = folder / "serving"
-        # Fingerprints know the folder of the models, so every backfill has the same.
+        # Fingerprints depend on the models' folder, so all backfills share one.
         if not (folder / "config.yaml").exists():
             write_trial(folder, NUM_DAYS)
 
     def undisturbed(self, console: Console) -> Result:
-        """Returns what a backfill leaves if nobody kills it, and notes its seconds."""
+        """Returns the results of a backfill without kills, and records its seconds."""
         path = self._folder / _SHARED_STATE
         if not path.exists():
             console.print(f"An undisturbed backfill of {NUM_DAYS} days ...")
@@ -205,14 +159,14 @@ class Trials:
         return [Kill(**kill) for kill in json.loads(path.read_text(encoding="utf-8"))]
 
     def keep(self, done: list[Kill]) -> None:
-        """Notes the kills so far."""
+        """Stores the kills so far."""
         text = json.dumps([dataclasses.asdict(kill) for kill in done])
         (self._folder / "kills.json").write_text(text, encoding="utf-8")
 
     def disturb(
         self, number: int, wanted: int, moments: random.Random, expected: Result
     ) -> list[Kill]:
-        """Kills one backfill up to `wanted` times, lets it end and compares."""
+        """Kills one backfill up to `wanted` times, lets it finish and compares."""
         self._clear()
         found: list[Kill] = []
         broken = 0
@@ -248,7 +202,7 @@ class Trials:
         return found
 
     def _attempt(self, moment: float | None, after_day: int) -> tuple[int, str, float]:
-        """Runs the command; kills it `moment` seconds after it has done a day."""
+        """Runs the command; kills it `moment` seconds after day `after_day` is done."""
         started = time.perf_counter()
         reached: list[float] = [started] if not after_day else []
 
@@ -263,7 +217,7 @@ class Trials:
         return code, shown, time.perf_counter() - started
 
     def _run(self, is_due: Callable[[str], bool]) -> tuple[int, str]:
-        """Runs the backfill until it ends or `is_due` to die."""
+        """Runs the backfill until it ends or `is_due` says to kill it."""
         arguments = backfill_arguments(self._folder, NUM_DAYS)
         output = self._folder / "shown.txt"
         with output.open("wb") as stream:
@@ -288,120 +242,6 @@ class Trials:
     def _clear(self) -> None:
         for path in (self._root, self._serving):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def write_trial(folder: Path, num_days: int) -> None:
-    """Writes tiny logs and a configuration with `num_days` days to run."""
-    # One day before, one after to be judged on.
-    arguments = ["-m", "tests.orchestration.trial", str(folder), str(num_days + 2)]
-    subprocess.run([sys.executable, *arguments], check=True, cwd=ROOT)
-
-
-def backfill_arguments(folder: Path, num_days: int) -> list[str]:
-    """Returns the backfill of what `write_trial` wrote."""
-    config = load_config(folder / "config.yaml")
-    first, last = to_date(config.first + 1), to_date(config.first + num_days)
-    path = str(folder / "config.yaml")
-    return ["backfill", path, "--from", str(first), "--to", str(last)]
-
-
-def read_result(root: Path, serving: Path) -> Result:
-    """Reads what the backfills below `root` left behind."""
-    store = Store(root)
-    kinds = ("Examples", "Model", "EmbeddingSnapshot", "GateDecision", "PublishedModel")
-    counts: dict[str, int] = {}
-    for kind in kinds:
-        for stored in store.artifacts(kind):
-            part = stored.properties.get("role") or stored.properties.get("level")
-            key = f"{kind} {part or ''} {stored.fingerprint}"
-            counts[key] = counts.get(key, 0) + 1
-    metrics = {
-        stored.fingerprint: rounded(
-            Path(stored.uri, DECISION_FILE).read_text(encoding="utf-8")
-        )
-        for stored in store.artifacts("GateDecision")
-    }
-    return Result(
-        weights=_hashes(store, "Model", f"{TRAIN_FOLDER}/{WEIGHTS_FILE}.data*"),
-        metrics=metrics,
-        decisions=_hashes(store, "GateDecision"),
-        vocabularies=_hashes(store, "Vocabulary"),
-        snapshots=_hashes(store, "EmbeddingSnapshot"),
-        versions=sorted(path.name for path in serving.glob("*/*")),
-        artifacts=counts,
-        lineage=lineage(store),
-        twice=sorted(
-            day
-            for days in warm_start_chains(store, "target")
-            for day in days
-            if days.count(day) > 1
-        ),
-    )
-
-
-def rounded(decision: str) -> str:
-    """Returns a decision to five places.
-
-    With equal weights metrics can differ by 1e-8. We take it that Beam makes batches
-    larger or smaller as the clock says, and that a model scores a row to the last bit
-    or two differently in a batch of another size.
-    """
-    return json.dumps(json.loads(decision, parse_float=lambda f: round(float(f), 5)))
-
-
-def _hashes(store: Store, kind: str, pattern: str = "**/*") -> dict[str, str]:
-    return {
-        f"{stored.fingerprint} {path.relative_to(stored.uri)}": hashlib.sha256(
-            path.read_bytes()
-        ).hexdigest()
-        for stored in store.artifacts(kind)
-        for path in sorted(Path(stored.uri).glob(pattern))
-        if path.is_file()
-    }
-
-
-def lineage(store: Store) -> list[str]:
-    """Returns which artifact was made from which, by type and fingerprint."""
-    found = set()
-    for output, inputs in makers(store):
-        found |= {f"{_name(output)} <- {_name(i)}" for i in inputs}
-    return sorted(found)
-
-
-def warm_start_chains(store: Store, level: str) -> list[list[int]]:
-    """Returns the days on which each model of a level and those before it were trained.
-
-    Follows ML Metadata back from every model that no other of its level starts from; a
-    chain ends at a model of another level, whose rows are other domains'.
-    """
-    parents: dict[int, int] = {}
-    models: dict[int, metadata_store_pb2.Artifact] = {}
-    for output, inputs in makers(store):
-        if output.type != "Model" or text_of(output, "level") != level:
-            continue
-        models[output.id] = output
-        for one in inputs:
-            if one.type == "Model" and text_of(one, "level") == level:
-                parents[output.id] = one.id
-    chains = []
-    for start in sorted(models.keys() - set(parents.values())):
-        days: list[int] = []
-        at: int | None = start
-        while at is not None:
-            path = model_report(Path(models[at].uri))
-            report = json.loads(path.read_bytes())
-            if report["rows"]:
-                days = [*range(report["first_day"], report["last_day"] + 1), *days]
-            at = parents.get(at)
-        chains.append(days)
-    return chains
-
-
-def _name(artifact: metadata_store_pb2.Artifact) -> str:
-    part = text_of(artifact, "role") or text_of(artifact, "level")
-    return " ".join(
-        filter(None, (artifact.type, part, text_of(artifact, "fingerprint")))
-    )
 
 
 if __name__ == "__main__":

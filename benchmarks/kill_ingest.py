@@ -1,4 +1,4 @@
-"""`make kill-ingest`: SIGKILL an ingest at random moments, repeat it, compare.
+"""Resumption of an ingest after SIGKILL at random moments (`make kill-ingest`).
 
     python -m benchmarks.kill_ingest [--kills 20] [--seed 17]
 
@@ -42,14 +42,15 @@ _SOURCES, _TARGET = ["fr", "mx"], "de"
 
 @dataclass(frozen=True)
 class Result:
-    """What an ingest left behind, as far as a repeated one must leave the same.
+    """Results of an ingest that a repeated ingest must reproduce.
 
     Attributes:
-        vocabularies: Hash of the bytes of the vocabulary's files, by name.
-        rows: Rows of raw and transformed Examples, by role and domain.
-        contents: Hash of the rows of the transformed Examples, by domain.
+        vocabularies: Hash of the vocabulary's files, by name.
+        rows: Number of raw and transformed Examples, by role and domain.
+        contents: Hash of the transformed Examples, by domain.
         quarantine: Lines in quarantine, by file.
-        artifacts: Finished artifacts, by type: a second one would be a row twice.
+        artifacts: Number of finished artifacts, by type. A second Examples artifact
+            would mean that impressions were ingested twice.
     """
 
     vocabularies: dict[str, str]
@@ -64,8 +65,8 @@ class Result:
 
 
 @click.command()
-@click.option("--kills", default=20, show_default=True, help="Times the ingest dies.")
-@click.option("--seed", default=17, show_default=True, help="Seed of the moments.")
+@click.option("--kills", default=20, show_default=True, help="Kills in all.")
+@click.option("--seed", default=17, show_default=True, help="Seed of the times.")
 def main(kills: int, seed: int) -> None:
     """Kill an ingest of two shipped markets at random moments and repeat it."""
     console = Console(width=110)
@@ -88,11 +89,11 @@ def main(kills: int, seed: int) -> None:
         for index in range(kills):
             outcome = None
             while outcome is None:
-                # One moment in each of as many equal parts: all of it is covered.
+                # One kill in each of as many equal parts covers the whole run.
                 moment = (index + moments.random()) / kills * seconds
                 outcome = _kill_once(folder, f"killed-{index:02d}", moment, expected)
                 if outcome is None:
-                    # It had ended: the machine is less busy than it was at first.
+                    # The ingest ended earlier: the machine is less busy than at first.
                     seconds *= 0.9
             completed += outcome.completed
             identical += outcome.identical
@@ -148,7 +149,7 @@ def _write_config(folder: Path, name: str) -> Path:
         "target": _TARGET,
         "sources": _SOURCES,
         "missing_days": dict.fromkeys([*_SOURCES, _TARGET], "skip"),
-        # The bad row of every tenth file is meant to be quarantined, not to stop us.
+        # Every tenth file has a bad row, which must be quarantined without a failure.
         "max_bad_share": 0.2,
         "anchor_day": _FIRST_DAY,
         "serving": {"directory": str(folder / name / "serving")},
@@ -159,7 +160,7 @@ def _write_config(folder: Path, name: str) -> Path:
 
 
 def _add_bad_rows(logs: Path) -> None:
-    """Takes the rating from the first row of every tenth file."""
+    """Removes the rating from the first row of every tenth file."""
     for path in sorted(logs.glob("*/*/*.parquet"))[::10]:
         table = pq.read_table(path, partitioning=None)
         ratings = table.column("rating").to_pylist()
@@ -174,12 +175,12 @@ def _ingest(config: Path) -> list[str]:
 
 
 def command(arguments: list[str]) -> list[str]:
-    """Returns how this checkout's `crossctr` is started."""
+    """Returns the command that starts this checkout's `crossctr`."""
     return [sys.executable, "-m", "pipeline", *arguments]
 
 
 def environment() -> dict[str, str]:
-    """Returns the environment in which it finds this checkout's code."""
+    """Returns an environment in which `command` finds this checkout's code."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
@@ -200,7 +201,7 @@ def _run(
 
 
 def _start_and_kill(arguments: list[str], root: Path, moment: float) -> str | None:
-    """Kills a command's process group; returns what it was doing, None if it ended."""
+    """Kills a command's process group; returns the running node, None if it ended."""
     output = root.with_suffix(".txt")
     with output.open("wb") as stream:
         process = subprocess.Popen(
@@ -222,12 +223,12 @@ def _start_and_kill(arguments: list[str], root: Path, moment: float) -> str | No
 
 
 def last_node(root: Path) -> str:
-    """Returns the component that was running, as ML Metadata has it."""
+    """Returns the running component according to ML Metadata."""
     if not (root / METADATA_FILE).exists():
         return "start-up and imports"
     with tempfile.TemporaryDirectory() as name:
-        # A copy: opening the original would roll back what the kill left half done,
-        # which is the repeated command's to do.
+        # A copy: opening the original would roll back the interrupted transaction,
+        # which is the task of the repeated command.
         for path in root.glob(f"{METADATA_FILE}*"):
             shutil.copy(path, name)
         connection = metadata_store_pb2.ConnectionConfig()
@@ -238,14 +239,14 @@ def last_node(root: Path) -> str:
     if not executions:
         return "ML Metadata's set-up"
     last = executions[-1]
-    # An ImportSchemaGen of TFX is called by the path of its class.
+    # TFX registers an ImportSchemaGen under the path of its class.
     kind = kinds[last.type_id].rsplit(".", 1)[-1]
     running = last.last_known_state == metadata_store_pb2.Execution.RUNNING
     return kind if running else f"after {kind}"
 
 
 def read_result(root: Path) -> Result:
-    """Reads what the ingests below `root` left behind."""
+    """Reads the results of the ingests below `root`."""
     store = Store(root)
     kinds = ("Examples", "Vocabulary", "TransformGraph", "ExampleStatistics")
     found = {kind: store.artifacts(kind) for kind in kinds}
@@ -275,7 +276,7 @@ def read_result(root: Path) -> Result:
 
 
 def _hash_rows(files: list[Path]) -> str:
-    """Hashes the rows whatever the order in which the runner wrote them."""
+    """Hashes the Examples independently of the order in which they were written."""
     rows = [
         json.dumps(row, sort_keys=True, default=str)
         for path in files

@@ -1,13 +1,13 @@
-"""`make load-serving`: requests go on while versions come, change labels and go.
+"""Load test of a server while versions are published, relabelled and removed.
 
     python -m benchmarks.load_serving [--minutes 10] [--clients 2]
 
-A server of its own process answers clients that never pause. Meanwhile five versions
-are published, promoted and rolled back, over and over, by the code that the Publisher
-and the commands use. Each version scores every row with a number of its own, so an
-answer tells whether one version alone gave it. The last line is JSON: `requests`,
-`failed`, `mixed`, `changes`, `rss_ratio` (the server's memory at the end over that
-after the first round of changes) and `passed`.
+`make load-serving` runs it. A server in a separate process answers clients that never
+pause. Meanwhile five versions are published, promoted and rolled back repeatedly, by
+the same code as the Publisher and the commands use. Each version gives every candidate
+one constant score, so an answer from more than one version is recognised as mixed. The
+last line is JSON: `requests`, `failed`, `mixed`, `changes`, `rss_ratio` (the server's
+memory at the end over that after the first round of changes) and `passed`.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from rich.progress import Progress
 
 from components.publisher import labels
 from components.publisher.logic import versions_in
-from components.publisher.releases import Shelf
+from components.publisher.releases import ModelRepository
 from models.days import to_day
 from pipeline.terminal.plain_text import Console
 
 NAME = "load"
 VERSIONS = 5
 ROWS = 100
-_PAUSE = 1.0  # seconds between two changes; the server looks every 0.2
+_PAUSE = 1.0  # Seconds between two changes; the server polls every 0.2 s.
 _MOST_RSS_RATIO = 1.2
 
 
 @dataclass
 class Seen:
-    """What clients saw.
+    """Observations of the clients.
 
     Attributes:
-        answers: Answers by version.
-        failed: Requests without an answer, by reason.
-        mixed: Answers whose scores are not the version's own.
-        milliseconds: Of each request.
+        answers: Number of answers by version.
+        failed: Number of requests without an answer, by reason.
+        mixed: Number of answers whose scores are not those of their version.
+        milliseconds: Latency of each request.
     """
 
     answers: Counter[int] = field(default_factory=Counter)
@@ -66,13 +66,13 @@ def main(minutes: float, clients: int) -> None:
     """Load a server while versions change."""
     console = Console(width=110)
     with tempfile.TemporaryDirectory(prefix="crossctr-load-") as name:
-        shelf = Shelf(Path(name) / "serving", NAME, "/models", keep=3)
-        shelf.directory.mkdir()
+        repository = ModelRepository(Path(name) / "serving", NAME, "/models", keep=3)
+        repository.directory.mkdir()
         models = _models(Path(name) / "models")
-        shelf.release(models[0], _day(0), {"model_fingerprint": "0"})
+        repository.release(models[0], _day(0), {"model_fingerprint": "0"})
         spawn = multiprocessing.get_context("spawn")
         ports, stop = spawn.Queue(), spawn.Event()
-        server = spawn.Process(target=_serve, args=(shelf.folder, ports, stop))
+        server = spawn.Process(target=_serve, args=(repository.folder, ports, stop))
         server.start()
         port = ports.get(timeout=120)
         stopping, seen = threading.Event(), [Seen() for _ in range(clients)]
@@ -86,7 +86,7 @@ def main(minutes: float, clients: int) -> None:
         with Progress(console=console) as progress:
             task = progress.add_task("requests under change", total=minutes * 60)
             while time.monotonic() < ends:
-                changes += _round(shelf, models)
+                changes += _round(repository, models)
                 first_rss = first_rss or _rss(server.pid)
                 progress.update(
                     task, completed=minutes * 60 - (ends - time.monotonic())
@@ -107,13 +107,13 @@ def _day(version: int) -> int:
 
 
 def _models(folder: Path) -> list[Path]:
-    """Writes a SavedModel for each version, which scores every row with its number."""
+    """Writes a SavedModel for each version that gives all candidates one score."""
     import tensorflow as tf
 
     class Constant(tf.Module):  # type: ignore[misc]
         def __init__(self, value: float) -> None:
             super().__init__()
-            # Big enough for its memory to be seen if it is not given back.
+            # Large enough to notice in the server's memory if it is never freed.
             self.table = tf.Variable(tf.fill([1_000_000, 4], value))
 
         @tf.function
@@ -170,8 +170,8 @@ def _ask(port: int, stopping: threading.Event, seen: Seen) -> None:
                 seen.mixed += 1
 
 
-def _round(shelf: Shelf, models: list[Path]) -> int:
-    """Publishes all versions, tries a canary, rolls all back; returns the changes."""
+def _round(repository: ModelRepository, models: list[Path]) -> int:
+    """Publishes all versions, adds a canary, rolls all back; returns the changes."""
     changes = 0
 
     def changed() -> None:
@@ -182,25 +182,25 @@ def _round(shelf: Shelf, models: list[Path]) -> int:
     for version in range(1, VERSIONS):
         as_canary = version % 2 == 0
         about = {"model_fingerprint": str(version)}
-        released = shelf.release(
+        released = repository.release(
             models[version], _day(version), about, as_canary=as_canary
         )
         changed()
         if as_canary:
-            shelf.write(labels.promoted(released.labels, int(released.path.name)))
+            repository.write(labels.promoted(released.labels, int(released.path.name)))
             changed()
-    # `keep` has removed the first ones: they come back as a backfill would bring them.
+    # `keep` removed the first versions; publishing them again is like a backfill.
     for version in range(VERSIONS - 1):
         about = {"model_fingerprint": str(version)}
-        shelf.release(models[version], _day(version), about)
+        repository.release(models[version], _day(version), about)
     changed()
-    while len(there := versions_in(shelf.folder)) > 1:
-        known = shelf.labels()
+    while len(there := versions_in(repository.folder)) > 1:
+        known = repository.labels()
         version = known.stable if known else there[-1]
         left = [v for v in there if v != version]
-        shelf.write(labels.without(known, version, left))
-        withdrawn = shelf.folder / f".withdrawn-{version}"
-        (shelf.folder / str(version)).rename(withdrawn)
+        repository.write(labels.without(known, version, left))
+        withdrawn = repository.folder / f".withdrawn-{version}"
+        (repository.folder / str(version)).rename(withdrawn)
         shutil.rmtree(withdrawn)
         changed()
     return changes

@@ -1,7 +1,7 @@
-"""Samples this process with py-spy and says how much of it was library native code.
+"""Share of native library code in a process, sampled with py-spy.
 
-py-spy reads Python and native frames together. A sample counts by its innermost frame
-that is not the C library's, as `memcpy` works for whoever called it:
+py-spy reads Python and native frames together. The innermost frame outside the C
+library classifies a sample, because `memcpy` works for its caller:
 
 * *native*: in the shared object of a library (Arrow, TensorFlow, tfx_bsl, NumPy, ML
   Metadata, ...);
@@ -23,8 +23,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-# py-spy stops the process while it walks the native stack, which takes some
-# milliseconds: more samples a second would measure py-spy.
+# py-spy stops the process for some milliseconds while it walks the native stack: a
+# higher rate would measure py-spy itself.
 _SAMPLES_PER_SECOND = 20
 
 _FRAME = re.compile(r"^(?P<function>.*) \((?P<where>[^()]*)\)$")
@@ -98,7 +98,7 @@ def count(output: Path) -> Counter[str]:
 
 
 def leaders(output: Path, kind: str, most: int = 10) -> list[tuple[str, int]]:
-    """Returns where the samples of a kind were, most frequent first."""
+    """Returns the places where samples of a kind were taken, most frequent first."""
     where: Counter[str] = Counter()
     for found, place, number in _samples(output):
         if found == kind:
@@ -114,7 +114,7 @@ def _samples(output: Path) -> Iterator[tuple[str, str, int]]:
 
 
 def classify(stack: list[str]) -> tuple[str, str]:
-    """Returns the kind of a stack, outermost frame first, and what decided it."""
+    """Returns the kind of a stack, outermost frame first, and the deciding frame."""
     for frame in reversed(stack):
         match = _FRAME.match(frame)
         if match is None:
@@ -127,7 +127,7 @@ def classify(stack: list[str]) -> tuple[str, str]:
         waits = innermost is not None and _C_LIBRARY.match(innermost["where"])
         name = innermost["function"] if innermost is not None else ""
         if _WAITING.search(function) or (waits and _WAITING.search(name)):
-            # A library that waits for its own threads has them at work.
+            # A library that waits for its own threads counts as working.
             own = place.startswith(("pyarrow", "tensorflow/", "tfx_bsl"))
             return ("native" if own else "waiting"), place
         if place.endswith(".py") or place.startswith("<"):

@@ -1,9 +1,10 @@
-"""Where the time of one training step goes, with Keras's BatchNorm and with ours.
+"""Profile of one training step, with Keras's BatchNorm and with this project's.
 
     python -m benchmarks.profile_step
 
-One thread, 10^6 ids in each of two fields, 1024 rows; the median duration of every
-operation over the steps, so that a busy machine disturbs little.
+One thread, 10^6 ids in each of two fields, batches of 1024. Shown is the median
+duration of every operation over the steps, which other work of the machine hardly
+changes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pipeline.terminal.plain_text import Table
 _STEPS = 64
 _BATCH = 1024
 _NUM_IDS = 1_000_000
-# What an operation is for; the first match counts.
+# Purpose of an operation by its name; the first match counts.
 _KINDS = {
     "matrix products": ("MatMul",),
     "embedding lookups and updates": (
@@ -66,7 +67,7 @@ def main() -> None:
 
 
 def _profile(span: int) -> dict[str, float]:
-    """Returns milliseconds by kind of operation, and CPU time in all."""
+    """Returns milliseconds by kind of operation, and the total CPU time."""
     import numpy as np
     import tensorflow as tf
     import tf_keras as keras

@@ -1,17 +1,17 @@
 """Checks of E-CDCTR on simulated or shipped logs: `make prove-ecdctr`.
 
-The first three are exact. The last two read intervals that are too narrow: see
+The first three are exact. The last two use intervals that are too narrow, see
 `pipeline.comparing.words.interval_caveat`.
 
 | key                   | holds if                                                           |
 | --------------------- | ------------------------------------------------------------------ |
-| `fold`                | the served, folded network scores like the unfolded one, to 1e-6   |
-| `point_in_time`       | no stored model was made from a snapshot or model of its day or later, and plans of earlier days, made now, choose none either |
+| `fold`                | scores of the served network with folded snapshots differ from the unfolded network's by at most 1e-6 |
+| `point_in_time`       | no stored model read a snapshot or model of its own day or later, and plans of earlier days, made on today's store, read none either |
 | `later_is_refused`    | the resolver refuses a CPM dated on the run's day                  |
-| `beats_target_only`   | GAUC above `target_only`, with the paired 95 % interval above zero |
-| `no_ablation_is_better` | no ablation's GAUC interval lies above the whole's               |
+| `beats_target_only`   | the paired 95 % interval of GAUC minus `target_only`'s is above zero |
+| `no_ablation_is_better` | no ablation's interval of GAUC minus the full model's is above zero |
 
-The last line is JSON: each key, the numbers behind it, `passed` and `failed`.
+The last line is JSON: each key, its numbers, `passed` and `failed`.
 """  # noqa: E501 (a table)
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from models.artifact_files import split_folder
 from models.days import to_day
 from models.errors import ConfigError
 from models.errors import DataError
-from pipeline.cli.ablate import ablation_table
-from pipeline.cli.ablate import run_ablation
+from pipeline.cli.compare import show
 from pipeline.cli.options import wide_console
 from pipeline.comparing.ablation import WHOLE
+from pipeline.comparing.ablation import ablation
 from pipeline.comparing.ablation import ablation_variants
 from pipeline.comparing.measure import Measured
+from pipeline.comparing.run import run_comparison
 from pipeline.comparing.trials import with_variants
-from pipeline.comparing.words import interval_caveat
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
 from pipeline.execution.failures import raise_failed
@@ -52,7 +52,7 @@ from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
 
 FOLD_TOLERANCE = 1e-6
-# Earlier days for which plans are made on what is stored now.
+# Number of earlier days that are planned on the present store.
 _PAST_DAYS = (1, 3, 8, 31)
 
 
@@ -62,16 +62,18 @@ def main() -> None:
     config = load_config(arguments.config)
     day = to_day(datetime.date.fromisoformat(arguments.day))
     console = wide_console()
-    results, failed = run_ablation(config, day, arguments.seeds, console)
-    raise_failed(failed)
-    console.print(ablation_table(results, failed, config, day, arguments.seeds))
-    console.print(interval_caveat(arguments.seeds))
+    command = f"make prove-ecdctr SEEDS={arguments.seeds}"
+    comparison = run_comparison(
+        ablation(config, day, arguments.seeds, command), console
+    )
+    raise_failed(comparison.failed)
+    show(comparison, console)
 
     numbers: dict[str, Any] = {"seeds": arguments.seeds, "day": arguments.day}
     numbers["fold_max_difference"] = fold_difference(config, day)
     numbers["inputs_checked"], late = late_inputs(Store(config.root))
     numbers["planned_checked"], planned_late = planned_late_inputs(config, day)
-    numbers.update(_ablation_numbers(results))
+    numbers.update(_ablation_numbers(comparison.models))
     checks = {
         "fold": numbers["fold_max_difference"] <= FOLD_TOLERANCE,
         "point_in_time": not late and not planned_late and numbers["inputs_checked"],
@@ -83,7 +85,7 @@ def main() -> None:
 
 
 def fold_difference(config: Config, day: int) -> float:
-    """Returns the largest difference of a score, folded against not, on real rows."""
+    """Returns the largest score difference of folded and unfolded on impressions."""
     # Late: both import TensorFlow.
     import tensorflow as tf
 
@@ -130,11 +132,11 @@ def fold_difference(config: Config, day: int) -> float:
 
 
 def late_inputs(store: Store) -> tuple[int, list[str]]:
-    """Looks in ML Metadata at what every stored model and snapshot was made from.
+    """Checks in ML Metadata the inputs of every stored model and snapshot.
 
     Returns:
-        The number of (result, model or snapshot it read) pairs, and those whose input
-        holds a row of the result's own day or later.
+        The number of pairs of a result and a model or snapshot it read, and the pairs
+        whose input has impressions of the result's own day or later.
     """
     connection = metadata_store_pb2.ConnectionConfig()
     connection.sqlite.filename_uri = str(store.root / METADATA_FILE)
@@ -155,7 +157,7 @@ def late_inputs(store: Store) -> tuple[int, list[str]]:
         for event in metadata.get_events_by_execution_ids(list(makers))
         if event.type == given and event.artifact_id in by_id
     ]
-    # A result's own day is the one after its last row.
+    # A result's own day is the day after its last impression.
     late = [
         f"{read.uri} (to day {read.last_day}) in {made.uri} (to day {made.last_day})"
         for made, read in pairs
@@ -165,11 +167,11 @@ def late_inputs(store: Store) -> tuple[int, list[str]]:
 
 
 def planned_late_inputs(config: Config, day: int) -> tuple[int, list[str]]:
-    """Plans earlier days on what is stored now, later models included.
+    """Plans earlier days on the present store, which has models of later days.
 
     Returns:
-        The number of stored models and snapshots that these plans read, and those of
-        the planned day or later.
+        The number of stored models and snapshots that these plans read, and those among
+        them dated on the planned day or later.
     """
     stored = {
         s.fingerprint: s
@@ -196,7 +198,7 @@ def planned_late_inputs(config: Config, day: int) -> tuple[int, list[str]]:
 
 
 def later_is_refused(day: int) -> bool:
-    """Whether a CPM that ends on the run's day is refused, though it is asked for."""
+    """Whether the resolver refuses a CPM whose window ends on the run's day."""
     candidates = [Candidate(id=1, fingerprint="cpm", last_day=day)]
     try:
         select(candidates, ["cpm"], before_day=day)

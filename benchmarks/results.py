@@ -1,13 +1,15 @@
-"""`make results`: every strategy on every data set, from the repository alone.
+"""Comparison of every strategy on every data set, from the repository alone.
 
     python -m benchmarks.results [--seeds 3] [--datasets feeds_ads,amazon]
 
-Each data set is prepared (`crossctr import` or `simulate`) and compared (`crossctr
-compare`), one seed more in every round. What a data set came to so far is copied into
-docs/results/ after each, and docs/results.md is made anew from what lies there. So a
-run that was stopped goes on where it was, and data sets can be run on different days.
+`make results` runs it. Each data set is prepared (`crossctr import` or `simulate`) and
+compared (`crossctr compare`), with one more seed in every round. After each round the
+data set's results are copied into docs/results/, and docs/results.md is written again
+from all of them. An interrupted run therefore resumes, and data sets can be run on
+different days.
 
-Processes of their own, as the memory of one that trains hundreds of models grows.
+Every command is a separate process, because the memory of a process that trains
+hundreds of models grows.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from pipeline.terminal.plain_text import Console
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs"
-# What a shipped configuration gives relative to its own folder.
+# Keys with paths relative to the folder of a shipped configuration.
 _PATHS = ("root", "logs", "schema")
 
 _LARGE = "ca uk fr mx de"
@@ -45,13 +47,13 @@ _ALL = "ca uk fr mx de jp in"
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set, a day, and what differs from the shipped configuration.
+    """Data set, run day, and changes to the shipped configuration.
 
     Attributes:
         name: Name of the configuration and of its files in docs/results.
         base: File in configs/.
         day: The run's day D.
-        changes: Keys of the configuration that are set otherwise.
+        changes: Keys of the configuration with other values.
     """
 
     name: str
@@ -94,7 +96,7 @@ DATA_SETS = (
     ),
     DataSet("xmarket", "xmarket.yaml", "2019-01-01"),
     _market("mx", _LARGE),
-    # A year earlier than the others: from 2019 on, jp has 471 rows and in 438.
+    # A year earlier than the others: from 2019 on, jp has 471 impressions and in 438.
     _market("jp", _ALL, "2018-01-01", evaluation_days=1035),
     _market("in", _ALL, "2018-01-01", evaluation_days=1035),
 )
@@ -102,8 +104,8 @@ DATA_SETS = (
 
 @click.command()
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
-@click.option("--datasets", default="", help="Names, with commas. Default: all.")
-@click.option("--page", is_flag=True, help="Only make the page anew; nothing runs.")
+@click.option("--datasets", default="", help="Names, comma-separated. Default: all.")
+@click.option("--page", is_flag=True, help="Only write the page again; run nothing.")
 def main(seeds: int, datasets: str, page: bool) -> None:
     """Compare every strategy on every data set and write docs/results.md."""
     console = wide_console()
@@ -144,7 +146,7 @@ def _compare(data_set: DataSet, num_seeds: int, console: Console) -> bool:
         ],
     ):
         console.print(f"crossctr {' '.join(command)}", style="bold", soft_wrap=True)
-        # This checkout's code, wherever the installed package points.
+        # The code of this checkout, whichever one is installed.
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         ran = subprocess.run(
             [sys.executable, "-m", "pipeline", *command],
@@ -162,7 +164,7 @@ def _compare(data_set: DataSet, num_seeds: int, console: Console) -> bool:
 
 
 def configuration(data_set: DataSet) -> Path:
-    """Returns the configuration's file; a derived one is written into runs/."""
+    """Returns the configuration file; one with changes is written into runs/."""
     base = ROOT / "configs" / data_set.base
     if not data_set.changes:
         return base
@@ -175,7 +177,7 @@ def configuration(data_set: DataSet) -> Path:
         "name": data_set.name,
         "root": str(folder),
         "serving": {"directory": str(folder / "serving")},
-        # Of the shipped entries only those that are compared make sense here.
+        # Only the compared entries of the shipped configuration are kept.
         "strategies": {"target_only": {}},
         "strategy": "target_only",
     }
@@ -187,7 +189,7 @@ def configuration(data_set: DataSet) -> Path:
 
 
 def possible(config: Config, console: Console) -> list[str]:
-    """Returns the kinds that a configuration can have; says why one cannot be had."""
+    """Returns the kinds valid in a configuration; prints why others are left out."""
     found = []
     for kind in kinds():
         try:

@@ -1,4 +1,4 @@
-"""docs/results.md from the comparisons in docs/results/; every result from numbers."""
+"""Page docs/results.md, written from the comparisons in docs/results/."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ No reference without a network stands here yet. On xmarket scikit-learn's logist
 
 """  # noqa: E501 (lines of the page)
 
-# What no number says.
+# Facts about the data sets that the records do not contain.
 _NOTES = {
     "feeds_ads": "Simulated: the true click probabilities are known, see "
     "[simulation.md](simulation.md).",
@@ -56,7 +56,7 @@ _NOTES = {
 
 
 def write_page(docs: Path, names: Sequence[str]) -> Path:
-    """Writes page, tables and pictures from the records and returns the page's path.
+    """Writes page, tables and pictures from the records; returns the page's path.
 
     Args:
         docs: The folder `docs`.
@@ -84,7 +84,7 @@ def page(found: dict[str, Comparison], names: Sequence[str]) -> str:
 
     Args:
         found: Comparisons by data set.
-        names: All data sets, those that were not compared included.
+        names: All data sets, including those without a comparison.
     """
     parts = [_HEAD, "## In short\n"]
     for metric in ("auc", "gauc"):
@@ -106,7 +106,7 @@ def page(found: dict[str, Comparison], names: Sequence[str]) -> str:
 
 
 def strategies_of(found: dict[str, Comparison]) -> list[str]:
-    """Returns every strategy of any data set but the baselines, in order."""
+    """Returns all strategies of all data sets except the baselines, in order."""
     names: dict[str, None] = {}
     for comparison in found.values():
         names |= {m.name: None for m in comparison.models if m.differences}
@@ -119,7 +119,7 @@ def _baselines(found: dict[str, Comparison]) -> str:
 
 
 def _overview(found: dict[str, Comparison], metric: str) -> Grid:
-    """Returns a line per data set: its size, and each strategy's difference."""
+    """Returns a table line per data set: size and difference of each strategy."""
     names = strategies_of(found)
     rows = []
     for name, comparison in found.items():

@@ -1,6 +1,6 @@
-"""Exported models of every strategy at the size of a real one, with random weights.
+"""Exported models of every strategy at production size, with random weights.
 
-Latency does not ask what was learned: only shapes, tables and the graph count.
+Latency depends on shapes, tables and the graph, not on the values of the weights.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def features() -> FeatureTable:
 
 
 def rows_of_a_user(candidates: int, seed: int) -> list[dict[str, list[Any]]]:
-    """Returns raw rows of one user, with as many candidates."""
+    """Returns raw features of one user and of the given number of candidates."""
     rng = np.random.default_rng(seed)
 
     def an_id(space: str, size: int) -> list[bytes]:
@@ -137,7 +137,7 @@ def _networks(table: FeatureTable) -> Iterator[tuple[str, Any]]:
 
 
 def _transform_graph(folder: Path, table: FeatureTable) -> Path:
-    """Writes vocabularies and the graph that Transform would."""
+    """Writes vocabularies and the graph that Transform would write."""
     import tensorflow as tf
     import tensorflow_transform.beam as tft_beam
     from tensorflow_transform.tf_metadata import dataset_metadata

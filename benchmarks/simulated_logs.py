@@ -1,7 +1,7 @@
 """Simulated logs of twelve features: dated Parquet for us, CSV for stock TFX.
 
-Rows are drawn with NumPy, a chunk at a time, so that 10^7 of them fit a small machine.
-Both formats hold the same rows in the same order.
+Impressions are drawn with NumPy in chunks, so that 10^7 of them fit a small machine.
+Both formats hold the same impressions in the same order.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import yaml
 from models.data.arrow_files import pq
 
 FIRST_DAY = datetime.date(2024, 1, 1)
-# A fixed number of days: more rows make the daily files longer, which is the harder
-# case for the memory.
+# A fixed number of days: more impressions make the daily files longer, which is harder
+# on memory than more files.
 NUM_DAYS = 10
-# Domain and its share of the rows; the target is the small one.
+# Share of the impressions by domain; the target is the small one.
 DOMAINS = {"feed": 0.75, "ads": 0.25}
 TARGET = "ads"
 SEPARATOR = "|"
@@ -42,13 +42,13 @@ COUNTS = (
     "position",
 )
 RATES = ("item_click_rate", "user_click_rate", "bid_quantile")
-# Columns of a log row that are not in every row.
+# Columns that may be missing in an impression.
 OPTIONAL = ("item_age_days", "user_age_days")
 _CHUNK_ROWS = 200_000
 
 
 def features() -> list[dict[str, Any]]:
-    """Returns the twelve features as a configuration lists them."""
+    """Returns the twelve features in the form of a configuration."""
     ids = [
         {"name": "user_id", "kind": "id", "vocabulary": "user", "tpm": True},
         {"name": "item_id", "kind": "id", "vocabulary": "item", "tpm": True},
@@ -71,8 +71,8 @@ class Logs:
 
     Attributes:
         folder: `<domain>/date=YYYY-MM-DD/part-0.parquet`.
-        csv: Folder with the same rows as CSV, or None.
-        rows: Rows in all.
+        csv: Folder with the same impressions as CSV, or None.
+        rows: Number of impressions.
     """
 
     folder: Path
@@ -81,12 +81,12 @@ class Logs:
 
 
 def write_logs(folder: Path, rows: int, *, with_csv: bool, seed: int = 17) -> Logs:
-    """Draws `rows` rows and writes them below `folder`.
+    """Draws `rows` impressions and writes them below `folder`.
 
     Args:
-        folder: Receives `logs/` and, if asked for, `csv/`.
-        rows: Rows over all domains and days.
-        with_csv: Whether the same rows are written as CSV, too.
+        folder: Receives `logs/` and, with `with_csv`, `csv/`.
+        rows: Impressions of all domains and days.
+        with_csv: Whether the same impressions are written as CSV, too.
         seed: Seed of the draws.
     """
     generator = np.random.default_rng(seed)
@@ -114,7 +114,7 @@ def write_logs(folder: Path, rows: int, *, with_csv: bool, seed: int = 17) -> Lo
 
 
 def _sizes(rows: int) -> dict[tuple[str, int], int]:
-    """Returns the rows of each domain and day; they add up to `rows`."""
+    """Returns the impressions of each domain and day; their sum is `rows`."""
     keys = [(domain, day) for day in range(NUM_DAYS) for domain in DOMAINS]
     shares = np.array([DOMAINS[domain] / NUM_DAYS for domain, _ in keys])
     ends = np.rint(np.cumsum(shares) * rows).astype(int)
@@ -161,7 +161,7 @@ def _draw(generator: np.random.Generator, size: int) -> pa.Table:
 
 
 def _popular(generator: np.random.Generator, ids: int, size: int) -> pa.Array:
-    """Returns positions of ids whose popularity falls off by a power law."""
+    """Returns positions of ids with a power-law popularity."""
     return pa.array((ids * generator.random(size) ** 2.5).astype(np.int64))
 
 
@@ -179,10 +179,11 @@ _ONE = "value_count { min: 1 max: 1 } presence { min_fraction: 1.0 min_count: 1 
 
 
 def schema_text(*, stock: bool) -> str:
-    """Returns the TFMD schema of the raw rows, features in alphabetical order.
+    """Returns the TFMD schema of the raw logs, features in alphabetical order.
 
     Args:
-        stock: For the CSV rows, where a list is one text and there is no `day`.
+        stock: Whether it is for the CSV, where a list is one string and there is no
+            `day`.
     """
     described = {
         "domain": f"{_BYTES} {_ONE}",
@@ -206,7 +207,7 @@ def schema_text(*, stock: bool) -> str:
 
 
 def write_config(folder: Path, logs: Logs) -> Path:
-    """Writes the configuration and schema of the simulated logs; returns the former."""
+    """Writes configuration and schema; returns the configuration's path."""
     (folder / "schema.pbtxt").write_text(schema_text(stock=False), encoding="utf-8")
     names = [feature["name"] for feature in features() if feature["name"] != "domain"]
     settings = {

@@ -1,8 +1,9 @@
-"""Simulated impressions as encoded rows, without logs, ingest or TFX.
+"""Simulated impressions in encoded form, without logs, ingest or TFX.
 
-The world of `crossctr simulate` with the features of `configs/feeds_ads.yaml`, encoded
-as the pipeline would, but for ids, whose vocabulary is everyone there is. So a check
-that trains dozens of models spends its time on training them.
+The world is that of `crossctr simulate`, the features are those of
+`configs/feeds_ads.yaml`, encoded as the pipeline does, except that a vocabulary holds
+every user or item of the world. A check that trains dozens of models thus spends its
+time on training.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from pipeline.datasets.simulation.truth import SLOTS
 from pipeline.datasets.simulation.world import DomainWorld
 
 Columns = dict[str, npt.NDArray[Any]]
-# Domains that a table of rows has room for.
+# Rows of the domain table.
 _DOMAINS = 8
 _FIRST = FIRST_OOV_ROW + 1
 _BUCKETS = 16
@@ -45,9 +46,9 @@ class Rows:
     """Encoded impressions.
 
     Attributes:
-        columns: By feature, and `label` and `day`.
-        probability: The true click probability of each.
-        accident: Whether its click is an accident.
+        columns: Values by feature, and `label` and `day`.
+        probability: True click probability of each impression.
+        accident: Whether the impression's label is an accidental click.
     """
 
     columns: Columns
@@ -58,7 +59,7 @@ class Rows:
         return len(self.probability)
 
     def where(self, chosen: npt.NDArray[Any]) -> Rows:
-        """Returns the chosen rows."""
+        """Returns the chosen impressions."""
         return Rows(
             {name: values[chosen] for name, values in self.columns.items()},
             self.probability[chosen],
@@ -66,7 +67,7 @@ class Rows:
         )
 
     def relabelled(self, labels: npt.NDArray[Any], domain: int | None = None) -> Rows:
-        """Returns the rows with other labels, and as those of another domain."""
+        """Returns the impressions with other labels, and as another domain's."""
         columns = {**self.columns, "label": labels}
         if domain is not None:
             columns["domain"] = np.full(len(self), _FIRST + domain)
@@ -76,7 +77,7 @@ class Rows:
 def draw(
     plans: Sequence[DomainPlan], seed: int, days: int
 ) -> tuple[FeatureTable, dict[str, Rows]]:
-    """Draws the impressions of every domain and the features that they have."""
+    """Draws the impressions of every domain; returns their feature table, too."""
     worlds = {plan.name: DomainWorld(plan, seed, days) for plan in plans}
     known = {
         space: np.unique(np.concatenate([ids(world) for world in worlds.values()]))
@@ -96,7 +97,7 @@ _IDS: dict[str, Callable[[DomainWorld], npt.NDArray[np.int64]]] = {
 
 
 def write(rows: Rows, path: Path) -> None:
-    """Writes rows as one shard of transformed Examples."""
+    """Writes impressions as one shard of transformed Examples."""
     path.parent.mkdir(parents=True, exist_ok=True)
     table = pa.table(
         {
@@ -128,7 +129,7 @@ def _encode(
     day = np.concatenate([np.full(len(rows), day) for day, rows in parts])
     user, item = column("user"), column("item")
     users, items = world.users, world.items
-    # A list is shorter than its room where fewer interests are known; 0 is padding.
+    # Lists of fewer interests are padded with 0.
     place = np.arange(MAX_INTERESTS)
     interests = np.where(
         place < users.num_interests[:, None], users.interests + _FIRST, 0

@@ -1,9 +1,9 @@
-"""What a TFX user would write, from CsvExampleGen to Transform.
+"""Stock TFX ingest, from CsvExampleGen to Transform, as a TFX user would write it.
 
-Everything is TFX's default (gzip TFRecords of tf.Examples, splits train and eval by
-hash), but for Transform's own statistics of its input and output, which are off: they
-would describe the rows a second and a third time, which this pipeline does not do
-either, and make stock look slower than it needs to be.
+All settings are TFX's defaults (gzip TFRecords of tf.Examples, splits train and eval by
+hash) with one exception: Transform's statistics of its input and output are off. They
+would compute statistics a second and a third time, which this pipeline does not do
+either, and would make stock TFX look slower than necessary.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from models.features.rate import encode_rates
 
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Encodes the same twelve features, with vocabularies that TFT computes.
+    """Encodes the same twelve features with vocabularies computed by TFT.
 
     CSV has no lists: `recent_items` comes as separated text and is split here.
     """
@@ -39,7 +39,7 @@ def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
             vocab_filename=space,
         )
     items = _first(inputs["item_id"], "")
-    # The two halves of compute_and_apply_vocabulary, as the list shares the vocabulary.
+    # Not compute_and_apply_vocabulary in one call, as the list shares the vocabulary.
     vocabulary = tft.vocabulary(
         items, top_k=simulated_logs.CAPACITIES["item"], vocab_filename="item"
     )
@@ -68,7 +68,7 @@ def _first(raw: Any, missing: Any) -> tf.Tensor:
 
 
 def count_rows(root: Path) -> int:
-    """Returns the transformed Examples below `root`."""
+    """Returns the number of transformed Examples below `root`."""
     files = map(str, root.glob("artifacts/Transform/transformed_examples/*/*/*.gz"))
     return sum(1 for _ in tf.data.TFRecordDataset(list(files), "GZIP"))
 
@@ -101,7 +101,7 @@ def run_stock(csv: Path, schema: Path, root: Path) -> dict[str, float]:
     seconds: dict[str, float] = {}
 
     class TimedLauncher(launcher.Launcher):
-        """Keeps the seconds of every node."""
+        """Launcher that records the seconds of every node."""
 
         def launch(self) -> Any:
             started = time.monotonic()

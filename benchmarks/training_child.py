@@ -1,10 +1,10 @@
-"""One measured training in a process of its own; prints one line of JSON.
+"""Process of one measured training; prints one line of JSON.
 
     python -m benchmarks.training_child shares FOLDER NUM_IDS BATCH_SIZE REPEATS
     python -m benchmarks.training_child train FOLDER NUM_IDS BATCH_SIZE
     python -m benchmarks.training_child memory FOLDER NUM_IDS BATCH_SIZE
 
-A process of its own, so that no run finds the caches and the heap of another.
+It is a separate process so that no run finds the caches and the heap of another.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# The best of 10 pairs, and the peers' better of 0.001 and 0.003, on `TUNED_SEED` rows.
+# Tuned on impressions of another seed: the best of 10 pairs for this project, the
+# better of 0.001 and 0.003 for the peers.
 DENSE_LEARNING_RATE = 0.005
 EMBEDDING_LEARNING_RATE = 0.01
 
@@ -115,7 +116,7 @@ def shares(folder: str, num_ids: str, batch_size: str, repeats: str) -> dict[str
             rows = run()
             rates[name].append(rows / (time.perf_counter() - wall))
             cpu[name].append(rows / (time.process_time() - busy))
-        # Tracing falls into the first epoch.
+        # The first epoch includes tracing.
         result = _fit(network, reader, size, 2)
         rates["end_to_end"].append(result.rates[1])
         cpu["end_to_end"].append(result.cpu_rates[1])
@@ -123,7 +124,7 @@ def shares(folder: str, num_ids: str, batch_size: str, repeats: str) -> dict[str
 
 
 def train(folder: str, num_ids: str, batch_size: str) -> dict[str, Any]:
-    """AUC after one epoch, and the rate of another network's second epoch."""
+    """AUC after one epoch, and the speed of a second network in its second epoch."""
     import numpy as np
     import tensorflow as tf
 
@@ -150,7 +151,7 @@ def memory(folder: str, num_ids: str, batch_size: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Runs what the command line names."""
+    """Runs the measurement named on the command line."""
     runs: dict[str, Callable[..., dict[str, Any]]] = {
         "shares": shares,
         "train": train,

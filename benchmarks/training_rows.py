@@ -1,6 +1,6 @@
-"""Simulated transformed rows: eight id fields, two of them large, and a planted signal.
+"""Simulated transformed Examples: eight id features, two of them large, and a signal.
 
-They are written as Transform writes them, so that the reader of every level reads them.
+The files have Transform's layout, so that the trainers' reader reads them.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ NUM_LARGE = 2
 SMALL_IDS = 100
 FIRST_DAY = 20_000
 NUM_DAYS = 10
-# Learning rates, ours and the peers', were chosen on other rows than those measured.
-TUNED_SEED = 7
+# Learning rates were tuned on other impressions, those of seed 7.
 MEASURED_SEED = 11
 _GROUP_ROWS = 65_536
 _SHARD_ROWS = 1_000_000
@@ -54,16 +53,16 @@ def write_rows(
 ) -> None:
     """Writes `train/`, `held_out/` and `sizes.json` into `folder`.
 
-    Ids of a field are long-tailed. The log-odds are a sum of a number per id, of all
-    fields, and of products of two fields' numbers, so that ids and their interplay
-    both matter.
+    Ids are drawn with a long tail. Every id has an effect. The log-odds of a click are
+    the sum of the effects and of products of two features' effects, so that single ids
+    and interactions both matter.
 
     Args:
-        folder: Where to.
-        num_ids: Ids of each of the two large fields.
-        num_rows: Rows to train on, of ten days.
-        held_out: Rows of the day after.
-        seed: Of the ids' numbers and of the rows.
+        folder: Output folder.
+        num_ids: Ids of each of the two large features.
+        num_rows: Training impressions, of ten days.
+        held_out: Impressions of the day after.
+        seed: Seed of the effects and of the impressions.
     """
     table = features(num_ids)
     folder.mkdir(parents=True)

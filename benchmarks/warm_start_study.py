@@ -1,9 +1,9 @@
-"""Why did models that start from CPM have a worse log loss? Suspects, one at a time.
+"""Study of possible causes for the worse log loss of models warm-started from CPM.
 
-Trains TPM, CPM and the target in this process on rows that are ingested already, for a
-validation day before the one that results are reported for, and prints per suspect
-AUC, GAUC, log loss, the slope by which the logits would have to be multiplied (below 1:
-the model is too sure), and the log loss on the target's own training rows.
+Trains TPM, CPM and the target in this process on ingested impressions, for a validation
+day before the day whose results are reported. Prints, for each possible cause, AUC,
+GAUC, log loss, the calibration slope (the factor for the logits; below 1 the model is
+overconfident), and the log loss on the target's own training impressions.
 
     crossctr ingest CONFIG --to <last evaluation day>
     python -m benchmarks.warm_start_study CONFIG --day DAY --evaluation-days DAYS
@@ -51,8 +51,8 @@ from pipeline.config.load import load_config
 from pipeline.config.schema import Config
 from pipeline.store.reader import Store
 
-# Per suspect, what is changed against three epochs everywhere, BatchNorm's running
-# averages as training left them, and nothing else.
+# By possible cause, the changes to the default: three epochs for every level and
+# BatchNorm's running averages as training left them.
 SUSPECTS: dict[str, dict[str, Any]] = {
     "as it was": {},
     "statistics counted": {"count": True},
@@ -221,7 +221,7 @@ class Study:
 
 
 def main() -> None:
-    """Prints one line per suspect and model: means over seeds."""
+    """Prints means over seeds, one line per possible cause and model."""
     parser = argparse.ArgumentParser(description="Suspects, one at a time.")
     parser.add_argument("config", type=Path)
     parser.add_argument("--day", required=True, help="YYYY-MM-DD")
@@ -232,7 +232,7 @@ def main() -> None:
     day = to_day(datetime.date.fromisoformat(arguments.day))
     study = Study(config, day, arguments.evaluation_days)
     heads = ("AUC", "GAUC", "log loss", "slope", "train loss")
-    print(f"| {'suspect':<25} | model       | " + " | ".join(heads) + " |")
+    print(f"| {'possible cause':<25} | model       | " + " | ".join(heads) + " |")
     for name, change in SUSPECTS.items():
         for transfer in (False, True):
             runs = [

@@ -1,10 +1,13 @@
-"""Hashes that tell contents apart: in fingerprints, vocabularies and snapshots."""
+"""Short hashes of contents: in fingerprints, vocabularies, snapshots and logs."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from pathlib import Path
 
 _DIGITS = 16
+_PIECE_BYTES = 1 << 20
 
 
 def short_hash(content: bytes) -> str:
@@ -14,4 +17,21 @@ def short_hash(content: bytes) -> str:
         >>> short_hash(b"")
         'e3b0c44298fc1c14'
     """
-    return hashlib.sha256(content).hexdigest()[:_DIGITS]
+    return _hash_of([content])
+
+
+def short_hash_of_file(path: Path) -> str:
+    """Returns `short_hash` of a file's content, which is read piece by piece.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        return _hash_of(iter(lambda: file.read(_PIECE_BYTES), b""))
+
+
+def _hash_of(pieces: Iterable[bytes]) -> str:
+    found = hashlib.sha256()
+    for piece in pieces:
+        found.update(piece)
+    return found.hexdigest()[:_DIGITS]

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds sdist and wheel, installs the wheel into an empty environment with the packages
-# of .venv, and runs the command and the fast tests there, outside the repository.
+# Builds the sdist, and the wheel from the unpacked sdist. Installs the wheel into an empty
+# environment with the packages of .venv, and runs `crossctr --help` and the fast tests
+# there, in a folder outside the repository.
 #
-#     make package
+#     make package                       # arguments are passed on to pytest
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -15,24 +16,30 @@ mkdir "$folder/source"
 git ls-files -z --cached --others --exclude-standard |
     xargs -0 tar --create --ignore-failed-read --file - 2>/dev/null |
     tar --extract --file - --directory "$folder/source"
-(cd "$folder/source" && "$root/.venv/bin/python" - <<'BUILD'
+build() { # KIND OUTPUT, in the folder of the sources
+    "$root/.venv/bin/python" -c "
 from setuptools import build_meta
 
-build_meta.build_sdist("dist")
-build_meta.build_wheel("dist")
-BUILD
-) >"$folder/build.log" 2>&1 || { cat "$folder/build.log"; exit 1; }
+build_meta.build_$1('$2')" >"$folder/build.log" 2>&1 || { cat "$folder/build.log"; exit 1; }
+}
+mkdir "$folder/dist" "$folder/unpacked"
+(cd "$folder/source" && build sdist "$folder/dist")
+# From the sdist, so that it is shown to be complete.
+tar --extract --file "$folder"/dist/*.tar.gz --directory "$folder/unpacked" --strip-components 1
+(cd "$folder/unpacked" && build wheel "$folder/dist")
+rm -rf build/package
 mkdir -p build/package
-cp "$folder"/source/dist/* build/package
+cp "$folder"/dist/* build/package
 ls -l build/package
+"$root/.venv/bin/python" tests/package_contents.py "$folder/source" "$folder"/dist/*
 
 "$uv" pip freeze --quiet --python .venv/bin/python --exclude-editable >"$folder/lock.txt"
 "$uv" venv --quiet --python .venv/bin/python "$folder/env"
 "$uv" pip install --quiet --no-deps --python "$folder/env/bin/python" \
-    -r "$folder/lock.txt" "$folder"/source/dist/*.whl
+    -r "$folder/lock.txt" "$folder"/dist/*.whl
 
-# What tests read, but none of the three packages.
-(cd "$folder/source" && rm -rf pipeline components models dist build ./*.egg-info)
+# The tests and the files they read, without the three packages.
+(cd "$folder/source" && rm -rf pipeline components models build ./*.egg-info)
 cd "$folder/source"
 env -u PYTHONPATH "$folder/env/bin/crossctr" --help >/dev/null
 env -u PYTHONPATH "$folder/env/bin/python" -c '

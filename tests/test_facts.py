@@ -1,4 +1,4 @@
-"""Facts that have one place: no other module writes them out."""
+"""Facts with one place, which no other module writes out."""
 
 from __future__ import annotations
 
@@ -122,7 +122,8 @@ def test_metrics_are_listed_in_one_module():
 
     known = set(metrics.EVALUATED)
     home = {path for path, t in sources("pipeline", "components", "models") if lists(t)}
-    assert home == {"components/evaluation/metrics.py"}
+    # Not even there: lists are read off the classes.
+    assert home == set()
 
 
 @pytest.mark.parametrize("kind", kinds())

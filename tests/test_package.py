@@ -1,43 +1,108 @@
-"""What is in the package, and what its metadata says."""
+"""Files and metadata of the package."""
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 import tomllib
 
+from tests.package_contents import PACKAGES
+from tests.package_contents import differences
+from tests.package_contents import package_files
+
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("pipeline", "components", "models")
 
 pytestmark = pytest.mark.checkout
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """What setup.py builds, which is what Beam ships to its workers."""
+    """Folder with the output of setup.py, which Beam ships to its workers."""
     folder = tmp_path_factory.mktemp("built")
     command = [sys.executable, "setup.py", "-q", "build", "--build-base", folder]
     subprocess.run([*command, "--build-lib", folder], cwd=ROOT, check=True)
     return folder
 
 
-@pytest.mark.parametrize("suffix", ["*.py", "py.typed", "*.j2", "*.css"])
-def test_every_file_of_the_three_packages_is_shipped(built, suffix):
+def test_the_files_of_the_three_packages_are_shipped_and_no_others(built):
+    shipped = {
+        path.relative_to(built).as_posix()
+        for path in built.rglob("*")
+        if path.is_file()
+    }
+    assert shipped == package_files(ROOT)
+    assert {"pipeline/py.typed", "components/py.typed", "models/py.typed"} <= shipped
+    assert "pipeline/report/templates/style.css" in shipped
+
+
+def test_missing_and_additional_files_of_a_wheel_are_found(tmp_path):
+    for name in ("models/a.py", "models/b.txt"):
+        path = tmp_path / "sources" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    wheel = tmp_path / "crossctr-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name in ("models/a.py", "tests/test_a.py", "crossctr-1.dist-info/RECORD"):
+            archive.writestr(name, "")
+    assert differences(tmp_path / "sources", wheel) == [
+        f"{wheel.name} lacks models/b.txt",
+        f"{wheel.name} also has tests/test_a.py",
+    ]
+
+
+# Installed with a declared dependency of the same project or of the same release.
+COME_ALONG = {
+    "google.protobuf": "tensorflow",
+    "grpc": "tensorflow-serving-api",
+    "tensorflow_data_validation": "tfx",
+    "tensorflow_metadata": "tfx",
+    "tfx_bsl": "tfx",
+}
+
+
+def test_every_imported_package_is_a_declared_dependency():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {
+        re.split(r"[\[<>=]", requirement)[0]
+        for requirement in [
+            *project["dependencies"],
+            *project["optional-dependencies"]["serve"],
+        ]
+    }
+    # Airflow reads its DAG file in an environment of its own.
+    provided = {*sys.stdlib_module_names, *PACKAGES, "airflow"}
+    distributions = metadata.packages_distributions()
+    missing = set()
+    for name in imported_modules():
+        top = name.partition(".")[0]
+        owners = {COME_ALONG.get(name), COME_ALONG.get(top)} - {None}
+        owners |= {
+            re.sub(r"[-_.]+", "-", owner).lower()
+            for owner in distributions.get(top, ())
+        }
+        if top not in provided and not owners & declared:
+            missing.add(top)
+    assert missing == set()
+
+
+def imported_modules() -> set[str]:
+    """Returns the first two parts of the name of every module that is imported."""
+    found = set()
     for package in PACKAGES:
-        source, shipped = (
-            {path.relative_to(root) for path in (root / package).rglob(suffix)}
-            for root in (ROOT, built)
-        )
-        assert shipped == source
-        assert source or suffix in ("*.j2", "*.css")
-
-
-def test_nothing_else_is_shipped(built):
-    assert {path.name for path in built.iterdir()} == set(PACKAGES)
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and not node.level:
+                    found.add(node.module)
+                elif isinstance(node, ast.Import):
+                    found |= {alias.name for alias in node.names}
+    return {".".join(name.split(".")[:2]) for name in found}
 
 
 def test_setup_py_says_what_pyproject_says():

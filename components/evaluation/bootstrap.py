@@ -1,9 +1,9 @@
-"""Is one model better than another? A paired bootstrap over users.
+"""Paired bootstrap over users: whether one model is better than another.
 
-Both models score the same rows. Users are drawn with replacement, with all their rows,
-because the rows of one user are no independent evidence; both models are measured on
-the same draw, so what makes a draw easy or hard falls out of the difference. Models
-that were trained on several seeds are paired seed by seed, and the seeds are drawn too.
+Both models score the same impressions. Users are drawn with replacement, with all their
+impressions, because impressions of one user are not independent; both models are
+measured on the same draw, so that a draw's difficulty cancels in the difference. Models
+trained with several seeds are paired by seed, and the seeds are drawn too.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ REPLICATES = 1_000
 
 @dataclass(frozen=True)
 class Difference:
-    """A number with its interval: how much a model's metric is above another's.
+    """Difference of a metric between two models, with its interval.
 
     Attributes:
-        value: On all rows, mean over seeds.
+        value: Difference on all impressions, mean over seeds.
         low: Lower end of the interval.
-        high: Upper end.
+        high: Upper end of the interval.
     """
 
     value: float
@@ -49,23 +49,24 @@ def paired_draws(
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> dict[str, Floats]:
-    """Measures models on the same draws of users and seeds, for any contrast of them.
+    """Measures models on the same draws of users and seeds, for any comparison.
 
     Args:
-        users: Ids, shape (N,), as `grouped_auc` takes them; a row without a user is
+        users: Ids as in `grouped_auc`, shape (N,); an impression without a user is
             drawn on its own.
         labels: 0 or 1, shape (N,).
-        models: Scores by model and training seed, each of shape (N,). A model that no
-            seed changes may have the same array several times; it is measured once.
+        models: Scores by model and training seed, each of shape (N,). A model that does
+            not depend on the seed may repeat one array, which is measured once.
         replicates: Number of draws.
         seed: Seed of the draws.
 
     Returns:
-        By model its `COMPARED`, means over the drawn seeds, shape (1 + replicates,
-        len(COMPARED)); the first row is the data as they are, and NaN is undefined.
+        The metrics `COMPARED` by model, means over the drawn seeds, shape (1 +
+        replicates, len(COMPARED)). The first entry is measured on the data themselves;
+        NaN means undefined.
 
     Raises:
-        DataError: The columns do not fit together, or the seeds do not.
+        DataError: Lengths differ, or the numbers of seeds do.
     """
     by_number = {len(scores): name for name, scores in models.items()}
     if len(by_number) != 1 or 0 in by_number:
@@ -101,14 +102,15 @@ def paired_draws(
 
 
 def interval(draws: Floats, level: float = 0.95) -> Difference:
-    """Returns the percentile interval of a number, given its value on all rows first.
+    """Returns the percentile interval of a metric or a difference.
 
     Args:
-        draws: Shape (1 + replicates,); draws that are NaN are left out.
+        draws: Value on the data, then on each draw, shape (1 + replicates,); NaN draws
+            are left out.
         level: Share of the draws inside the interval.
 
     Returns:
-        All three NaN if the number is undefined on all rows or in every draw.
+        NaN if the value is undefined on the data or in every draw.
     """
     defined = draws[1:][~np.isnan(draws[1:])]
     if np.isnan(draws[0]) or not len(defined):

@@ -1,15 +1,12 @@
-"""Writes the evaluation rows as one gzipped TFRecord file."""
+"""Executor of EvaluationSet: writes one gzipped TFRecord file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import tensorflow as tf
 from tfx import types
 from tfx.components.util import examples_utils
@@ -21,16 +18,11 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 from components.artifacts import stamp
 from components.evaluation_set.slice_rules import rules_from_json
 from components.evaluation_set.slices import add_slices
-from models.compat import read_batches
-from models.data.arrow_files import pq
-from models.data.file_patterns import files_of
+from models.data.raw_rows import rows_of_days
 from models.days import DayRange
 from models.errors import DataError
-from models.features.table import DAY
 
 EVAL_SPLIT = "eval"
-
-_BATCH_ROWS = 65_536
 
 
 class Executor(base_executor.BaseExecutor):
@@ -42,10 +34,10 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the rows of `first_day` to `last_day` of `domain` with their slices.
+        """Writes the impressions of a domain and range of days, with their slices.
 
         Raises:
-            DataError: There is no such row.
+            DataError: There is no such impression.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         output = artifact_utils.get_single_instance(output_dict["evaluation_examples"])
@@ -77,17 +69,6 @@ class Executor(base_executor.BaseExecutor):
             num_rows=num_rows,
             role="evaluation",
         )
-
-
-def rows_of_days(folders: Iterable[str], days: DayRange) -> Iterator[pa.RecordBatch]:
-    """Yields the rows of `days` in the Parquet Examples of `folders`, in file order."""
-    for folder in folders:
-        for path in files_of(f"{folder}/*.parquet"):
-            for batch in read_batches(pq.ParquetFile(path), _BATCH_ROWS):
-                day = pc.list_flatten(batch.column(DAY)).to_numpy()
-                inside = np.flatnonzero((day >= days.first) & (day <= days.last))
-                if len(inside):
-                    yield batch.take(pa.array(inside))
 
 
 def write_examples(batches: Iterable[pa.RecordBatch], path: Path) -> int:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.log_example_gen.content_hashes import ContentHashes
 from components.log_example_gen.file_names import EXPECTED_SUFFIXES
 from components.log_example_gen.file_names import format_of
 from components.log_example_gen.file_names import unpacked_name
@@ -209,7 +211,7 @@ def _inaccessible(path: Path, error: OSError) -> DataError:
 
 
 def log_days(folder: Path, first_day: int, last_day: int) -> dict[int, str]:
-    """Returns, by day, a hash of the names, sizes and times of the day's log files.
+    """Returns the hash of each day's log files, see `day_hash`.
 
     Args:
         folder: A domain's folder of `date=YYYY-MM-DD/` partitions.
@@ -217,21 +219,40 @@ def log_days(folder: Path, first_day: int, last_day: int) -> dict[int, str]:
         last_day: Last day wanted.
 
     Raises:
-        DataError: The folder is missing or holds no dated partition.
+        DataError: The folder is missing or holds no dated partition, or a file cannot
+            be read.
     """
-    entries: dict[int, list[str]] = {}
-    for file in list_log_files(folder, first_day, last_day):
-        try:
-            stat = Path(file.path).stat()
-        except OSError as error:
-            raise _inaccessible(Path(file.path), error) from error
-        name = Path(file.path).relative_to(folder).as_posix()
-        entry = f"{name} {stat.st_size} {stat.st_mtime_ns}"
-        entries.setdefault(file.day, []).append(entry)
-    return {
-        day: short_hash("\n".join(sorted(lines)).encode())
-        for day, lines in entries.items()
-    }
+    by_day = files_by_day(folder, first_day, last_day)
+    return {day: day_hash(folder, files, ContentHashes()) for day, files in by_day}
+
+
+def files_by_day(
+    folder: Path, first_day: int, last_day: int
+) -> list[tuple[int, list[LogFile]]]:
+    """Returns each day's log files, for the arguments see `list_log_files`."""
+    files = list_log_files(folder, first_day, last_day)
+    return [
+        (day, list(of_day))
+        for day, of_day in itertools.groupby(files, key=lambda file: file.day)
+    ]
+
+
+def day_hash(folder: Path, files: Iterable[LogFile], hashes: ContentHashes) -> str:
+    """Returns a hash of the names and contents of a day's log files.
+
+    Args:
+        folder: The domain's folder, from which names count.
+        files: The files, in any order.
+        hashes: Knows or reads the files' contents.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    lines = [
+        f"{Path(file.path).relative_to(folder).as_posix()} {hashes.of(file.path)}"
+        for file in files
+    ]
+    return short_hash("\n".join(sorted(lines)).encode())
 
 
 @dataclass(frozen=True)

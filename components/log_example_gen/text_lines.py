@@ -58,7 +58,7 @@ def line_blocks(path: str, kind: str) -> Iterator[bytes | LongLine]:
     longer than `MAX_LINE_BYTES` comes on its own, without its text.
 
     Args:
-        path: A text file; packed as its name says, see `PACKED`.
+        path: A text file; packed as its name says, see `file_names.PACKED`.
         kind: Format of the file, for error messages.
 
     Raises:

@@ -22,7 +22,6 @@ from tfx.types import artifact_utils
 from components.artifacts import stamp
 from components.vocabulary.collisions import measure_collisions
 from components.vocabulary.files import read_sightings
-from components.vocabulary.files import read_summary
 from components.vocabulary.files import read_vocabulary
 from components.vocabulary.files import summarise
 from components.vocabulary.files import summarise_hashed
@@ -39,6 +38,7 @@ from components.vocabulary.sharing import describe_sharing
 from components.vocabulary.sharing import example_ids
 from components.vocabulary.sharing import see
 from components.vocabulary.sharing import shared_ids
+from models import durable_files
 from models.artifact_files import VOCABULARY_FILE
 from models.artifact_files import split_folder
 from models.artifact_files import split_of
@@ -51,6 +51,7 @@ from models.features.id_space import IdSpace
 from models.features.table import DAY
 from models.features.table import FeatureTable
 from models.progress import PROGRESS
+from models.vocabulary_files import read_summary
 
 _BATCH_ROWS = 65_536
 
@@ -190,11 +191,15 @@ def _grown(
     block: _Block, space: str, counts: Mapping[str, pa.Table], settings: IdSpace
 ) -> dict[str, Any]:
     """Grows an append-only space, writes it and returns its summary."""
-    before = read_vocabulary(block.parent or block.folder / "none", space)
+    before = (
+        read_vocabulary(block.parent, space)
+        if block.parent
+        else VocabularyContent.empty()
+    )
     growth = grow(before, merge_counts(list(counts.values())), settings)
-    content_hash = write_vocabulary(block.folder, space, growth.vocabulary)
-    parent_hash = block.parents.get(space, {}).get("hash")
-    summary = summarise(growth, settings, block.days.last, content_hash, parent_hash)
+    written = write_vocabulary(block.folder, space, growth.vocabulary)
+    parent = block.parents.get(space)
+    summary = summarise(growth, settings, block.days.last, written, parent)
     full = f", {growth.refused:,} refused, raise its capacity"
     line = (
         f"{space}: {summary['ids']:,} ids (+{summary['new']:,}), "
@@ -202,7 +207,7 @@ def _grown(
     )
     warnings: list[str] = []
     if space in SNAPSHOT_SPACES:
-        summary["shared"] = _shared(block, space, growth, counts)
+        summary |= _shared(block, space, growth, counts)
         words, warnings = describe_sharing(
             space, summary["shared"], block.target, example_ids(counts)
         )
@@ -215,12 +220,14 @@ def _grown(
 def _shared(
     block: _Block, space: str, growth: Growth, counts: Mapping[str, pa.Table]
 ) -> dict[str, Any]:
-    """Measures how many of the target's ids its sources know; keeps what it takes."""
+    """Writes the sightings; returns their hash and what the sources know."""
     earlier = read_sightings(block.parent, space) if block.parent else {}
     sightings = see(earlier, growth, counts)
-    write_sightings(block.folder, space, sightings)
     ids = growth.vocabulary.ids
-    return shared_ids(sightings, ids, counts, block.target, block.days)
+    return {
+        "sightings_hash": write_sightings(block.folder, space, sightings),
+        "shared": shared_ids(sightings, ids, counts, block.target, block.days),
+    }
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -235,7 +242,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Writes the vocabulary as of the block's last day.
 
         Raises:
-            DataError: The Beam runner lost or doubled ids.
+            DataError: The Beam runner lost or doubled ids, or the vocabulary of the
+                block before is damaged.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(input_dict["examples"])
@@ -266,7 +274,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         summary = _write_spaces(block, columns, features, logged_values(shards))
         text = json.dumps(summary, indent=1, sort_keys=True)
-        (folder / VOCABULARY_FILE).write_text(text, encoding="utf-8")
+        durable_files.write_text(folder / VOCABULARY_FILE, text)
         stamp(
             output,
             first_day=first_day,

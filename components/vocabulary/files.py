@@ -5,14 +5,14 @@
 `<space>.sightings.parquet`, of users and items, has a column for each domain with the
 first day on which it showed each id.
 `vocabulary.json` says, per space, as of which day it is, how full, its hash and its
-parent's hash. A hashed space keeps no ids: its files are empty, and `vocabulary.json`
-says how many of the block's ids share a row.
+parent's hash, which `models.vocabulary_files` verifies. A hashed space keeps no ids:
+its files are empty, and `vocabulary.json` says how many of the block's ids share a row.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,67 +25,90 @@ from components.vocabulary.logic import Growth
 from components.vocabulary.logic import Vocabulary
 from components.vocabulary.sharing import NEVER
 from components.vocabulary.sharing import Sightings
-from models.artifact_files import VOCABULARY_FILE
+from models import durable_files
 from models.data.arrow_files import pq
 from models.days import to_date
 from models.features.id_space import IdSpace
 from models.short_hash import short_hash
-
-
-def ids_path(folder: str | Path, space: str) -> Path:
-    """Returns the file of ids of `space`."""
-    return Path(folder) / f"{space}.txt"
+from models.vocabulary_files import check_pending
+from models.vocabulary_files import check_sightings
+from models.vocabulary_files import ids_path
+from models.vocabulary_files import pending_path
+from models.vocabulary_files import read_ids_file
+from models.vocabulary_files import read_summary
+from models.vocabulary_files import sightings_path
 
 
 def read_vocabulary(folder: str | Path, space: str) -> Vocabulary:
-    """Reads one space of the Vocabulary artifact in `folder`; empty if it is new."""
-    path = ids_path(folder, space)
-    if not path.exists():
+    """Reads one space of the Vocabulary artifact in `folder`; empty if it is new.
+
+    Raises:
+        DataError: A file is missing or is not what was written.
+    """
+    summary = read_summary(folder)
+    if space not in summary:
         return Vocabulary.empty()
-    lines = path.read_bytes().split(b"\n")[:-1]
-    pending = pq.read_table(Path(folder) / f"{space}.pending.parquet")
+    lines = read_ids_file(folder, space).split(b"\n")[:-1]
+    if summary[space]["encoding"] != "hash":
+        check_pending(folder, space, summary[space])
+    pending = pq.read_table(pending_path(folder, space))
     return Vocabulary(pa.array(lines, pa.large_binary()), pending.cast(PENDING_SCHEMA))
 
 
-def write_vocabulary(folder: str | Path, space: str, vocabulary: Vocabulary) -> str:
-    """Writes one space and returns the hash of its ids, 16 hexadecimal digits."""
+def write_vocabulary(
+    folder: str | Path, space: str, vocabulary: Vocabulary
+) -> dict[str, Any]:
+    """Writes one space.
+
+    Returns:
+        What tells whether the files are those that were written: `bytes` and `hash` of
+        the ids, `pending_hash`; hashes have 16 hexadecimal digits.
+    """
     content = b"".join(line + b"\n" for line in vocabulary.ids.to_pylist())
-    ids_path(folder, space).write_bytes(content)
-    pq.write_table(vocabulary.pending, Path(folder) / f"{space}.pending.parquet")
-    return short_hash(content)
+    durable_files.write_bytes(ids_path(folder, space), content)
+    pending = pending_path(folder, space)
+    pq.write_table(vocabulary.pending, pending)
+    return {
+        "bytes": len(content),
+        "hash": short_hash(content),
+        "pending_hash": short_hash(pending.read_bytes()),
+    }
 
 
 def read_sightings(folder: str | Path, space: str) -> Sightings:
-    """Reads the sightings of one space; empty if none are kept."""
-    path = _sightings_path(folder, space)
-    if not path.exists():
+    """Reads the sightings of one space; empty if none are kept.
+
+    Raises:
+        DataError: The file is missing or is not what was written.
+    """
+    about = read_summary(folder).get(space, {})
+    if "sightings_hash" not in about:
         return {}
-    table = pq.read_table(path)
+    check_sightings(folder, space, about)
+    table = pq.read_table(sightings_path(folder, space))
     return {
         domain: table.column(domain).fill_null(NEVER).to_numpy()
         for domain in table.column_names
     }
 
 
-def write_sightings(folder: str | Path, space: str, sightings: Sightings) -> None:
-    """Writes the sightings of one space."""
+def write_sightings(folder: str | Path, space: str, sightings: Sightings) -> str:
+    """Writes the sightings of one space; returns the file's hash."""
     columns = {
         domain: pa.array(days, pa.int64(), mask=days == NEVER)
         for domain, days in sorted(sightings.items())
     }
-    pq.write_table(pa.table(columns), _sightings_path(folder, space))
-
-
-def _sightings_path(folder: str | Path, space: str) -> Path:
-    return Path(folder) / f"{space}.sightings.parquet"
+    path = sightings_path(folder, space)
+    pq.write_table(pa.table(columns), path)
+    return short_hash(path.read_bytes())
 
 
 def summarise(
     growth: Growth,
     space: IdSpace,
     last_day: int,
-    content_hash: str,
-    parent_hash: str | None,
+    written: Mapping[str, Any],
+    parent: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Returns what `vocabulary.json` says of one append-only space.
 
@@ -93,8 +116,8 @@ def summarise(
         growth: What the block added.
         space: The space's settings.
         last_day: The block's last day, days since 1970-01-01.
-        content_hash: Hash of the ids.
-        parent_hash: Hash of the ids before the block; None for the first block.
+        written: What `write_vocabulary` returned.
+        parent: What `vocabulary.json` says of the block before; None for the first.
 
     Returns:
         JSON-able; `grown` holds, for each day that added ids, its date and the number
@@ -116,8 +139,9 @@ def summarise(
         "pending": len(growth.vocabulary.pending),
         "capacity": space.capacity,
         "fill": size / space.capacity,
-        "hash": content_hash,
-        "parent_hash": parent_hash,
+        **written,
+        "parent_bytes": (parent or {}).get("bytes"),
+        "parent_hash": (parent or {}).get("hash"),
     }
 
 
@@ -132,12 +156,3 @@ def summarise_hashed(
         "collision_rate": found.rate,
         **dataclasses.asdict(found),
     }
-
-
-def read_summary(folder: str | Path) -> dict[str, dict[str, Any]]:
-    """Reads `vocabulary.json`; empty when `folder` holds none."""
-    path = Path(folder) / VOCABULARY_FILE
-    if not path.exists():
-        return {}
-    summary: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return summary

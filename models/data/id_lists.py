@@ -1,4 +1,4 @@
-"""Reads the id lists of a Vocabulary artifact: line i is row `first_id_row + i`."""
+"""Id lists of a Vocabulary artifact: line i is table row `first_id_row + i`."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from models.errors import DataError
 from models.short_hash import short_hash
+from models.vocabulary_files import read_ids_file
 
 _NEWLINE = 10
 
 
 def read_ids(folder: str | Path, space: str) -> pa.LargeStringArray:
-    """Returns the raw ids of `space` in row order.
+    """Returns the raw ids of `space` in the order of their table rows.
 
-    Bytes that are no UTF-8 are escaped, the same way everywhere, so they still join.
+    Bytes that are not valid UTF-8 are escaped in one fixed way, so that joins still
+    work.
 
     Raises:
-        DataError: If the artifact in `folder` has no such space.
+        DataError: The artifact in `folder` has no such space, or is damaged.
     """
-    content = _read(folder, space).decode("utf-8", "backslashreplace").encode()
+    content = read_ids_file(folder, space).decode("utf-8", "backslashreplace").encode()
     ends = np.flatnonzero(np.frombuffer(content, np.uint8) == _NEWLINE)
-    # Line i ends where i newlines before it have been taken out.
+    # Ends of the lines once the newlines before them are removed.
     offsets = np.concatenate([[0], ends - np.arange(len(ends))]).astype(np.int64)
     text = content.replace(b"\n", b"")
     return pa.LargeStringArray.from_buffers(
@@ -34,7 +35,7 @@ def read_ids(folder: str | Path, space: str) -> pa.LargeStringArray:
 
 def describe_ids(folder: str | Path, space: str) -> dict[str, Any]:
     """Returns size and hash of `space`, for `is_prefix` and for lineage."""
-    content = _read(folder, space)
+    content = read_ids_file(folder, space)
     return {
         "ids": content.count(b"\n"),
         "bytes": len(content),
@@ -43,19 +44,9 @@ def describe_ids(folder: str | Path, space: str) -> dict[str, Any]:
 
 
 def is_prefix(known: dict[str, Any], folder: str | Path, space: str) -> bool:
-    """Whether the list that `known` describes only grew into the one in `folder`."""
-    content = _read(folder, space)[: known["bytes"]]
+    """Whether the list in `folder` begins with the one that `known` describes."""
+    content = read_ids_file(folder, space)[: known["bytes"]]
     return len(content) == known["bytes"] and _hash(content) == known["hash"]
-
-
-def _read(folder: str | Path, space: str) -> bytes:
-    path = Path(folder) / f"{space}.txt"
-    if not path.is_file():
-        raise DataError(
-            f"no ids of {space!r} in the vocabulary at {folder}; expected {path.name}. "
-            "Ingest at least one block of days with this id space first"
-        )
-    return path.read_bytes()
 
 
 def _hash(content: bytes) -> str:

@@ -34,8 +34,8 @@ def backfill_command(
 ) -> None:
     """Run every day from A to B as `run` would have on that day, oldest first.
 
-    TFX is imported once. Days that are done are not done again, so the same command
-    goes on where one was stopped. Ends with a table and a page of the days' metrics;
+    TFX is imported once. Days that are done are skipped, so the same command resumes
+    where it was stopped. Ends with a table and a page of the days' metrics;
     `crossctr report --day D` makes the page of one of them.
     """
     config = load_config(config_path)

@@ -1,4 +1,4 @@
-"""`crossctr clean`: remove what no future run can need."""
+"""`crossctr clean`: removal of files that no future run can need."""
 
 from __future__ import annotations
 
@@ -19,29 +19,34 @@ from pipeline.cli.options import hold_root
 from pipeline.cli.options import wide_console
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
+from pipeline.execution.run_index import RunIndex
 from pipeline.planning.retention import KINDS
 from pipeline.planning.retention import Item
 from pipeline.planning.retention import reach
 from pipeline.planning.retention import superfluous
 from pipeline.release.promotion import set_properties
+from pipeline.store.integrity import refuse_lost_metadata
 from pipeline.store.lineage import Made
 from pipeline.store.lineage import makers
 from pipeline.store.lineage import text_of
+from pipeline.store.lost import forget
+from pipeline.store.lost import forgettable
 from pipeline.store.reader import REMOVED
 from pipeline.store.reader import Store
+from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
 
 
 @dataclass(frozen=True)
 class Removal:
-    """Files that may go.
+    """Files that may be removed.
 
     Attributes:
-        what: In words.
+        what: What they are, for the table.
         reason: Why nothing needs them.
         files: The files.
-        size: Their bytes.
-        artifact: Number of the artifact they belong to; None if none does.
+        size: Their size in bytes.
+        artifact: Id of their artifact; None if they belong to none.
     """
 
     what: str
@@ -53,29 +58,43 @@ class Removal:
 
 @click.command(name="clean")
 @CONFIG
-@click.option("--yes", is_flag=True, help="Remove it; without, only say what would go.")
+@click.option("--yes", is_flag=True, help="Remove them; without it, only list them.")
 @click.option(
     "--keep-versions",
     type=click.IntRange(min=1),
     default=3,
     show_default=True,
-    help="Newest published versions whose lineage is kept, beside those that servers "
+    help="Newest published versions whose lineage is kept, besides those that servers "
     "load: stable, canary and the one before.",
 )
-def clean_command(config_path: Path, yes: bool, keep_versions: int) -> None:
-    """Say what no run of a later day can need, and remove it with --yes.
+@click.option(
+    "--lost",
+    is_flag=True,
+    help="Forget results whose files are lost or damaged instead, so that the next run "
+    "makes them again.",
+)
+def clean_command(config_path: Path, yes: bool, keep_versions: int, lost: bool) -> None:
+    """List files that no run of a later day can need; remove them with --yes.
 
-    Rows older than any window, models and snapshots that newer ones have superseded,
-    and what killed commands left. Published versions, vocabularies, reports and the
-    entries in ML Metadata stay.
+    Impressions older than any window, models and snapshots that newer ones have
+    superseded, records of runs as old, and remains of killed commands. Published
+    versions, vocabularies, reports and the entries in ML Metadata are kept.
     """
     config = load_config(config_path)
     console = wide_console()
     hold_root(config)
     store = Store(config.root, config.metadata)
-    found = [*removals(config, store, keep_versions), *leftovers(config, store)]
+    refuse_lost_metadata(store)
+    if lost:
+        _forget_lost(store, console, yes=yes)
+        return
+    found = [
+        *removals(config, store, keep_versions),
+        *old_records(config, store),
+        *leftovers(config, store),
+    ]
     if not found:
-        console.print(f"Nothing under {config.root} is superfluous", soft_wrap=True)
+        console.print(f"Nothing under {config.root} can be removed", soft_wrap=True)
         return
     console.print(_table(found))
     size = _megabytes(sum(removal.size for removal in found))
@@ -83,7 +102,32 @@ def clean_command(config_path: Path, yes: bool, keep_versions: int) -> None:
         console.print(f"Nothing was removed; --yes removes these {size}")
         return
     remove(store, found)
+    RunIndex(config.root).save()
     console.print(f"Removed {size}")
+
+
+def _forget_lost(store: Store, console: Console, *, yes: bool) -> None:
+    found = forgettable(store)
+    if not found:
+        console.print("Every stored result is whole")
+        return
+    table = Table(
+        title="Results whose files are lost, and those made with them",
+        title_justify="left",
+    )
+    for column in ("number", "days of rows", "folder"):
+        table.add_column(column, overflow="fold")
+    for stored in found:
+        days = f"{to_date(stored.first_day)}..{to_date(stored.last_day)}"
+        table.add_row(str(stored.id), days, stored.uri)
+    console.print(table)
+    if not yes:
+        console.print(
+            "Nothing was forgotten; --yes forgets these, and a run makes them again"
+        )
+        return
+    forget(store, found)
+    console.print(f"Forgot {len(found)} results; the next run makes them again")
 
 
 def removals(config: Config, store: Store, keep_versions: int) -> list[Removal]:
@@ -113,8 +157,9 @@ def removals(config: Config, store: Store, keep_versions: int) -> list[Removal]:
     }
     if len(live_prints) and not live:
         raise DataError(
-            "the published models are not in ML Metadata; what they need is unknown, "
-            "so nothing is removed. Is `metadata` the one they were made with?"
+            "the published models are not in ML Metadata; what they were made from is "
+            "unknown, so nothing is removed. Set `metadata` to the database that they "
+            "were made with"
         )
     found = []
     for number, reason in superfluous(items, live, max(days), reach(config)).items():
@@ -129,10 +174,22 @@ def removals(config: Config, store: Store, keep_versions: int) -> list[Removal]:
     return found
 
 
+def old_records(config: Config, store: Store) -> list[Removal]:
+    """Returns the records of runs that are older than any day a later run may read."""
+    days = [stored.last_day + 1 for stored in store.artifacts("GateDecision")]
+    horizon = max(days, default=0) - reach(config)
+    reason = f"of a run before {to_date(max(horizon, 0))}, which no later run reads"
+    return [
+        _removal(f"record {folder.name}", reason, _files(folder))
+        for folder, record in RunIndex(config.root).records()
+        if record.steps and max(run.step.run_day for run in record.steps) < horizon
+    ]
+
+
 def items_of(
     made: Sequence[Made],
 ) -> list[Item]:
-    """Returns the artifacts that rules of retention are about."""
+    """Returns the artifacts that the retention rules apply to."""
     strategies: dict[int, set[str]] = {}
     for output, inputs in made:
         if output.type == "GateDecision":
@@ -155,14 +212,14 @@ def items_of(
 
 
 def leftovers(config: Config, store: Store) -> list[Removal]:
-    """Returns what commands that were killed, and TFX's components, left behind."""
+    """Returns remains of killed commands, and temporary files of TFX components."""
     root = config.root / "artifacts"
     if not root.is_dir():
         return []
     known = {Path(artifact.uri) for artifact, _ in makers(store)}
     known |= {parent for path in known for parent in path.parents}
     if root not in known:
-        # Another metadata than this root's, or none: nothing can be told apart.
+        # The metadata is not this root's, so it cannot say what is left over.
         return []
     found = []
     for folder in sorted(root.glob("*/*/*")):
@@ -171,18 +228,20 @@ def leftovers(config: Config, store: Store) -> list[Removal]:
             continue
         files = _files(folder)
         if folder not in known and folder.name.isdigit() and files:
-            reason = "a command ended before it was whole"
+            reason = "a command ended before it was complete"
             found.append(_removal(str(inside), reason, files))
     for folder in sorted(root.glob("*/.system")):
         files = _files(folder)
         if files:
             inside = folder.relative_to(root)
-            found.append(_removal(str(inside), "scratch of what has ended", files))
+            found.append(
+                _removal(str(inside), "temporary files of a command that ended", files)
+            )
     return found
 
 
 def remove(store: Store, found: list[Removal]) -> None:
-    """Removes files; ML Metadata is told first, so that a kill leaves no lie."""
+    """Removes files, marked as removed in ML Metadata first in case of a kill."""
     numbers = [one.artifact for one in found if one.artifact is not None]
     if numbers:
         metadata = store.connect()
@@ -199,7 +258,7 @@ def remove(store: Store, found: list[Removal]) -> None:
 
 
 def _bulk(folder: Path) -> list[Path]:
-    """Returns the files of an artifact but for reports, which planning may read."""
+    """Returns the files of an artifact except reports, which planning may read."""
     return [
         path
         for path in _files(folder)
@@ -219,7 +278,7 @@ def _removal(
 
 
 def _table(found: list[Removal]) -> Table:
-    table = Table(title="What no later day needs", title_justify="left")
+    table = Table(title="Files that no later day needs", title_justify="left")
     table.add_column("what", overflow="fold")
     table.add_column("size", justify="right")
     table.add_column("why", overflow="fold")

@@ -18,6 +18,7 @@ from pipeline.cli.options import wide_console
 from pipeline.comparing import tables
 from pipeline.comparing.record import Comparison
 from pipeline.comparing.run import Question
+from pipeline.comparing.run import chosen
 from pipeline.comparing.run import run_comparison
 from pipeline.comparing.words import verdict
 from pipeline.config.load import load_config
@@ -57,9 +58,16 @@ def compare_command(
         *("--strategies", ",".join(names), "--seeds", str(seeds)),
         *("--baseline", baseline),
     ]
-    question = Question(config, day, names, seeds, baseline, shlex.join(command))
+    strategies_by_name = chosen(config, [*names, baseline])
+    answer(
+        Question(config, day, strategies_by_name, seeds, baseline, shlex.join(command))
+    )
+
+
+def answer(question: Question) -> None:
+    """Runs a comparison, prints it, and fails if a strategy did."""
     console = wide_console()
-    hold_root(config)
+    hold_root(question.config)
     comparison = run_comparison(question, console)
     show(comparison, console)
     raise_failed(comparison.failed)

@@ -1,4 +1,4 @@
-"""`crossctr compile`: the pipeline for an orchestrator of containers."""
+"""`crossctr compile`: pipeline specs for an orchestrator of containers."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def compile_command(
 ) -> None:
     """Write a Kubeflow Pipelines v2 spec of each kind of step, and of a whole day.
 
-    Written are the kinds that the configuration's strategy can need.
+    Only kinds that the configuration's strategy can need are written.
     """
-    del runner  # there is one so far
+    del runner  # Kubeflow is the only one so far.
     config = load_config(config_path)
     claim, _, path = (volume or "").partition(":")
     if volume and not (claim and path.startswith("/")):

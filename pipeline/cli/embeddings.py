@@ -1,4 +1,4 @@
-"""`crossctr embeddings`: a look into what TPM hands on."""
+"""`crossctr embeddings`: nearest neighbours in the embeddings of a TPM period."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def nearest_command(
     folder = Path(snapshot.uri)
     summary: dict[str, Any] = json.loads((folder / SNAPSHOT_FILE).read_text())
     console = wide_console()
-    # No title: a narrow table would break it.
+    # Not the table's title, which a narrow table would wrap.
     console.print(
         f"Nearest to {space} {raw_id}, TPM of {to_date(summary['period_day'])}, "
         f"{summary['rows'][space]:,} ids of width {summary['width']}",
@@ -64,7 +64,7 @@ def nearest_command(
 
 
 def _snapshot(snapshots: list[Stored], day: int | None) -> Stored:
-    """Returns the newest period whose rows end before `day`, if one is given."""
+    """Returns the newest period, or the newest that ends before `day`."""
     if not snapshots:
         raise ConfigError(
             "no TPM period is stored under this configuration's root; expected at "
@@ -74,8 +74,8 @@ def _snapshot(snapshots: list[Stored], day: int | None) -> Stored:
     if not before:
         oldest = min(s.last_day for s in snapshots) + 1
         raise ConfigError(
-            f"no TPM period is stored whose rows end before {to_date(day or 0)}; the "
+            f"no TPM period is stored that ends before {to_date(day or 0)}; the "
             f"oldest is of {to_date(oldest)}; choose that --day or a later one"
         )
-    # Of one period's versions the newest.
+    # The newest version of the newest period.
     return max(before, key=lambda s: (s.last_day, s.id))

@@ -1,4 +1,4 @@
-"""The command line: `crossctr <command> CONFIG`."""
+"""Command line: `crossctr <command> CONFIG`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.errors import listed
 from models.features.table import describe
+from pipeline.cli.error_line import as_ours
+from pipeline.cli.error_line import line_of
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import STRATEGY_HELP
 from pipeline.cli.options import Day
@@ -41,7 +43,6 @@ from pipeline.store.reader import Store
 from pipeline.store.results import target_result
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
-from pipeline.terminal.plain_text import visible
 from pipeline.terminal.progress import duration
 from pipeline.terminal.slice_table import slice_table
 from pipeline.terminal.tables import comparison
@@ -49,21 +50,21 @@ from pipeline.terminal.tables import plan_table
 from pipeline.terminal.tables import result_table
 from pipeline.terminal.tables import warm_start_table
 
-# Where the commands are that have a module of their own: it is imported when the
-# command is called.
+# Commands with a module of their own, which is imported when the command is called.
 _COMMANDS = {
+    "accept": "pipeline.cli.accept:accept_command",
     "ablate": "pipeline.cli.ablate:ablate",
     "backfill": "pipeline.cli.backfill:backfill_command",
     "clean": "pipeline.cli.clean:clean_command",
     "compare": "pipeline.cli.compare:compare_command",
     "compile": "pipeline.cli.compile:compile_command",
     "embeddings": "pipeline.cli.embeddings:embeddings",
-    "predict": "pipeline.serve_commands:predict_command",
+    "predict": "pipeline.cli.predict:predict_command",
     "promote": "pipeline.cli.promote:promote_command",
     "report": "pipeline.cli.report:report_command",
     "rollback": "pipeline.cli.versions:rollback_command",
     "schema": "pipeline.cli.schema:schema",
-    "serve": "pipeline.serve_commands:serve_command",
+    "serve": "pipeline.cli.serve:serve_command",
     "simulate": "pipeline.cli.simulate:simulate",
     "sizes": "pipeline.cli.sizes:sizes",
     "strategies": "pipeline.cli.strategies:strategies_command",
@@ -75,14 +76,14 @@ _COMMANDS = {
 
 
 class _Group(click.Group):
-    """Prints this project's errors as one line and exits with their code."""
+    """Group that prints crossctr's errors as one line and exits with their code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Returns the names of all commands, in order."""
         return sorted({*super().list_commands(ctx), *_COMMANDS})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Returns a command, whose module is imported now; None if there is none."""
+        """Returns a command, importing its module; None if there is no such command."""
         if cmd_name not in _COMMANDS:
             return super().get_command(ctx, cmd_name)
         module, _, name = _COMMANDS[cmd_name].partition(":")
@@ -93,10 +94,12 @@ class _Group(click.Group):
         """Runs the command."""
         try:
             return super().invoke(ctx)
-        except CrossctrError as error:
-            text = " ".join(str(error).split())
-            click.echo(visible(f"{error.headline}: {text}"), err=True)
-            sys.exit(error.exit_code)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:  # noqa: BLE001 (nothing escapes as a traceback)
+            ours = as_ours(error)
+            click.echo(line_of(ours), err=True)
+            sys.exit(ours.exit_code)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -126,7 +129,7 @@ def show(config_path: Path) -> None:
 @main.command(name="import")
 @CONFIG
 def import_command(config_path: Path) -> None:
-    """Turn shipped data into dated logs with point-in-time features."""
+    """Turn raw data into dated logs with point-in-time features."""
     config = load_config(config_path)
     hold_root(config)
     _import_logs(config, wide_console())
@@ -138,19 +141,19 @@ def import_command(config_path: Path) -> None:
 @click.option("--strategy", "-s", multiple=True, help=STRATEGY_HELP)
 @click.option("--compare", is_flag=True, help="All entries of `strategies`.")
 def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
-    """Print what `run` would do, on which rows and artifacts; nothing runs."""
+    """Print what `run` would do, on which impressions and artifacts; nothing runs."""
     config, strategies = chosen_strategies(load_config(config_path), strategy, compare)
     planned = plan_run(config, lambda planner: planner.run(day, strategies))
     console = wide_console()
     why = why_due(
         planned.steps,
-        read_earlier(config.root),
+        read_earlier(config.root, planned.steps),
         code_fingerprint(),
         settings_of(config),
     )
     console.print(plan_table(planned.steps, why))
     _print_unread(planned, console)
-    _print_offer(config_path, planned, console)
+    _print_runs_to_repeat(config_path, planned, console)
     raise_failed(planned.refused)
 
 
@@ -170,7 +173,7 @@ def ingest(config_path: Path, last_day: int) -> None:
     planned = plan_when_ready(config, lambda planner: planner.ingest(last_day), console)
     _print_unread(planned, console)
     run_steps(config, planned.steps, console)
-    _print_offer(config_path, planned, console)
+    _print_runs_to_repeat(config_path, planned, console)
 
 
 @main.command()
@@ -187,10 +190,10 @@ def ingest(config_path: Path, last_day: int) -> None:
 def run(
     config_path: Path, day: int, strategy: Sequence[str], compare: bool, until: str
 ) -> None:
-    """Run all levels that are due on a day, judge the target model and publish it.
+    """Run all levels that are due on a day, evaluate the target model and publish it.
 
-    Trains on rows before the day, evaluates on the target's rows of the day and the
-    `evaluation_days` from it on. What is done already is reused.
+    Trains on impressions before the day, evaluates on the target's impressions of the
+    `evaluation_days` from the day on. What is stored already is reused.
     """
     config, strategies = chosen_strategies(load_config(config_path), strategy, compare)
     console = wide_console()
@@ -240,29 +243,36 @@ def run(
             console.print(f"Not published: {reasons}", soft_wrap=True)
     error_text = str(StrategiesFailedError(failed)) if failed else ""
     report_run(config, day, steps, console, error=error_text)
-    _print_offer(config_path, planned, console)
+    _print_runs_to_repeat(config_path, planned, console)
     raise_failed(failed)
 
 
 def _print_unread(planned: Plan, console: Console) -> None:
-    """Names files in the days' folders that no ingest reads."""
+    """Names files in the logs' folders that no ingest reads."""
     for line in planned.unread:
         console.print(line, soft_wrap=True)
 
 
-def _print_offer(config_path: Path, planned: Plan, console: Console) -> None:
-    """Says which earlier runs used logs that have changed since."""
+def _print_runs_to_repeat(config_path: Path, planned: Plan, console: Console) -> None:
+    """Names earlier runs that used logs which have changed since."""
     if not planned.to_repeat:
         return
     console.print(
-        f"These runs used logs that came late ({listed(planned.late)}); repeat them, "
-        "oldest first, if their models matter:"
+        f"These runs used logs that have changed since ({listed(planned.late)}); to "
+        "train their models on the new logs, repeat them, oldest first:"
     )
     for day, strategy in planned.to_repeat:
         console.print(
             f"  crossctr run {config_path} --day {to_date(day)} -s {strategy}",
             soft_wrap=True,
         )
+    days = [log.day for log in planned.late]
+    console.print(
+        "If a change means nothing for the models, take the logs as they were:\n"
+        f"  crossctr accept {config_path} --from {to_date(min(days))} "
+        f"--to {to_date(max(days))} --reason WHY",
+        soft_wrap=True,
+    )
 
 
 def _import_logs(config: Config, console: Console) -> None:

@@ -1,21 +1,24 @@
-"""What the commands of the command line share: arguments, days and the console."""
+"""Arguments, day type, root lock and console that the commands share."""
 
 from __future__ import annotations
 
-import datetime
 import functools
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import click
 
 from models.days import to_day
+from models.errors import shown
+from pipeline.config.dates import read_date
 from pipeline.config.local_paths import LocalPathArgument
 from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
 from pipeline.execution.lock import hold
 from pipeline.terminal.plain_text import Console
+from pipeline.terminal.progress import quiet_libraries
 
 CONFIG = click.argument("config_path", metavar="CONFIG", type=LocalPathArgument())
 
@@ -23,9 +26,6 @@ STRATEGY_HELP = (
     "An entry of `strategies`, or a kind with its defaults; may be given several "
     "times. Default: the configuration's `strategy`."
 )
-
-# Far enough from the ends of the calendar for windows of any length.
-_YEARS = (1970, 2999)
 
 
 class Day(click.ParamType):  # type: ignore[type-arg]
@@ -40,31 +40,24 @@ class Day(click.ParamType):  # type: ignore[type-arg]
         if isinstance(value, int):
             return value
         try:
-            date = datetime.date.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no date; expected YYYY-MM-DD", param, ctx)
-        if not _YEARS[0] <= date.year <= _YEARS[1]:
-            self.fail(
-                f"{value!r} lies outside the years {_YEARS[0]} to {_YEARS[1]}",
-                param,
-                ctx,
-            )
-        return to_day(date)
+            return to_day(read_date(value))
+        except ValueError as error:
+            self.fail(f"{error}; received {shown(value)}", param, ctx)
 
 
 def chosen_strategies(
     config: Config, chosen: Sequence[str], compare: bool
 ) -> tuple[Config, list[str]]:
-    """Returns the strategies that a command is about.
+    """Returns the strategies that a command uses.
 
     Args:
         config: The configuration.
-        chosen: Names that were given, see `with_strategies`; none means the
-            configuration's own.
-        compare: Whether all entries of `strategies` are wanted.
+        chosen: Names from the command line, see `with_strategies`; none for the
+            configuration's `strategy`.
+        compare: Whether to take all entries of `strategies` instead.
 
     Returns:
-        The configuration with an entry of each, and their names.
+        The configuration with an entry for each, and their names.
 
     Raises:
         ConfigError: A name is neither an entry of `strategies` nor a kind.
@@ -76,7 +69,7 @@ def chosen_strategies(
 
 
 def hold_root(config: Config) -> None:
-    """Keeps other commands away from the root until the running command ends.
+    """Locks the root for other commands until the running command ends.
 
     Raises:
         LockedError: Another command holds it.
@@ -86,9 +79,18 @@ def hold_root(config: Config) -> None:
 
 
 def wide_console() -> Console:
-    """Returns a console that tables fit on."""
-    # Names and paths may have brackets and colons, which mean nothing here.
+    """Returns a console that is wide enough for tables."""
+    # Brackets and colons in names and paths are not markup.
     plain = functools.partial(Console, markup=False, emoji=False)
     console = plain()
     # A pipe or a log file has no width of its own; tables need one.
     return console if console.is_terminal else plain(width=160)
+
+
+def quiet_serving(config: Config) -> AbstractContextManager[Console]:
+    """Sends what libraries print into the log file of `serve` and `predict`.
+
+    Returns:
+        A context manager that gives the terminal.
+    """
+    return quiet_libraries(config.root / "serve" / "libraries.log", wide_console())

@@ -1,4 +1,4 @@
-"""Check that `components` and `models` are crossctr's and not somebody else's."""
+"""Check of the packages `components` and `models`: crossctr's, not another's."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _HOME = Path(__file__).resolve().parents[2]
 
 
 def check_own_packages() -> None:
-    """Ends the process with one line if another package hides one of ours.
+    """Ends the process with a one-line error if another package hides one of ours.
 
-    The names are common, and a folder on PYTHONPATH or the current one may have them.
+    The names are common: a folder on PYTHONPATH or the current one may contain them.
     Nothing of the other package is imported.
     """
     for name in ("components", "models"):

@@ -1,4 +1,4 @@
-"""`crossctr promote`: a day's model becomes stable or canary, the reason on record."""
+"""`crossctr promote`: a day's model becomes stable or canary, with a reason."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from pipeline.release.promotion import promote
 @CONFIG
 @click.option("--day", type=Day(), required=True, help="The run's day.")
 @click.option("--reason", required=True, help="Why, for the record.")
-@click.option("--by", "who", help="Who decides. Default: the user of this process.")
+@click.option("--by", "who", help="Who decides. Default: the current user.")
 @click.option("--canary", is_flag=True, help="Make it the canary, not the stable one.")
 def promote_command(
     config_path: Path, day: int, reason: str, who: str | None, canary: bool
 ) -> None:
     """Make a day's model the stable version; publish it if the Gate has refused it.
 
-    Also the way from canary to stable, and back to an older day. Who, when and why are
-    recorded in ML Metadata and, if it is published now, beside the model.
+    Also turns a canary into the stable version, or returns to an older day. Who, when
+    and why are recorded in ML Metadata and, if it is published now, beside the model.
     """
     config = load_config(config_path)
     reason = reason.strip()
@@ -48,7 +48,7 @@ def promote_command(
         verb = "Labelled" if done.was_published else "Published SavedModel:"
         click.echo(f"{verb} {done.path}")
         for refusal in done.refusals:
-            click.echo(f"  in spite of: {refusal}")
+            click.echo(f"  despite: {refusal}")
         click.echo(f"  by {override.who} at {override.when}: {override.why}")
     for label, version in done.labels.by_name().items():
         click.echo(f"  {label}: {version}")

@@ -1,4 +1,4 @@
-"""`crossctr report`, and the page that every `crossctr run` writes."""
+"""`crossctr report`, and the page written at the end of `run` and `backfill`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipeline.planning.steps import Step
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.progress import quiet_libraries
 
-# Scoring takes some 10,000 rows a second, and a run should end when it is done.
+# Scoring takes some 10,000 impressions a second; a run should not end much later.
 MAX_SCORED_ROWS = 200_000
 
 
@@ -33,17 +33,17 @@ def report_run(
     *,
     error: str = "",
 ) -> Path | None:
-    """Writes the page of a run that has just ended, well or badly.
+    """Writes the page of a run that has just succeeded or failed.
 
-    The run's result is stored before, and its error is more important than the page:
-    whatever goes wrong here is said and does not end the command.
+    The run's result is stored already, and its error matters more than the page: any
+    error here is printed and does not end the command.
 
     Args:
         config: The configuration.
         day: The run's day.
         steps: Its plan.
-        console: Where the page's path or what went wrong is printed.
-        error: Why the run stopped; empty if it did not.
+        console: Prints the page's path, or the error.
+        error: Why the run failed; empty if it succeeded.
 
     Returns:
         The page; None if it could not be written.
@@ -65,7 +65,7 @@ def report_run(
 def report_days(config: Config, days: DayRange, console: Console) -> Path | None:
     """Writes the page over the days of a command that has just ended.
 
-    As with `report_run`, whatever goes wrong is said and does not end the command.
+    As in `report_run`, any error is printed and does not end the command.
     """
     again = f"--from {to_date(days.first)} --to {to_date(days.last)}"
     write = _days_writer(config, days)
@@ -102,8 +102,8 @@ def report_command(
 ) -> None:
     """Write a page about one run (--day) or about many days (--from, --to).
 
-    One HTML file that needs no network. Nothing is trained; the page of a day scores
-    its evaluation rows for the calibration plot if that has not been done yet.
+    One HTML file that needs no network. Nothing is trained; for the calibration plot
+    of a day, its evaluation impressions are scored unless they are already.
     """
     config = load_config(config_path)
     console = wide_console()
@@ -147,9 +147,9 @@ def _days_writer(config: Config, days: DayRange) -> Callable[[], Path]:
 def _quietly(
     config: Config, name: str, console: Console, write: Callable[[], Path]
 ) -> Path:
-    """Runs `write` with what TensorFlow prints in a file beside the page."""
+    """Runs `write` and sends what TensorFlow prints to a file beside the page."""
     if not config.root.is_dir():
-        # Nothing is stored, so `write` only says so and must leave nothing behind.
+        # Nothing is stored, so `write` raises, and no file must be created.
         return write()
     log_file = config.root / "reports" / name / "libraries.log"
     with quiet_libraries(log_file, console):

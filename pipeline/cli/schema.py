@@ -1,4 +1,4 @@
-"""`crossctr schema infer|diff|accept`: make a schema and let it grow with the logs."""
+"""`crossctr schema infer|diff|accept`: making a schema and adapting it to logs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from models import durable_files
 from models.days import DayRange
 from models.errors import ConfigError
 from models.errors import ExitCode
@@ -38,31 +39,33 @@ if TYPE_CHECKING:
 
 _HEADER = """\
 # Inferred by `crossctr schema infer` from the logs of {days}:
-# a start, not a truth. Read it, correct it, and keep it under version control.
+# a first draft. Read it, correct it, and keep it under version control.
 """
 
 
 @click.group()
 def schema() -> None:
-    """Make the curated schema, compare it with the logs, let it grow."""
+    """Infer a schema, compare it with the logs, adapt it to them."""
 
 
 def _days_of(last: int | None, count: int) -> DayRange:
     if last is None:
         raise ConfigError(
-            "--day is missing; name the last day of logs to look at, and with --days "
-            "how many"
+            "--day is missing; give the last day of logs to read, and with --days the "
+            "number of days"
         )
     return DayRange(last - count + 1, last)
 
 
 def _log_days(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option(
-        "--days", type=click.IntRange(min=1), default=7, help="How many; 7 by default."
+        "--days",
+        type=click.IntRange(min=1),
+        default=7,
+        show_default=True,
+        help="Number of days.",
     )(command)
-    return click.option("--day", type=Day(), help="Last day of logs to look at.")(
-        command
-    )
+    return click.option("--day", type=Day(), help="Last day of logs to read.")(command)
 
 
 @schema.command()
@@ -79,14 +82,14 @@ def infer(
 ) -> None:
     """Write a first schema from the logs of all domains, to be curated by hand.
 
-    One environment per domain; what `columns` says a domain lacks is not expected of
-    it.
+    It has one environment per domain; features that a domain lacks according to
+    `columns` are not expected there.
     """
     config = load_config(config_path)
     path = output or config.schema_path
     if path.exists() and not force:
         raise ConfigError(
-            f"{str(path)!r} exists and may hold what somebody curated; choose another "
+            f"{str(path)!r} exists and may be curated by hand; choose another "
             "--output, or overwrite it with --force"
         )
     looked_at = _days_of(day, days)
@@ -98,12 +101,12 @@ def infer(
         made = schema_evolution.infer(config, statistics)
         open_lists = schema_evolution.closed_lists(made)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_HEADER.format(days=looked_at) + to_text(made), encoding="utf-8")
+    durable_files.write_text(path, _HEADER.format(days=looked_at) + to_text(made))
     console.print(f"{len(made.feature)} features in {path}", soft_wrap=True)
     for name, number in open_lists.items():
         console.print(
-            f"{name}: a closed list of {number} values; another one will stop a day. "
-            "Delete its `domain` line if new ones are to be expected",
+            f"{name}: a closed list of {number} values; a new value will fail a day. "
+            "Delete its `domain` line if new values are to be expected",
             soft_wrap=True,
         )
 
@@ -112,10 +115,10 @@ def infer(
 @CONFIG
 @_log_days
 def diff(config_path: Path, day: int | None, days: int) -> None:
-    """Say in words what the logs show and the schema does not allow.
+    """Print what in the logs the schema does not allow.
 
-    Exits with 1 if there is anything. Nothing is ingested or changed; distances from
-    the day before are measured by an ingest only.
+    Exits with 1 if there is anything. Nothing is ingested or changed; only an ingest
+    measures distances from the day before.
     """
     config = load_config(config_path)
     curated = read_schema(config.schema_path)
@@ -138,14 +141,14 @@ def diff(config_path: Path, day: int | None, days: int) -> None:
 @click.option(
     "--max-drift",
     type=click.FloatRange(0, 1, min_open=True),
-    help="Instead of reading logs: the feature's threshold against the block before.",
+    help="Set the feature's threshold against the block before; no logs are read.",
 )
 @click.option(
     "--max-domain-distance",
     type=click.FloatRange(0, 1, min_open=True),
-    help="Instead of reading logs: the feature's threshold against the target.",
+    help="Set the feature's threshold against the target; no logs are read.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the change, write nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the change without writing it.")
 def accept(
     config_path: Path,
     day: int | None,
@@ -158,8 +161,8 @@ def accept(
     """Relax features of the schema so that the logs fit; prints the change.
 
     New values, ranges, numbers of values and presence are relaxed; a feature without
-    any value in a domain is declared as lacking there. The old file is kept beside the
-    new one as `<name>.bak`.
+    any value in a domain is declared missing there. The old file is kept as
+    `<name>.bak`.
     """
     config = load_config(config_path)
     if not dry_run:
@@ -209,7 +212,7 @@ def accept(
 def _replace(
     path: Path, old: Any, new: Any, console: Console, *, dry_run: bool
 ) -> None:
-    """Prints the difference of two schemas and writes the new one."""
+    """Prints the difference between two schemas and writes the new one."""
     before, after = to_text(old), to_text(new)
     if before == after:
         console.print("The schema allows this already; nothing was changed.")
@@ -223,17 +226,17 @@ def _replace(
         return
     text = path.read_text(encoding="utf-8")
     backup = path.with_name(f"{path.name}.bak")
-    backup.write_text(text, encoding="utf-8")
+    durable_files.write_text(backup, text)
     content = leading_comments(text) + after
     parse_schema(content)
-    path.write_text(content, encoding="utf-8")
-    lost = " (comments between features are only there)" * has_inner_comments(text)
-    console.print(f"{path} is changed; the old one is {backup}{lost}", soft_wrap=True)
+    durable_files.write_text(path, content)
+    lost = " (only it has comments between features)" * has_inner_comments(text)
+    console.print(f"{path} is changed; its backup is {backup}{lost}", soft_wrap=True)
 
 
 @contextlib.contextmanager
 def _tfdv(config: Config, console: Console) -> Iterator[Console]:
-    """Announces TFDV's import and sends what libraries print to a log file."""
+    """Announces TFDV's import and sends the libraries' output to a log file."""
     console.print("Importing TensorFlow Data Validation (10 to 20 s) ...")
     with quiet_libraries(new_log_file(config), console) as shown:
         yield shown

@@ -34,18 +34,18 @@ if TYPE_CHECKING:
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
-    help="Decides every draw. Default: the configuration's.",
+    help="Seed of all draws. Default: the configuration's.",
 )
 def simulate(config_path: Path, preset: str | None, seed: int | None) -> None:
     """Write logs whose true click probabilities are known, and the oracle's scores.
 
-    The configuration's `simulate` section says where the truth goes and how hard the
-    world is. Days that are there already are kept; a killed simulation goes on.
+    The configuration's `simulate` section gives the truth's folder and the world's
+    difficulty. Existing days are kept, so a killed simulation resumes.
     """
     config = load_config(config_path)
     simulation = _chosen(config, preset, seed)
     hold_root(config)
-    # Late: Arrow and NumPy would slow the start of every other command.
+    # Late, as Arrow and NumPy would slow the start of the command line.
     from pipeline.datasets.simulation.oracle import newest_days
     from pipeline.datasets.simulation.oracle import score_oracle
     from pipeline.datasets.simulation.writer import write_domains
@@ -70,7 +70,7 @@ def simulate(config_path: Path, preset: str | None, seed: int | None) -> None:
         )
         status.update("scoring the oracle")
         spans = [(p.name, newest_days(p.rows_per_day, num_days)) for p in plans]
-        # The days on which `crossctr run` judges if it is given the first of them.
+        # The evaluation days of a run of the first of them.
         if config.evaluation_days < num_days:
             spans.append((config.target, config.evaluation_days))
         scores = [
@@ -93,14 +93,14 @@ def simulate(config_path: Path, preset: str | None, seed: int | None) -> None:
     console.print(oracle_table(scores))
     console.print(f"Logs are in {config.logs}", soft_wrap=True)
     console.print(
-        f"Truth (p*, accidents), which no model reads, is in {simulation.truth}",
+        f"The truth (p*, accidents), which no model reads, is in {simulation.truth}",
         soft_wrap=True,
     )
 
 
 def oracle_table(scores: list[OracleScore]) -> Table:
-    """Returns the oracle's scores, one line a domain."""
-    table = Table(title="The oracle, who knows p*", title_justify="left")
+    """Returns the table of the oracle's metrics, one line per domain and range."""
+    table = Table(title="Oracle, scored by the true p*", title_justify="left")
     for name in ("domain", "days"):
         table.add_column(name)
     for name in (
@@ -131,7 +131,7 @@ def oracle_table(scores: list[OracleScore]) -> Table:
 
 
 def _chosen(config: Config, preset: str | None, seed: int | None) -> SimulationConfig:
-    """Returns the configuration's simulation with what the command line changed."""
+    """Returns the configuration's simulation with the command line's changes."""
     if config.simulate is None:
         raise ConfigError(
             "the configuration has no `simulate` section; add `simulate: {truth: "

@@ -1,4 +1,4 @@
-"""`crossctr sizes`: how large each strategy's target network is."""
+"""`crossctr sizes`: number of parameters of each strategy's target network."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 @click.command("sizes")
 @CONFIG
 def sizes(config_path: Path) -> None:
-    """Count what each strategy's target network learns; prints Markdown."""
+    """Print the number of parameters of each target network as Markdown."""
     for line in size_table(load_config(config_path)):
         click.echo(line)
 
 
 def size_table(config: Config) -> Iterator[str]:
     """Yields a Markdown table with a line per entry of `strategies`."""
-    # Imported late: only this command builds networks, and TensorFlow takes seconds.
+    # Late, as TensorFlow takes seconds.
     from models.networks.sizes import sizes_of
 
     yield "| strategy | embedding | dense | dense, served | target level reads |"

@@ -18,7 +18,7 @@ from models.strategies.registry import kinds
 from models.strategies.registry import strategy_class
 from pipeline.terminal.plain_text import visible
 
-# Any number above zero: only whether snapshots are read is said.
+# Any number above zero, as only whether snapshots are read is printed.
 _PERIODS = 1
 
 
@@ -35,17 +35,17 @@ def strategies_command(chosen: Sequence[str]) -> None:
         except ConfigError as error:
             if chosen:
                 raise
-            # One package that is broken hides no other kind.
+            # A broken package must not hide the other kinds.
             lines = [f"{kind}: {error}"]
         for line in lines:
             click.echo(visible(line))
 
 
 def described(kind: str, strategy: type[Strategy[Any]]) -> Iterator[str]:
-    """Yields lines about a kind.
+    """Yields the lines that describe a kind.
 
     Args:
-        kind: What chooses it.
+        kind: Its value of `kind`.
         strategy: Its class.
     """
     about = inspect.getdoc(strategy) or ""
@@ -64,7 +64,7 @@ def described(kind: str, strategy: type[Strategy[Any]]) -> Iterator[str]:
 
 
 def reads(needs: Needs) -> str:
-    """Returns in words what a target level reads."""
+    """Returns what a target level reads, as a list in words."""
     found = {
         "impressions of the target": True,
         "impressions of the sources": needs.source_impressions,

@@ -1,4 +1,4 @@
-"""`crossctr versions` and `rollback`: what is published, why, and the way back."""
+"""`crossctr versions` and `rollback`: list and withdrawal of published versions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.cli.options import wide_console
 from pipeline.config.load import load_config
 from pipeline.execution.lock import user_name
 from pipeline.release.promotion import Override
-from pipeline.release.promotion import shelf_of
+from pipeline.release.promotion import repository_of
 from pipeline.release.rollback import roll_back
 from pipeline.terminal.plain_text import Table
 
@@ -27,7 +27,7 @@ from pipeline.terminal.plain_text import Table
 @click.command(name="versions")
 @CONFIG
 def versions_command(config_path: Path) -> None:
-    """List the published versions, newest first, with metrics and who let them pass."""
+    """List the published versions, newest first, with metrics and who approved them."""
     config = load_config(config_path)
     folder = config.serving.directory / config.name
     found = versions_in(folder)
@@ -36,26 +36,26 @@ def versions_command(config_path: Path) -> None:
             f"nothing is published in {str(folder)!r}; run `crossctr run` for a day "
             "that the Gate approves first"
         )
-    wide_console().print(versions_table(folder, found, shelf_of(config).labels()))
+    wide_console().print(versions_table(folder, found, repository_of(config).labels()))
 
 
 @click.command(name="rollback")
 @CONFIG
 @click.option("--reason", required=True, help="Why, for the record.")
-@click.option("--by", "who", help="Who decides. Default: the user of this process.")
+@click.option("--by", "who", help="Who decides. Default: the current user.")
 @click.option(
     "--take-offline",
     is_flag=True,
-    help="Also if no other version is left: servers unload the model.",
+    help="Allow it for the only version: servers unload the model.",
 )
 def rollback_command(
     config_path: Path, reason: str, who: str | None, take_offline: bool
 ) -> None:
-    """Take the canary, or else the stable version, away; servers fall back.
+    """Withdraw the canary or, without one, the stable version; servers fall back.
 
     Its files are kept, who, when and why are recorded in ML Metadata, and the next run
-    compares with the version that is left. The only version goes with --take-offline
-    alone: servers then have nothing to answer with.
+    compares with the version that is left. The only version is withdrawn with
+    --take-offline only, as servers then have no model left.
     """
     config = load_config(config_path)
     if not reason.strip():
@@ -87,8 +87,8 @@ def versions_table(folder: Path, versions: list[int], labels: Labels | None) -> 
 
     Args:
         folder: The model's folder, `<directory>/<name>`.
-        versions: What is in it, ascending.
-        labels: What servers are told.
+        versions: The versions in it, ascending.
+        labels: The labels in `models.config`.
     """
     named = (
         {version: label for label, version in labels.by_name().items()}
@@ -102,7 +102,7 @@ def versions_table(folder: Path, versions: list[int], labels: Labels | None) -> 
         table.add_column(column)
     for column in ("AUC", "GAUC", "predicted/actual"):
         table.add_column(column, justify="right")
-    table.add_column("let pass by", overflow="fold")
+    table.add_column("approved by", overflow="fold")
     table.add_column("written, UTC")
     for version in reversed(versions):
         path = folder / str(version)

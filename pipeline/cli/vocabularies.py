@@ -1,4 +1,4 @@
-"""`crossctr vocabularies`: how full tables are and what became of the ids, by day."""
+"""`crossctr vocabularies`: use of the tables and unknown or new ids, by day."""
 
 from __future__ import annotations
 
@@ -30,19 +30,20 @@ _DEFAULT_DAYS = 14
 
 @dataclass(frozen=True)
 class DayOfIds:
-    """One feature on one day.
+    """Ids of one feature on one day.
 
     Attributes:
         date: The day.
         feature: Feature of kind `id` or `ids`.
         ids: Ids that are not missing.
         oov_rate: Share of them out of vocabulary; None for a hashed space or no ids.
-        new_rate: Share of them that got their row that day; None likewise.
+        new_rate: Share of them that entered the vocabulary that day; None likewise.
         fill: Share of the table's capacity in use after the day; None if hashed.
-        collision_rate: Of the block's ids in a hashed space, those that share a row.
-        known: By source, the share of the target's different ids of the day that the
-            source has shown until then; None without ids. Empty but for single ids of
-            users and items.
+        collision_rate: Share of the block's ids that share a table row; None unless
+            hashed.
+        known: By source, the share of the target's distinct ids of the day that the
+            source has shown by then; None without ids. Empty except for features of
+            kind `id` of users and items.
     """
 
     date: str
@@ -58,7 +59,7 @@ class DayOfIds:
 def by_day(
     encoding: dict[str, Any], summary: dict[str, Any], features: FeatureTable
 ) -> Iterable[DayOfIds]:
-    """Yields a block's features day by day.
+    """Yields the ids of a block's features, day by day.
 
     Args:
         encoding: Content of `encoding.json` of the block's transformed Examples.
@@ -110,7 +111,7 @@ def _known(space: dict[str, Any], date: str) -> dict[str, float | None]:
 def ingested_ids(
     store: Store, features: FeatureTable, days: DayRange
 ) -> list[DayOfIds]:
-    """Returns what the stored blocks say of `days`, the newest version of each day."""
+    """Returns the ids of `days` from the newest stored block of each day."""
     vocabularies = {s.fingerprint: s.uri for s in store.artifacts("Vocabulary")}
     newest: dict[tuple[str, str], DayOfIds] = {}
     for block in store.artifacts("Examples"):
@@ -139,9 +140,9 @@ def vocabularies_command(
     """Show by feature and day how many ids are unknown or new and how full tables are.
 
     Rates are shares of the day's ids over all domains. An id is new on the day on which
-    it gets its row, so a model of the day before saw it as out of vocabulary. The
+    it enters the vocabulary; to a model of the day before it is out of vocabulary. The
     columns `in <source>` are shares of the target's users and items: those that the
-    source has shown until then.
+    source has shown by then.
     """
     config = load_config(config_path)
     store = Store(config.root, config.metadata)

@@ -1,4 +1,4 @@
-"""`crossctr worker`: a further process of a training of several workers."""
+"""`crossctr worker`: an additional process of a training with several workers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def worker_command(inputs: Path) -> None:
     """Train one level together with the chief that TF_CONFIG names.
 
     INPUTS.json is the level's `inputs.json`, which the chief writes into its model
-    artifact before it waits for the others. Only the chief writes anything else.
+    artifact before it waits for the workers. Workers write nothing.
     """
-    # Imported late: TensorFlow takes seconds.
+    # Late, as TensorFlow takes seconds.
     from models.training.worker import train_with_chief
 
     train_with_chief(inputs)

@@ -1,4 +1,4 @@
-"""The parts of a method, left out one at a time, on one data set."""
+"""Ablation: a strategy without each of its parts, as variants to compare."""
 
 from __future__ import annotations
 
@@ -6,20 +6,32 @@ from models.errors import ConfigError
 from models.strategies.base import StrategyConfig
 from models.strategies.registry import BASELINE_KIND
 from models.strategies.registry import DEFAULT_KIND
+from pipeline.comparing.run import Question
 from pipeline.config.entries import entry_config
 from pipeline.config.schema import Config
 
 WHOLE = "whole"
+STEM = "ablation"
+
+
+def ablation(config: Config, day: int, num_seeds: int, command: str) -> Question:
+    """Returns the comparison of a strategy without each of its parts to the whole.
+
+    Raises:
+        ConfigError: No strategy declares ablations.
+    """
+    variants = ablation_variants(config)
+    return Question(config, day, variants, num_seeds, WHOLE, command, STEM)
 
 
 def ablation_variants(config: Config) -> dict[str, StrategyConfig]:
-    """Returns a strategy as a whole, without each of its parts, and the baseline.
+    """Returns the whole strategy, a variant without each of its parts, and a baseline.
 
-    The whole is the configured strategy if it states ablations, else the first one
+    The strategy is the configured one if it declares ablations, else the first entry
     that does.
 
     Raises:
-        ConfigError: No strategy states any.
+        ConfigError: No strategy declares ablations.
     """
     periods = config.levels.tpm.snapshots
     for name in (config.strategy, *config.strategies):

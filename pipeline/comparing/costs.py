@@ -1,4 +1,4 @@
-"""What a strategy costs: to train, with every level it needs, and to serve."""
+"""Cost of a strategy: to train, with every level it needs, and to serve."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Cost:
-    """What one strategy costs, on one seed or as a summary of several.
+    """Cost of one strategy, on one seed or as a summary of several.
 
     Attributes:
         levels: Trainings by level, such as `{"tpm": 2, "cpm": 1, "target": 1}`.
-        rows_read: Rows trained on by all of them, each counted once per epoch.
-        train_seconds: Time in their training loops, reading included.
+        rows_read: Impressions that all of them train on, counted once per epoch.
+        train_seconds: Time in their training loops, including reading.
         peak_memory_mib: Largest resident memory of the process during any of them,
-            libraries and what earlier levels still hold included; None if a model is of
-            a version that kept no record.
-        added_memory_mib: The most by which one of them made it grow; None as above.
+            including libraries and memory of earlier levels; None if a model was made
+            by a version that did not record it.
+        added_memory_mib: Largest growth of it during one of them; None as above.
         model_mib: Size of the SavedModel.
-        milliseconds: Fastest request of 100 candidates; None if it was not measured.
+        milliseconds: Time of the fastest request with 100 candidates; None if not
+            measured.
     """
 
     levels: Mapping[str, int]
@@ -51,19 +52,18 @@ class Cost:
 def cost_of(
     store: Store, target: Step, planned: Sequence[Step], milliseconds: float | None
 ) -> Cost:
-    """Returns what the model of a finished target step costs.
+    """Returns the cost of a finished target step's model.
 
-    Levels that several strategies share, such as CPM, count for each in full, as if it
-    were the only one.
+    Levels that several strategies share, such as CPM, count in full for each.
 
     Args:
         store: The finished artifacts.
-        target: The step.
-        planned: The plan that it is part of.
+        target: The target step.
+        planned: The plan that it belongs to.
         milliseconds: Time of a request, see `Scored`.
 
     Raises:
-        DataError: A model that it rests on is not stored.
+        DataError: A model that it depends on is not stored.
     """
     models = {stored.fingerprint: stored for stored in store.artifacts("Model")}
     steps = needed(target, planned)
@@ -91,17 +91,17 @@ def cost_of(
 
 
 def _rows_read(report: Mapping[str, Any]) -> int:
-    # A search for the number of epochs reads the rows, too.
+    # A search for the number of epochs reads the impressions, too.
     passes = len(report["losses"]) + len(report.get("held_out", ()))
     if report.get("source_rows") is None:
         return int(report["rows"]) * passes
-    # The strategy reads as many source impressions as the target's need.
+    # The strategy draws source impressions to match the target's.
     own = report["rows_by_domain"][report["domains"][-1]]
     return int(own * passes + report["source_rows"])
 
 
 def summary(costs: Sequence[Cost]) -> Cost:
-    """Returns means over seeds, of memory the most and of requests the fastest."""
+    """Returns means over seeds, but the largest memory and the fastest request."""
     return Cost(
         levels=costs[0].levels,
         rows_read=float(np.mean([c.rows_read for c in costs])),
@@ -121,9 +121,9 @@ def _most(values: Sequence[float | None]) -> float | None:
 
 
 def needed(target: Step, planned: Sequence[Step]) -> list[Step]:
-    """Returns the trainings of a plan that a target step rests on, itself last.
+    """Returns the trainings that a target step depends on, itself last.
 
-    What an earlier run has trained and this plan does not name is not counted.
+    Trainings of earlier runs that this plan does not contain are not counted.
     """
     steps = upstream(target, planned)
     return [step for step in steps if step.kind != StepKind.INGEST]

@@ -1,4 +1,4 @@
-"""Measures models on the same rows: metrics, differences, the reachable gap."""
+"""Measurement of models on the same impressions: metrics, differences, gap."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ORACLE = ""
 
 @dataclass(frozen=True)
 class Measured:
-    """A model, trained on one or more seeds, and how it compares.
+    """Metrics of a model over seeds, and its differences to other models.
 
     Attributes:
         name: The strategy or variant.
@@ -68,15 +68,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Models on the same rows.
+    """Models on the same impressions.
 
     Attributes:
-        rows: Number of rows.
+        rows: Number of impressions.
         clicks: Those with label 1.
-        users: Users with a row.
-        coverage: Share of the rows that GAUC speaks for.
+        users: Number of users.
+        coverage: Share of impressions that GAUC covers.
         models: In the order in which they were given.
-        oracle: The oracle's `COMPARED` on these rows, where it is known.
+        oracle: `COMPARED` of the true click probabilities, where they are known.
     """
 
     rows: int
@@ -101,11 +101,11 @@ def measure(
     Args:
         scored: Scores by model and then by seed.
         baseline: The model that the others are compared with.
-        oracle: The true click probabilities of the rows, shape (N,).
+        oracle: The true click probabilities, shape (N,).
         replicates: Bootstrap draws.
 
     Raises:
-        DataError: The models were not scored on the same rows or seeds.
+        DataError: The models were not scored on the same impressions or seeds.
     """
     users, labels = _rows_of(scored)
     models: dict[str, list[npt.ArrayLike]] = {
@@ -143,11 +143,11 @@ def measure(
 
 
 def gap_share(ours: Floats, baseline: Floats, oracle: Floats) -> Difference:
-    """Returns which share of the reachable gap in GAUC a model closes.
+    """Returns the share of the reachable gap in GAUC that a model closes.
 
     `(GAUC - GAUC of the baseline) / (GAUC of the oracle - GAUC of the baseline)`: 0 is
     the baseline, 1 the oracle. Draws in which the oracle is not above the baseline are
-    left out; if it is not on all rows, there is no share.
+    left out; if it is not above on the data themselves, the share is NaN.
 
     Args:
         ours: Draws of the model, see `paired_draws`.
@@ -162,7 +162,7 @@ def gap_share(ours: Floats, baseline: Floats, oracle: Floats) -> Difference:
 def _rows_of(
     scored: Mapping[str, Sequence[Scored]],
 ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.int64]]:
-    """Returns users and labels, which all must share."""
+    """Returns users and labels, after checking that all models share them."""
     first = next(iter(scored.values()))[0]
     for name, by_seed in scored.items():
         for one in by_seed:
@@ -197,7 +197,7 @@ def _differences(ours: Floats, theirs: Floats) -> dict[str, Difference]:
 
 
 def _best(draws: Mapping[str, Floats], names: Sequence[str]) -> str | None:
-    """Returns the model with the highest GAUC on all rows, if any has one."""
+    """Returns the model with the highest GAUC; None if none is defined."""
     known = {name: draws[name][0, _GAUC] for name in names}
     known = {name: value for name, value in known.items() if not math.isnan(value)}
     return max(known, key=lambda name: known[name]) if known else None

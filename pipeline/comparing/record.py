@@ -1,4 +1,4 @@
-"""A comparison as it is kept: JSON that is read back, CSV for spreadsheets."""
+"""Record of a comparison: JSON that is read back, CSV for spreadsheets."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class Comparison:
         target: The target domain.
         sources: The source domains.
         day: The run's day; trainings end the day before.
-        last_day: Last day of the evaluation rows; the first is `day`.
+        last_day: Last evaluation day; the first is `day`.
         seeds: Seeds of the trainings.
         baseline: The strategy that the others are compared with.
-        rows: Evaluation rows.
-        clicks: Those with label 1.
-        users: Users with one of them.
-        coverage: Share of them that GAUC speaks for.
-        models: What each strategy came to.
-        costs: What each costs, a summary over the seeds.
+        rows: Number of evaluation impressions.
+        clicks: Number of those with label 1.
+        users: Number of their users.
+        coverage: Share of impressions that GAUC covers.
+        models: Metrics of each strategy.
+        costs: Cost of each strategy, a summary over the seeds.
         oracle: Metrics of the true click probabilities; None if they are not known.
-        note: Why they are not known, if they could be.
-        command: What was typed.
-        written: When, in UTC.
-        failed: Strategies that are not compared as they failed, and why.
+        note: Why they are not known, for simulated logs.
+        command: The command line.
+        written: Time of writing, UTC.
+        failed: Strategies that failed and are not compared, with the reason.
     """
 
     name: str
@@ -73,7 +73,7 @@ _RECORD = TypeAdapter(Comparison)
 
 
 def to_json(comparison: Comparison) -> str:
-    """Returns the comparison as JSON; what is undefined is NaN."""
+    """Returns the comparison as JSON; undefined values are NaN."""
     return json.dumps(dataclasses.asdict(comparison), default=str, indent=1) + "\n"
 
 
@@ -81,7 +81,7 @@ def read_json(path: Path) -> Comparison:
     """Reads what `to_json` wrote.
 
     Raises:
-        DataError: The file is no comparison.
+        DataError: The file does not hold a comparison.
     """
     try:
         return _RECORD.validate_python(
@@ -89,15 +89,15 @@ def read_json(path: Path) -> Comparison:
         )
     except (ValueError, ValidationError) as error:
         raise DataError(
-            f"{str(path)!r} is no comparison ({' '.join(str(error).split())}); delete "
-            "it and compare again"
+            f"{str(path)!r} is not a valid comparison "
+            f"({' '.join(str(error).split())}); delete it and compare again"
         ) from error
 
 
 def to_csv(comparison: Comparison) -> str:
-    """Returns a line per strategy, and one per strategy and seed.
+    """Returns CSV with a line per strategy, and one per strategy and seed.
 
-    In lines of a single seed, only the metrics are filled. What is undefined is `nan`.
+    In lines of a single seed, only the metrics are filled. Undefined values are `nan`.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, _columns(), lineterminator="\n")

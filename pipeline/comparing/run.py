@@ -1,11 +1,12 @@
-"""A whole comparison: choose, train, score, measure, write down.
+"""Comparison of strategies: train, score, measure, write the record.
 
-<root>/comparisons/<day>/comparison.md, .csv, .svg, .json
+<root>/comparisons/<day>/comparison.md, .csv, .svg, .json; `ablation` for an ablation.
 """
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.evaluation.metrics import COMPARISON_COLUMNS
+from models import durable_files
 from models.days import to_date
 from models.errors import ConfigError
 from models.errors import DataError
@@ -40,59 +42,67 @@ STEM = "comparison"
 
 @dataclass(frozen=True)
 class Question:
-    """What is compared.
+    """Strategies to compare, and how.
 
     Attributes:
         config: The configuration.
         day: The run's day D.
-        strategies: Entries of `strategies`, or kinds, in order.
-        num_seeds: Trainings of each.
+        strategies: The strategies by name, in order, the baseline among them.
+        num_seeds: Number of trainings of each.
         baseline: The strategy that the others are compared with.
-        command: What was typed.
+        command: The command line.
+        stem: Name of the files, without suffix.
     """
 
     config: Config
     day: int
-    strategies: tuple[str, ...]
+    strategies: Mapping[str, StrategyConfig]
     num_seeds: int
     baseline: str
     command: str
+    stem: str = STEM
 
 
 def run_comparison(question: Question, console: Console) -> Comparison:
-    """Trains what is not stored yet, and writes the comparison after every seed.
+    """Trains what is not stored yet and writes the comparison after every seed.
 
     Raises:
-        ConfigError: A strategy is unknown, or this configuration cannot have it.
-        DataError: The strategies were not scored on the same rows.
+        DataError: The strategies were not scored on the same impressions.
         StrategiesFailedError: The baseline failed.
     """
     config = question.config
-    variants = chosen(config, [*question.strategies, question.baseline])
     folder = config.root / "comparisons" / str(to_date(question.day))
     latest: list[Comparison] = []
 
     def after_seed(trials: Trials) -> None:
         latest[:] = [compared(question, trials)]
-        write(latest[0], folder)
+        write(latest[0], folder, question.stem)
         seeds = len(latest[0].seeds)
         console.print(
             f"{seeds} of {question.num_seeds} seeds compared: {folder}", soft_wrap=True
         )
 
-    run_trials(config, question.day, variants, question.num_seeds, console, after_seed)
+    run_trials(
+        config,
+        question.day,
+        question.strategies,
+        question.num_seeds,
+        console,
+        after_seed,
+    )
     return latest[0]
 
 
 def chosen(config: Config, names: Sequence[str]) -> dict[str, StrategyConfig]:
-    """Returns the entries of the configuration, and entries of kinds it does not name.
+    """Returns entries of the configuration, or of kinds it does not name, by name.
 
     Args:
         config: The configuration.
-        names: Names of entries, or of kinds; one that comes again is the same.
+        names: Names of entries, or of kinds; repeated names count once.
 
     Raises:
-        ConfigError: A name is neither, or the configuration cannot have the kind.
+        ConfigError: A name is neither, or the kind does not fit the configuration or a
+            comparison on one day.
     """
     extended = with_strategies(config, names)
     for name in names:
@@ -107,10 +117,10 @@ def chosen(config: Config, names: Sequence[str]) -> dict[str, StrategyConfig]:
 
 
 def compared(question: Question, trials: Trials) -> Comparison:
-    """Returns what the trials so far come to; every strategy has as many seeds.
+    """Returns the comparison of the trials so far; all strategies have the same seeds.
 
     Raises:
-        StrategiesFailedError: The baseline is among those that failed.
+        StrategiesFailedError: The baseline failed.
     """
     if question.baseline in trials.failed:
         raise StrategiesFailedError(trials.failed)
@@ -143,18 +153,16 @@ def compared(question: Question, trials: Trials) -> Comparison:
     )
 
 
-def write(comparison: Comparison, folder: Path) -> None:
-    """Writes Markdown, CSV, picture and the record, each whole or not at all."""
+def write(comparison: Comparison, folder: Path, stem: str = STEM) -> None:
+    """Writes Markdown, CSV, picture and record, each by an atomic rename."""
     folder.mkdir(parents=True, exist_ok=True)
     for suffix, text in (
-        (".md", markdown(comparison)),
+        (".md", markdown(comparison, f"{stem}.svg")),
         (".csv", to_csv(comparison)),
         (".svg", picture(comparison)),
         (".json", to_json(comparison)),
     ):
-        temporary = folder / f"{STEM}{suffix}.writing"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.rename(folder / f"{STEM}{suffix}")
+        durable_files.write_text(folder / f"{stem}{suffix}", text)
 
 
 def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1) -> str:
@@ -162,7 +170,7 @@ def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1)
 
     Args:
         comparison: The comparison.
-        image: Where the picture lies, relative to the page.
+        image: Path of the picture, relative to the page.
         level: Level of the heading.
     """
     grid = tables.quality(
@@ -197,11 +205,11 @@ def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1)
 def _oracle(
     question: Question, rows: Scored
 ) -> tuple[npt.NDArray[np.float64] | None, str]:
-    """Returns the true click probabilities where they are known, else why not."""
+    """Returns the true click probabilities, or why they are not known."""
     config = question.config
     if config.simulate is None:
         return None, ""
-    # Late: it is for simulated logs alone.
+    # Late, as it is for simulated logs only.
     from pipeline.datasets.simulation.oracle import probabilities_of
 
     try:

@@ -16,7 +16,7 @@ from pipeline.terminal.plain_text import Table
 
 @dataclass(frozen=True)
 class Grid:
-    """A table's texts; the first column is to the left, the others to the right."""
+    """Texts of a table; the first column is left-aligned, the others right-aligned."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -44,14 +44,14 @@ def quality(
     label: str,
     failed: Mapping[str, str],
 ) -> Grid:
-    """Returns each model's metrics and its differences to the baseline.
+    """Returns the table of metrics and differences to the baseline.
 
     Args:
         models: The models.
         baseline: The one that the others are compared with.
         metrics: Which metrics, in order.
-        label: What the models are called, such as `strategy`.
-        failed: Models without metrics, and why; one line of text each.
+        label: Heading of the first column, such as `strategy`.
+        failed: Models that failed, with the reason.
     """
     share = any(model.gap_share is not None for model in models)
     header = [label]
@@ -75,7 +75,7 @@ def quality(
 
 
 def cost(comparison: Comparison) -> Grid:
-    """Returns what each strategy costs to train and to serve."""
+    """Returns the table of each strategy's cost of training and serving."""
     rows = []
     for model in comparison.models:
         spent = comparison.costs[model.name]

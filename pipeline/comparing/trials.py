@@ -1,7 +1,8 @@
-"""Trains and scores every (strategy, seed), seed by seed.
+"""Trials of a comparison: every strategy trained and scored on every seed.
 
-Each is a step of its own, stored when it is done, so a command that was stopped goes on
-where it was. Seeds are outermost: what is there after any seed is comparable.
+Each trial is a step of its own and stored when it is done, so a command that was
+stopped resumes. Seeds are the outer loop: after each one, all strategies can be
+compared.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from pipeline.terminal.progress import quiet_libraries
 
 
 class Trial(NamedTuple):
-    """What one strategy came to on one seed."""
+    """Scores and cost of one strategy on one seed."""
 
     scored: Scored
     cost: Cost
@@ -51,19 +52,19 @@ class Trial(NamedTuple):
 
 @dataclass
 class Trials:
-    """What the strategies came to on the seeds so far.
+    """Trials of all strategies on the seeds so far.
 
     Attributes:
-        complete: By strategy, a trial of each seed.
-        failed: The strategies that failed on a seed, with the first and the reason;
-            later ones are not tried.
+        complete: By strategy, one trial per seed.
+        failed: By strategy, the first seed that failed and why; later seeds are not
+            tried.
     """
 
     complete: dict[str, list[Trial]]
     failed: dict[str, str] = field(default_factory=dict)
 
     def fail(self, strategy: str, seed: int, reason: str) -> None:
-        """Takes a strategy out: what is compared has every seed."""
+        """Removes a strategy, as only strategies with all seeds are compared."""
         self.complete.pop(strategy, None)
         self.failed.setdefault(strategy, f"seed {seed}: {reason}")
 
@@ -81,7 +82,7 @@ def run_trials(
     console: Console,
     after_seed: Callable[[Trials], None] = lambda _: None,
 ) -> Trials:
-    """Trains what is not stored yet, and scores it on the evaluation rows.
+    """Trains what is not stored yet and scores it on the evaluation impressions.
 
     Nothing is gated or published. A variant that fails is left out from then on.
 
@@ -89,12 +90,12 @@ def run_trials(
         config: The configuration.
         day: The run's day D.
         variants: Entries of `strategies` to compare, by name.
-        num_seeds: Trainings of each.
-        console: Where progress is shown.
-        after_seed: Called with all trials so far when a seed's are complete.
+        num_seeds: Number of trainings of each.
+        console: Shows progress.
+        after_seed: Called after each seed with all trials so far.
 
     Raises:
-        CrossctrError: A step failed that all variants rest on.
+        CrossctrError: A step failed that all variants depend on.
         StrategiesFailedError: No variant is left.
     """
     trials = Trials({name: [] for name in variants})
@@ -127,7 +128,7 @@ def run_trials(
 def _score(
     config: Config, seed: int, steps: Sequence[Step], trials: Trials, console: Console
 ) -> None:
-    """Scores the trials of a seed, TensorFlow's words in a log file."""
+    """Scores the trials of a seed, with TensorFlow's output in a log file."""
     store = Store(config.root, config.metadata)
     targets = [
         step
@@ -173,17 +174,17 @@ def with_variants(
 
 
 class TrialBar:
-    """How many (strategy, seed) are trained, and how long the rest may take.
+    """Progress bar of the trials, with the estimated time left.
 
-    On a terminal it stands below the live line of the running step; elsewhere every
-    trial ends with a line.
+    On a terminal it is shown below the live line of the running step; elsewhere a line
+    is printed after each trial.
 
     Attributes:
-        shown: What to show below the live line.
+        shown: The progress bar, for below the live line.
     """
 
     def __init__(self, console: Console, total: int) -> None:
-        """Shows `total` trials on `console`."""
+        """Makes a bar for `total` trials."""
         self._console = console
         self._total = total
         self._seed = 0
@@ -198,13 +199,13 @@ class TrialBar:
         self._task = self.shown.add_task("trials", total=total)
 
     def seed(self, seed: int, count: int) -> None:
-        """Says that `count` trials of a seed begin."""
+        """Announces the `count` trials of a seed."""
         self._seed = seed
         self.shown.update(self._task, description=f"seed {seed}")
         self._console.print(f"Seed {seed}: {count} strategies")
 
     def finished(self, step: Step, console: Console) -> None:
-        """Counts a step that ends a trial."""
+        """Counts a finished step if it is a target step, which ends a trial."""
         if step.kind != StepKind.TARGET:
             return
         trial = f"{step.strategy}, seed {self._seed}"
@@ -214,6 +215,6 @@ class TrialBar:
             console.print(f"trial {done:.0f}/{self._total}: {trial}")
 
     def show(self) -> None:
-        """Prints the bar as it is."""
+        """Prints the bar's current state."""
         if self._console.is_terminal:
             self._console.print(self.shown)

@@ -1,4 +1,4 @@
-"""What a comparison comes to, in words made from its numbers."""
+"""Sentences about a comparison, made from its numbers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from components.evaluation.bootstrap import Difference
 from components.evaluation.metrics import NAMES
 from pipeline.comparing.record import Comparison
 
-# From this share of the rows on, GAUC may speak for all.
+# Below this share of the impressions, GAUC comes with a caveat.
 _ENOUGH_COVERAGE = 0.5
 
 
 def verdict(comparison: Comparison) -> list[str]:
-    """Returns the comparison in sentences: the best means, what to beware of.
+    """Returns sentences about a comparison: the best means, and caveats.
 
-    No sentence says that one strategy beats another: see `interval_caveat`.
+    None says that a strategy beats another: see `interval_caveat`.
     """
     sentences = [_best(comparison), *_gap(comparison), *_caveats(comparison)]
     sentences += [f"{n} is not compared: {r}." for n, r in comparison.failed.items()]
@@ -23,7 +23,7 @@ def verdict(comparison: Comparison) -> list[str]:
 
 
 def interval_caveat(num_seeds: int) -> str:
-    """Returns why an interval that leaves zero out shows no difference yet."""
+    """Returns why an interval without zero does not prove a difference."""
     if num_seeds == 1:
         return (
             "One seed: the intervals are over users alone and know nothing of the luck "

@@ -1,4 +1,4 @@
-"""Entries of `strategies`, each read by the keys of its own kind."""
+"""Entries of `strategies`, each validated against the keys of its kind."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from models.errors import ConfigError
+from models.errors import shown
 from models.strategies.base import StrategyConfig
 from models.strategies.registry import kinds
 from models.strategies.registry import strategy_class
@@ -15,10 +16,10 @@ from pipeline.config.wording import closest
 
 
 def read_entries(entries: Any) -> Any:
-    """Returns the entries with each one's keys checked.
+    """Returns the entries with their keys validated.
 
     Args:
-        entries: By name the keys, or what was read already.
+        entries: Keys by name of the entry, or what was validated already.
 
     Raises:
         ValueError: An entry has an unknown kind, or a key that its kind does not have.
@@ -32,19 +33,19 @@ def read_entries(entries: Any) -> Any:
 
 
 def entry_config(name: str, keys: Any) -> StrategyConfig:
-    """Returns the checked keys of one entry.
+    """Returns the validated keys of one entry.
 
     Args:
         name: The entry's name, which is its kind unless `kind` says otherwise.
         keys: A mapping, or None for no keys at all.
 
     Raises:
-        ValueError: Naming the key, its value and what is allowed.
+        ValueError: The kind or a key is unknown, or a value is not allowed.
     """
     keys = {} if keys is None else keys
     if not isinstance(keys, dict):
         raise ValueError(
-            f"strategies.{name} is {keys!r}; expected keys and values, such as "
+            f"strategies.{name} is {shown(keys)}; expected keys and values, such as "
             f"`{name}: {{kind: {kinds()[0]}}}`"
         )
     kind = str(keys.get("kind") or name)

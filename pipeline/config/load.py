@@ -14,9 +14,15 @@ from pydantic import BaseModel
 from pydantic import ValidationError
 
 from models.errors import ConfigError
+from models.errors import shortened
+from models.errors import shown
 from pipeline.config.explain import explained
 from pipeline.config.schema import Config
+from pipeline.config.yaml_text import described
 from pipeline.config.yaml_text import read_yaml
+
+# What JSON may hold as it is and YAML refuses or takes for a line's end.
+_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 # With these flags Beam's workers may be other processes, which `literal_folders` does
 # not reach.
@@ -44,23 +50,34 @@ def load_config(path: Path) -> Config:
     try:
         data = read_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = re.sub(r"\s+", " ", str(error))
+        detail = shortened(described(error))
         raise ConfigError(f"{path} is not valid YAML: {detail}") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}; make it readable for this user"
+        ) from error
     if not isinstance(data, dict):
-        raise ConfigError(f"{path} holds {type(data).__name__}, expected keys: values")
+        held = "nothing" if data is None else f"one value: {shown(data)}"
+        raise ConfigError(
+            f"{path} holds {held}; expected keys with values, such as "
+            "configs/xmarket.yaml has them"
+        )
     try:
         config = Config.model_validate(data)
+        _refuse_infinity(config)
+        resolved: Config = _absolute(config, path.resolve().parent)
+        _refuse_unreachable_root(resolved)
     except ValidationError as error:
         raise ConfigError(f"{path}: {explained(Config, error)}") from error
-    _refuse_infinity(config)
-    resolved: Config = _absolute(config, path.resolve().parent)
-    _refuse_unreachable_root(resolved)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {shortened(str(error))}") from error
     return resolved
 
 
 def dump(config: Config) -> str:
     """Returns every key of `config` as JSON, which `load_config` reads, too."""
-    return config.model_dump_json(by_alias=True, indent=2)
+    text = config.model_dump_json(by_alias=True, indent=2)
+    return _NO_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _absolute(value: Any, base: Path) -> Any:

@@ -1,4 +1,4 @@
-"""Paths of a configuration and of the command line: folders and files, no URIs."""
+"""Local paths in the configuration and on the command line; URIs are refused."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from typing import Annotated
 from typing import Any
 
 import click
+from pydantic import AfterValidator
 from pydantic import BeforeValidator
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:/")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# What a shell fills in and nothing else does.
+_VARIABLE = re.compile(r"\$[A-Za-z_{]")
+# Of the operating system, for each part of a path.
+_MOST_BYTES = 255
 
 
 def refuse_uri(path: Any) -> Any:
-    """Returns `path` as it is.
+    """Returns `path` unless it is a URI.
 
     Raises:
-        ValueError: It is a URI, of which the operating system would make a folder named
-            `s3:` below the current one.
+        ValueError: It is a URI, for which the operating system would make a folder
+            named `s3:` in the current one.
     """
     if _SCHEME.match(str(path)):
         scheme = str(path).partition(":")[0]
@@ -42,21 +48,60 @@ def expand_home(path: Any) -> Any:
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
         raise ValueError(
-            f"{path.partition('/')[0]!r} is no user of this machine; write the folder "
-            f"in full, or ./{path} if it is called so"
+            f"{path.partition('/')[0]!r} is not a user of this machine; write the "
+            f"folder in full, or ./{path} if that is its name"
         )
     return expanded
 
 
+def check_path(path: Any) -> Any:
+    """Returns `path` as it is.
+
+    Raises:
+        ValueError: It is a URI, it is empty, holds control characters, a part of it is
+            longer than a name can be, or it names a variable of the shell.
+    """
+    if not isinstance(path, (str, Path)):
+        raise ValueError("expected a path")
+    refuse_uri(path)
+    text = str(path)
+    if not text:
+        raise ValueError("expected a folder or file; `.` is the configuration's folder")
+    if _CONTROL.search(text):
+        raise ValueError("a path has no control characters; remove them")
+    if _VARIABLE.search(text):
+        raise ValueError(
+            "variables such as $HOME are not filled in; write the folder out"
+        )
+    if any(len(os.fsencode(part)) > _MOST_BYTES for part in text.split("/")):
+        raise ValueError(f"a name in a path has at most {_MOST_BYTES} bytes")
+    return path
+
+
+def refuse_wildcards(path: Path) -> Path:
+    """Returns `path` as it is.
+
+    Raises:
+        ValueError: It holds `*` or `?`: a pattern, where one folder is wanted.
+    """
+    if set("*?") & set(str(path)):
+        raise ValueError(
+            "expected one folder, not a pattern; remove `*` and `?` from its path"
+        )
+    return path
+
+
 # A path in a configuration; relative ones are relative to the configuration's folder.
-LocalPath = Annotated[Path, BeforeValidator(expand_home), BeforeValidator(refuse_uri)]
+LocalPath = Annotated[Path, BeforeValidator(check_path), BeforeValidator(expand_home)]
+# Where everything lies that a run writes.
+RootPath = Annotated[LocalPath, AfterValidator(refuse_wildcards)]
 
 
 class LocalPathArgument(click.Path):
-    """A path on the command line; takes what `click.Path` takes."""
+    """Type of a local path on the command line, with the options of `click.Path`."""
 
     def __init__(self, **options: Any) -> None:
-        """Remembers the options of `click.Path`."""
+        """Passes the options on to `click.Path`."""
         super().__init__(path_type=Path, **options)
 
     def convert(

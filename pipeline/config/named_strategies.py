@@ -1,4 +1,4 @@
-"""Strategies by the names that a command was given: entries, or kinds alone."""
+"""Strategies named on the command line: entries of the configuration, or kinds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pydantic import ValidationError
 
 from models.errors import ConfigError
+from models.errors import shown
 from models.strategies.registry import kinds
 from pipeline.config.entries import entry_config
 from pipeline.config.schema import Config
@@ -14,22 +15,22 @@ from pipeline.config.wording import closest
 
 
 def with_strategies(config: Config, names: Iterable[str]) -> Config:
-    """Returns `config` with an entry of every name.
+    """Returns `config` with an entry for every name.
 
     Args:
         config: The configuration.
-        names: Names of entries of `strategies`, or of kinds; a kind that is no entry
+        names: Names of entries of `strategies`, or of kinds; a kind without an entry
             gets one with its defaults.
 
     Raises:
-        ConfigError: A name is neither, or the configuration cannot have the kind.
+        ConfigError: A name is neither, or the kind does not fit the configuration.
     """
     known = dict.fromkeys([*config.strategies, *kinds()])
     entries = dict(config.strategies)
     for name in names:
         if name not in known:
             raise ConfigError(
-                f"strategy {name!r} is neither in the configuration nor a kind; "
+                f"strategy {shown(name)} is neither in the configuration nor a kind; "
                 f"expected one of {', '.join(known)}{closest(name, known)}"
             )
         if name not in entries:

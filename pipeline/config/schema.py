@@ -1,10 +1,8 @@
-"""The configuration: one YAML per data set, typed, checked before anything runs."""
+"""Configuration of one data set, typed and checked before anything runs."""
 
 from __future__ import annotations
 
 import datetime
-import os
-from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -21,11 +19,8 @@ from components.log_example_gen.logic import MissingDays
 from components.log_example_gen.logic import Source
 from components.log_example_gen.logic import TimeColumn
 from components.log_example_gen.logic import parse_label_rule
-from components.log_example_gen.wanted import wanted_columns
 from models.days import to_day
-from models.features.feature import USER_FEATURE
 from models.features.feature import Feature
-from models.features.id import SNAPSHOT_SPACES
 from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
 from models.settings import NetworkConfig
@@ -37,22 +32,24 @@ from models.strategies.registry import BASELINE_KIND
 from models.strategies.registry import DEFAULT_KIND
 from models.strategies.registry import create
 from models.strict_model import StrictModel
+from pipeline.config.checks import check_whole
+from pipeline.config.dates import Date
 from pipeline.config.entries import entry_config
 from pipeline.config.entries import read_entries
 from pipeline.config.local_paths import LocalPath
+from pipeline.config.local_paths import RootPath
+from pipeline.config.names import Name
+from pipeline.config.names import check_names
 from pipeline.config.sections import MAX_DAYS
 from pipeline.config.sections import ImportConfig
 from pipeline.config.sections import IntervalConfig
 from pipeline.config.sections import LevelsConfig
 from pipeline.config.sections import ServingConfig
 from pipeline.config.sections import WaitConfig
-from pipeline.config.slices import check_slices
 from pipeline.config.slices import read_slices
 from pipeline.config.slices import usual_slices
-from pipeline.config.wording import check_one_of
 from pipeline.datasets.simulation.settings import SimulationConfig
 from pipeline.store.metadata import SQLITE
-from pipeline.store.metadata import parse_server
 
 
 class Config(StrictModel):
@@ -61,67 +58,67 @@ class Config(StrictModel):
     Attributes:
         name: Name of the pipeline and of the published model.
         root: Folder for everything a run writes (artifacts, metadata, log files).
-        metadata: Where ML Metadata is kept: `sqlite`, a file in `root`, or
+        metadata: Database of ML Metadata: `sqlite`, a file in `root`, or
             `mysql://user@host/database`, one database for each configuration. The
             password comes from the environment.
         logs: Dated logs, `<domain>/date=YYYY-MM-DD/*`.
         schema: TFMD schema of the raw features (text format).
-        import: Shipped data that `crossctr import` turns into dated logs; none by
-            default, since most users have logs already.
+        import: Raw data that `crossctr import` turns into dated logs; none by default,
+            since most users have logs already.
         simulate: Simulated world whose logs `crossctr simulate` writes; none by
             default. See `SimulationConfig`.
-        first_day: First day of logs the pipeline knows; windows that reach further back
-            start here. Blocks of days follow each other from this day on.
+        first_day: First day of logs that the pipeline reads; windows that reach further
+            back start here, and so does the first block of days.
         target: The domain whose CTR model is served.
         sources: The domains it learns from.
-        columns: Where each canonical feature comes from: a column's name, or more in
-            words, see `ColumnSource`; null where every domain that does not say
-            otherwise lacks it. A domain with columns of its own names them in
-            `domain_columns`.
+        columns: Where each feature comes from: a column's name, or more detail, see
+            `ColumnSource`; null for a feature that only the domains in
+            `domain_columns` have.
         domain_columns: Overrides of `columns` by domain.
-        timestamp: By domain, the column that says when a row was shown, and its format;
-            a row of another day than its folder is set aside.
-        label: Rule that makes the 0/1 label of a log row, such as `rating >= 4`.
+        timestamp: By domain, the column with the impression's time, and its format; an
+            impression of another day than its folder is quarantined.
+        label: Rule that makes the 0/1 label of an impression, such as `rating >= 4`.
         domain_labels: Overrides of `label` by domain.
-        missing_days: What a domain's days without a log mean: `fail` (the default),
-            since in a busy domain that is an outage; `wait`, until the log is there or
-            `wait.minutes` are over; or `skip`. Logs that come after their day was
+        missing_days: By domain, what a day without a log means: `fail` (the default),
+            since in a busy domain that is an outage; `wait` until the log arrives or
+            `wait.minutes` are over; or `skip`. Logs that arrive after their day was
             ingested make it due again.
-        csv: By domain, how values of CSV files are quoted and which texts mean a
-            missing one, see `CsvDialect`.
-        wait: How long to wait for which sign of a log, see `WaitConfig`.
-        max_bad_share: Share of rows that may be quarantined before a block fails;
-            one percent is far above what healthy logs show and far below a broken day.
-        validation: Distances from the previous block and from the target that stop a
-            block, see `ValidationThresholds`.
+        csv: By domain, how values of CSV files are quoted and which texts stand for a
+            missing value, see `CsvDialect`.
+        wait: How long to wait for a log, and what marks it complete, see `WaitConfig`.
+        max_bad_share: Share of impressions above which quarantine fails a block; one
+            percent is far above healthy logs and far below a broken day.
+        validation: Distances from the previous block and from the target above which a
+            block fails, see `ValidationThresholds`.
         anchor_day: A day on which every clock ticks; the epoch unless the data's own
             calendar suggests another.
         levels: Clocks and windows of the levels; E-CDCTR's by default.
-        evaluation_days: Days after the run's day on whose target rows a model is
-            judged; one, so that every row is judged first and trained on later.
+        evaluation_days: Days from the run's day on whose target impressions a model is
+            evaluated; one, so that each impression is evaluated on before it is
+            trained on.
         network: Shape of the backbone, see `NetworkConfig`.
         training: Training settings of every level, see `TrainingConfig`.
         strategy: The strategy whose model is published.
         strategies: Strategies and variants to choose from and to compare.
-        gate: What a candidate must reach before it is published, see `GateThresholds`.
-        slices: By what the evaluation rows are cut: a name and the feature that
-            decides, or a `SliceRule`. Null for the usual ones, as far as the features
-            are there: `user_history` by `user_impressions`, `item_age` by
-            `item_age_days`, `hour` by `hour`.
-        intervals: How the metrics' intervals are made, see `IntervalConfig`.
+        gate: Thresholds for publishing a candidate, see `GateThresholds`.
+        slices: Slices of the evaluation impressions: by name a feature, or a
+            `SliceRule`. Null for the usual ones, as far as the features exist:
+            `user_history` by `user_impressions`, `item_age` by `item_age_days`, `hour`
+            by `hour`.
+        intervals: Confidence intervals of the metrics, see `IntervalConfig`.
         beam_args: Further flags for Beam pipelines.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
-    root: LocalPath
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=100)
+    root: RootPath
     metadata: str = SQLITE
     logs: LocalPath
     schema_path: LocalPath = Field(alias="schema")
     imports: ImportConfig | None = Field(default=None, alias="import")
     simulate: SimulationConfig | None = None
-    first_day: datetime.date
-    target: str
-    sources: tuple[str, ...] = Field(min_length=1)
+    first_day: Date
+    target: Name
+    sources: tuple[Name, ...] = Field(min_length=1)
     columns: dict[str, Source | None]
     domain_columns: dict[str, dict[str, Source | None]] = Field(default_factory=dict)
     timestamp: dict[str, TimeColumn] = Field(default_factory=dict)
@@ -134,7 +131,7 @@ class Config(StrictModel):
     validation: ValidationThresholds = ValidationThresholds()
     vocabularies: dict[str, IdSpace]
     features: tuple[Feature, ...] = Field(min_length=1)
-    anchor_day: datetime.date = datetime.date(1970, 1, 1)
+    anchor_day: Date = datetime.date(1970, 1, 1)
     levels: LevelsConfig = LevelsConfig()
     evaluation_days: int = Field(default=1, gt=0, le=MAX_DAYS)
     network: NetworkConfig = NetworkConfig()
@@ -154,14 +151,22 @@ class Config(StrictModel):
     @field_validator("slices", mode="before")
     @classmethod
     def _read_slices(cls, slices: Any) -> Any:
-        """Makes rules of the slices of which only the feature is said."""
+        """Replaces slices given as a feature name by rules."""
+        check_names("slices", slices)
         return read_slices(slices)
 
     @field_validator("strategies", mode="before")
     @classmethod
     def _read_strategies(cls, entries: Any) -> Any:
         """Reads each entry by the keys of its own kind."""
+        check_names("strategies", entries)
         return read_entries(entries)
+
+    @field_validator("vocabularies", mode="before")
+    @classmethod
+    def _check_vocabulary_names(cls, spaces: Any) -> Any:
+        check_names("vocabularies", spaces)
+        return spaces
 
     @field_validator("label")
     @classmethod
@@ -177,120 +182,9 @@ class Config(StrictModel):
         return rules
 
     @model_validator(mode="after")
-    def _check_references(self) -> Config:
-        # Not a field's own check, whose error would show the value with its password.
-        parse_server(self.metadata)
-        table = FeatureTable(features=self.features, vocabularies=self.vocabularies)
-        if self.target in self.sources:
-            raise ValueError(
-                f"target {self.target!r} is also listed in sources; a domain is one "
-                "or the other"
-            )
-        if len(set(self.sources)) < len(self.sources):
-            raise ValueError(
-                f"sources {list(self.sources)} names a domain twice; keep one"
-            )
-        if self.imports is not None and self.imports.last_day < self.first_day:
-            raise ValueError(
-                f"import.last_day {self.imports.last_day} is before first_day "
-                f"{self.first_day}; swap them"
-            )
-        label = parse_label_rule(self.label).column
-        if self.imports is not None and self.imports.negatives and label != "click":
-            raise ValueError(
-                f"label {self.label!r} reads the column {label!r}, but with "
-                "import.negatives the logs have `click`; write `label: click == 1`"
-            )
-        names = [feature.name for feature in table.features]
-        for domain, columns in {"": self.columns, **self.domain_columns}.items():
-            where = f"domain_columns.{domain}" if domain else "columns"
-            if domain:
-                check_one_of(where, domain, self.domains)
-            for name in columns:
-                check_one_of(f"{where}.{name}", name, names)
-        for key in ("missing_days", "domain_labels", "timestamp", "csv"):
-            for domain in getattr(self, key):
-                check_one_of(key, domain, self.domains)
-        for name in names:
-            if name != "domain" and name not in self.columns:
-                raise ValueError(
-                    f"feature {name!r} has no entry in columns; add "
-                    f"`{name}: <the log's column>`, or `{name}: null` and the domains "
-                    "that have it in domain_columns"
-                )
-        self._check_simulation()
-        check_one_of("strategy", self.strategy, list(self.strategies))
-        for name in self.strategies:
-            try:
-                self.strategy_of(name).check(table, self.network)
-            except ValueError as error:
-                raise ValueError(f"strategies.{name}: {error}") from error
-        if USER_FEATURE not in names or not table[USER_FEATURE].is_single_id:
-            raise ValueError(
-                f"features need {USER_FEATURE!r} of kind 'id', by which GAUC tells "
-                f"users apart; map your column: `columns: {{{USER_FEATURE}: <yours>}}`"
-            )
-        if any(self.needs(name).tpm_periods for name in self.strategies):
-            self._check_snapshot_spaces(table)
-        check_slices(self.slice_rules, table)
-        for domain in self.domains:
-            wanted_columns(self.domain_log(domain), table)
-        self._check_gate()
+    def _check_whole(self) -> Config:
+        check_whole(self)
         return self
-
-    def _check_gate(self) -> None:
-        """Raises if a rule of the Gate would have no interval to read."""
-        high = self.gate.max_normalized_entropy_high
-        if high is not None and not self.intervals.draws:
-            raise ValueError(
-                f"gate.max_normalized_entropy_high {high:g} is a rule on an interval, "
-                "and intervals.draws 0 makes none; choose more draws (200 by default), "
-                "or judge by the value alone: "
-                "`gate: {max_normalized_entropy_high: null}`"
-            )
-
-    def _check_simulation(self) -> None:
-        if self.simulate is None:
-            return
-        if self.imports is not None:
-            raise ValueError(
-                "`import` and `simulate` would both write the logs; remove one of them"
-            )
-        for domain in self.simulate.domains:
-            check_one_of("simulate.domains", domain, self.domains)
-        logs, truth = (
-            Path(os.path.normpath(path)) for path in (self.logs, self.simulate.truth)
-        )
-        if logs == truth or logs in truth.parents:
-            raise ValueError(
-                f"simulate.truth {str(truth)!r} lies in logs {str(logs)!r}, where a "
-                "model could read it; choose a folder outside"
-            )
-
-    def _check_snapshot_spaces(self, table: FeatureTable) -> None:
-        """Raises unless TPM trains one table of each space it hands on."""
-        widths = {}
-        for space in SNAPSHOT_SPACES:
-            if space in table.vocabularies and table.vocabularies[space].hashed:
-                raise ValueError(
-                    f"vocabularies.{space}.encoding: 'hash' keeps no ids, and TPM "
-                    "hands its embeddings on by raw id; use 'append_only', or set "
-                    "levels.tpm.snapshots to 0"
-                )
-            read = [f for f in table.features if f.vocabulary == space and f.tpm]
-            if not any(feature.is_single_id for feature in read):
-                raise ValueError(
-                    f"TPM hands on embeddings of the vocabularies "
-                    f"{' and '.join(SNAPSHOT_SPACES)}, but no feature of kind 'id' "
-                    f"with `vocabulary: {space}` is marked `tpm: true`; mark one, or "
-                    "set levels.tpm.snapshots to 0"
-                )
-            widths[space] = read[0].width or self.network.width
-        if len(set(widths.values())) > 1:
-            raise ValueError(
-                f"the vocabularies that TPM hands on need one width; received {widths};"
-                " give their features the same `width`"
-            )
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -304,11 +198,11 @@ class Config(StrictModel):
 
     @property
     def slice_rules(self) -> dict[str, SliceRule]:
-        """By what the evaluation rows are cut, the usual slices filled in."""
+        """Rules of the evaluation slices; the usual ones if none are configured."""
         return usual_slices(self.table) if self.slices is None else self.slices
 
     def judging(self) -> list[Any]:
-        """Returns everything that decides how a model is judged."""
+        """Returns all settings of evaluation and Gate."""
         rules = {name: rule.model_dump() for name, rule in self.slice_rules.items()}
         return [self.gate.model_dump(), rules, self.intervals.model_dump()]
 
@@ -344,11 +238,11 @@ class Config(StrictModel):
         )
 
     def network_of(self, strategy: str) -> NetworkConfig:
-        """Returns the sizes of the network of the strategy entry `strategy`."""
+        """Returns the network's settings of the strategy entry `strategy`."""
         sizes = self.strategy_of(strategy).sizes(self.network)
         if self.needs(strategy).tpm_periods:
             return sizes
-        # How snapshots are pooled makes no other network where none are read.
+        # Without snapshots, pooling changes no network and must change no fingerprint.
         pooling = self.network.snapshot_pooling
         return sizes.model_copy(update={"snapshot_pooling": pooling})
 
@@ -358,7 +252,7 @@ class Config(StrictModel):
         return {**entry, "kind": self.kind_of(strategy)}
 
     def target_settings(self, strategy: str) -> dict[str, Any]:
-        """Returns what the entry `strategy` says of the target level's trainer."""
+        """Returns the settings of the target trainer for the entry `strategy`."""
         return {
             "strategy": self.entry_of(strategy),
             "load_batch_norm": self.needs(strategy).batch_norm,
@@ -375,7 +269,7 @@ class Config(StrictModel):
         )
 
     def domain_log(self, domain: str) -> DomainLog:
-        """Returns how the rows of `domain` are read from its log."""
+        """Returns how the impressions of `domain` are read from its log."""
         columns = {**self.columns, **self.domain_columns.get(domain, {})}
         return DomainLog(
             domain=domain,

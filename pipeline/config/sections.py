@@ -1,54 +1,61 @@
-"""The parts of a configuration, typed and checked one by one."""
+"""Sections of the configuration, typed and checked one by one."""
 
 from __future__ import annotations
 
-import datetime
+from typing import Annotated
 from typing import Any
 from typing import Literal
 
+from pydantic import AfterValidator
 from pydantic import Field
 from pydantic import field_serializer
 from pydantic import model_validator
 
+from models.settings import MAX_SEED
 from models.settings import TrainingConfig
 from models.strict_model import StrictModel
+from pipeline.config.dates import Date
 from pipeline.config.local_paths import LocalPath
 from pipeline.planning.calendar import Clock
 
+# A thousand years: anything longer is a typing error.
+MAX_DAYS = 365_000
+
 
 class NegativeSampling(StrictModel):
-    """How negatives are sampled.
+    """Sampling of negatives.
 
     Attributes:
         per_positive: Negatives sampled for each positive.
-        weighting: `uniform`: every item alike. `popularity`: by the item's number of
-            positives to the power of 0.75, counted up to the day before; an item that
-            is new that day counts as one (our choice: it could not be drawn else).
+        weighting: `uniform`: every item with equal probability. `popularity`: by the
+            item's number of positives up to the day before, to the power of 0.75; an
+            item that is new that day counts as one (our choice, as its probability
+            would be zero).
         seed: Seed of the draws.
     """
 
-    per_positive: int = Field(gt=0)
+    per_positive: int = Field(gt=0, le=10_000)
     weighting: Literal["uniform", "popularity"] = "uniform"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
 
 
 class ImportConfig(StrictModel):
-    """Where the shipped data lies and which days of it become dated logs.
+    """Raw data, and the days of it that become dated logs.
 
     Attributes:
         data: Folder of `<domain>.parquet`.
-        click_at_least: Rating from which on a review counts as a click in the
-            aggregates; 4 unless `negatives` is set.
-        negatives: Set it if the files have no ratings and every row is a positive: how
-            negatives are sampled. The logs then have a column `click`.
+        click_at_least: Lowest rating that counts as a click in the aggregates; 4 unless
+            `negatives` is set.
+        negatives: Sampling of negatives, for files without ratings in which every row
+            is a positive. The logs then have a column `click`.
         last_day: Last day written to the logs. The first is the pipeline's `first_day`;
-            earlier rows still count in the point-in-time aggregates.
+            earlier rows of the files still count in the point-in-time aggregates.
     """
 
     data: LocalPath
     click_at_least: int | None = None
     negatives: NegativeSampling | None = None
-    last_day: datetime.date
+    last_day: Date
 
     @model_validator(mode="before")
     @classmethod
@@ -70,17 +77,12 @@ class ImportConfig(StrictModel):
         return self
 
 
-# A thousand years: what is longer is a slip of the keyboard.
-MAX_DAYS = 365_000
-
-
 class LevelConfig(StrictModel):
-    """What one level trains on.
+    """Training of one level.
 
     Attributes:
-        window_days: Days of rows one training reads, ending the day before it.
-        training: Training settings of this level where they differ from the general
-            ones.
+        window_days: Days of impressions that one training reads, ending the day before.
+        training: Training settings of this level that override the general ones.
     """
 
     window_days: int = Field(gt=0, le=MAX_DAYS)
@@ -88,7 +90,7 @@ class LevelConfig(StrictModel):
 
     @field_serializer("training")
     def _as_given(self, training: TrainingConfig | None) -> dict[str, Any] | None:
-        # A default that was written out would overrule the general setting.
+        # A default written out would override the general setting.
         return None if training is None else training.model_dump(exclude_unset=True)
 
 
@@ -107,7 +109,7 @@ class PretrainingConfig(LevelConfig):
 
 
 class TpmConfig(PretrainingConfig):
-    """Tiny pretraining model; E-CDCTR: monthly, on half a year of source rows.
+    """Tiny pretraining model; E-CDCTR: monthly, on half a year of source impressions.
 
     Attributes:
         snapshots: Newest periods whose embeddings stay in use; E-CDCTR: M = 3.
@@ -115,18 +117,18 @@ class TpmConfig(PretrainingConfig):
 
     every_days: int = Field(default=30, gt=0, le=MAX_DAYS)
     window_days: int = Field(default=180, gt=0, le=MAX_DAYS)
-    snapshots: int = Field(default=3, ge=0)
+    snapshots: int = Field(default=3, ge=0, le=1_000)
 
 
 class CpmConfig(PretrainingConfig):
-    """Complete pretraining model; E-CDCTR: weekly, on a month of source rows."""
+    """Complete pretraining model; E-CDCTR: weekly, a month of source impressions."""
 
     every_days: int = Field(default=7, gt=0, le=MAX_DAYS)
     window_days: int = Field(default=30, gt=0, le=MAX_DAYS)
 
 
 class SourceConfig(PretrainingConfig):
-    """CTNet's source model: CPM's network with a daily clock.
+    """Source model: CPM's network with a daily clock.
 
     The first one trains on its window; from then on it continues from its own newest
     model on the days since.
@@ -137,17 +139,17 @@ class SourceConfig(PretrainingConfig):
 
 
 class TargetConfig(PretrainingConfig):
-    """The target's CTR model; E-CDCTR: daily, on dozens of days of target rows.
+    """Target model; E-CDCTR: daily, on dozens of days of target impressions.
 
-    Each new CPM restarts it from there with a replay of its window; on its ticks
-    between, it continues from its own newest model on the days since. A run on a day
-    between its ticks judges the newest model and trains nothing.
+    On a tick of CPM's clock it restarts from the new CPM and replays its window; on its
+    own ticks in between it continues its newest model on the days since. A run on a day
+    between its ticks evaluates the newest model and trains nothing.
 
     Attributes:
         calibration_days: Newest days of the window on which the scores are calibrated:
-            the SavedModel then corrects its logits by a scale and a shift, which
-            leaves the order of the scores alone. They are scored before they are
-            trained on, after the days before them. 0, no calibrator, by default.
+            the SavedModel then corrects its logits by a scale and a shift, which keeps
+            the order of the scores. These days are scored with the model of the days
+            before, and trained on afterwards. 0, no calibrator, by default.
     """
 
     calibration_days: int = Field(default=0, ge=0, le=MAX_DAYS)
@@ -161,9 +163,9 @@ class LevelsConfig(StrictModel):
 
     Attributes:
         tpm: Tiny pretraining on the sources' user and item ids.
-        cpm: Complete pretraining on the sources' rows.
-        source: The source model that CTNet reads.
-        target: The target's CTR model, which starts from both.
+        cpm: Complete pretraining on the sources' impressions.
+        source: The source model, for strategies that read one.
+        target: The target model.
     """
 
     tpm: TpmConfig = TpmConfig()
@@ -172,50 +174,62 @@ class LevelsConfig(StrictModel):
     target: TargetConfig = TargetConfig()
 
 
+def _check_marker(name: str) -> str:
+    if "/" in name or name in ("", ".", ".."):
+        raise ValueError("expected the name of a file in a day's folder, no path")
+    return name
+
+
 class WaitConfig(StrictModel):
-    """How a run waits for the logs of domains with `missing_days: wait`.
+    """Wait for the logs of domains with `missing_days: wait`.
 
     Attributes:
-        minutes: Longest wait, from the start of the command; after it the command ends
-            with exit code 75, which schedulers take for "try again later". Six hours by
-            default: a daily run still ends within its day.
-        poll_seconds: Time between two looks.
-        marker: File in a day's folder that says the day is complete, such as
-            `_SUCCESS`. Without one, a day is there as soon as it has a log file, which
-            only holds where whole files are renamed into place.
+        minutes: Longest wait, from the start of the command; then the command ends with
+            exit code 75, which tells schedulers to try again later. Six hours by
+            default, so that a daily run ends within its day.
+        poll_seconds: Time between two checks.
+        marker: File in a day's folder that marks the day complete, such as `_SUCCESS`.
+            Without one, a day counts as complete as soon as it has a log file, which
+            is only safe where whole files are renamed into place.
     """
 
-    minutes: float = Field(default=360, ge=0)
-    poll_seconds: float = Field(default=60, gt=0)
-    marker: str | None = None
+    minutes: float = Field(default=360, ge=0, le=MAX_DAYS * 24 * 60)
+    poll_seconds: float = Field(default=60, ge=0.01, le=24 * 60 * 60)
+    marker: Annotated[str, AfterValidator(_check_marker)] | None = None
 
 
 class IntervalConfig(StrictModel):
-    """How the metrics' intervals are made: a bootstrap over users.
+    """Confidence intervals of the metrics: a bootstrap over users.
 
     Attributes:
-        draws: Bootstrap draws; 0 for no intervals. 200 put five draws outside each end,
-            enough to tell noise from change, and cost some seconds on 10^5 rows.
+        draws: Bootstrap draws; 0 for no intervals. 200 put five draws outside each end
+            and cost some seconds on 10^5 impressions.
         level: Share of the draws inside an interval.
     """
 
-    draws: int = Field(default=200, ge=0)
+    draws: int = Field(default=200, ge=0, le=100_000)
     level: float = Field(default=0.95, gt=0, lt=1)
 
 
+def _check_server_path(path: str) -> str:
+    absolute = path.startswith("/") or "://" in path
+    if not absolute or not path.isprintable():
+        raise ValueError("expected an absolute path, or a URI, in one line")
+    return path
+
+
 class ServingConfig(StrictModel):
-    """Where published models go: `<directory>/<name>/<version>/`.
+    """Publishing of models, to `<directory>/<name>/<version>/`.
 
     Attributes:
         directory: The folder with a folder for each model, and `models.config`.
-        keep: Versions that stay; older ones are removed when one is published, never
-            one that `models.config` names.
-        rollout: Label of a new version: `stable`, or `canary`, which waits for
-            `crossctr promote`.
-        server_path: Where TF Serving sees `directory`, for `models.config`.
+        keep: Number of versions that are kept; older ones are removed on publishing,
+            except those that `models.config` names.
+        rollout: Label of a new version: `stable`, or `canary` until `crossctr promote`.
+        server_path: Path of `directory` on the TF Serving host, for `models.config`.
     """
 
     directory: LocalPath
-    keep: int = Field(default=10, ge=2)
+    keep: int = Field(default=10, ge=2, le=1_000_000)
     rollout: Literal["stable", "canary"] = "stable"
-    server_path: str = "/models"
+    server_path: Annotated[str, AfterValidator(_check_server_path)] = "/models"

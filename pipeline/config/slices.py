@@ -1,4 +1,4 @@
-"""What the configuration's `slices` mean, and which features can make them."""
+"""Evaluation slices: how `slices` is read, and which features can define them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from components.evaluation_set.slice_rules import SliceRule
 from models.features.feature import Feature
 from models.features.table import FeatureTable
 
-# Made when the features are there, with the upper ends of their buckets.
+# Made if the features exist, with the upper ends of their buckets.
 _USUAL = {
     "user_history": SliceRule(feature="user_impressions", upto=(0, 5, 20)),
     "item_age": SliceRule(feature="item_age_days", upto=(1, 7, 30)),
     "hour": SliceRule(feature="hour"),
 }
-# More values than this are no slices that a person reads.
+# A table with more slices than this is not readable.
 _MAX_VALUES = 100
 
 
 def read_slices(slices: Any) -> Any:
-    """Returns `slices` as written, rules in place of features named alone."""
+    """Returns `slices` with a rule in place of each bare feature name."""
     if not isinstance(slices, dict):
         return slices
     rules = {}
@@ -34,7 +34,7 @@ def read_slices(slices: Any) -> Any:
 
 
 def usual_slices(table: FeatureTable) -> dict[str, SliceRule]:
-    """Returns the slices that are made unless others are asked for."""
+    """Returns the slices that are made if the configuration names none."""
     features = {feature.name: feature for feature in table.features}
     return {
         name: rule
@@ -45,10 +45,10 @@ def usual_slices(table: FeatureTable) -> dict[str, SliceRule]:
 
 
 def check_slices(rules: Mapping[str, SliceRule], table: FeatureTable) -> None:
-    """Raises unless each rule's feature can make slices that a person reads.
+    """Checks that each rule's feature can define a readable number of slices.
 
     Raises:
-        ValueError: One cannot.
+        ValueError: A feature is unknown, or cannot define slices.
     """
     names = [feature.name for feature in table.features]
     for name, rule in rules.items():
@@ -69,18 +69,18 @@ def check_slices(rules: Mapping[str, SliceRule], table: FeatureTable) -> None:
 
 
 def _problem(rule: SliceRule, feature: Feature, table: FeatureTable) -> str:
-    """Returns why `feature` cannot make slices by `rule`, or nothing."""
+    """Returns why `feature` cannot define slices by `rule`; empty if it can."""
     if feature.is_list:
-        return "holds lists; choose a feature with one value a row"
+        return "holds lists; choose a feature with one value per impression"
     if feature.is_id and rule.upto:
         return f"holds ids, which have no order for `upto` {list(rule.upto)}"
     if not feature.is_id and not rule.upto:
-        return "holds numbers; say the ends of its buckets, `upto: [0, 5, 20]`"
+        return "holds numbers; give the ends of its buckets, `upto: [0, 5, 20]`"
     if feature.is_id:
         values = table.vocabularies[feature.table].capacity
         if values > _MAX_VALUES:
             return (
-                f"may have {values:,} values, more than the {_MAX_VALUES} that a "
-                "person reads; choose another feature"
+                f"may have {values:,} values; expected at most {_MAX_VALUES}, so that "
+                "the table is readable; choose another feature"
             )
     return ""

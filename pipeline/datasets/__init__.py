@@ -1,1 +1,1 @@
-"""Data sets: import of the shipped logs, and the simulator; not part of a daily run."""
+"""Data sets: import of the shipped logs and the simulator; not used by daily runs."""

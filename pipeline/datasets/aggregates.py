@@ -1,8 +1,8 @@
-"""What a log row could know about its user and item at the end of the day before.
+"""Point-in-time aggregates of user and item, as of the end of the previous day.
 
-Production logs carry such counters as they stood when the impression was served. Data
-sets of plain ratings do not, so the importer computes them here. Rows of one day never
-see each other: within a day the order is unknown.
+Production logs contain such counters as of the time of the impression. Data sets of
+plain ratings do not, so the importer computes them here. Rows of one day do not count
+for each other, because their order within the day is unknown.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 
 Ints = npt.NDArray[np.int64]
 
-# Earlier impressions' worth of trust in the domain's own rate. Our choice: of 1 to 100,
-# 10 to 50 gave the best log loss of the rate itself, for users and items alike, on
-# xmarket's four sources from 2014 to 2018 (items of ca, uk, fr, mx: 0.366, 0.330,
+# Weight of the domain's click rate, in impressions. Our choice: among 1 to 100, values
+# of 10 to 50 gave the best log loss of the smoothed rate itself, for users and items,
+# on xmarket's four sources from 2014 to 2018 (items of ca, uk, fr, mx: 0.366, 0.330,
 # 0.396, 0.297 at 20; 0.393, 0.356, 0.427, 0.328 at 1).
 SMOOTHING_STRENGTH = 20.0
-# Click rate of a domain without an earlier day: nothing is known about it.
+# Click rate of a domain before its first day, when nothing is known about it.
 UNKNOWN_CLICK_RATE = 0.5
 
 
@@ -44,14 +44,14 @@ def point_in_time_aggregates(
         item_ids: string array of shape (rows,).
         days: Days since 1970-01-01, shape (rows,).
         clicked: 0 or 1, shape (rows,).
-        max_length: Items that `recent_items` keeps at most; at least 1.
+        max_length: Maximum length of `recent_items`; at least 1.
 
     Returns:
         A table of `rows` rows in the order of the input: `<entity>_impressions`
         (int64), `<entity>_click_rate` (double), `<entity>_age_days` (int64, days since
-        the entity was first seen, null if it never was) for `item` and `user`, and
+        the entity was first seen, null if it is new) for `item` and `user`, and
         `recent_items` (list<string>, the distinct items that the user clicked last,
-        newest first, those of one day in the order of their ids).
+        newest first, those of one day in ascending order of their ids).
 
     Raises:
         ValueError: `max_length` is below 1 or the arrays are not equally long.
@@ -81,16 +81,12 @@ def point_in_time_aggregates(
             days - first_day, mask=impressions == 0
         )
     recent = _recent_items(users, items, days, clicked, max_length)
-    present = recent >= 0
-    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
-    columns["recent_items"] = pa.ListArray.from_arrays(
-        pa.array(offsets), item_names.take(pa.array(recent[present]))
-    )
+    columns["recent_items"] = _id_lists(recent, item_names)
     return pa.table(columns)
 
 
 def encode_ids(ids: pa.Array) -> tuple[Ints, pa.Array]:
-    """Returns each id's rank among the distinct ids, and these in ascending order."""
+    """Returns each id's rank among the distinct ids, and the sorted distinct ids."""
     encoded = ids.dictionary_encode()
     order = pc.array_sort_indices(encoded.dictionary)
     rank = np.empty(len(order), np.int64)
@@ -98,8 +94,17 @@ def encode_ids(ids: pa.Array) -> tuple[Ints, pa.Array]:
     return rank[encoded.indices.to_numpy()], encoded.dictionary.take(order)
 
 
+def _id_lists(codes: Ints, names: pa.Array) -> pa.Array:
+    """Returns lists of ids from codes of shape (rows, max_length), padded with -1."""
+    present = codes >= 0
+    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
+    return pa.ListArray.from_arrays(
+        pa.array(offsets), names.take(pa.array(codes[present]))
+    )
+
+
 def _history(codes: Ints, days: Ints, clicked: Ints) -> tuple[Ints, Ints, Ints]:
-    """Counts, per row, the rows of the same code on earlier days.
+    """Counts, for each row, the rows with the same code on earlier days.
 
     Returns:
         Earlier rows, clicks among them, and the first day of the code (the row's own
@@ -119,14 +124,14 @@ def _history(codes: Ints, days: Ints, clicked: Ints) -> tuple[Ints, Ints, Ints]:
 
 
 def _changes(values: Ints) -> npt.NDArray[np.bool_]:
-    """Returns where a value differs from the one before it; true at the first."""
+    """Returns where a value differs from its predecessor; true for the first."""
     changes = np.ones(len(values), np.bool_)
     np.not_equal(values[1:], values[:-1], out=changes[1:])
     return changes
 
 
 def _last_start(starts: npt.NDArray[np.bool_]) -> Ints:
-    """Returns, per position, the nearest position at or before it that is a start."""
+    """Returns, for each position, the last start at or before it."""
     positions = np.arange(len(starts))
     last: Ints = np.maximum.accumulate(np.where(starts, positions, 0))
     return last
@@ -137,17 +142,18 @@ def _recent_items(
 ) -> Ints:
     """Returns each row's recent items as codes, padded with -1.
 
-    The shape is (rows, max_length). The list after a user's click follows from the list
-    before it, so all users' first clicks are done at once, then all second ones, and so
-    on: as many steps as the most active user has clicks.
+    The shape is (rows, max_length). The list after a click is computed from the list
+    before it, vectorised over users: first all users' first clicks, then all second
+    clicks, and so on. The most active user's clicks are the number of steps.
     """
     chosen = np.flatnonzero(clicked)
-    # Ascending days and, within one, descending items: the newest click comes last and
-    # the items of one day end up ascending in the list, which is newest first.
+    # Ascending days and, within a day, descending items: as the list is newest first,
+    # the items of one day are ascending in it.
     chosen = chosen[np.lexsort((-items[chosen], days[chosen], users[chosen]))]
     click_users, click_items, click_days = users[chosen], items[chosen], days[chosen]
     rank = np.arange(len(chosen)) - _last_start(_changes(click_users))
-    # One list per click, holding that click, and an empty one for rows without any.
+    # One list per click, which includes that click, and an empty one at position -1 for
+    # rows without an earlier click.
     lists = np.full((len(chosen) + 1, max_length), -1, np.int64)
     by_rank = np.argsort(rank, kind="stable")
     steps = np.split(by_rank, np.cumsum(np.bincount(rank))[:-1])
@@ -155,7 +161,7 @@ def _recent_items(
         item = click_items[clicks]
         if step > 0:
             previous = lists[clicks - 1]  # (users, max_length)
-            # From an item's old place on, the list moves up instead of down.
+            # An item that is in the list already moves to its front.
             moved = np.logical_or.accumulate(previous == item[:, None], axis=1)
             lists[clicks, 1:] = np.where(
                 moved[:, :-1], previous[:, 1:], previous[:, :-1]
@@ -166,9 +172,9 @@ def _recent_items(
 
 
 def _last_before(users: Ints, days: Ints, click_users: Ints, click_days: Ints) -> Ints:
-    """Returns the position of each row's user's last click before its day.
+    """Returns the position of the last click of each row's user before the row's day.
 
-    The clicks are ascending by user, then day. -1 where there is none.
+    The clicks are ascending by user, then day. Rows without an earlier click get -1.
     """
     if len(days) == 0:
         return days

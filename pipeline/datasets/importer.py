@@ -1,11 +1,12 @@
-"""Turns the shipped data, one Parquet file a domain, into dated logs.
+"""Import of the shipped data, one Parquet file per domain, as dated logs.
 
     <source>/<domain>.parquet  ->  <logs>/<domain>/date=YYYY-MM-DD/part-0.parquet
 
-A file with ratings becomes a log with a column `rating`. A file of positives gets
-negatives beside them (`pipeline.datasets.negatives`) and becomes a log with a column
-`click`. Every row gets the point-in-time aggregates of `pipeline.datasets.aggregates`,
-computed over the whole file, also over the rows before the first day written.
+A file with ratings becomes a log with a column `rating`. A file of positives is
+completed with sampled negatives (`pipeline.datasets.negatives`) and becomes a log with
+a column `click`. Every row gets the point-in-time aggregates of
+`pipeline.datasets.aggregates`, computed over the whole file, including the rows before
+the first day written.
 """
 
 from __future__ import annotations
@@ -38,28 +39,28 @@ from pipeline.datasets.source_files import sha256_of
 
 MANIFEST_FILE = "_import.json"
 
-# Raise it when columns, aggregates or draws change: older imports are then redone.
+# Increased when columns, aggregates or draws change, so that older imports are redone.
 _LAYOUT = 2
-# Progress is reported every so many files, some ten times a second.
+# Files between two progress reports; about ten reports a second.
 _FILES_PER_REPORT = 200
 
 
 @dataclass(frozen=True)
 class DomainImport:
-    """What became of one domain's file.
+    """Result of importing one domain's file.
 
     Attributes:
         domain: Name of the domain.
         read_rows: Rows in the file.
-        written_rows: Rows that are in the log, negatives included.
+        written_rows: Rows in the log, including negatives.
         outside_rows: Rows of the file before the first or after the last day; they
-            count in the aggregates and are not in the log.
-        negative_rows: Sampled negatives that are in the log; 0 for ratings.
-        missing_negatives: Negatives that the log lacks because the domain had too few
-            items on their day.
-        num_files: Files of the log, one a day.
-        reused: Whether an earlier import of the same file was kept as it is.
-        seconds: Time taken.
+            count in the aggregates but are not in the log.
+        negative_rows: Sampled negatives in the log; 0 for ratings.
+        missing_negatives: Negatives that could not be sampled because the domain had
+            too few items on their day.
+        num_files: Files of the log, one per day.
+        reused: Whether an earlier import of the same file was kept.
+        seconds: Duration.
     """
 
     domain: str
@@ -75,11 +76,11 @@ class DomainImport:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did, domain by domain.
+    """Result of an import.
 
     Attributes:
-        domains: One entry a domain, in the order asked for.
-        seconds: Time taken, checks included.
+        domains: One entry per domain, in the requested order.
+        seconds: Duration, including the checks.
     """
 
     domains: tuple[DomainImport, ...]
@@ -87,12 +88,12 @@ class ImportReport:
 
     @property
     def written_rows(self) -> int:
-        """Rows that are in the logs of all domains."""
+        """Rows in the logs of all domains."""
         return sum(domain.written_rows for domain in self.domains)
 
     @property
     def reused(self) -> bool:
-        """Whether every domain was there already."""
+        """Whether all domains were reused."""
         return all(domain.reused for domain in self.domains)
 
 
@@ -110,9 +111,9 @@ def import_logs(
 ) -> ImportReport:
     """Writes the dated logs of `domains`.
 
-    All files are checked before anything is written. A domain's folder appears whole
-    or not at all; one that was imported before from the same file with the same
-    parameters is kept.
+    All files are checked before anything is written. A domain's folder is complete or
+    absent, never partial. The result of an earlier import of the same file with the
+    same parameters is kept.
 
     Args:
         source_dir: Folder of `<domain>.parquet`.
@@ -120,15 +121,15 @@ def import_logs(
         domains: The domains to import.
         first_day: First day written.
         last_day: Last day written.
-        click_at_least: For files of ratings: smallest one that counts as a click in
-            the aggregates.
+        click_at_least: For files of ratings: the smallest rating that counts as a click
+            in the aggregates.
         negatives: For files of positives: how negatives are sampled. Exactly one of
             `click_at_least` and `negatives` is given.
-        recent_items: Items that the column `recent_items` keeps at most.
-        on_progress: Called now and then with the domain and the rows written so far.
+        recent_items: Maximum length of the column `recent_items`.
+        on_progress: Called repeatedly with the domain and the rows written so far.
 
     Returns:
-        The rows read, written and left out, and the time taken.
+        Counts of rows and the duration, by domain.
 
     Raises:
         DataError: The folder or a file is missing, a file is unreadable, lacks a
@@ -143,7 +144,30 @@ def import_logs(
             f"{click_at_least!r} and {negatives!r}"
         )
     started = time.perf_counter()
-    parameters = {
+    parameters = _parameters(
+        first_day, last_day, click_at_least, negatives, recent_items
+    )
+    names = list(dict.fromkeys(domains))
+    paths = [find_source(source_dir, domain) for domain in names]
+    for path in paths:
+        check_source(path, first_day, last_day, rated=negatives is None)
+    manifests = [_read_manifest(logs_dir / domain) for domain in names]
+    imports = tuple(
+        _import_domain(path, logs_dir / domain, manifest, parameters, on_progress)
+        for domain, path, manifest in zip(names, paths, manifests, strict=True)
+    )
+    return ImportReport(imports, time.perf_counter() - started)
+
+
+def _parameters(
+    first_day: datetime.date,
+    last_day: datetime.date,
+    click_at_least: int | None,
+    negatives: NegativeSampling | None,
+    recent_items: int,
+) -> dict[str, Any]:
+    """Returns all parameters of the written rows, as kept in the manifest."""
+    return {
         "layout": _LAYOUT,
         "first_day": first_day.isoformat(),
         "last_day": last_day.isoformat(),
@@ -152,36 +176,37 @@ def import_logs(
         "recent_items": recent_items,
         "smoothing_strength": SMOOTHING_STRENGTH,
     }
-    names = list(dict.fromkeys(domains))
-    paths = [find_source(source_dir, domain) for domain in names]
-    for path in paths:
-        check_source(path, first_day, last_day, rated=negatives is None)
-    manifests = [_read_manifest(logs_dir / domain) for domain in names]
-    imports = []
-    for domain, path, manifest in zip(names, paths, manifests, strict=True):
-        begun = time.perf_counter()
-        folder = logs_dir / domain
-        _discard(_temporary(folder))
-        _discard(_retired(folder))
-        origin = {"source": path.name, "sha256": sha256_of(path), **parameters}
-        reused = manifest is not None and manifest["origin"] == origin
-        if reused and manifest is not None:
-            counts = manifest["counts"]
-        else:
-            counts = _write_domain(path, folder, origin, on_progress)
-        seconds = time.perf_counter() - begun
-        imports.append(DomainImport(domain, **counts, reused=reused, seconds=seconds))
-    return ImportReport(tuple(imports), time.perf_counter() - started)
+
+
+def _import_domain(
+    path: Path,
+    folder: Path,
+    manifest: dict[str, Any] | None,
+    parameters: dict[str, Any],
+    on_progress: Callable[[str, int], None] | None,
+) -> DomainImport:
+    """Writes one domain's log, unless `manifest` is that of the same import."""
+    started = time.perf_counter()
+    _discard(_temporary(folder))
+    _discard(_retired(folder))
+    origin = {"source": path.name, "sha256": sha256_of(path), **parameters}
+    reused = manifest is not None and manifest["origin"] == origin
+    if reused and manifest is not None:
+        counts = manifest["counts"]
+    else:
+        counts = _write_domain(path, folder, origin, on_progress)
+    seconds = time.perf_counter() - started
+    return DomainImport(folder.name, **counts, reused=reused, seconds=seconds)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any] | None:
     """Returns the manifest of an earlier import, `None` if there is none.
 
-    An import whose day folders were partly removed counts as none.
+    An import counts as absent if some of its day folders were removed.
 
     Raises:
-        DataError: The manifest is damaged, or the folder holds what no import wrote,
-            which a new import would delete.
+        DataError: The manifest is damaged, or the folder has content that no import
+            wrote and that a new import would delete.
     """
     if not folder.exists():
         return None
@@ -191,21 +216,21 @@ def _read_manifest(folder: Path) -> dict[str, Any] | None:
             return None
         raise DataError(
             f"{str(folder)!r} has no {MANIFEST_FILE}, so no import wrote it; importing "
-            "would delete what it holds; move the folder away, or set `logs` to "
+            "would delete its content; move the folder away, or set `logs` to "
             "another one"
         )
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise DataError(
-            f"{path} is not valid JSON ({error}); expected what the import wrote; "
+            f"{path} is not valid JSON ({error}); expected the manifest of an import; "
             f"remove the folder {str(folder)!r} to import it again"
         ) from error
     num_files = manifest["counts"]["num_files"]
     num_days = sum(1 for _ in folder.glob("date=*"))
     if num_days > num_files:
         raise DataError(
-            f"{str(folder)!r} holds {num_days:,} days, of which an import wrote "
+            f"{str(folder)!r} has {num_days:,} days, of which an import wrote "
             f"{num_files:,}; importing would delete the others; move the folder away, "
             "or set `logs` to another one"
         )
@@ -233,7 +258,7 @@ def _write_domain(
         for key in ("first_day", "last_day")
     )
     inside = np.flatnonzero((days >= first_day) & (days <= last_day))
-    # Stable: rows of one day keep their order.
+    # A stable sort keeps the order of rows of one day.
     order = inside[np.argsort(days[inside], kind="stable")]
     rows = table.take(pa.array(order)).combine_chunks()
     temporary = _temporary(folder)
@@ -269,14 +294,14 @@ def _write_domain(
 def _write_days(
     rows: pa.Table, days: Ints, folder: Path, on_progress: Callable[[int], None]
 ) -> int:
-    """Writes `rows`, ascending by `days`, as one file a day; returns their number."""
+    """Writes `rows`, ascending by `days`, as one file per day; returns the number."""
     _, starts = np.unique(days, return_index=True)
     ends = np.append(starts[1:], len(days))
     for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
         partition = folder / f"date={to_date(int(days[start]))}"
         partition.mkdir()
-        # A day has some ten rows in a small domain: dictionaries and statistics would
-        # double the size of its file.
+        # A small domain has about ten rows a day: dictionaries and statistics would
+        # double the size of the file.
         pq.write_table(
             rows.slice(start, end - start),
             partition / "part-0.parquet",
@@ -297,6 +322,6 @@ def _retired(folder: Path) -> Path:
 
 
 def _discard(folder: Path) -> None:
-    """Removes what a killed import left behind."""
+    """Removes the remains of a killed import."""
     if folder.exists():
         shutil.rmtree(folder)

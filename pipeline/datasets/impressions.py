@@ -1,4 +1,4 @@
-"""What a shipped file becomes before it is cut into days: labels and counters."""
+"""Impressions of a shipped file: rows with labels, negatives and aggregates."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _IDS = ["user_id", "item_id"]
 
 @dataclass(frozen=True)
 class Impressions:
-    """A domain's rows, those of the file and those sampled.
+    """Impressions of a domain, from the file and sampled.
 
     Attributes:
-        rows: `user_id`, `item_id` and what the label is read from: `rating`, or
-            `click` (1 or 0).
+        rows: Columns `user_id`, `item_id` and that of the label: `rating`, or `click`
+            (1 or 0).
         days: Days since 1970-01-01, shape (rows,).
         clicked: 0 or 1, shape (rows,).
-        from_file: Whether the row is one of the file's, shape (rows,).
+        from_file: Whether the row is from the file, shape (rows,).
         missing_days: Day of each negative that could not be sampled.
     """
 
@@ -47,7 +47,7 @@ def read_impressions(
     click_at_least: int | None,
     negatives: NegativeSampling | None,
 ) -> Impressions:
-    """Returns a file's ratings as they are, or its positives with negatives.
+    """Returns a file's ratings unchanged, or its positives with sampled negatives.
 
     Args:
         path: The domain's file.
@@ -77,10 +77,10 @@ def read_impressions(
 def _with_negatives(
     positives: pa.Table, *, domain: str, sampling: NegativeSampling
 ) -> Impressions:
-    """Returns positives and their negatives, ascending by user, then item.
+    """Returns positives and negatives, ascending by user, then item.
 
-    Not positives first: a row's place must not give its label away, nor the log depend
-    on the order of the file.
+    In this order the position of a row does not reveal its label, and the log does not
+    depend on the order of the file.
     """
     days = days_of(positives)
     users, items = (positives.column(name).combine_chunks() for name in _IDS)

@@ -1,12 +1,13 @@
-"""Impressions without a click for domains whose files hold positives only.
+"""Negative sampling for domains whose files contain positives only.
 
-A log of purchases says what a user chose and nothing about what was passed over. For
-each positive, items that the domain had by that day stand for the latter.
+A log of purchases has no impressions without a click. For each positive, negatives are
+sampled from the items that the domain had by that day.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +17,11 @@ from pipeline.config.sections import NegativeSampling
 from pipeline.datasets.aggregates import Ints
 from pipeline.datasets.aggregates import encode_ids
 
-# Damps the popular items; the exponent that word2vec made customary.
+# Exponent that damps popular items, as in word2vec.
 POPULARITY_EXPONENT = 0.75
-# Draws are repeated where they hit an item twice. Whoever lacks items after so many
-# rounds has few or very unequal ones to choose from and gets them in one exact step.
+# Rounds of rejection sampling: draws of an item that a user has already are repeated.
+# Users who still lack items then have few or very unequal candidates, and an exact
+# method draws the rest.
 _MAX_ROUNDS = 16
 
 
@@ -51,21 +53,21 @@ def sample_negatives(
 ) -> Negatives:
     """Samples negatives for the positives of one domain.
 
-    A user with `n` positives on a day gets `n * per_positive` different items of that
-    day or fewer if there are no more. Candidates are the items with a positive on or
-    before the day, without those the user has a positive of that day. The draws of a
-    day follow from the seed, the domain's name and the positives up to that day,
-    whatever the order of the rows.
+    A user with `n` positives on a day gets `n * per_positive` different items on that
+    day, or fewer if there are not enough candidates. Candidates are the items with a
+    positive on or before the day, without the user's own positives of that day. The
+    draws of a day depend only on the seed, the domain's name and the positives up to
+    that day, not on the order of the rows.
 
     Args:
         user_ids: string array of shape (positives,), in any order.
         item_ids: string array of shape (positives,).
         days: Days since 1970-01-01, shape (positives,).
-        sampling: How many and how.
-        domain: Name of the domain; two domains draw independently.
+        sampling: Number of negatives and weighting of the items.
+        domain: Name of the domain; draws of two domains are independent.
 
     Returns:
-        The negatives, and how many could not be sampled.
+        The negatives, and the days of those that could not be sampled.
 
     Raises:
         ValueError: The arrays are not equally long.
@@ -75,8 +77,8 @@ def sample_negatives(
         raise ValueError(f"the three arrays must be equally long; received {lengths}")
     users, user_names = encode_ids(user_ids)
     items, item_names = encode_ids(item_ids)
-    # Items are numbered in the order in which they were first seen, so that the
-    # candidates of a day are the numbers below a limit.
+    # Items are numbered in the order of their first day, so that the candidates of a
+    # day are all numbers below a limit.
     first_days = np.full(len(item_names), np.iinfo(np.int64).max)
     np.minimum.at(first_days, items, days)
     by_first_day = np.argsort(first_days, kind="stable")
@@ -85,36 +87,62 @@ def sample_negatives(
     order = np.lexsort((number[items], users, days))
     users, items, days = users[order], number[items][order], days[order]
     seen_by = np.searchsorted(first_days[by_first_day], days, side="right")
+    drawn = _draw_all(users, items, days, seen_by, sampling, domain)
+    return Negatives(
+        user_names.take(pa.array(drawn.users)),
+        item_names.take(pa.array(by_first_day[drawn.items])),
+        drawn.days,
+        drawn.missing_days,
+    )
 
-    counts = np.zeros(len(item_names), np.int64)
-    weights = np.ones(len(item_names))
-    chosen_users, chosen_items, chosen_days = [users[:0]], [items[:0]], [days[:0]]
-    missing_days = [days[:0]]
+
+class _Drawn(NamedTuple):
+    """Negatives by number of user and item, and the day of each missing one."""
+
+    users: Ints
+    items: Ints
+    days: Ints
+    missing_days: Ints
+
+
+def _draw_all(
+    users: Ints,
+    items: Ints,
+    days: Ints,
+    seen_by: Ints,
+    sampling: NegativeSampling,
+    domain: str,
+) -> _Drawn:
+    """Draws the negatives of all days.
+
+    Args:
+        users: User of each positive; positives are ascending by day, user, item.
+        items: Item of each positive.
+        days: Day of each positive.
+        seen_by: Number of items whose first day is on or before the positive's day.
+        sampling: Number of negatives and weighting of the items.
+        domain: Name of the domain.
+    """
+    num_items = int(items.max(initial=-1)) + 1
+    counts, weights = np.zeros(num_items, np.int64), np.ones(num_items)
+    found = [_Drawn(users[:0], items[:0], days[:0], days[:0])]
     _, starts = np.unique(days, return_index=True)
     for start, end in zip(starts, np.append(starts[1:], len(days)), strict=True):
-        day = int(days[start])
+        day, positives = int(days[start]), items[start:end]
         basket_users, baskets = np.unique(users[start:end], return_inverse=True)
         rng = np.random.default_rng(
             [sampling.seed, to_date(day).toordinal(), *domain.encode()]
         )
         wanted = np.bincount(baskets) * sampling.per_positive
         rows, drawn, missing = _draw_day(
-            rng, baskets, items[start:end], wanted, weights[: seen_by[start]]
+            rng, baskets, positives, wanted, weights[: seen_by[start]]
         )
-        chosen_users.append(basket_users[rows])
-        chosen_items.append(drawn)
-        chosen_days.append(np.full(len(rows), day))
-        missing_days.append(np.full(missing, day))
+        chosen, lost = np.full(len(rows), day), np.full(missing, day)
+        found.append(_Drawn(basket_users[rows], drawn, chosen, lost))
         if sampling.weighting == "popularity":
-            np.add.at(counts, items[start:end], 1)
-            sold = items[start:end]
-            weights[sold] = counts[sold] ** POPULARITY_EXPONENT
-    return Negatives(
-        user_names.take(pa.array(np.concatenate(chosen_users))),
-        item_names.take(pa.array(by_first_day[np.concatenate(chosen_items)])),
-        np.concatenate(chosen_days),
-        np.concatenate(missing_days),
-    )
+            np.add.at(counts, positives, 1)
+            weights[positives] = counts[positives] ** POPULARITY_EXPONENT
+    return _Drawn(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
 def _draw_day(
@@ -134,11 +162,11 @@ def _draw_day(
         weights: Weight of each candidate item, shape (candidates,).
 
     Returns:
-        Basket and item of each negative, ascending, and how many are missing.
+        Basket and item of each negative, ascending, and the number missing.
     """
     num_items = len(weights)
     cumulative = np.cumsum(weights)
-    # A pair of basket and item is one number: basket * num_items + item.
+    # A pair of basket and item is coded as basket * num_items + item.
     excluded = np.unique(baskets * num_items + items)
     owned = np.bincount(excluded // num_items, minlength=len(wanted))
     lacking = np.minimum(wanted, num_items - owned)
@@ -149,7 +177,7 @@ def _draw_day(
             break
         drawing = np.repeat(np.arange(len(lacking)), lacking)
         draws = rng.random(len(drawing)) * cumulative[-1]
-        # Rounding may lift a draw to the very end.
+        # Rounding may lift a draw to the last cumulative weight.
         drawn = np.minimum(
             np.searchsorted(cumulative, draws, side="right"), num_items - 1
         )
@@ -167,10 +195,10 @@ def _draw_rest(
     lacking: Ints,
     weights: np.ndarray[tuple[int], np.dtype[np.float64]],
 ) -> Ints:
-    """Returns the pairs that baskets still lack, in one exact step.
+    """Returns the pairs that baskets still lack, drawn exactly in one step.
 
-    The items of the smallest `exponential / weight` are distributed as if drawn one
-    after the other without replacement (Efraimidis and Spirakis, 2006).
+    The items with the smallest `exponential / weight` have the distribution of
+    successive draws without replacement (Efraimidis and Spirakis, 2006).
     """
     baskets = np.flatnonzero(lacking)
     num_items = len(weights)

@@ -1,4 +1,4 @@
-"""The shipped files, one `<domain>.parquet` each: found, checked and read."""
+"""Shipped files, one `<domain>.parquet` per domain: paths, checks and reading."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def read_source(path: Path, *, rated: bool) -> pa.Table:
 
     Args:
         path: The file.
-        rated: Whether rows are ratings; otherwise each row is a positive and there
-            must be no column of ratings, as these would be taken for clicks unread.
+        rated: Whether rows are ratings. Otherwise each row is a positive, and a column
+            of ratings is refused, because even low ratings would count as clicks.
 
     Raises:
         DataError: The file is unreadable, lacks a column, has one of the wrong type,
@@ -119,7 +119,7 @@ def days_of(table: pa.Table) -> Ints:
 def check_source(
     path: Path, first_day: datetime.date, last_day: datetime.date, *, rated: bool
 ) -> None:
-    """Raises `DataError` unless every row is usable and some lie in the window."""
+    """Raises `DataError` unless all rows are usable and some lie in the window."""
     table = read_source(path, rated=rated)
     for name in table.column_names:
         column = table.column(name).combine_chunks()

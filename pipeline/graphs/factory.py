@@ -1,7 +1,7 @@
-"""Factory of TFX pipelines: a planned step becomes a graph.
+"""Factory of TFX pipelines, one for each planned step.
 
 All graphs of a configuration share one pipeline name, so that ML Metadata keeps their
-artifacts in one context and a graph resolves what an earlier one has made.
+artifacts in one context and a graph can resolve what an earlier one has made.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.store.metadata import connection
 
 arrow_coders.register()
 
-# The in-memory runner: the multi-threaded one loses elements at GroupByKey.
+# In memory, as Beam's multi-threaded runner loses elements at GroupByKey.
 _BEAM_ARGS = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
 
 _NODES = {
@@ -41,11 +41,11 @@ def graph_for(config: Config, step: Step) -> tfx_pipeline.Pipeline:
         pipeline_name=config.name,
         pipeline_root=str(config.root / "artifacts"),
         components=_NODES[step.kind](config, step),
-        # TFX writes it into its log; `run_graph` adds the password.
+        # Without password, as TFX logs it; `run_graph` adds it.
         metadata_connection_config=connection(
             config.root, config.metadata, with_password=False
         ),
-        # A graph that was killed takes up where it stopped.
+        # A graph that was killed resumes where it stopped.
         enable_cache=True,
         beam_pipeline_args=[*_BEAM_ARGS, *config.beam_args],
     )

@@ -13,6 +13,7 @@ from components.log_example_gen.component import LogExampleGen
 from components.statistics_gen.component import StatisticsGen
 from components.transform.component import Transform
 from components.vocabulary.component import Vocabulary
+from models import durable_files
 from models.short_hash import short_hash
 from pipeline.config.schema import Config
 from pipeline.graphs.inputs import previous_block
@@ -20,7 +21,7 @@ from pipeline.planning.steps import Step
 
 
 def ingest_nodes(config: Config, step: Step) -> list[BaseNode]:
-    """Logs of a block of days to transformed Examples, validated and guarded."""
+    """Returns the nodes that make transformed Examples of a block's logs."""
     features = config.table.to_json()
     example_gen = LogExampleGen(
         logs=json.dumps(
@@ -80,10 +81,10 @@ def ingest_nodes(config: Config, step: Step) -> list[BaseNode]:
 
 
 def _schema(config: Config) -> BaseNode:
-    # TFX's cache knows an imported file by its path alone, so each content has its own.
+    # TFX caches an imported file by its path alone, so each content has its own path.
     content = config.schema_path.read_bytes()
     name = f"{short_hash(content)}.pbtxt"
     path = config.root / "schemas" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    durable_files.write_bytes(path, content)
     return ImportSchemaGen(schema_file=str(path))

@@ -1,4 +1,4 @@
-"""Inputs of the graphs: upstream artifacts that a resolver selects by fingerprint."""
+"""Inputs of the graphs: stored artifacts that a resolver selects by fingerprint."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from components.resolvers.strategy import ByFingerprint
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Step
 
-# Artifacts of a type that a graph reads, by the name of the input.
+# By the name of an input, the type of its artifacts and their selection.
 Inputs = dict[str, tuple[type, dict[str, Any]]]
 
 
 def selection(
     fingerprints: Sequence[str], *, before_day: int | None, role: str = ""
 ) -> dict[str, Any]:
-    """Returns which stored artifacts an input takes, see `components.resolvers`.
+    """Returns the selection of an input's artifacts, see `components.resolvers`.
 
     Args:
-        fingerprints: Of the artifacts, one each.
-        before_day: Artifacts that have seen this day or a later one are refused, days
-            since 1970-01-01; None takes them all.
+        fingerprints: The artifacts' fingerprints.
+        before_day: Artifacts with data of this day or later are refused, days since
+            1970-01-01; None takes them all.
         role: Role of an Examples artifact, `raw` or `transformed`; any by default.
     """
     return {
@@ -51,7 +51,7 @@ def resolver_of(inputs: Inputs) -> BaseNode:
 
 
 def previous_block(step: Step) -> tuple[dict[str, types.BaseChannel], list[BaseNode]]:
-    """Returns what an ingest reads of the block before, and the node that finds it."""
+    """Returns the channels of the block before, and the node that resolves them."""
     if not step.blocks:
         return {}, []
     wanted = selection([step.blocks[0].fingerprint], before_day=step.days.first)
@@ -67,7 +67,7 @@ def previous_block(step: Step) -> tuple[dict[str, types.BaseChannel], list[BaseN
 
 
 def training_inputs(step: Step) -> Inputs:
-    """Returns what the trainer of a step reads, all from before the run's day."""
+    """Returns the inputs of a step's trainer, all from before the run's day."""
     blocks = [block.fingerprint for block in step.blocks]
     day = step.run_day
     inputs: Inputs = {
@@ -92,8 +92,8 @@ def training_inputs(step: Step) -> Inputs:
             selection([step.warm_start], before_day=day),
         )
     if step.source:
-        # A day earlier than the rule asks: the source of the step's own day would have
-        # seen the day of the rows that are trained on.
+        # A day earlier than elsewhere: the source model of the step's own day was
+        # trained on the day of the impressions that the step trains on.
         inputs["source_model"] = (
             standard_artifacts.Model,
             selection([step.source], before_day=step.day - 1),

@@ -1,4 +1,4 @@
-"""Graphs that end with a trained model: pretraining levels and the base model."""
+"""Training graphs, which end with a model: pretraining, source and base model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.planning.steps import Step
 
 
 def tpm_nodes(config: Config, step: Step) -> list[BaseNode]:
-    """Source rows to one period's embedding snapshot."""
+    """Returns the nodes that train a TPM period and export its embeddings."""
     resolver = resolver_of(training_inputs(step))
     trainer = level_trainer(config, step, resolver, "TinyTrainer")
     exporter = SnapshotExporter(
@@ -29,21 +29,21 @@ def tpm_nodes(config: Config, step: Step) -> list[BaseNode]:
 
 
 def cpm_nodes(config: Config, step: Step) -> list[BaseNode]:
-    """Source rows and snapshots to the complete pretraining model."""
+    """Returns the nodes that train CPM on source impressions and snapshots."""
     resolver = resolver_of(training_inputs(step))
     trainer = level_trainer(config, step, resolver, "CompleteTrainer")
     return [resolver, trainer]
 
 
 def source_nodes(config: Config, step: Step) -> list[BaseNode]:
-    """New source rows and the source model before to the next one."""
+    """Returns the nodes that continue the source model on new impressions."""
     resolver = resolver_of(training_inputs(step))
     trainer = level_trainer(config, step, resolver, "SourceTrainer")
     return [resolver, trainer]
 
 
 def base_nodes(config: Config, step: Step) -> list[BaseNode]:
-    """Target rows to the model that CTNet starts from, which is not judged."""
+    """Returns the nodes that train the target model without a source model."""
     resolver = resolver_of(training_inputs(step))
     trainer = level_trainer(config, step, resolver, "TargetTrainer")
     return [resolver, trainer]

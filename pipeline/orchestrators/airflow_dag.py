@@ -1,11 +1,11 @@
-"""One Airflow DAG for each configuration: the kinds of step of a day, one by one.
+"""Airflow DAGs, one per configuration, with one task per kind of step.
 
-Link this file into Airflow's folder of DAGs. Airflow has an environment of its own and
-reads the file every half minute, so of crossctr it loads only one file that needs
-nothing else. There is a task of every kind of step, whatever the strategy: one with
-nothing to do ends in about a second, and another strategy changes no task. Each task
-starts the command in crossctr's environment.
-docs/orchestration.md has the settings:
+Link this file into Airflow's DAGs folder. Airflow runs in a separate environment and
+parses the file every half minute, so the file loads only one module of crossctr, which
+has no dependencies. There is a task for every kind of step, so that a change of
+strategy never changes the tasks; a task without work ends in about a second. Each task
+runs `crossctr` in crossctr's own environment.
+Settings, explained in docs/orchestration.md:
 
     CROSSCTR_CONFIGS        configuration files or folders of them, separated by colons
     CROSSCTR                the command; default `crossctr`
@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import datetime
 import importlib.util
+import logging
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -27,7 +29,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import yaml
 from airflow import DAG
 from airflow.exceptions import AirflowException
 from airflow.models import BaseOperator
@@ -49,11 +50,13 @@ def _load(folder: str, name: str) -> ModuleType:
     return module
 
 
+_log = logging.getLogger(__name__)
+_yaml_text = _load("config", "yaml_text")
 _step_kinds = _load("planning", "step_kinds")
 
 
 class CrossctrOperator(BaseOperator):
-    """Runs the command; its own last line becomes the reason of a failure."""
+    """Operator that runs the command; the command's last line is the failure reason."""
 
     template_fields = ("command",)
 
@@ -63,7 +66,7 @@ class CrossctrOperator(BaseOperator):
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Any) -> None:
-        """Runs the command and passes its output on to the task's log."""
+        """Runs the command and copies its output to the task's log."""
         del context
         last = "it printed nothing"
         self._process = subprocess.Popen(
@@ -89,15 +92,21 @@ class CrossctrOperator(BaseOperator):
             )
 
     def on_kill(self) -> None:
-        """Ends the command with all its processes when the task is ended."""
+        """Ends the command and all its processes when the task is killed."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGTERM)
 
 
 def dag_of(path: Path) -> DAG:
-    """Returns the DAG of the configuration at `path`."""
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    # A run of day D is judged on the days from D on, so it waits for the last of them.
+    """Returns the DAG of the configuration at `path`.
+
+    Raises:
+        ValueError: The file has no keys with values.
+    """
+    config = _yaml_text.read_yaml(path.read_text(encoding="utf-8"))
+    if not isinstance(config, dict):
+        raise ValueError("expected keys with values")
+    # A run of day D is evaluated on days from D on, so it waits for the last of them.
     lag = int(config.get("evaluation_days", 1)) - 1
     retry = datetime.timedelta(
         seconds=float(os.environ.get("CROSSCTR_RETRY_SECONDS", 300))
@@ -108,7 +117,7 @@ def dag_of(path: Path) -> DAG:
         schedule="@daily",
         start_date=_start(config) + datetime.timedelta(days=lag),
         catchup=True,
-        # Days go in order, one at a time: each starts from the model of the one before.
+        # One day at a time, in order: each is warm-started from the previous day.
         max_active_runs=1,
         default_args={
             "depends_on_past": True,
@@ -150,7 +159,7 @@ def _start(config: dict[str, Any]) -> datetime.datetime:
         every = max(
             int((levels.get("cpm") or {}).get("every_days", 7)),
             int((levels.get("target") or {}).get("every_days", 1)),
-            # The source model read on a day is of a day before.
+            # A day reads the source model of an earlier day.
             int((levels.get("source") or {}).get("every_days", 1)) + 1,
         )
         first = datetime.date.fromisoformat(str(config["first_day"]))
@@ -164,7 +173,28 @@ def _configurations() -> Iterator[Path]:
         yield from sorted(path.glob("*.yaml")) if path.is_dir() else [path]
 
 
+def stand_in_for(path: Path, reason: str) -> DAG:
+    """Returns a DAG without tasks for a configuration that cannot be read.
+
+    An exception would remove the DAGs of all other configurations from Airflow. This
+    one is never scheduled; its description and its tag say what is wrong.
+    """
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem)
+    return DAG(
+        f"crossctr_unreadable_{name}"[:200],
+        description=f"{path.name} cannot be read: {reason}"[:1_000],
+        schedule=None,
+        start_date=datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc),
+        tags=["crossctr", "unreadable"],
+    )
+
+
 for _path in _configurations():
-    # Airflow finds the DAGs among the module's names.
-    _dag = dag_of(_path)
+    try:
+        _dag = dag_of(_path)
+    except Exception as _error:  # noqa: BLE001 (one must not remove all others)
+        _reason = " ".join(f"{type(_error).__name__}: {_error}".split())
+        _log.error("no DAG of %s: %s; try `crossctr validate`", _path, _reason[:1_000])
+        _dag = stand_in_for(_path, _reason)
+    # Airflow collects DAGs from the module's global names.
     globals()[_dag.dag_id] = _dag

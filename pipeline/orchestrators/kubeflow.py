@@ -1,8 +1,8 @@
-"""Pipeline specs of Kubeflow Pipelines v2: one container for each kind of step.
+"""Specs of Kubeflow Pipelines v2 with one container per kind of step.
 
-A container runs `crossctr run ... --until KIND`, the same command as on one machine:
-the graph resolves what it reads in crossctr's own ML Metadata, by fingerprint and
-never from a day that had not come. Kubeflow's own resolvers choose the newest.
+A container runs `crossctr run ... --until KIND`, the same command as on one machine.
+The graph resolves its inputs in crossctr's own ML Metadata by fingerprint, and never
+reads from a later day; Kubeflow's own resolvers would choose the newest artifact.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _DAY = "{{$.inputs.parameters['day']}}"
 
 @dataclass(frozen=True)
 class Containers:
-    """What the containers of a pipeline have in common.
+    """Settings shared by all containers of a pipeline.
 
     Attributes:
-        image: The pipeline's image.
+        image: Image of the pipeline.
         config: Path of the configuration inside the container.
         volume: A PersistentVolumeClaim and where it is mounted, or None.
         secret: A Secret whose key `password` is ML Metadata's password, or None.
@@ -39,16 +39,16 @@ class Containers:
 def specs(
     name: str, kinds: Sequence[StepKind], containers: Containers, day: str | None
 ) -> Mapping[str, Sequence[dict[str, Any]]]:
-    """Returns the documents of each file: one for each kind, and `day` with all.
+    """Returns the YAML documents by file: one per kind of step, and `day` with all.
 
     Args:
         name: The configuration's name.
         kinds: Kinds of step that the strategy can need, in running order.
-        containers: What the containers have in common.
+        containers: Settings shared by all containers.
         day: Default of the parameter `day`, YYYY-MM-DD; None makes it required.
     """
     pipeline = "crossctr-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    # Plain text: YAML's safe writer takes no enumeration.
+    # Strings, because YAML's safe writer refuses enumerations.
     levels = [str(kind) for kind in kinds]
     files = {
         level: _documents(f"{pipeline}-{level}", [level], containers, day)
@@ -66,22 +66,6 @@ def _documents(
     }
     if day is not None:
         parameter |= {"defaultValue": day, "isOptional": True}
-    tasks = {}
-    for before, level in zip([None, *levels], levels, strict=False):
-        tasks[level] = {
-            # crossctr knows itself what is done.
-            "cachingOptions": {},
-            "componentRef": {"name": f"comp-{level}"},
-            "inputs": {"parameters": {"day": {"componentInputParameter": "day"}}},
-            "retryPolicy": {
-                "maxRetryCount": 3,
-                "backoffDuration": "300s",
-                "backoffFactor": 2.0,
-                "backoffMaxDuration": "3600s",
-            },
-            "taskInfo": {"name": level},
-            **({"dependentTasks": [before]} if before else {}),
-        }
     spec: dict[str, Any] = {
         "components": {
             f"comp-{level}": {
@@ -106,7 +90,7 @@ def _documents(
         },
         "pipelineInfo": {"name": pipeline},
         "root": {
-            "dag": {"tasks": tasks},
+            "dag": {"tasks": _tasks(levels)},
             "inputDefinitions": {"parameters": {"day": parameter}},
         },
         "schemaVersion": "2.1.0",
@@ -118,6 +102,27 @@ def _documents(
     executors = {f"exec-{level}": platform for level in levels}
     kubernetes = {"deploymentSpec": {"executors": executors}}
     return [spec, {"platforms": {"kubernetes": kubernetes}}]
+
+
+def _tasks(levels: Sequence[str]) -> dict[str, Any]:
+    """Returns one task per level, each after the previous one."""
+    tasks = {}
+    for before, level in zip([None, *levels], levels, strict=False):
+        tasks[level] = {
+            # crossctr itself skips finished steps.
+            "cachingOptions": {},
+            "componentRef": {"name": f"comp-{level}"},
+            "inputs": {"parameters": {"day": {"componentInputParameter": "day"}}},
+            "retryPolicy": {
+                "maxRetryCount": 3,
+                "backoffDuration": "300s",
+                "backoffFactor": 2.0,
+                "backoffMaxDuration": "3600s",
+            },
+            "taskInfo": {"name": level},
+            **({"dependentTasks": [before]} if before else {}),
+        }
+    return tasks
 
 
 def _platform(containers: Containers) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The chain of blocks of days from the first day of logs: pure planning."""
+"""Chain of blocks: the days of logs that are ingested together, oldest first."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Block
 from pipeline.planning.steps import Known
 from pipeline.planning.steps import Step
+from pipeline.planning.steps import block_of
+from pipeline.schemas.files import read_schema
 from pipeline.schemas.files import transform_part
 
 LogFingerprint = Callable[[DayRange], str]
@@ -35,10 +37,10 @@ class BlockChain:
         self._logs = logs
         self._data = digest(
             code,
-            transform_part(config.schema_path.read_text(encoding="utf-8")),
+            transform_part(read_schema(config.schema_path)),
             config.table.model_dump(),
-            # What a missing day means decides whether a block may be made, not what is
-            # in it; where the logs lie does not change them.
+            # `missing_days` decides whether a block may be made, not its content, and
+            # neither does the folder of the logs.
             [
                 config.domain_log(domain).model_dump(
                     exclude={"missing_days", "folder", "marker"}
@@ -46,7 +48,7 @@ class BlockChain:
                 for domain in config.domains
             ],
         )
-        # A run looks at the runs before it, which share nearly all of their blocks.
+        # Planning a day plans the models of earlier days, which share most blocks.
         self._made: dict[tuple[DayRange, str | None], Block] = {}
         self._stored: dict[int, list[DayRange]] = {}
         for stored in sorted(set(known.blocks.values()), key=lambda d: -d.last):
@@ -85,6 +87,10 @@ class BlockChain:
                 parent, next_day = block, block.days.last + 1
         return chain
 
+    def before(self, day: int) -> list[Block]:
+        """Plans the blocks of all days of logs before `day`, oldest first."""
+        return [block_of(step) for step in self.plan(day - 1)]
+
     def _next_block(
         self, first: int, bound: int, parent: Block | None
     ) -> tuple[Block, bool]:
@@ -96,8 +102,8 @@ class BlockChain:
         return self._block(DayRange(first, bound), parent), False
 
     def _block(self, days: DayRange, parent: Block | None) -> Block:
-        # Rows of a vocabulary follow from its parent's, so a changed block makes every
-        # later one stale.
+        # A vocabulary extends its parent's, so a changed block makes every later one
+        # stale.
         above = parent.fingerprint if parent else None
         if (days, above) not in self._made:
             content = [self._data, str(days), self._logs(days), above]

@@ -1,7 +1,7 @@
-"""Clocks and windows: pure arithmetic, no I/O.
+"""Clocks and windows of the levels: pure arithmetic.
 
-Whatever runs for day D reads rows and artifacts of days < D only; the target's rows
-from D on are its evaluation set.
+A run of day D reads impressions and artifacts of days < D only; the target's
+impressions from D on are its evaluation set.
 """
 
 from __future__ import annotations
@@ -12,12 +12,25 @@ from models.days import DayRange
 
 
 @dataclass(frozen=True)
-class Clock:
-    """When a level trains and on which days.
+class LoggedWindow:
+    """The days with logs of a window.
 
     Attributes:
-        every: Days between two runs.
-        window: Days of rows a run trains on, ending the day before the run's day.
+        days: Those days.
+        note: By how much the window is cut short; empty if it is not.
+    """
+
+    days: DayRange
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Schedule of a level: when it trains, and on which days.
+
+    Attributes:
+        every: Days between two trainings.
+        window: Days of impressions that one training reads, ending the day before.
         anchor: A day on which the clock ticks.
     """
 
@@ -26,7 +39,7 @@ class Clock:
     anchor: int = 0
 
     def tick(self, day: int) -> int:
-        """Returns the newest run day that is not after `day`.
+        """Returns the newest tick that is not after `day`.
 
         Example:
             >>> Clock(every=7, window=30, anchor=3).tick(16)
@@ -35,7 +48,7 @@ class Clock:
         return self.anchor + (day - self.anchor) // self.every * self.every
 
     def ticks(self, day: int, count: int) -> list[int]:
-        """Returns the newest `count` run days that are not after `day`, newest first.
+        """Returns the newest `count` ticks that are not after `day`, newest first.
 
         Example:
             >>> Clock(every=30, window=180).ticks(100, 3)
@@ -45,10 +58,28 @@ class Clock:
         return [newest - i * self.every for i in range(count)]
 
     def window_of(self, run_day: int) -> DayRange:
-        """Returns the days that the run of `run_day` trains on.
+        """Returns the days that the training of `run_day` reads.
 
         Example:
             >>> Clock(every=1, window=3).window_of(10)
             DayRange(first=7, last=9)
         """
         return DayRange(run_day - self.window, run_day - 1)
+
+    def logged_window(self, run_day: int, first_day: int) -> LoggedWindow:
+        """Returns the days of `window_of` from the first day of logs on.
+
+        Args:
+            run_day: A day after `first_day`.
+            first_day: First day of logs.
+
+        Example:
+            >>> Clock(every=1, window=3).logged_window(10, first_day=8).days
+            DayRange(first=8, last=9)
+        """
+        window = self.window_of(run_day)
+        if window.first >= first_day:
+            return LoggedWindow(window)
+        cut = DayRange(first_day, window.last)
+        missing = len(window) - len(cut)
+        return LoggedWindow(cut, f"window starts with the logs, {missing} days short")

@@ -1,8 +1,8 @@
-"""Logs that came or changed after their day was ingested, and what rests on them.
+"""Late logs: files that arrived or changed after their day was ingested.
 
-A late domain-day makes its block due again, and with it every block after, whose
-vocabulary grew from it. A run of day D does that by itself for what D needs; earlier
-runs that used the former version are offered, never repeated unasked.
+A late domain-day makes its block due again, and with it every later block, whose
+vocabulary extends it. A run of day D ingests again what D needs; earlier runs that used
+the former version are listed for the user to repeat, never repeated automatically.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from models.days import DayRange
 from models.days import to_date
 from models.days import to_day
 from models.errors import listed
+from pipeline.planning.accepted import AcceptedLogs
 from pipeline.planning.planner import Planner
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Step
@@ -30,7 +31,7 @@ LogDays = Mapping[str, Mapping[int, str]]
 
 @dataclass(frozen=True)
 class LateLog:
-    """A domain-day whose files are not those that were ingested.
+    """A domain-day whose log files differ from those that were ingested.
 
     Attributes:
         domain: The domain.
@@ -48,11 +49,12 @@ class LateLog:
 
 @dataclass(frozen=True)
 class Ingested:
-    """What the stored blocks were made from.
+    """Log files that the stored blocks were made from.
 
     Attributes:
-        days: All days that some block holds.
-        files: By domain and day, the hash of the log files of the newest version.
+        days: All days of the stored blocks.
+        files: By domain and day, the hash of the log files; the newest block's where
+            several hold a day.
     """
 
     days: frozenset[int]
@@ -60,7 +62,8 @@ class Ingested:
 
 
 def ingested(store: Store) -> Ingested:
-    """Reads what the stored blocks were made from; newer versions count."""
+    """Reads which log files the stored blocks were made from; newer versions count."""
+    accepted = AcceptedLogs(store.root)
     days: set[int] = set()
     files: dict[str, dict[int, str]] = {}
     for stored in store.artifacts("Examples"):
@@ -75,34 +78,36 @@ def ingested(store: Store) -> Ingested:
             known = files.setdefault(domain, {})
             for day in block:
                 known.pop(day, None)
-            known.update({_day(date): hashed for date, hashed in found.items()})
+            for date, hashed in found.items():
+                day = _day(date)
+                known[day] = accepted.as_ingested(domain, day, hashed)
     return Ingested(frozenset(days), files)
 
 
 def late_logs(before: Ingested, now: LogDays, days: DayRange) -> list[LateLog]:
-    """Returns what differs between the ingested logs and those that lie there now.
+    """Returns the domain-days whose logs differ from the ingested ones.
 
     Args:
-        before: What the stored blocks were made from.
-        now: By domain and day, the hash of the log files.
-        days: Days of interest; days that no block holds are new, not late.
+        before: The ingested log files.
+        now: By domain and day, the hash of today's log files.
+        days: Days to compare; days that no block holds are new, not late.
     """
     late = []
     for domain in sorted(now):
-        was, there = before.files.get(domain, {}), now[domain]
+        former, current = before.files.get(domain, {}), now[domain]
         for day in range(days.first, days.last + 1):
-            if day not in before.days or was.get(day) == there.get(day):
+            if day not in before.days or former.get(day) == current.get(day):
                 continue
-            if day not in there:
+            if day not in current:
                 what = "gone"
             else:
-                what = "changed" if day in was else "arrived"
+                what = "changed" if day in former else "arrived"
             late.append(LateLog(domain, day, what))
     return sorted(late, key=lambda log: (log.day, log.domain))
 
 
 def explain(steps: Sequence[Step], before: Ingested, now: LogDays) -> list[Step]:
-    """Returns `steps` with a note at each block that is ingested again: why."""
+    """Returns `steps` with the reason noted at each block that is ingested again."""
     explained = []
     for step in steps:
         again = range(step.days.first, step.days.last + 1)
@@ -129,9 +134,9 @@ def runs_to_repeat(
     """Returns (day, strategy) of finished runs that used a former version of `late`.
 
     Args:
-        store: The finished artifacts.
-        planner: Knows which results are up to date.
-        late: Logs that came late.
+        store: The stored artifacts.
+        planner: Plans the runs, which says whether a result is up to date.
+        late: The late logs.
         before_day: Runs of this day and later are left out.
     """
     if not late:
@@ -145,7 +150,7 @@ def runs_to_repeat(
     return [
         (day, strategy)
         for day, strategy in sorted(finished)
-        # An entry may have been renamed, or a comparison's own, since.
+        # An entry of that time may be gone, or have belonged to a comparison.
         if planner.knows(strategy) and not planner.run(day, [strategy])[-1].done
     ]
 

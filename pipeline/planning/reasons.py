@@ -1,4 +1,4 @@
-"""Why a step of a plan would run: new, broken off, or something has changed."""
+"""Reasons why a step is due: it is new, was interrupted, or something changed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from typing import Any
 from models.errors import listed
 from pipeline.config.load import dump
 from pipeline.config.schema import Config
-from pipeline.execution.run_records import RECORD_FILE
-from pipeline.execution.run_records import read_record
-from pipeline.planning.step_kinds import StepKind
+from pipeline.execution.run_index import RunIndex
 from pipeline.planning.steps import Step
 from pipeline.planning.steps import prints
 
 CONFIG_FILE = "config.json"
-# Where things lie, not what is made.
+# Keys that say where files are, which changes no result.
 _PLACES = ("root", "logs", "schema", "metadata", "import", "serving.directory")
 
 
@@ -28,10 +26,10 @@ class Earlier:
     """A step of an earlier command.
 
     Attributes:
-        step: As it was planned.
-        state: What became of it, see `StepRun`.
-        code: Hash of the code of then; empty if it was not kept.
-        settings: The configuration of then, by dotted key.
+        step: The step as it was planned.
+        state: How it ended, see `StepRun`.
+        code: Hash of the code at that time; empty if it was not recorded.
+        settings: The configuration at that time, by dotted key.
     """
 
     step: Step
@@ -40,20 +38,35 @@ class Earlier:
     settings: Mapping[str, object]
 
 
-def read_earlier(root: Path) -> list[Earlier]:
-    """Returns the steps of all commands that ran under `root`, oldest first.
+def read_earlier(root: Path, steps: Sequence[Step]) -> list[Earlier]:
+    """Returns the steps of the commands that say why steps of a plan are due.
+
+    Args:
+        root: The configuration's `root`.
+        steps: The plan.
+
+    Returns:
+        Oldest first, the steps of every command that was to do one that is due now, or
+        one in its position.
 
     Raises:
         DataError: A record cannot be read.
     """
-    found = []
-    for path in sorted((root / "runs").glob(f"*/{RECORD_FILE}")):
-        record = read_record(path)
-        kept = path.with_name(CONFIG_FILE)
-        settings = json.loads(kept.read_bytes()) if kept.exists() else {}
-        flat = flattened(settings)
-        found += [Earlier(r.step, r.state, record.code, flat) for r in record.steps]
-    return found
+    wanted = {
+        name
+        for step in steps
+        if not step.done
+        for name in (step.fingerprint, step.position)
+    }
+    found: list[Earlier] = []
+    for folder, record in RunIndex(root).records(steps=wanted):
+        kept = folder / CONFIG_FILE
+        flat = flattened(json.loads(kept.read_bytes()) if kept.exists() else {})
+        found += [
+            Earlier(run.step, run.state, record.code, flat)
+            for run in reversed(record.steps)
+        ]
+    return found[::-1]
 
 
 def settings_of(config: Config) -> dict[str, object]:
@@ -90,39 +103,31 @@ def why_due(
         code: Hash of the code that makes artifacts.
         settings: The configuration by dotted key.
     """
-    newest = {_what(one.step): one for one in earlier}
+    newest = {one.step.position: one for one in earlier}
     same = {one.step.fingerprint: one for one in earlier}
     reasons = {}
     for step in steps:
         if step.done:
             continue
         if step.fingerprint in same:
-            reason = _broken_off(same[step.fingerprint].state)
-        elif _what(step) in newest:
-            reason = _changed(step, newest[_what(step)], code, settings)
+            reason = _interrupted(same[step.fingerprint].state)
+        elif step.position in newest:
+            reason = _changed(step, newest[step.position], code, settings)
         else:
-            reason = "not there yet"
+            reason = "not made yet"
         reasons[step.fingerprint] = reason
     return reasons
 
 
-def _what(step: Step) -> tuple[object, ...]:
-    """Returns what stays the same of a step when it is made from something else."""
-    if step.kind == StepKind.INGEST:
-        return step.kind, step.days
-    run_day = step.run_day if step.kind == StepKind.TARGET else step.day
-    return step.kind, step.strategy, step.day, run_day, step.judged
-
-
-def _broken_off(state: str) -> str:
+def _interrupted(state: str) -> str:
     return {
         "failed": "failed before",
         "due": "an earlier command ended before it was done",
-    }.get(state, "what an earlier command made is not stored any more")
+    }.get(state, "what an earlier command made is no longer stored")
 
 
 def _of_another_strategy(key: str, step: Step) -> bool:
-    """Returns whether `key` is of an entry of `strategies` that is not the step's."""
+    """Whether `key` belongs to an entry of `strategies` that is not the step's."""
     names = key.split(".")
     return names[0] == "strategies" and names[1:2] != [step.strategy]
 
@@ -130,7 +135,7 @@ def _of_another_strategy(key: str, step: Step) -> bool:
 def _changed(
     step: Step, before: Earlier, code: str, settings: Mapping[str, object]
 ) -> str:
-    was = before.step
+    former = before.step
     reasons = []
     if before.code and before.code != code:
         reasons.append("the code has changed")
@@ -144,16 +149,16 @@ def _changed(
     if before.settings and keys:
         reasons.append(f"the configuration has changed: {listed(keys)}")
     inputs = {
-        "rows of other days": was.days != step.days,
-        "other blocks": prints(was.blocks) != prints(step.blocks),
-        "other weights to start from": was.warm_start != step.warm_start,
-        "other snapshots": was.snapshots != step.snapshots,
-        "another source model": was.source != step.source,
-        "other rows to be judged on": was.evaluation != step.evaluation
-        or prints(was.evaluation_blocks) != prints(step.evaluation_blocks),
-        "another live model to be held against": was.live != step.live,
+        "impressions of other days": former.days != step.days,
+        "other blocks": prints(former.blocks) != prints(step.blocks),
+        "other weights to start from": former.warm_start != step.warm_start,
+        "other snapshots": former.snapshots != step.snapshots,
+        "another source model": former.source != step.source,
+        "other evaluation impressions": former.evaluation != step.evaluation
+        or prints(former.evaluation_blocks) != prints(step.evaluation_blocks),
+        "another live model to compare with": former.live != step.live,
     }
     differing = [name for name, differs in inputs.items() if differs]
     if differing:
-        reasons.append(f"it gets {listed(differing)}")
+        reasons.append(f"it reads {listed(differing)}")
     return "; ".join(reasons) or "its logs or the schema file have changed"

@@ -1,7 +1,7 @@
-"""What no future run can need: pure rules, see `crossctr clean`.
+"""Retention rules: which artifacts no future run can need, see `crossctr clean`.
 
-Entries in ML Metadata, vocabularies, statistics and reports stay for ever, so that
-plans and lineage are whole; what goes is rows, weights and tables of embeddings.
+Entries in ML Metadata, vocabularies, statistics and reports are kept for ever, so that
+plans and lineage stay complete; impressions, weights and embedding tables are removed.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ KINDS = ("Examples", "Model", "EmbeddingSnapshot")
 
 @dataclass(frozen=True)
 class Item:
-    """A stored artifact whose files may go.
+    """A stored artifact whose files may be removed.
 
     Attributes:
-        id: Its number in ML Metadata.
+        id: Its id in ML Metadata.
         kind: One of `KINDS`.
         level: The level of a model.
         strategies: Strategies whose Gate judged it (models of the target only).
-        last_day: Last day of rows in it.
-        made_from: Numbers of what it was made from.
+        last_day: Last day of the impressions in it, or that it was trained on.
+        made_from: Ids of the artifacts it was made from.
     """
 
     id: int
@@ -44,9 +44,9 @@ class Item:
 def reach(config: Config) -> int:
     """Returns how many days before its own a run may read, by any strategy.
 
-    The oldest a run reads are the rows of the earliest TPM period among those that CPM
-    pools, when CPM's own tick is as long ago as it can be. Every other level reaches
-    less far, with a window and a tick of its own.
+    The oldest impressions of a run are those of the earliest TPM period that CPM pools,
+    when CPM's own tick is as long ago as it can be. Every other level reaches less far,
+    with a window and a tick of its own.
     """
     levels = config.levels
     snapshots = max(config.needs(name).tpm_periods for name in config.strategies)
@@ -63,15 +63,15 @@ def reach(config: Config) -> int:
 def superfluous(
     items: Sequence[Item], live: Collection[int], newest_day: int, days: int
 ) -> dict[int, str]:
-    """Returns, by number, what no run after `newest_day` needs, and why.
+    """Returns, by id, what no run after `newest_day` needs, and why.
 
     Kept are whatever reaches into the last `days` days; the newest model and snapshot
     of every level and strategy; the live models with all models and snapshots they
-    descend from, and the rows they were trained on themselves.
+    descend from, and the impressions they were trained on themselves.
 
     Args:
         items: What is stored.
-        live: Numbers of the models that serve or may be fallen back to.
+        live: Ids of the models that serve or that a rollback may restore.
         newest_day: The newest day that was run.
         days: What `reach` returns.
     """
@@ -84,7 +84,7 @@ def superfluous(
             newest[item.kind, item.level, strategy] = item
     kept |= _ancestors([item.id for item in newest.values()], by_id)
     why = {
-        "Examples": f"its rows end before {to_date(horizon)}, no window reaches them",
+        "Examples": f"it ends before {to_date(horizon)}, and no window reaches it",
         "Model": "newer models continue, and no live model descends from it",
         "EmbeddingSnapshot": "newer periods are read, and no live model read it",
     }
@@ -96,7 +96,7 @@ def superfluous(
 
 
 def _ancestors(start: Collection[int], by_id: Mapping[int, Item]) -> set[int]:
-    """Returns models and snapshots back to the first, and the rows `start` read."""
+    """Returns the models and snapshots `start` descends from, and its own Examples."""
     found: set[int] = set()
     waiting = [number for number in start if number in by_id]
     for number in waiting:
@@ -116,14 +116,14 @@ def _ancestors(start: Collection[int], by_id: Mapping[int, Item]) -> set[int]:
 
 
 def refuse_removed(steps: Sequence[Step], removed: Collection[str]) -> None:
-    """Refuses steps that would read what `crossctr clean` has removed.
+    """Raises if a step would read what `crossctr clean` has removed.
 
     Args:
         steps: The plan.
         removed: Fingerprints of what was removed.
 
     Raises:
-        DataError: A step that is due reads something that is gone.
+        DataError: A step that is due reads an artifact whose files were removed.
     """
     for step in steps:
         if step.done or step.kind == StepKind.INGEST:

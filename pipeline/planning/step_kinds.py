@@ -1,7 +1,7 @@
-"""The kinds of step that a plan can hold, in running order; nothing else lists them.
+"""Kinds of step that a plan can hold, in running order; nothing else lists them.
 
-Airflow loads this file in an environment without crossctr, so it needs nothing but the
-standard library.
+Airflow loads this file in an environment without crossctr, so it imports nothing but
+the standard library.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ class StepKind(str, Enum):
 
     Attributes:
         INGEST: A block of days: transformed Examples and vocabularies.
-        TPM: The embeddings of one pretraining period.
+        TPM: The embeddings of one TPM period.
         CPM: The complete pretraining model.
         SOURCE: The source model that a target model reads.
-        BASE: The target model without the source model, which that one starts from.
-        TARGET: A strategy's target model, judged and, for one strategy, published.
+        BASE: The target model without a source model, which initialises one with it.
+        TARGET: A strategy's target model, evaluated and, for one strategy, published.
     """
 
     INGEST = "ingest"
@@ -36,7 +36,7 @@ class StepKind(str, Enum):
         return self.value
 
     def and_before(self) -> tuple[StepKind, ...]:
-        """Returns the kinds that run before this one, and this one, in order."""
+        """Returns the kinds up to this one, in running order."""
         kinds = tuple(StepKind)
         return kinds[: kinds.index(self) + 1]
 

@@ -1,4 +1,4 @@
-"""The words of a plan: what is stored, a block of days, a step, a training."""
+"""Data types of a plan: what is stored, blocks of days, steps, trainings."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pipeline.planning.step_kinds import StepKind
 
 @dataclass(frozen=True)
 class Known:
-    """What is stored, as far as planning needs it.
+    """Stored artifacts, as far as planning needs them.
 
     Attributes:
-        blocks: Fingerprint of every ingested block, with its days.
-        results: Fingerprints of finished snapshots, models and gate decisions.
-        models: Trained target models, fingerprint by fingerprint, with their run day.
-        sources: Trained source models alike.
+        blocks: Days of every ingested block, by fingerprint.
+        results: Fingerprints of stored snapshots, models and Gate decisions.
+        models: Run day of every trained target model, by fingerprint.
+        sources: Run day of every trained source model, by fingerprint.
         published: Fingerprints of target steps whose model was published or refused.
         live: Per published target model its run day and fingerprint, in the order in
             which they were published.
@@ -35,7 +35,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Block:
-    """Days ingested in one graph run; its parent is the block right before it."""
+    """Days ingested in one graph run; its parent is the block before it."""
 
     days: DayRange
     fingerprint: str
@@ -48,29 +48,29 @@ class Step:
 
     Attributes:
         kind: What it makes.
-        label: What people call it.
-        day: The level's own day: it trains on rows that ended before.
-        run_day: The day D of the run it belongs to; artifacts it reads ended before.
-        days: Days of rows it ingests or trains on.
+        label: Its name in tables and logs.
+        day: The level's own day: it trains on impressions of earlier days.
+        run_day: The day D of the run it belongs to; it reads artifacts of earlier days.
+        days: Days of impressions that it ingests or trains on.
         fingerprint: Hash of everything its result is made from.
-        done: Whether the result is stored.
+        done: Whether its result is stored.
         blocks: Blocks it reads, oldest first; for `ingest` the parent, if any.
         warm_start: Fingerprint of the model it starts from.
         snapshots: Fingerprints of the TPM periods it reads, newest first.
-        source: Fingerprint of the source model it reads (CTNet only).
-        begins: Whether it only puts its two models together and reads no rows (CTNet
-            only).
-        strategy: Entry of `strategies` that wants it (`target`, `base` and `cpm`).
+        source: Fingerprint of the source model it reads, if the strategy reads one.
+        begins: Whether it assembles source and target model without training
+            (strategies that read a source model only).
+        strategy: Entry of `strategies` that it is for (`target`, `base` and `cpm`).
         training: Fingerprint of the trained model, without evaluation and gate
             (`target` only).
-        continues: Whether it goes on from its own model of an earlier day, on the days
+        continues: Whether it continues its own model of an earlier day, on the days
             since (`target` and `source`).
-        evaluation: Days on whose target rows it is judged (`target` only).
+        evaluation: Days on whose target impressions it is evaluated (`target` only).
         evaluation_blocks: Blocks that hold those days.
         live: Fingerprint of the live model it is compared with, if any.
         judged: Whether the model is evaluated and gated, not only trained (`target`
             only).
-        note: Remarks, such as a window cut short by the first day of logs.
+        note: Remarks for the plan's table, such as a window that the logs cut short.
     """
 
     kind: StepKind
@@ -95,6 +95,14 @@ class Step:
     note: str = ""
 
     @property
+    def position(self) -> str:
+        """What stays the same of it when it is made from something else."""
+        if self.kind == StepKind.INGEST:
+            return f"{self.kind} {self.days}"
+        run_day = self.run_day if self.kind == StepKind.TARGET else self.day
+        return f"{self.kind} {self.strategy} {self.day} {run_day} {self.judged}"
+
+    @property
     def reads(self) -> frozenset[str]:
         """Fingerprints of every block, model and snapshot that it reads."""
         models = filter(None, (self.warm_start, self.source, self.live))
@@ -107,17 +115,17 @@ class Training:
     """How a strategy's target model of a day is made.
 
     Attributes:
-        day: Its run day; it trains on rows that ended before.
-        days: Days of rows it trains on.
+        day: Its run day; it trains on impressions of earlier days.
+        days: Days of impressions that it trains on.
         fingerprint: Hash of everything it is made from.
         blocks: Blocks it reads, oldest first.
         warm_start: Fingerprint of the model it starts from.
         continues: Whether that is the strategy's own model of an earlier day.
         snapshots: Fingerprints of the TPM periods it reads, newest first.
-        note: Where it starts, and what is unusual about it.
-        source: The source model it reads (CTNet only).
-        base: The target model that it starts from, if it has no rows of its own yet
-            (CTNet only).
+        note: What it starts from, and what is unusual about it.
+        source: Fingerprint of the source model it reads, if the strategy reads one.
+        base: Training of the target model that it is assembled from; None if it is
+            trained itself.
     """
 
     day: int
@@ -140,7 +148,7 @@ def newest(periods: Sequence[Step], until: int, count: int) -> tuple[str, ...]:
 
 
 def live_before(published: Sequence[tuple[int, str]], day: int) -> str | None:
-    """Returns the model that served on `day`: the latest day's latest attempt."""
+    """Returns the model that served on `day`: the latest earlier day's last attempt."""
     earlier = [entry for entry in published if entry[0] < day]
     latest = max((run_day for run_day, _ in earlier), default=None)
     attempts = [model for run_day, model in earlier if run_day == latest]
@@ -154,7 +162,7 @@ def block_of(step: Step) -> Block:
 
 
 def overlapping(blocks: Sequence[Block], window: DayRange) -> tuple[Block, ...]:
-    """Returns those of `blocks` that share a day with `window`."""
+    """Returns the blocks that share a day with `window`."""
     return tuple(block for block in blocks if block.days.overlaps(window))
 
 
@@ -164,14 +172,14 @@ def prints(blocks: Sequence[Block]) -> list[str]:
 
 
 def upstream(step: Step, planned: Sequence[Step]) -> list[Step]:
-    """Returns the steps of a plan that `step` rests on, itself included, in order.
+    """Returns the steps of a plan that `step` depends on, itself included, in order.
 
-    What an earlier run has made and the plan does not name is not among them.
+    What an earlier run has made and the plan does not contain is not among them.
     """
     makers: dict[str, Step] = {}
     for one in planned:
         for made in filter(None, (one.fingerprint, one.training)):
-            # The first that makes it: CTNet's base model may be a target step's, too.
+            # The first one: a base model may be another strategy's target model, too.
             makers.setdefault(made, one)
     found = {step.fingerprint}
     waiting = [step]
@@ -184,6 +192,6 @@ def upstream(step: Step, planned: Sequence[Step]) -> list[Step]:
 
 
 def steps_until(steps: Sequence[Step], kind: StepKind) -> list[Step]:
-    """Returns those of `steps` that are of `kind` or of a kind that runs before it."""
+    """Returns the steps of `kind` and of the kinds that run before it."""
     kinds = kind.and_before()
     return [step for step in steps if step.kind in kinds]

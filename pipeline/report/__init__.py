@@ -1,1 +1,1 @@
-"""The page that a run writes: content from artifacts, charts, template, file."""
+"""HTML report of a run: content from artifacts, charts, templates and file."""

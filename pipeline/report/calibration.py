@@ -1,4 +1,4 @@
-"""Predicted against actual click rates, from the scores on the evaluation rows."""
+"""Predicted and actual click rates by decile of the scores."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _Z = 1.959964
 
 @dataclass(frozen=True)
 class Decile:
-    """A tenth of the rows, by predicted click rate.
+    """A tenth of the evaluation impressions, by predicted click rate.
 
     Attributes:
-        rows: Its rows.
+        rows: Number of impressions.
         predicted: Their mean prediction.
         actual: Their click rate.
         low: Lower end of the click rate's 95 % interval.
@@ -34,16 +34,16 @@ class Decile:
 def deciles(
     scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], count: int = 10
 ) -> list[Decile]:
-    """Returns predicted and actual click rates of equally many rows each.
+    """Returns predicted and actual click rates of equally large groups by score.
 
     Args:
         scores: Predictions, shape (N,).
         labels: 0 or 1, shape (N,).
-        count: Number of parts; fewer rows than that make a part each.
+        count: Number of groups; with fewer impressions, each is a group.
 
     References:
-        Wilson, Probable inference, JASA 1927, for the interval. It takes rows as
-        independent; rows of one user are not, so it is a little too narrow.
+        Wilson, Probable inference, JASA 1927, for the interval. It assumes independent
+        impressions; those of one user are not, so it is a little too narrow.
     """
     order = np.argsort(scores, kind="stable")
     parts = np.array_split(order, min(count, len(order))) if len(order) else []
@@ -64,7 +64,7 @@ def deciles(
 
 
 def wilson(clicks: int, rows: int) -> tuple[float, float]:
-    """Returns the 95 % interval of a share.
+    """Returns the 95 % Wilson interval of a share.
 
     `(p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)`
 

@@ -1,7 +1,7 @@
-"""What the page of a run says, gathered from its record and the stored artifacts.
+"""Content of a run's report, gathered from its record and the stored artifacts.
 
-Every part may be missing: a run that was stopped has no model, an artifact of an older
-version lacks what was not written then. The page says so instead of failing.
+Every part may be missing: a stopped run has no model, and artifacts of older versions
+lack later fields. The report names what is missing instead of failing.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError
 from pipeline.config.schema import Config
 from pipeline.execution.job import plan_run
+from pipeline.execution.run_index import RunIndex
+from pipeline.execution.run_index import oldest_first
 from pipeline.execution.run_records import RunRecord
 from pipeline.execution.run_records import StepRun
-from pipeline.execution.run_records import read_records
 from pipeline.execution.run_records import seconds_by_step
 from pipeline.execution.run_records import used
 from pipeline.planning.step_kinds import StepKind
@@ -44,7 +46,7 @@ State = Literal["reused", "done", "failed", "due"]
 
 @dataclass(frozen=True)
 class Read:
-    """An artifact that a step reads: what it is, and by whom it was made."""
+    """An artifact that a step reads: its description and its producer's fingerprint."""
 
     text: str
     fingerprint: str
@@ -55,16 +57,16 @@ class StepLine:
     """A step of the run.
 
     Attributes:
-        label: What people call it.
-        fingerprint: Hash of everything its result is made from.
-        days: Days of rows it ingests or trains on.
-        judged_on: Days it is judged on; empty if it is not.
-        reads: The artifacts it reads.
-        rows: Rows it ingested or trained on; None if it has no result.
-        state: What became of it in this run.
-        seconds: How long it took when it ran; None if nobody noted it.
-        nodes: Its components with their seconds, those of a second or more.
-        note: What is unusual about it.
+        label: Name shown to users.
+        fingerprint: Hash of all inputs of its result.
+        days: Days of impressions it ingests or trains on.
+        judged_on: Days it is evaluated on; empty without an evaluation.
+        reads: Artifacts it reads.
+        rows: Impressions it ingested or trained on; None without a result.
+        state: Its outcome in this run.
+        seconds: Its duration when it ran; None if not recorded.
+        nodes: Its components of a second or more, each with its seconds.
+        note: Remark on anything unusual.
     """
 
     label: str
@@ -81,21 +83,21 @@ class StepLine:
 
 @dataclass(frozen=True)
 class Report:
-    """The page of one run.
+    """Report of one run.
 
     Attributes:
         name: The configuration's name.
         day: The run's day.
         sources: The source domains.
         target: The target domain.
-        started: When the run began, UTC.
-        written: When the page was written, UTC.
-        error: Why the run stopped; empty if it did not.
-        steps: What ran, in order.
+        started: Start of the run, UTC.
+        written: Time at which the report was written, UTC.
+        error: Reason why the run stopped; empty if it did not.
+        steps: The steps, in running order.
         quality: Data quality and drift.
         ids: Unknown ids and vocabularies.
         trainings: Trained models, in running order.
-        judged: Judged models, the published strategy first.
+        judged: Evaluated models, the published strategy first.
     """
 
     name: str
@@ -113,42 +115,43 @@ class Report:
 
     @property
     def main(self) -> Judged | None:
-        """The judged model that the page opens with."""
+        """The evaluated model at the top of the page."""
         return self.judged[0] if self.judged else None
 
     @property
     def constants(self) -> list[tuple[str, Metrics]]:
-        """The constants beside the judged models, each with its label."""
+        """The constants in the table of evaluated models, each with its label."""
         return label_constants([(one.strategy, one.constant) for one in self.judged])
 
     @property
     def seconds(self) -> float:
-        """Time of the steps that ran in this run."""
+        """Seconds of all steps that ran in this run."""
         return sum(s.seconds or 0.0 for s in self.steps if s.state != "reused")
 
     @property
     def longest(self) -> float:
-        """Time of the longest step; 0 if none was noted."""
+        """Seconds of the longest step; 0 if none is recorded."""
         return max((step.seconds or 0.0 for step in self.steps), default=0.0)
 
 
 def record_of(
     config: Config, day: int, steps: Sequence[Step], error: str = ""
 ) -> RunRecord:
-    """Returns the record of a run whose steps are at hand.
+    """Returns the record of a run whose steps are known.
 
-    That is the newest on disk, unless everything had been done before and none was
-    written.
+    That is the newest record on disk. A run in which every step was reused has written
+    none; its record is made from the steps.
 
     Args:
         config: The configuration.
         day: The run's day.
         steps: Its plan.
-        error: Why it stopped; empty if it did not.
+        error: Reason why it stopped; empty if it did not.
     """
     steps = used(steps)
     prints = [step.fingerprint for step in steps]
-    for record in reversed(read_records(config.root)):
+    days = DayRange(day, day)
+    for _, record in RunIndex(config.root).records(days=days):
         if [run.step.fingerprint for run in record.steps] == prints:
             return dataclasses.replace(record, error=record.error or error)
     runs = tuple(StepRun(step, "reused" if step.done else "due") for step in steps)
@@ -158,15 +161,14 @@ def record_of(
 def newest_record(config: Config, day: int) -> RunRecord:
     """Returns the record of the newest run of a day.
 
-    A run of a version that kept no record is found through its plan, as long as nothing
-    it depends on has changed.
+    A run of a version without records is found through its plan, if none of the plan's
+    inputs has changed since.
 
     Raises:
-        DataError: The day was not run.
+        DataError: The day has no run.
     """
-    records = [r for r in read_records(config.root) if r.day == day]
-    if records:
-        return records[-1]
+    for _, record in RunIndex(config.root).records(days=DayRange(day, day)):
+        return record
     planned = plan_run(config, lambda planner: planner.run(day, [config.strategy]))
     if not all(step.done for step in planned.steps):
         raise DataError(
@@ -179,17 +181,18 @@ def newest_record(config: Config, day: int) -> RunRecord:
 def gather(
     config: Config, record: RunRecord, *, max_scored_rows: int | None = None
 ) -> Report:
-    """Returns what the page of a run says.
+    """Returns the content of a run's report.
 
     Args:
         config: The configuration.
         record: The run.
-        max_scored_rows: Evaluation rows beyond which a model is not scored for the
-            calibration plot unless its scores are kept; None is no limit.
+        max_scored_rows: Largest number of evaluation impressions that are scored for
+            the calibration plot if scores are not stored yet; None is no limit.
     """
     store = Store(config.root, config.metadata)
     steps = [run.step for run in record.steps]
-    earlier = seconds_by_step(read_records(config.root))
+    prints = {step.fingerprint for step in steps}
+    earlier = seconds_by_step(oldest_first(RunIndex(config.root).records(steps=prints)))
     blocks = [step.fingerprint for step in steps if step.kind == StepKind.INGEST]
     trainings = [
         training
@@ -243,7 +246,8 @@ def _with_calibration(
         return dataclasses.replace(judged, calibration_note=note)
     try:
         scored = score_step(config, store, step)
-    # The last two: model or rows are recorded, but their files were cleaned up.
+    # OSError and ValueError: model or Examples are recorded, but their files were
+    # removed.
     except (DataError, OSError, ValueError) as error:
         return dataclasses.replace(judged, calibration_note=f"Not drawn: {error}")
     found = tuple(deciles(scored.scores, scored.labels))

@@ -1,4 +1,4 @@
-"""Reads the JSON that components leave in their artifacts."""
+"""JSON files that components write into their artifacts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def read_json(path: Path) -> Any:
     """Returns the content of a JSON file, or None if there is no such file.
 
     Raises:
-        DataError: The file is no JSON.
+        DataError: The file is not valid JSON.
     """
     if not path.is_file():
         return None
@@ -21,5 +21,6 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(
-            f"{str(path)!r} is no JSON ({error}); run the day again to replace it"
+            f"{str(path)!r} is not valid JSON ({error}); run the day again to replace "
+            "it"
         ) from error

@@ -1,4 +1,4 @@
-"""Ids the models do not know, and how full the vocabularies are."""
+"""Out-of-vocabulary shares and fill levels of the vocabularies."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from pipeline.report.periods import periods
 from pipeline.report.periods import sums
 from pipeline.store.reader import Store
 
-# A block's `encoding.json` and `vocabulary.json`.
+# Contents of a block's `encoding.json` and `vocabulary.json`.
 Block = tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class FeatureIds:
-    """What became of a feature's ids in the newest block.
+    """Encoding of a feature's ids in the newest block.
 
     Attributes:
         feature: The feature.
-        ids: Ids in it, missing ones not counted.
-        oov: Share that is out of vocabulary; None without ids or if hashed.
-        new: Share that got its row on its day; None likewise.
-        target_oov: The share out of vocabulary on the target's rows; None likewise.
+        ids: Number of id values, without missing ones.
+        oov: Share out of vocabulary; None without ids or if hashed.
+        new: Share of values whose id entered the vocabulary on that day; None as above.
+        target_oov: Share out of vocabulary on target impressions; None as above.
     """
 
     feature: str
@@ -52,14 +52,14 @@ class SpaceSize:
     """A vocabulary after the newest block.
 
     Attributes:
-        space: Its name.
-        hashed: Whether ids are hashed, so that it never fills.
-        ids: Ids that have a row.
-        new: Of these, those of the newest block.
-        capacity: Rows there are.
-        refused: Ids of the newest block that found no row because it is full.
-        pending: Ids that were not seen often enough yet.
-        collision_rate: Share of a hashed space's ids that share a row.
+        space: Name of the id space.
+        hashed: Whether ids are hashed; such a space is never full.
+        ids: Ids with a table row of their own.
+        new: Ids among them that the newest block added.
+        capacity: Largest number of ids with a table row.
+        refused: Ids of the newest block without a table row because the table is full.
+        pending: Ids not seen `min_count` times yet.
+        collision_rate: Share of a hashed space's ids that share a table row.
     """
 
     space: str
@@ -73,7 +73,7 @@ class SpaceSize:
 
     @property
     def fill(self) -> float:
-        """Share of the rows in use."""
+        """Share of the table rows in use."""
         return self.ids / self.capacity
 
 
@@ -95,17 +95,17 @@ class SharedIds:
 
 @dataclass(frozen=True)
 class Ids:
-    """Ids of a run's blocks.
+    """Ids and vocabularies of a run's blocks.
 
     Attributes:
-        days: The newest block.
-        features: Its ids by feature.
-        spaces: The vocabularies after it.
+        days: Days of the newest block.
+        features: Encoding of its ids by feature.
+        spaces: Vocabularies after it.
         unknown: Share out of vocabulary over time, a line per feature.
-        growth: Share of the capacity in use over time, a line per space.
+        growth: Share of the capacity in use over time, a line per id space.
         shared: Ids that target and sources share in the newest block.
-        shared_over_time: The same over time, a line per space and source.
-        point: What one point of `unknown` stands for.
+        shared_over_time: The same over time, a line per id space and source.
+        point: Period of one point of `unknown`, in words.
     """
 
     days: str
@@ -121,7 +121,7 @@ class Ids:
 def gather_ids(
     store: Store, fingerprints: Sequence[str], features: FeatureTable, target: str
 ) -> Ids | None:
-    """Reads what encoding and vocabularies of some blocks say; None if nothing.
+    """Reads encoding and vocabulary statistics of some blocks; None if none is stored.
 
     Args:
         store: The artifacts.
@@ -151,7 +151,7 @@ def unknown_by_day(
 ) -> list[Series]:
     """Returns the share of ids out of vocabulary by day, a line per feature.
 
-    Of a day that was ingested several times the newest version counts.
+    If a day was ingested several times, the newest block counts.
     """
     newest: dict[int, tuple[Mapping[str, Any], int]] = {}
     for block in store.artifacts("Examples"):
@@ -173,7 +173,7 @@ def unknown_by_day(
 
 
 def _rated(features: FeatureTable) -> list[str]:
-    """Returns the features whose ids can be unknown: hashed ones cannot."""
+    """Returns the features with a vocabulary; hashed ids are never unknown."""
     return [
         f.name
         for f in features.features
@@ -182,7 +182,7 @@ def _rated(features: FeatureTable) -> list[str]:
 
 
 def summarise(blocks: Sequence[Block], features: FeatureTable, target: str) -> Ids:
-    """Returns what blocks, oldest first, say of the ids."""
+    """Summarises the ids of blocks given oldest first."""
     encoding, summary = blocks[-1]
     days = _days(encoding)
     all_days = DayRange(_days(blocks[0][0]).first, days.last)

@@ -1,6 +1,6 @@
-"""The Gate's decision and the metrics it saw.
+"""Decision of the Gate and the metrics it is based on.
 
-What a stored decision lacks, because an older version wrote it, is left out.
+Fields that decisions of older versions lack are left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.store.reader import Stored
 
 @dataclass(frozen=True)
 class Value:
-    """A metric: None if it is undefined; ends of its interval where there is one."""
+    """A metric, None if undefined, with the ends of its interval if it has one."""
 
     value: float | None
     low: float | None = None
@@ -32,15 +32,15 @@ class Value:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Metrics of one model on some rows.
+    """Metrics of one model on all evaluation impressions or a slice of them.
 
     Attributes:
-        name: Which rows; empty for all.
-        group: What the rows are cut by; empty for all.
-        rows: Number of rows.
-        values: By the decision's own names.
-        change: AUC against the live model; None if there was none.
-        few_rows: Whether they are too few to be judged.
+        name: Name of the slice; empty for all impressions.
+        group: Feature that the slices are cut by; empty for all impressions.
+        rows: Number of impressions.
+        values: Metrics by their names in the decision.
+        change: AUC minus that of the live model; None without a live model.
+        few_rows: Whether the slice is too small for the Gate's rules.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Metrics:
     few_rows: bool = False
 
     def get(self, name: str) -> Value:
-        """Returns a metric, an undefined one if nobody measured it."""
+        """Returns a metric; an undefined one if it was not measured."""
         return self.values.get(name, Value(None))
 
 
 @dataclass(frozen=True)
 class Override:
-    """A person's word against the Gate's."""
+    """Publication of a refused model by a person."""
 
     who: str
     when: str
@@ -66,26 +66,26 @@ class Override:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a strategy's model of the day came to.
+    """Evaluation and decision of a strategy's model of the day.
 
     Attributes:
         strategy: The strategy.
-        fingerprint: The step's.
-        model: The model's fingerprint.
-        publishes: Whether this is the strategy that is published.
-        continues: Whether it goes on from its own model of an earlier day.
+        fingerprint: Fingerprint of the step.
+        model: Fingerprint of the model.
+        publishes: Whether the models of this strategy are published.
+        continues: Whether it was warm-started from its own model of an earlier day.
         approved: The Gate's decision.
-        cold_start: Whether nothing was live to compare with.
-        reasons: Why.
-        candidate: Metrics on all evaluation rows.
-        live: The live model's on the same rows; None on a cold start.
-        constant: The constant click rate's on the same rows; None if not known.
+        cold_start: Whether there was no live model to compare with.
+        reasons: Reasons for the decision.
+        candidate: Metrics of the model on all evaluation impressions.
+        live: Metrics of the live model on them; None on a cold start.
+        constant: Metrics of the constant click rate on them; None if not stored.
         slices: Metrics by slice.
         published: Folder of the version; empty if none was written.
-        override: Who published it against the Gate; None if nobody did.
-        unfit: Why no server could use it; empty if one could, or was not asked.
-        calibration: Predicted against actual by tenths; empty if not computed.
-        calibration_note: Why it is empty.
+        override: Publication against the Gate's decision; None if there was none.
+        unfit: Reason why a model server failed to serve it; empty if none failed.
+        calibration: Predicted and actual click rates by decile; empty if not computed.
+        calibration_note: Reason why `calibration` is empty.
     """
 
     strategy: str
@@ -108,17 +108,17 @@ class Judged:
 
     @property
     def version(self) -> str:
-        """The version under which it is served."""
+        """Version number of the published model."""
         return Path(self.published).name if self.published else ""
 
     @property
     def points(self) -> list[Point]:
-        """The calibration plot's points."""
+        """Points of the calibration plot."""
         return [Point(d.predicted, d.actual, d.low, d.high) for d in self.calibration]
 
     @property
     def verdict(self) -> str:
-        """The decision in words."""
+        """Decision in words."""
         if self.override is not None:
             return f"Refused by the Gate, published as {self.version} by a person."
         if not self.approved:
@@ -134,19 +134,19 @@ class Judged:
 
     @property
     def against(self) -> str:
-        """What the decision was made against."""
+        """Model that the decision compares with, in words."""
         if self.cold_start:
-            return "No model was live, so only the value thresholds counted."
+            return "No model was live, so only the rules on values applied."
         return "Compared with the live model on the same rows."
 
 
 def gather_judged(store: Store, step: Step, publishing: str) -> Judged | None:
-    """Reads the decision of a target step; None if there is none yet.
+    """Reads the decision of a target step; None if none is stored.
 
     Args:
         store: The artifacts.
         step: The step.
-        publishing: The strategy whose models are published.
+        publishing: Strategy whose models are published.
     """
     stored = store.newest("GateDecision", step.fingerprint)
     if stored is None:
@@ -176,7 +176,7 @@ def describe(
     continues: bool = False,
     published: Stored | None = None,
 ) -> Judged:
-    """Returns what `decision.json` and the published artifact say."""
+    """Returns the content of `decision.json` and of the published artifact."""
     properties = published.properties if published is not None else {}
     override = None
     if properties.get("override_reason"):

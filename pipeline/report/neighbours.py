@@ -1,4 +1,4 @@
-"""Whose embeddings are alike: nearest neighbours in a snapshot, by cosine."""
+"""Nearest neighbours of an id in an embedding snapshot, by cosine."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from models.errors import DataError
 
 
 class Neighbour(NamedTuple):
-    """An id near another one.
+    """A neighbour of an id.
 
     Attributes:
         id: Raw id.
         similarity: Cosine of the angle between the two embeddings, in [-1, 1].
-        impressions: Rows of the period's window that show it.
+        impressions: Impressions of the id in the period's window.
     """
 
     id: str
@@ -29,9 +29,9 @@ class Neighbour(NamedTuple):
 
 
 def nearest(folder: Path, space: str, raw_id: str, count: int) -> list[Neighbour]:
-    """Returns the ids of `space` whose embeddings point most nearly the same way.
+    """Returns the ids of `space` with the most similar embeddings.
 
-    An id whose embedding is all zeros has no direction and is no neighbour.
+    Ids whose embedding is all zeros are left out, as their cosine is undefined.
 
     Args:
         folder: Folder of an EmbeddingSnapshot.
@@ -59,15 +59,15 @@ def nearest(folder: Path, space: str, raw_id: str, count: int) -> list[Neighbour
         hint = f"closest: {', '.join(alike)}. " if alike else ""
         raise ConfigError(
             f"{space} {raw_id!r} is not in this snapshot of {len(ids):,} ids, which "
-            f"holds those with an impression in the period's window; {hint}Check the "
+            f"has those with an impression in the period's window; {hint}Check the "
             "spelling, or choose another --day"
         )
     lengths = np.linalg.norm(vectors, axis=1)
     at = ids.index(raw_id)
     if lengths[at] == 0:
         raise ConfigError(
-            f"the embedding of {space} {raw_id!r} is all zeros, so nothing is near it; "
-            "expected a trained one. Train TPM on more rows"
+            f"the embedding of {space} {raw_id!r} is all zeros, so its cosine is "
+            "undefined; expected a trained embedding. Train TPM on more impressions"
         )
     with np.errstate(invalid="ignore"):
         similarity = vectors @ vectors[at] / (lengths * lengths[at])

@@ -1,4 +1,4 @@
-"""Metrics over days, from the decisions that are stored."""
+"""Metrics over days, from stored decisions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError
 from pipeline.config.schema import Config
-from pipeline.execution.run_records import read_records
+from pipeline.execution.run_index import RunIndex
+from pipeline.execution.run_index import oldest_first
 from pipeline.planning.step_kinds import StepKind
 from pipeline.report.charts import Point
 from pipeline.report.charts import Series
@@ -27,7 +28,7 @@ from pipeline.store.reader import Stored
 
 @dataclass(frozen=True)
 class DayLine:
-    """A strategy's model of one day."""
+    """Evaluated model of one strategy and day."""
 
     day: int
     date: str
@@ -36,16 +37,16 @@ class DayLine:
 
 @dataclass(frozen=True)
 class OverDays:
-    """The page over several days.
+    """Report over several days.
 
     Attributes:
         name: The configuration's name.
         target: The target domain.
-        strategy: The strategy whose models are published.
+        strategy: Strategy whose models are published.
         days: The days.
-        written: When the page was written, UTC.
-        lines: Judged models, by day, then strategy.
-        published: Versions that were published for these days, oldest first.
+        written: Time at which the report was written, UTC.
+        lines: Evaluated models, by day, then strategy.
+        published: Versions published for these days, oldest first.
         unknown: Share of ids out of vocabulary by day, a line per feature.
     """
 
@@ -70,7 +71,7 @@ class OverDays:
 
     @property
     def x_ends(self) -> tuple[int, int]:
-        """Both ends of every chart's x axis."""
+        """Ends of the x axis of every chart."""
         return (self.days.first, self.days.last)
 
     def series(self, metric: str) -> list[Series]:
@@ -79,7 +80,7 @@ class OverDays:
 
     @property
     def rows(self) -> list[Series]:
-        """Evaluation rows over days, a line per strategy."""
+        """Evaluation impressions over days, a line per strategy."""
         return self._lines(lambda judged: Value(float(judged.candidate.rows)))
 
     def _lines(self, value_of: Callable[[Judged], Value]) -> list[Series]:
@@ -93,17 +94,18 @@ class OverDays:
 
 
 def gather_days(config: Config, days: DayRange) -> OverDays:
-    """Returns what is stored of the runs of some days.
+    """Returns the stored decisions of the runs of some days.
 
     Args:
         config: The configuration.
         days: Run days. The newest run of each day and strategy counts.
 
     Raises:
-        DataError: None of these days was judged.
+        DataError: No decision of these days is stored.
     """
     store = Store(config.root, config.metadata)
-    lines = [line for line in _judged(config, store) if line.day in days]
+    judged = _judged(config, store, days)
+    lines = [line for line in judged if line.day in days]
     if not lines:
         raise DataError(
             f"no run of {days} is recorded under {str(config.root)!r}; choose other "
@@ -121,11 +123,11 @@ def gather_days(config: Config, days: DayRange) -> OverDays:
     )
 
 
-def _judged(config: Config, store: Store) -> list[DayLine]:
-    """Returns every day's newest judged model by strategy.
+def _judged(config: Config, store: Store, days: DayRange) -> list[DayLine]:
+    """Returns the newest evaluated model of every day and strategy; of `days` at least.
 
-    The day of a decision is in the run's record, and for the published strategy in ML
-    Metadata, too, which knows the runs that kept no record.
+    The day of a decision is in the run's record and, for the published strategy, also
+    in ML Metadata, which has runs without a record, too.
     """
     decisions = {s.fingerprint: s for s in store.artifacts("GateDecision")}
     published = {s.fingerprint: s for s in store.artifacts("PublishedModel")}
@@ -134,7 +136,7 @@ def _judged(config: Config, store: Store) -> list[DayLine]:
         for name, stored in published.items()
         if "day" in stored.properties
     }
-    for record in read_records(config.root):
+    for record in oldest_first(RunIndex(config.root).records(days=days)):
         for run in record.steps:
             judged = (
                 run.state in ("done", "reused") and run.step.kind == StepKind.TARGET
@@ -167,7 +169,7 @@ def _line(
     strategy: str,
     published: Stored | None,
 ) -> DayLine | None:
-    """Returns a day's decision; None if it is not stored."""
+    """Returns the decision of a day; None if it is not stored."""
     decision = read_json(Path(stored.uri) / DECISION_FILE) if stored else None
     if stored is None or decision is None:
         return None

@@ -1,4 +1,4 @@
-"""Days put together, so that a chart of years has no more points than one of weeks."""
+"""Periods of several days, which limit the number of points of a chart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_POINTS = 60
 def periods(days: DayRange, max_points: int = MAX_POINTS) -> list[DayRange]:
     """Returns at most `max_points` ranges of equal length that cover `days`.
 
-    The last one may be shorter.
+    The last range may be shorter.
     """
     length = -(-len(days) // max_points)
     return [
@@ -22,7 +22,7 @@ def periods(days: DayRange, max_points: int = MAX_POINTS) -> list[DayRange]:
 
 
 def sums(values: Mapping[int, float], within: list[DayRange]) -> list[float | None]:
-    """Returns the sum of each range; None where it has no day with a value."""
+    """Returns the sum of each range; None if no day of it has a value."""
     found = []
     for days in within:
         inside = [value for day, value in values.items() if day in days]
@@ -31,6 +31,6 @@ def sums(values: Mapping[int, float], within: list[DayRange]) -> list[float | No
 
 
 def describe(within: list[DayRange]) -> str:
-    """Returns what one point of a chart stands for."""
+    """Returns the period of one point of a chart, in words."""
     length = len(within[0])
     return "per day" if length == 1 else f"per {length} days"

@@ -1,4 +1,4 @@
-"""Rows by domain and day, and how far the data moved."""
+"""Data quality: impressions by domain and day, quarantine, drift."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from pipeline.report.periods import sums
 from pipeline.store.reader import Store
 from pipeline.store.reader import Stored
 
-# Distances of older blocks were seen in the runs that ingested them.
+# Distances of older blocks are in the reports of the runs that ingested them.
 _MOST_BLOCKS = 5
 _COUNTS = ("read", "written", "quarantined", "cut")
 
 
 @dataclass(frozen=True)
 class DomainRows:
-    """Rows of a domain over all blocks of a run.
+    """Log rows of a domain over all blocks of a run.
 
     Attributes:
         domain: The domain.
         read: Rows read from logs.
-        written: Rows that went on.
-        quarantined: Rows set aside.
-        cut: Lists that were longer than allowed and were cut.
+        written: Rows written as Examples.
+        quarantined: Rows written into the quarantine.
+        cut: Lists longer than `max_length`, which were truncated.
     """
 
     domain: str
@@ -53,12 +53,12 @@ class DomainRows:
 
 @dataclass(frozen=True)
 class Distance:
-    """How far a feature's distribution lies from another.
+    """Distance between two distributions of a feature.
 
     Attributes:
         value: The distance.
-        measure: Which one, as TFDV calls it.
-        threshold: What it may be at most; None if it is only reported.
+        measure: TFDV's name of the measure.
+        threshold: Largest allowed distance; None if it is only reported.
     """
 
     value: float
@@ -67,7 +67,7 @@ class Distance:
 
     @property
     def too_far(self) -> bool:
-        """Whether it lies beyond its threshold."""
+        """Whether the distance exceeds its threshold."""
         return self.threshold is not None and self.value > self.threshold
 
 
@@ -76,11 +76,12 @@ class Distances:
     """Distances of one kind in one block, by feature and domain.
 
     Attributes:
-        key: `drift` (from the block before) or `domain_distance` (from the target).
-        domains: The columns.
-        features: The rows.
+        key: `drift` (from the previous block) or `domain_distance` (from the target).
+        domains: Columns of the table.
+        features: Lines of the table.
         cells: Distance by (feature, domain).
-        largest: Domain, feature and value of the largest that can be judged, if any.
+        largest: Domain, feature and value of the largest distance that has enough rows
+            on both sides, if any.
     """
 
     key: str
@@ -92,12 +93,12 @@ class Distances:
 
 @dataclass(frozen=True)
 class BlockQuality:
-    """What the Guard measured in one block.
+    """Measurements of the Guard in one block.
 
     Attributes:
-        days: The block.
-        previous: The block it was compared with; empty for the first.
-        drift: Distances from the block before; None if there are none.
+        days: Days of the block.
+        previous: Days of the block compared with; empty for the first.
+        drift: Distances from the previous block; None if there are none.
         from_target: Distances from the target; None if there are none.
     """
 
@@ -113,11 +114,11 @@ class Quality:
 
     Attributes:
         rows: Totals by domain.
-        written: Rows that went on, over time, a line per domain.
-        quarantined: Share of the rows read that was set aside, over time.
-        point: What one point of the two stands for.
-        blocks: What the Guard measured in the newest blocks, newest first.
-        reasons: By domain, the commonest reasons for the quarantine with their rows.
+        written: Impressions over time, a line per domain.
+        quarantined: Share of the rows read that is in the quarantine, over time.
+        point: Period of one point of these two, in words.
+        blocks: Measurements of the Guard in the newest blocks, newest first.
+        reasons: By domain, the most frequent reasons for the quarantine, with counts.
     """
 
     rows: tuple[DomainRows, ...]
@@ -129,7 +130,7 @@ class Quality:
 
     @property
     def total(self) -> DomainRows:
-        """Rows of all domains."""
+        """Totals over all domains."""
         return DomainRows(
             "all", *(sum(getattr(row, key) for row in self.rows) for key in _COUNTS)
         )
@@ -143,7 +144,7 @@ def gather_quality(
     Args:
         store: The artifacts.
         fingerprints: The blocks, oldest first.
-        domains: All domains, in the order to show them in.
+        domains: All domains, in the order shown.
         min_rows: Rows that a distance needs on both sides to be judged.
     """
     stored = {
@@ -176,13 +177,13 @@ def gather_quality(
 def read_reasons(
     folder: Path, days: DayRange, *, max_reasons: int = 5, max_rows: int = 10_000
 ) -> list[tuple[str, int]]:
-    """Returns the commonest reasons in a domain's quarantine and their rows.
+    """Returns the most frequent reasons in a domain's quarantine, with counts.
 
     Args:
         folder: The domain's quarantine.
-        days: Which days to read.
-        max_reasons: How many to return.
-        max_rows: How many rows to read: enough to see what is wrong.
+        days: Days to read.
+        max_reasons: Number of reasons returned.
+        max_rows: Number of rows read, which bounds the time.
     """
     found: Counter[str] = Counter()
     lines = (
@@ -199,14 +200,14 @@ def read_reasons(
 def _guard_report(block: Stored, guards: Iterable[Stored]) -> dict[str, Any] | None:
     """Returns the report of the graph run that wrote `block`.
 
-    The Guard's artifact has no fingerprint: it is the first one of the same days after
-    the block's rows.
+    The Guard's artifact has no fingerprint: it is the first one of the same days that
+    was written after the block.
     """
     days = (block.first_day, block.last_day)
     for guard in guards:
         if guard.id > block.id and (guard.first_day, guard.last_day) == days:
             report = read_json(Path(guard.uri) / GUARD_FILE) or {}
-            # The first version listed the domains and measured nothing.
+            # Reports of the first version list domains without measurements.
             return report if isinstance(report.get("domains"), dict) else None
     return None
 
@@ -218,14 +219,14 @@ def summarise(
     min_rows: int,
     reasons: Mapping[str, Sequence[tuple[str, int]]] | None = None,
 ) -> Quality:
-    """Returns the quality that accounts and Guard reports tell of.
+    """Summarises row accounts and Guard reports.
 
     Args:
         counts: Entries of `accounting.json`.
         reports: Contents of `report.json`, newest first.
-        domains: All domains; one without rows is shown with none.
+        domains: All domains, including those without rows.
         min_rows: Rows that a distance needs on both sides to be judged.
-        reasons: By domain, why rows are in the quarantine.
+        reasons: By domain, the reasons for the quarantine.
     """
     totals = {domain: dict.fromkeys(_COUNTS, 0) for domain in domains}
     by_day: dict[str, dict[str, dict[int, float]]] = {key: {} for key in _COUNTS}

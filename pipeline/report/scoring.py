@@ -1,7 +1,8 @@
-"""Scores of published or candidate models on the rows they were judged on.
+"""Scores of models on their evaluation impressions.
 
-They are kept as `<root>/scores/<step>.parquet`, so that comparing models again costs
-nothing. TFMA keeps no scores by row, and an interval of a difference needs them.
+They are stored as `<root>/scores/<step>.parquet`, so that models can be compared again
+at no cost. The interval of a difference needs scores by impression, which TFMA does not
+store.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from models.artifact_files import SERVING_FOLDER
 from models.artifact_files import split_folder
 from models.compat import read_table
 from models.data.arrow_files import pq
+from models.data.raw_rows import rows_of_days
 from models.errors import DataError
 from models.features.feature import USER_FEATURE
 from models.features.table import LABEL
@@ -28,24 +30,25 @@ from pipeline.config.schema import Config
 from pipeline.planning.steps import Step
 from pipeline.store.reader import Store
 
-# In a model artifact, where TFX's Trainer puts the SavedModel.
+# Folder of the SavedModel in the artifact of TFX's Trainer.
 
 _BATCH_ROWS = 4_096
-# A request's candidates, and how often it is timed: other work of the machine makes
-# requests slower, never faster, and seldom all of them.
+# Candidates of a request, and number of timed requests. The fastest counts, because
+# other work of the machine only adds time.
 _CANDIDATES, _WARM_UP, _TIMED = 100, 5, 50
 _MILLISECONDS = b"crossctr.milliseconds_per_100"
 
 
 class Scored(NamedTuple):
-    """A model's scores on its evaluation rows, in the order of the logs.
+    """Scores of a model on its evaluation impressions, in the order of the logs.
 
     Attributes:
-        users: Raw user ids, None where a row has none, shape (N,).
+        users: Raw user ids, None where missing, shape (N,).
         labels: 0 or 1, shape (N,).
         scores: Click probabilities, shape (N,).
-        milliseconds: Time of the fastest of 50 requests of 100 of these rows in this
-            process, from serialized Examples to probabilities; None if not measured.
+        milliseconds: Duration of the fastest of 50 in-process requests with 100 of
+            these impressions, from serialized Examples to probabilities; None if not
+            measured.
     """
 
     users: npt.NDArray[np.object_]
@@ -55,13 +58,12 @@ class Scored(NamedTuple):
 
 
 def score_step(config: Config, store: Store, step: Step) -> Scored:
-    """Returns the scores of a finished target step's model, kept or computed.
+    """Returns the scores of a finished target step's model; computes and stores them.
 
-    The stored SavedModel is asked, through `serving_default`: what is measured is what
-    would be served.
+    They come from `serving_default` of the stored SavedModel, as they would be served.
 
     Raises:
-        DataError: The model or the evaluation rows are not stored.
+        DataError: The model or the evaluation Examples are not stored.
     """
     path = _path(config, step)
     if not is_scored(config, step):
@@ -78,7 +80,7 @@ def score_step(config: Config, store: Store, step: Step) -> Scored:
 
 
 def is_scored(config: Config, step: Step) -> bool:
-    """Whether the scores of a target step's model are kept."""
+    """Whether the scores of a target step's model are stored."""
     return _path(config, step).is_file()
 
 
@@ -113,7 +115,7 @@ def _compute(config: Config, store: Store, step: Step) -> Scored:
 
 
 def _milliseconds(call: Callable[[], Any]) -> float:
-    """Returns the time of the fastest call, after some that warm up."""
+    """Returns the duration of the fastest call after some warm-up calls."""
     times = []
     for _ in range(_WARM_UP + _TIMED):
         started = time.perf_counter()
@@ -126,8 +128,6 @@ def _evaluation_rows(
     config: Config, store: Store, step: Step
 ) -> tuple[list[bytes], npt.NDArray[np.object_], npt.NDArray[np.int64]]:
     from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
-
-    from components.evaluation_set.executor import rows_of_days
 
     if step.evaluation is None:
         raise ValueError(f"only target steps have evaluation rows; received {step}")
@@ -152,7 +152,7 @@ def _raw_folders(config: Config, store: Store, step: Step) -> Iterable[str]:
     for block in step.evaluation_blocks:
         if block.fingerprint not in raw:
             raise DataError(
-                f"the rows of {block.days} are not stored; run the day of "
+                f"the Examples of {block.days} are not stored; run the day of "
                 f"{step.label!r} again"
             )
         yield f"{raw[block.fingerprint]}/{split_folder(config.target)}"
@@ -169,7 +169,7 @@ def _write(scored: Scored, path: Path) -> None:
         told = {_MILLISECONDS: repr(scored.milliseconds).encode()}
         table = table.replace_schema_metadata(told)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A file is there whole or not at all.
+    # Renamed at the end, so that a partial file is never found.
     temporary = path.with_suffix(".writing")
     pq.write_table(table, temporary)
     temporary.rename(path)

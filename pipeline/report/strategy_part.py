@@ -1,4 +1,4 @@
-"""Part of the page that a strategy adds for one training."""
+"""Part of the report that a strategy adds for one training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.report.charts import Series
 
 @dataclass(frozen=True)
 class LineChart:
-    """A line chart, as the charts of the page take it."""
+    """A line chart with the arguments of `charts.line_chart`."""
 
     title: str
     series: tuple[Series, ...]
@@ -23,11 +23,11 @@ class LineChart:
 
 @dataclass(frozen=True)
 class StrategyPart:
-    """A strategy's part of the page.
+    """A strategy's part of the report.
 
     Attributes:
         part: Title, sentences, tables and notes.
-        charts: Its charts.
+        charts: Charts made from the part's curves.
     """
 
     part: ReportPart
@@ -35,10 +35,10 @@ class StrategyPart:
 
 
 def strategy_part(report: Mapping[str, Any]) -> StrategyPart | None:
-    """Returns what the strategy of a training says about it; None if nothing.
+    """Returns a strategy's part of the report about a training; None if it has none.
 
     Args:
-        report: The training's report, see `LevelReport`.
+        report: Report of the training, see `LevelReport`.
     """
     entry, record = report.get("strategy"), report.get("record")
     if not entry or not record:

@@ -1,4 +1,4 @@
-"""Trainings of a run: what the trainer reports, and the loss on its way."""
+"""Trainings of a run: the trainer's report and the loss by step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.report.strategy_part import strategy_part
 from pipeline.store.reader import Store
 from pipeline.store.results import few_steps
 
-# Single batches differ by chance: a line through fewer would show nothing else.
+# Losses of single batches are noisy: a line through fewer would show only noise.
 _FEWEST_POINTS = 5
 _MAX_POINTS = 200
 
@@ -26,21 +26,21 @@ class Training:
     """One trained model.
 
     Attributes:
-        label: The step that trained it.
-        fingerprint: The model's.
-        rows: Rows of its window.
-        clicks: Those with label 1.
+        label: Step that trained it.
+        fingerprint: Fingerprint of the model.
+        rows: Impressions of its window.
+        clicks: Impressions with label 1.
         steps: Optimizer steps.
         seconds: Time in the training loop.
-        losses: Mean log loss of each epoch, while training.
-        parameters: Trainable numbers by group.
-        curve: Log loss of single batches by step; None if too few were noted.
-        warm_start: Rows by variable under `copied`, `resized`, `new` and `left_out`;
-            None without a warm start.
-        skew: `rows` compared in training and serving, and the `largest` difference of
-            two click probabilities; None if none were.
-        strategy: What its strategy adds to the page; None if nothing.
-        few_steps: What to know if it took few optimizer steps; empty if it did not.
+        losses: Mean training log loss of each epoch.
+        parameters: Number of trainable parameters by group.
+        curve: Log loss of single batches by step; None if too few were recorded.
+        warm_start: Table rows by variable under `copied`, `resized`, `new` and
+            `left_out`; None without a warm start.
+        skew: Number of `rows` scored in training and in serving, and the `largest`
+            difference of their click probabilities; None if not compared.
+        strategy: The strategy's own part of the report; None if it has none.
+        few_steps: Warning about few optimizer steps; empty if there were enough.
     """
 
     label: str
@@ -67,7 +67,7 @@ def gather_training(store: Store, label: str, fingerprint: str) -> Training | No
     report = read_json(model_report(folder))
     if report is None:
         return None
-    # TFX puts a node's outputs side by side: <node>/<output>/<execution>.
+    # TFX's layout of a node's outputs: <node>/<output>/<execution>.
     logs = folder.parents[1] / "model_run" / folder.name
     return describe(label, fingerprint, report, batch_losses(logs))
 
@@ -78,7 +78,7 @@ def describe(
     report: Mapping[str, Any],
     losses: Mapping[int, float],
 ) -> Training:
-    """Returns a training from the trainer's report and losses of batches by step."""
+    """Returns a training, given the trainer's report and batch losses by step."""
     points = [Point(step, loss) for step, loss in sorted(losses.items())]
     points = points[:: -(-len(points) // _MAX_POINTS) or 1]
     enough = len(points) >= _FEWEST_POINTS
@@ -100,7 +100,7 @@ def describe(
 
 
 def batch_losses(folder: Path) -> dict[int, float]:
-    """Returns what the trainer wrote for TensorBoard: loss of a batch by step."""
+    """Returns batch losses by step from the trainer's TensorBoard events."""
     paths = sorted(folder.glob("events.out.tfevents.*"))
     if not paths:
         return {}

@@ -1,4 +1,4 @@
-"""Turns content into one HTML file that needs nothing else."""
+"""Rendering of a report as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import jinja2
 from markupsafe import Markup
 from markupsafe import escape
 
+from models import durable_files
 from pipeline.report import charts
+from pipeline.report import svg
 from pipeline.report.content import Report
 from pipeline.report.judged import Metrics
 from pipeline.report.judged import Value
@@ -46,7 +48,7 @@ def render_days(report: OverDays) -> str:
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pipeline.report"),
-        # Everything on the page, ids and reasons above all, comes from logs.
+        # Ids, reasons and other text come from logs, so everything is escaped.
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -65,30 +67,30 @@ def _environment() -> jinja2.Environment:
         "reliability_chart": charts.reliability_chart,
         "interval_bar": charts.interval_bar,
         "forest_ends": forest_ends,
-        "as_date": charts.as_date,
-        "as_share": charts.as_share,
-        "as_number": charts.as_number,
+        "as_date": svg.as_date,
+        "as_share": svg.as_share,
+        "as_number": svg.as_number,
     }
     return environment
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """Returns a metric as text; what is undefined on its rows has no number."""
+    """Returns a metric as text; an undefined one has no number."""
     return UNDEFINED if value is None else f"{value:.{digits}f}"
 
 
 def count(value: float | None) -> str:
-    """Returns a number of rows, ids or steps."""
+    """Returns a count with thousands separators; a dash if unknown."""
     return "–" if value is None else f"{value:,.0f}"
 
 
 def share(value: float | None, digits: int = 1) -> str:
-    """Returns a share as per cent."""
+    """Returns a share in percent."""
     return "–" if value is None else f"{value:.{digits}%}"
 
 
 def with_interval(value: Value, digits: int = 4, sign: str = "") -> Markup:
-    """Returns a value and, where there is one, its interval, in a line of its own."""
+    """Returns a value and, on a separate line, its interval if it has one."""
     if value.value is None:
         return Markup(UNDEFINED)
     form = f"{sign}.{digits}f"
@@ -101,14 +103,14 @@ def with_interval(value: Value, digits: int = 4, sign: str = "") -> Markup:
 
 
 def tidy(text: str) -> Markup:
-    """Returns text whose dates stay in one line and whose names break at `_`."""
+    """Returns text in which dates never break and names may break after `_`."""
     escaped = str(escape(text))
     dated = _DATES.sub(r'<span class="nw">\g<0></span>', escaped)
     return Markup(dated.replace("_", "_<wbr>"))
 
 
 def forest_ends(parts: list[Metrics], name: str) -> tuple[float, float]:
-    """Returns the ends of an axis that holds a metric of all parts judged."""
+    """Returns the ends of an axis for a metric of all slices that are large enough."""
     values = [
         value
         for part in parts
@@ -125,8 +127,5 @@ def _duration(seconds: float | None) -> str:
 
 def _write(page: str, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A page is there whole or not at all.
-    temporary = path.with_suffix(".writing")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.rename(path)
+    durable_files.write_text(path, page)
     return path

@@ -1,4 +1,4 @@
-"""Schemas made, compared and relaxed from statistics; the work itself is TFDV's.
+"""Schemas: inferred from, compared with and relaxed to TFDV statistics.
 
 Importing this module imports TFDV, which takes some 10 s.
 """
@@ -25,21 +25,21 @@ from pipeline.config.schema import Config
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 SERVING = "SERVING"
-# A serving request has neither.
+# Columns that serving requests lack.
 _NOT_SERVED = (DAY, LABEL)
 
 
 def infer(config: Config, statistics: Mapping[str, Statistics]) -> schema_pb2.Schema:
-    """Returns a first schema of all domains' rows, to be curated by hand.
+    """Returns a first schema of all domains' logs, to be curated by hand.
 
-    TFDV infers each feature from every domain that has it, by the configuration's
-    `columns`. What the configuration says anyway is not left to chance: lists hold
-    up to `max_length` ids, rates lie in [0, 1], counts and days are not
-    negative, labels are 0 or 1, and ids, whose vocabulary grows, are no closed list.
+    TFDV infers each feature from every domain that has it according to the
+    configuration's `columns`. What the configuration defines overrides inference: lists
+    have up to `max_length` ids, rates lie in [0, 1], counts and days are not negative,
+    labels are 0 or 1, and ids, whose vocabularies grow, have no fixed set of values.
 
     Args:
         config: The configuration.
-        statistics: By domain, for as many of them as have rows.
+        statistics: Statistics by domain, for every domain with rows.
     """
     lacking = lacking_features(config)
     schema = schema_pb2.Schema(default_environment=[*config.domains, SERVING])
@@ -79,7 +79,7 @@ def _curate(
 
 
 def closed_lists(schema: schema_pb2.Schema) -> dict[str, int]:
-    """Returns the number of values allowed of every feature with a list of its own."""
+    """Returns the number of allowed values of every feature with a string domain."""
     sizes = {entry.name: len(entry.value) for entry in schema.string_domain}
     return {
         feature.name: sizes[feature.domain]
@@ -89,7 +89,7 @@ def closed_lists(schema: schema_pb2.Schema) -> dict[str, int]:
 
 
 def lacking_features(config: Config) -> dict[str, set[str]]:
-    """Returns, per domain, the features that the configuration says it lacks."""
+    """Returns, by domain, the features that it lacks according to the configuration."""
     return {
         domain: {
             name
@@ -103,7 +103,7 @@ def lacking_features(config: Config) -> dict[str, set[str]]:
 def validate(
     schema: schema_pb2.Schema, statistics: Mapping[str, Statistics]
 ) -> dict[str, anomalies_pb2.Anomalies]:
-    """Validates each domain's statistics in its own environment; no comparisons."""
+    """Validates each domain's statistics in its environment, without comparisons."""
     return {
         domain: tfdv.validate_statistics(
             described,
@@ -117,7 +117,7 @@ def validate(
 def differences(
     config: Config, schema: schema_pb2.Schema, statistics: Mapping[str, Statistics]
 ) -> list[str]:
-    """Returns what the logs show and the schema does not allow, in words."""
+    """Returns in words how the logs violate the schema."""
     sentences = describe_anomalies(validate(schema, statistics))
     known = {feature.name for feature in schema.feature}
     return sentences + [
@@ -132,14 +132,14 @@ def relax(
     statistics: Mapping[str, Statistics],
     names: Iterable[str],
 ) -> tuple[schema_pb2.Schema, list[str]]:
-    """Relaxes the entries of some features until the statistics fit.
+    """Relaxes the entries of some features until the statistics are valid.
 
-    A feature without any value in a domain is declared as lacking there; everything
-    else (new values, ranges, numbers of values, presence, new features) is done by
-    TFDV's `update_schema`. Other features stay as they are.
+    A feature without any value in a domain is declared absent there; everything else
+    (new values, ranges, numbers of values, presence, new features) is done by TFDV's
+    `update_schema`. Other features are not changed.
 
     Returns:
-        The new schema, and in words what was done besides TFDV's relaxing.
+        The new schema, and in words the changes that TFDV did not make.
     """
     result = schema_pb2.Schema()
     result.CopyFrom(schema)
@@ -162,7 +162,7 @@ def relax(
 
 
 def _update(schema: schema_pb2.Schema, statistics: Statistics, name: str) -> None:
-    """Lets TFDV relax one feature of `schema`, in place."""
+    """Relaxes one feature of `schema` in place, by TFDV."""
     position = [feature.name for feature in schema.feature]
     one = schema_pb2.Schema(string_domain=schema.string_domain)
     if name in position:
@@ -183,10 +183,10 @@ def set_threshold(
     max_drift: float | None = None,
     max_domain_distance: float | None = None,
 ) -> schema_pb2.Schema:
-    """Returns a copy with other thresholds for one feature.
+    """Returns a copy of the schema with other thresholds for one feature.
 
-    Integers and floats are compared by the Jensen-Shannon divergence, text and ids by
-    the L-infinity norm.
+    Distributions of integers and floats are compared by Jensen-Shannon divergence,
+    those of text and ids by the L-infinity norm.
 
     Raises:
         KeyError: The schema has no such feature.
@@ -233,7 +233,7 @@ def _of(statistics: Statistics, name: str) -> list[Any]:
 
 
 def _only(statistics: Statistics, name: str) -> Statistics:
-    """Returns the statistics of one feature alone."""
+    """Returns a copy of the statistics with one feature."""
     result = Statistics()
     dataset = result.datasets.add(num_examples=statistics.datasets[0].num_examples)
     dataset.features.extend(_of(statistics, name))

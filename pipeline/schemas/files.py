@@ -1,4 +1,4 @@
-"""Curated schemas as files, and what of them shapes the transformed rows."""
+"""Files of curated schemas, and the hash of the part that Transform depends on."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from models.errors import ConfigError
+from models.errors import shortened
 
-# What a feature's entry says only for validation. The rest (name, type, shape, sparse
-# and struct features, ...) is how Transform reads the rows.
+# Fields of a feature that only validation uses. Transform parses Examples by the others
+# (name, type, shape, sparse and struct features, ...).
 _ONLY_VALIDATES = (
     "value_count",
     "domain",
@@ -34,17 +35,17 @@ def parse_schema(text: str, where: str = "the schema") -> schema_pb2.Schema:
 
     Args:
         text: The schema.
-        where: What an error calls it.
+        where: Name of the schema in errors.
 
     Raises:
-        ConfigError: The text is no schema.
+        ConfigError: The text is not a valid schema.
     """
     try:
         return text_format.Parse(text, schema_pb2.Schema())
     except text_format.ParseError as error:
         raise ConfigError(
-            f"{where} is no TFMD schema in text format: {error}; mend that line, or "
-            "write a new one with `crossctr schema infer`"
+            f"{where} is not a TFMD schema in text format: {shortened(str(error))}; "
+            "correct that line, or write a new one with `crossctr schema infer`"
         ) from error
 
 
@@ -52,36 +53,44 @@ def read_schema(path: Path) -> schema_pb2.Schema:
     """Reads the schema at `path`.
 
     Raises:
-        ConfigError: There is no such file, or it is no schema.
+        ConfigError: There is no such file, or it is not a valid schema.
     """
     if not path.is_file():
         raise ConfigError(
             f"there is no schema file {str(path)!r}; write one with `crossctr schema "
             "infer`, or set `schema` in the configuration"
         )
-    return parse_schema(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is no TFMD schema in text format: byte {error.start:,} is not "
+            "UTF-8; set `schema` to a schema, or write one with `crossctr schema infer`"
+        ) from error
+    return parse_schema(text, str(path))
 
 
-def transform_part(text: str) -> str:
+def transform_part(schema: schema_pb2.Schema) -> str:
     """Returns a hash of what of a schema shapes the transformed rows.
 
     A schema that only validates otherwise gives the same rows, so it must not make
     stored blocks stale. Features count in any order.
     """
-    schema = parse_schema(text)
-    for feature in schema.feature:
+    part = schema_pb2.Schema()
+    part.CopyFrom(schema)
+    for feature in part.feature:
         for field in _ONLY_VALIDATES:
             feature.ClearField(field)
-        # Whether a dense feature may be missing decides how it is parsed.
+        # A dense feature that may be missing is parsed in another way.
         if not feature.HasField("shape"):
             feature.ClearField("presence")
     for field in ("default_environment", "string_domain", "annotation"):
-        schema.ClearField(field)
-    schema.ClearField("dataset_constraints")
-    ordered = sorted(schema.feature, key=lambda feature: feature.name)
-    del schema.feature[:]
-    schema.feature.extend(ordered)
-    return hashlib.sha256(schema.SerializeToString(deterministic=True)).hexdigest()
+        part.ClearField(field)
+    part.ClearField("dataset_constraints")
+    ordered = sorted(part.feature, key=lambda feature: feature.name)
+    del part.feature[:]
+    part.feature.extend(ordered)
+    return hashlib.sha256(part.SerializeToString(deterministic=True)).hexdigest()
 
 
 def to_text(schema: schema_pb2.Schema) -> str:

@@ -1,4 +1,4 @@
-"""TFDV's statistics of logs that nothing has ingested yet.
+"""TFDV statistics of logs before their ingest.
 
 Importing this module imports TFDV and Beam, which takes some 10 to 20 s.
 """
@@ -37,11 +37,11 @@ _BEAM_ARGS = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
 
 @dataclass(frozen=True)
 class LogStatistics:
-    """What a domain's logs hold.
+    """Row counts and statistics of a domain's logs.
 
     Attributes:
         rows: Rows that could be converted.
-        bad_rows: Rows that an ingest would send to the quarantine.
+        bad_rows: Rows that an ingest would write into the quarantine.
         statistics: TFDV's statistics of the converted rows, see `empty_as_missing`.
     """
 
@@ -53,15 +53,16 @@ class LogStatistics:
 def log_statistics(
     config: Config, days: DayRange, on_progress: Callable[[str], None]
 ) -> dict[str, LogStatistics]:
-    """Describes the rows of every domain as an ingest of `days` would see them.
+    """Computes the statistics of every domain as an ingest of `days` would.
 
     Args:
         config: The configuration.
-        days: Days of logs read.
-        on_progress: Told what is being read and what was found.
+        days: Days of logs to read.
+        on_progress: Called with a message about the current domain.
 
     Returns:
-        By domain, in the configuration's order; domains without rows are left out.
+        Statistics by domain, in the configuration's order, without domains that have
+        no rows.
 
     Raises:
         DataError: No domain has a row on these days, or a log cannot be read at all.
@@ -106,7 +107,7 @@ def _describe(config: Config, domain: str, days: DayRange) -> LogStatistics | No
         if not rows:
             return None
         path = f"{folder}/statistics.pb"
-        # Read and described as the ingest's StatisticsGen does it.
+        # The same reader and options as the ingest's StatisticsGen.
         source = parquet_tfxio.ParquetTFXIO(
             f"{folder}/{split_folder(domain)}/*.parquet"
         )

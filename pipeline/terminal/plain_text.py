@@ -1,8 +1,8 @@
-"""Rich's console, table, status and text column for text that is never markup.
+"""Rich's console, table, status and text column without markup.
 
-Ids, paths, names and messages come from logs and files and may hold brackets, emoji
-codes or control characters. Here all of them are shown as they are. `ruff` refuses
-Rich's own classes anywhere else (`banned-api` in pyproject.toml).
+Ids, paths, names and messages come from logs and files and may contain brackets, emoji
+codes or control characters. These classes show all of them literally. `ruff` refuses
+Rich's own classes in all other modules (`banned-api` in pyproject.toml).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import rich.table
 from rich.console import RenderableType
 from rich.text import Text
 
-# C0 without tab and line feed, DEL, C1: a terminal obeys them. Half a surrogate pair
-# has no encoding at all.
+# C0 without tab and line feed, DEL and C1, which a terminal executes, and lone
+# surrogates, which cannot be encoded.
 _UNPRINTABLE = [*range(9), *range(11, 32), *range(127, 160), *range(0xD800, 0xE000)]
 _VISIBLE = {code: ascii(chr(code))[1:-1] for code in _UNPRINTABLE}
 
 
 def visible(text: str) -> str:
-    r"""Returns the text with control characters and lone surrogates written out.
+    r"""Returns the text with control characters and lone surrogates escaped.
 
     Example:
         >>> visible("item \x1b[31m7")
@@ -33,25 +33,25 @@ def visible(text: str) -> str:
 
 
 def plain(text: str, style: str = "") -> Text:
-    """Returns text that Rich shows character by character."""
+    """Returns text that Rich shows literally."""
     return Text(visible(text), style)
 
 
 class Console(rich.console.Console):
-    """A console on which a string is text, whatever is in it."""
+    """A console that prints every string literally."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Returns the string as it is, with `options` apart from markup and emoji."""
+        """Renders a string with `options` but without markup and emoji codes."""
         options |= {"markup": False, "emoji": False}
         return super().render_str(visible(text), **options)
 
     def status(self, status: RenderableType, **options: Any) -> Status:
-        """Returns a spinner with a text beside it, to be used in a `with`."""
+        """Returns a spinner with text, to be used as a context manager."""
         return Status(_as_text(status), console=self, **options)
 
 
 class Status(rich.status.Status):
-    """A spinner with a text beside it."""
+    """A spinner with literal text."""
 
     def update(self, status: RenderableType | None = None, **options: Any) -> None:
         """Changes the text."""
@@ -59,7 +59,7 @@ class Status(rich.status.Status):
 
 
 class Table(rich.table.Table):
-    """A table whose title, headers and cells are text on any console."""
+    """A table with literal title, headers and cells."""
 
     def __init__(self, *, title: str = "", **options: Any) -> None:
         """Makes a table without columns."""
@@ -73,13 +73,13 @@ class Table(rich.table.Table):
         super().add_column(_as_text(header), _as_text(footer), **options)
 
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
-        """Adds a table row, a cell for each column."""
+        """Adds a table row with one cell per column."""
         texts = (None if cell is None else _as_text(cell) for cell in cells)
         super().add_row(*texts, **options)
 
 
 class TextColumn(rich.progress.TextColumn):
-    """A column of a progress bar that shows a task's description as it is."""
+    """A progress column that shows a task's description literally."""
 
     def __init__(self, text_format: str, **options: Any) -> None:
         """Takes a format such as `{task.description}`."""

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on, and where everything else goes."""
+"""Progress of a run on the terminal; output of libraries goes to a log file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipeline.terminal.plain_text import plain
 
 
 def duration(seconds: float) -> str:
-    """Returns seconds as people say them.
+    """Returns seconds as readable text.
 
     Example:
         >>> duration(7.2), duration(83)
@@ -36,20 +36,20 @@ def duration(seconds: float) -> str:
 
 @contextlib.contextmanager
 def quiet_libraries(log_file: Path, console: Console) -> Iterator[Console]:
-    """Sends standard output and error of this process to `log_file`.
+    """Redirects standard output and error of this process to `log_file`.
 
-    Redirected are the file descriptors, because TensorFlow's C++ code and Beam's
-    workers write past Python.
+    The file descriptors are redirected, because TensorFlow's C++ code and Beam's
+    workers bypass Python's streams.
 
     Args:
-        log_file: Appended to.
-        console: Where a person is looking.
+        log_file: File to append to.
+        console: Console of the user.
 
     Yields:
         A console on the original standard output, of the same kind and width.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    # Asked before the redirection, which would make every terminal a file.
+    # Queried before the redirection: afterwards every terminal is a file.
     is_terminal, width = console.is_terminal, console.width
     sys.stdout.flush()
     sys.stderr.flush()
@@ -66,8 +66,11 @@ def quiet_libraries(log_file: Path, console: Console) -> Iterator[Console]:
                 emoji=False,
             )
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            # A full disk takes no more of the log; the error is to be seen all the
+            # same.
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+                sys.stderr.flush()
             os.dup2(saved_out, 1)
             os.dup2(saved_err, 2)
             os.close(saved_out)
@@ -75,13 +78,13 @@ def quiet_libraries(log_file: Path, console: Console) -> Iterator[Console]:
 
 
 class RunDisplay:
-    """Prints one line per finished step and keeps a live line for the running one.
+    """Display of a run: a line per finished step and a live line for the running one.
 
-    Where the output is no terminal, the live line is left out and every node of a graph
-    gets a line of its own instead.
+    If the output is not a terminal, the live line is replaced by one line per node of a
+    graph.
 
     Attributes:
-        console: Where it shows.
+        console: Console of the display.
     """
 
     def __init__(
@@ -92,15 +95,15 @@ class RunDisplay:
         *,
         only_live: bool = False,
     ) -> None:
-        """Shows a run of `num_steps` steps on `console`.
+        """Creates a display of `num_steps` steps on `console`.
 
         Args:
-            console: Where it shows.
-            num_steps: Steps of the run.
-            below: What stands below the live line, such as the progress of a command
-                that this run is a part of.
-            only_live: Whether nothing but the live line is shown, by a command that
-                sums up many runs.
+            console: Console of the display.
+            num_steps: Number of steps.
+            below: Text below the live line, such as the progress of a command that
+                consists of many runs.
+            only_live: Whether only the live line is shown, for a command that
+                summarises many runs itself.
         """
         self.console = console
         self._below = below
@@ -130,17 +133,17 @@ class RunDisplay:
             self.console.print(f"{self._prefix()} {label} ...")
 
     def node_started(self, node: str) -> None:
-        """Says which component of the step's graph is running."""
+        """Shows the running component of the step's graph."""
         self._node, self._detail = node, ""
         self._node_started = time.monotonic()
 
     def node_finished(self) -> None:
-        """Notes how long the running component took."""
+        """Records the duration of the component that has finished."""
         self._nodes.append((self._node, time.monotonic() - self._node_started))
         self._node = ""
 
     def detail(self, text: str) -> None:
-        """Shows what the running component reports of itself."""
+        """Shows a progress message of the running component."""
         self._detail = text
         if not self.console.is_terminal and not self._only_live:
             self.console.print(
@@ -149,7 +152,7 @@ class RunDisplay:
             )
 
     def finish(self, rows: int | None, verdict: str = "done") -> None:
-        """Prints the step's line: rows, rows per second, seconds by component."""
+        """Prints the step's line: impressions, their rate, seconds by component."""
         seconds = time.monotonic() - self._step_started
         self.stop()
         if self._only_live:
@@ -164,39 +167,39 @@ class RunDisplay:
         self.console.print(line, soft_wrap=True)
 
     def note(self, text: str) -> None:
-        """Prints what is worth knowing of the step whose line stands above."""
+        """Prints a remark on the step of the previous line."""
         if not self._only_live:
             indent = " " * len(self._prefix())
             self.console.print(f"{indent} {text}", style="yellow", soft_wrap=True)
 
     def imported(self) -> None:
-        """Says how long the imports took."""
+        """Prints the duration of the imports."""
         if not self._only_live:
             self.console.print(f"TFX and Beam imported in {duration(self.elapsed)}")
 
     def spend(self, what: str) -> None:
-        """Books the time since the step began, or since the run began, on `what`."""
+        """Counts the time since the start of the step, or of the run, as `what`."""
         seconds = time.monotonic() - self._step_started
         self._spent[what] = self._spent.get(what, 0.0) + seconds
 
     def summary(self) -> str:
-        """Returns how long the run took and what it spent the time on."""
+        """Returns the run's duration and its parts, as text."""
         parts = [f"{what} {duration(s)}" for what, s in self._spent.items()]
         return f"Finished in {duration(self.elapsed)}: {', '.join(parts)}."
 
     def reused(self, index: int, label: str) -> None:
-        """Prints the line of a step whose result is stored already."""
+        """Prints the line of a step whose stored result is reused."""
         self._index = index
         if self._only_live:
             return
         self.console.print(f"{self._prefix()} {label:<40} reused", style="dim")
 
     def fail(self, reason: str) -> None:
-        """Prints the line of a step that failed while others go on."""
+        """Prints the line of a failed step while other steps continue."""
         self._outcome("failed: " + reason, "bold red")
 
     def left_out(self, index: int, label: str) -> None:
-        """Prints the line of a step that no strategy needs any more."""
+        """Prints the line of a step that was skipped because a needed step failed."""
         self._index, self._label = index, label
         self._outcome("left out: only what failed needs it", "dim")
 
@@ -225,7 +228,7 @@ class RunDisplay:
 
     @property
     def nodes(self) -> tuple[tuple[str, float], ...]:
-        """The running step's finished components, each with its seconds."""
+        """Finished components of the running step, each with its seconds."""
         return tuple(self._nodes)
 
     def _prefix(self) -> str:
@@ -250,7 +253,7 @@ def _live(console: Console, line: Callable[[], RenderableType]) -> Live:
         refresh_per_second=4,
         transient=True,
         get_renderable=line,
-        # Else it would show what the libraries print, which belongs in the log file.
+        # Otherwise it would show output of libraries, which belongs in the log file.
         redirect_stdout=False,
         redirect_stderr=False,
     )
@@ -258,14 +261,14 @@ def _live(console: Console, line: Callable[[], RenderableType]) -> Live:
 
 @contextlib.contextmanager
 def waiting(console: Console, text: str) -> Iterator[None]:
-    """Shows `text` with a spinner; on what is no terminal, nothing."""
+    """Shows `text` with a spinner on a terminal; nothing elsewhere."""
     spinner = Spinner("dots", plain(text))
     with _live(console, lambda: spinner) if console.is_terminal else nullcontext():
         yield
 
 
 class _Forward(logging.Handler):
-    """Hands the components' progress lines to the display."""
+    """Logging handler that passes the components' progress messages to the display."""
 
     def __init__(self, display: RunDisplay) -> None:
         super().__init__(logging.INFO)
@@ -277,7 +280,7 @@ class _Forward(logging.Handler):
 
 @contextlib.contextmanager
 def forward_progress(display: RunDisplay) -> Iterator[None]:
-    """Shows on `display` what the components report of themselves."""
+    """Shows the components' progress messages on `display` inside the context."""
     handler = _Forward(display)
     PROGRESS.addHandler(handler)
     PROGRESS.setLevel(logging.INFO)

@@ -1,4 +1,4 @@
-"""The table of a model's metrics by slice, with their intervals."""
+"""Table of a model's metrics by slice, with intervals."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pipeline.terminal.plain_text import Table
 
 
 def slice_table(result: TargetResult, target: str) -> Table:
-    """Returns a strategy's metrics on all rows and by slice, 160 characters wide.
+    """Returns a strategy's metrics overall and by slice, 160 characters wide.
 
-    Ends of intervals stand behind the value; what is undefined on a slice's rows says
-    so, and a slice with too few rows to be judged is marked.
+    Intervals follow the values. Metrics that are undefined on a slice and slices with
+    too few impressions are marked.
     """
     decision = result.decision
     compared = decision["live"] is not None

@@ -1,4 +1,4 @@
-"""The tables that the command line prints."""
+"""Tables of the command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.terminal.plain_text import Table
 
 Metrics = Mapping[str, float | None]
 
-# Of metrics that are no number near 1.
+# Format of metrics that are not close to 1.
 _FORMATS = {
     "gauc_coverage": ".1%",
     "calibration": ".3f",
@@ -26,11 +26,11 @@ _FORMATS = {
 
 
 def plan_table(steps: Sequence[Step], why: Mapping[str, str]) -> Table:
-    """Returns what would run: rows, artifacts read and why.
+    """Returns the table of a plan: impressions, artifacts read and reasons.
 
     Args:
         steps: The plan.
-        why: By fingerprint, why a step is due.
+        why: Reason why a step is due, by fingerprint.
     """
     table = Table(title="Plan", title_justify="left")
     for column in ("#", "step", "reads rows of", "reads", "state"):
@@ -67,13 +67,13 @@ def result_table(
 ) -> Table:
     """Returns the strategies' metrics on the same evaluation impressions.
 
-    The last lines are the constant's: the click rate of the target's impressions in the
-    training window, as if it were a model.
+    The last lines are those of the constant: the click rate of the target's impressions
+    in the training window, evaluated like a model.
 
     Args:
-        results: What the strategies came to.
+        results: Results of the strategies.
         target: The target domain.
-        failed: Strategies without a result, and why.
+        failed: Strategies without a result, each with the reason.
     """
     title = f"Evaluation on {target}, same impressions for all"
     table = Table(title=title, title_justify="left")
@@ -109,7 +109,7 @@ def _metric_cells(metrics: Mapping[str, float | None]) -> list[str]:
 
 
 def warm_start_table(result: TargetResult) -> Table | None:
-    """Returns what the warm start copied, by variable; None if there was none."""
+    """Returns the table of a warm start by variable; None without a warm start."""
     copied: dict[str, Any] | None = result.report.get("warm_start")
     if not copied:
         return None
@@ -127,10 +127,10 @@ def warm_start_table(result: TargetResult) -> Table | None:
 
 
 def comparison(results: Sequence[TargetResult], strategy: str) -> str:
-    """Returns how far `strategy` is from `target_only`, without naming a winner.
+    """Returns the differences of `strategy` and `target_only`, without a verdict.
 
-    AUC and log loss come first: they speak for all evaluation rows, GAUC for those of
-    users with both labels.
+    AUC and log loss come first: they include all evaluation impressions, GAUC only
+    those of users with both labels.
     """
     by_name = {result.strategy: result.decision["candidate"] for result in results}
     if strategy == BASELINE_KIND or not {strategy, BASELINE_KIND} <= by_name.keys():
@@ -151,11 +151,11 @@ def comparison(results: Sequence[TargetResult], strategy: str) -> str:
 
 
 def _change(ours: Metrics, plain: Metrics, key: str) -> str:
-    """Returns one metric's difference; undefined if either model's is."""
+    """Returns the difference of one metric; undefined if it is for either model."""
     one, other = ours[key], plain[key]
     return "undefined" if one is None or other is None else f"{one - other:+.4f}"
 
 
 def _number(value: float | None, form: str) -> str:
-    """Returns a metric as text; what is undefined on these rows has no number."""
+    """Returns a metric as text; an undefined one has no number."""
     return "undefined" if value is None else format(value, form)

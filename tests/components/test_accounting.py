@@ -1,4 +1,4 @@
-"""Nothing is missed: days without a log, and rows that Transform loses."""
+"""Accounting of the ingest: days without logs, and rows that Transform loses."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_every_missing_day_of_a_block_fails_and_is_named(log):
     assert [file.day for file in shard.files] == [1]
 
 
-def test_a_domain_that_may_skip_days_reads_what_there_is(log):
+def test_a_domain_that_may_skip_days_reads_its_existing_logs(log):
     from components.log_example_gen.executor import _shards
 
     skipping = log.model_copy(update={"missing_days": "skip"})

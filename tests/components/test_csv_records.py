@@ -1,4 +1,4 @@
-"""CSV: every line of a file is in a record or set aside, whatever is in the file.
+"""CSV: every line of a file is in a record or quarantined, whatever it contains.
 
 The reference is a reader that goes through the file character by character, and
 Python's `csv` module for files without faults.
@@ -176,7 +176,7 @@ def damaged(draw, healthy):
 @pytest.mark.parametrize(
     ("healthy", "dialect"), [(PLAIN, CsvDialect()), (ESCAPED, SPARK)], ids=["", "spark"]
 )
-def test_every_line_of_a_damaged_file_has_the_fate_that_the_rules_say(
+def test_every_line_of_a_damaged_file_is_read_or_quarantined_by_the_rules(
     path, healthy, dialect
 ):
     @given(damaged(healthy), st.sampled_from([24, 64, 1 << 20]))
@@ -318,7 +318,7 @@ def test_a_header_with_an_open_quotation_mark_is_refused(path):
     [b'\xef\xbb\xbf"a",b,c\r\n1,2,3\r\n', b"a,b,c\n1,2,3\r", b"a,b,c\n1,2,3"],
     ids=["bom", "return at the end", "no newline at the end"],
 )
-def test_how_a_file_begins_and_ends_does_not_matter(path, text):
+def test_byte_order_mark_and_last_line_break_are_optional(path, text):
     rows, reasons, _ = read(path, text)
     assert list(rows.values()) == [{"a": b"1", "b": b"2", "c": b"3"}]
     assert not reasons

@@ -1,4 +1,4 @@
-"""The evaluation rows: the domain's, of the days, value by value."""
+"""Evaluation set: impressions of one domain and some days, value by value."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -74,7 +74,7 @@ def parsed(path):
     ids=["middle", "one day", "all", "none"],
 )
 def test_only_rows_of_the_days_are_read(tmp_path, first, last, users):
-    from components.evaluation_set.executor import rows_of_days
+    from models.data.raw_rows import rows_of_days
 
     folder = write_shard(tmp_path, ROWS)
     batches = list(rows_of_days([folder], DayRange(first, last)))
@@ -84,7 +84,7 @@ def test_only_rows_of_the_days_are_read(tmp_path, first, last, users):
 
 
 def test_folders_and_files_are_read_in_order(tmp_path):
-    from components.evaluation_set.executor import rows_of_days
+    from models.data.raw_rows import rows_of_days
 
     second = write_shard(tmp_path / "z", [row(9, b"c"), row(8, b"x")], "data-00001")
     write_shard(tmp_path / "z", [row(9, b"b")], "data-00000")
@@ -104,7 +104,7 @@ def test_what_is_written_parses_to_what_was_read(tmp_path):
     assert parsed(path) == ROWS
 
 
-def test_nothing_to_write_is_no_row(tmp_path):
+def test_an_empty_input_writes_no_row(tmp_path):
     from components.evaluation_set.executor import write_examples
 
     path = tmp_path / "data_tfrecord.gz"

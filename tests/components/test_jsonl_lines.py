@@ -1,4 +1,4 @@
-"""JSON Lines: every line that is not blank is parsed or set aside, in its own right."""
+"""JSON Lines: every line that is not blank is parsed or quarantined by itself."""
 
 import json
 

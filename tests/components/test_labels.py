@@ -1,4 +1,4 @@
-"""Which versions a server is told to load, and under which labels."""
+"""Versions that a server is told to load, and their labels."""
 
 import pytest
 from google.protobuf import text_format
@@ -6,7 +6,8 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from components.publisher.labels import LABELS_FILE
 from components.publisher.labels import Labels
-from components.publisher.labels import nothing_is_wanted
+from components.publisher.labels import is_taken_offline
+from components.publisher.labels import labels_in
 from components.publisher.labels import promoted
 from components.publisher.labels import published
 from components.publisher.labels import read_labels
@@ -95,12 +96,12 @@ def test_without_a_model_the_file_says_that_there_is_none(tmp_path):
 
 
 def test_a_withdrawn_model_is_told_from_a_folder_that_cannot_be_seen(tmp_path):
-    assert not nothing_is_wanted(tmp_path, "ads", [])
+    assert not is_taken_offline(tmp_path, "ads", [])
     write_labels(tmp_path, "ads", Labels(3), "/models")
-    assert not nothing_is_wanted(tmp_path, "ads", [])
+    assert not is_taken_offline(tmp_path, "ads", [])
     write_labels(tmp_path, "ads", None, "/models")
-    assert nothing_is_wanted(tmp_path, "ads", [])
-    assert not nothing_is_wanted(tmp_path, "ads", [3])
+    assert is_taken_offline(tmp_path, "ads", [])
+    assert not is_taken_offline(tmp_path, "ads", [3])
 
 
 def test_an_entry_of_another_hand_has_no_labels(tmp_path):
@@ -127,3 +128,16 @@ def test_a_misspelt_field_is_refused(tmp_path):
 )
 def test_the_newest_and_what_is_used_stay(keep, in_use, expected):
     assert superfluous([1, 2, 3, 4, 5], keep, in_use) == expected
+
+
+@pytest.mark.parametrize("content", ["", "# Written by crossctr.\n"])
+def test_a_file_that_says_nothing_is_not_a_directory_without_models(tmp_path, content):
+    (tmp_path / LABELS_FILE).write_text(content)
+    for use in (
+        lambda: read_labels(tmp_path, "ads"),
+        lambda: labels_in(tmp_path, "ads", [3, 4]),
+        lambda: write_labels(tmp_path, "ads", Labels(4), "/models"),
+    ):
+        with pytest.raises(DataError, match=r"models.config says nothing .*promote"):
+            use()
+    assert (tmp_path / LABELS_FILE).read_text() == content

@@ -1,4 +1,4 @@
-"""A day's folder: what is read, what is named as not read, what stops the day."""
+"""Log files of a day: read, reported as not read, or refused."""
 
 import os
 

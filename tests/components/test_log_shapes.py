@@ -1,4 +1,4 @@
-"""Logs of other shapes: what a feeds -> ads team has, in three formats."""
+"""Logs with the columns of a feeds -> ads team, in three formats."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Raw features to rows of embedding tables, against plain Python."""
+"""Raw features to rows of embedding tables, against a plain Python reference."""
 
 import math
 
@@ -6,10 +6,10 @@ import farmhash
 import numpy as np
 import pytest
 
-from components.vocabulary.files import ids_path
 from models.features.feature import Feature
 from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
+from models.vocabulary_files import ids_path
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,6 @@ FEATURES = FeatureTable(
 )
 # Rows 2, 3 and 4 of `user` are for ids it does not hold, then come its own in order.
 USER_ROW = {b"u0": 5, NOT_TEXT: 6, "é".encode(): 7}
-ITEM_ROW = {b"i0": 4, b"i1": 5}
 UNKNOWN_ITEM = {2, 3}
 
 

@@ -1,8 +1,7 @@
-"""Dated versions and the copy that a server sees whole or not at all."""
+"""Publishing: dated versions, and a copy that servers never see partly."""
 
 import datetime
 import json
-import shutil
 
 import pytest
 
@@ -67,23 +66,3 @@ def test_the_same_model_is_published_once(saved_model, tmp_path):
     assert first == again
     assert versions_in(tmp_path / "ads") == [2019010100, 2019010101]
     assert other.name == "2019010101"
-
-
-def test_a_killed_attempt_leaves_no_version_and_is_taken_up(
-    saved_model, tmp_path, monkeypatch
-):
-    folder = tmp_path / "ads"
-
-    def killed(_, target):
-        target.mkdir(parents=True)
-        (target / "saved_model.pb").write_bytes(b"gra")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(shutil, "copytree", killed)
-    with pytest.raises(KeyboardInterrupt):
-        publish(saved_model, folder, DAY, {"model_fingerprint": "a"})
-    assert versions_in(folder) == []
-    monkeypatch.undo()
-    version = publish(saved_model, folder, DAY, {"model_fingerprint": "a"})
-    assert (version / "variables" / "variables.index").read_bytes() == b"weights"
-    assert [path.name for path in folder.iterdir()] == ["2019010100"]

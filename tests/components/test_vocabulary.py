@@ -1,5 +1,7 @@
 """Laws of the append-only vocabulary."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -16,9 +18,13 @@ from components.vocabulary.logic import count_ids
 from components.vocabulary.logic import counted_features
 from components.vocabulary.logic import grow
 from components.vocabulary.logic import merge_counts
+from models.errors import DataError
 from models.features.feature import Feature
 from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
+from models.vocabulary_files import check_vocabulary
+from tests.faults import cut_at
+from tests.faults import operations
 
 
 def counts_of(*rows):
@@ -109,13 +115,14 @@ def test_a_full_table_refuses_and_counts():
     assert (growth.new, growth.refused) == ({1: 2}, 1)
 
 
-def test_growth_says_which_day_added_how_many():
+def test_growth_counts_new_ids_by_day():
     space = IdSpace(capacity=3, min_count=2)
     rows = [(b"a", 1, 1), (b"b", 1, 2), (b"a", 4, 1), (b"c", 4, 2), (b"d", 5, 2)]
     growth = grow(Vocabulary.empty(), counts_of(*rows), space)
     assert growth.vocabulary.ids.to_pylist() == [b"b", b"a", b"c"]
     assert growth.new == {1: 1, 4: 2}
-    summary = summarise(growth, space, 6, "own", None)
+    written = {"bytes": 6, "hash": "own", "pending_hash": "waiting"}
+    summary = summarise(growth, space, 6, written, None)
     assert summary["grown"] == [["1970-01-02", 1], ["1970-01-05", 3]]
     assert (summary["ids_before"], summary["day"]) == (0, "1970-01-07")
 
@@ -136,10 +143,75 @@ def test_files_keep_ids_that_are_not_text(tmp_path):
         counts_of((b"\xff\x00", 1, 2), (" é".encode(), 1, 2), (b"rare", 1, 1)),
         IdSpace(capacity=9, min_count=2),
     )
-    write_vocabulary(tmp_path, "user", growth.vocabulary)
+    _write(tmp_path, growth)
     again = read_vocabulary(tmp_path, "user")
     assert again.ids.to_pylist() == growth.vocabulary.ids.to_pylist()
     assert again.pending.to_pylist() == [{"id": b"rare", "impressions": 1}]
+
+
+def _write(folder, growth, parent=None):
+    """Writes the artifact of one space as the component does; returns its summary."""
+    folder.mkdir(exist_ok=True)
+    written = write_vocabulary(folder, "user", growth.vocabulary)
+    summary = {"user": summarise(growth, IdSpace(capacity=9), 6, written, parent)}
+    (folder / "vocabulary.json").write_text(json.dumps(summary))
+    return summary["user"]
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A vocabulary of u1 and u2, then u3; `rare` waits."""
+    first = grow(Vocabulary.empty(), counts_of((b"u1", 1, 2), (b"u2", 1, 2)), PICKY)
+    parent = _write(tmp_path, first)
+    second = counts_of((b"u3", 2, 2), (b"rare", 2, 1))
+    _write(tmp_path, grow(first.vocabulary, second, PICKY), parent)
+    check_vocabulary(tmp_path)
+    return tmp_path
+
+
+PICKY = IdSpace(capacity=9, min_count=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("user.txt", b"u1\nu2\n", "user.txt holds 2 ids .*; written were 3 with"),
+        ("user.txt", b"", "user.txt holds 0 ids"),
+        ("user.txt", b"u1\nu2\nu4\n", "user.txt holds 3 ids"),
+        ("user.txt", None, "user.txt is missing"),
+        ("user.pending.parquet", b"", "user.pending.parquet is not the file"),
+        ("user.pending.parquet", None, "user.pending.parquet is missing"),
+        ("vocabulary.json", None, "vocabulary.json is missing"),
+        ("vocabulary.json", b"", "vocabulary.json is not JSON"),
+        ("vocabulary.json", b"{}", "vocabulary.json names no id space"),
+    ],
+)
+def test_a_damaged_vocabulary_is_found_when_it_is_read(stored, name, content, what):
+    (stored / name).unlink()
+    if content is not None:
+        (stored / name).write_bytes(content)
+    for read in (check_vocabulary, lambda folder: read_vocabulary(folder, "user")):
+        with pytest.raises(DataError, match=f"(?s)is damaged: {what}.*backup.*--lost"):
+            read(stored)
+
+
+def test_a_vocabulary_that_breaks_off_is_written_again(tmp_path):
+    growth = grow(Vocabulary.empty(), counts_of((b"u1", 1, 2), (b"u2", 1, 2)), PICKY)
+    for number in range(operations(lambda: _write(tmp_path / "counted", growth))):
+        folder = tmp_path / str(number)
+        cut_at(number, lambda folder=folder: _write(folder, growth))
+        _write(folder, growth)
+        check_vocabulary(folder)
+
+
+def test_a_vocabulary_that_does_not_continue_its_parent_is_found(stored):
+    path = stored / "vocabulary.json"
+    summary = json.loads(path.read_text())
+    assert summary["user"]["parent_bytes"] == len(b"u1\nu2\n")
+    summary["user"]["parent_hash"] = "0123456789abcdef"
+    path.write_text(json.dumps(summary))
+    with pytest.raises(DataError, match="does not begin with the 2 ids of the block"):
+        check_vocabulary(stored)
 
 
 def test_a_list_does_not_count_where_single_ids_do():

@@ -1,4 +1,4 @@
-"""A tiny world for the tests of `models`: features, ids, shards, transform graph."""
+"""Tiny world for the tests of `models`: features, ids, shards, transform graph."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from models.features.table import FeatureTable
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 from models.training.level_inputs import LevelInputs
+from tests.vocabularies import write_ids
 
 IDS = {
     "user": ("u0", "u1", "u2", "u3"),
@@ -65,7 +66,7 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Vocabulary artifact's folder with the ids of `IDS`."""
     folder = tmp_path_factory.mktemp("vocabulary")
     for space, ids in IDS.items():
-        (folder / f"{space}.txt").write_text("".join(f"{i}\n" for i in ids))
+        write_ids(folder, **{space: "".join(f"{i}\n" for i in ids).encode()})
     return folder
 
 
@@ -116,7 +117,7 @@ def inputs(
     folder.mkdir()
     for path in vocabulary.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
-    (folder / "domain.txt").write_text("de\nfr\n")
+    write_ids(folder, domain=b"de\nfr\n")
     for name, row, count in (("de", DE, 20), ("fr", FR, 60)):
         columns = {**make_rows(count, seed=row), "domain": np.full(count, row)}
         # de clicks on every second row, fr on every fifth.

@@ -1,4 +1,4 @@
-"""A day between two ticks of the target's clock is published under its own date."""
+"""Days between two ticks of the target's clock, published under their own dates."""
 
 import json
 
@@ -53,7 +53,7 @@ def _run_publisher(world, config, day, *, approved=True, name="m"):
 
     from components import artifacts
     from components.artifacts import stamp
-    from components.publisher.executor import Executor
+    from components.publisher.component import Publisher
 
     gate = world.folder / f"gate-{day}"
     gate.mkdir()
@@ -82,10 +82,12 @@ def _run_publisher(world, config, day, *, approved=True, name="m"):
         "directory": str(world.serving.parent),
         "fingerprint": f"step-{day}",
     }
-    Executor().Do(
-        {"model": [model], "decision": [given], "infra_blessing": [blessing]},
-        {"published": [published]},
-        properties,
+    Publisher.test_call(
+        model=model,
+        decision=given,
+        infra_blessing=blessing,
+        published=published,
+        **properties,
     )
     world.add("GateDecision", gate, fingerprint=f"step-{day}")
     world.add("Model", model.uri, fingerprint=name, last_day=TICK - 1)
@@ -153,5 +155,5 @@ def test_a_model_that_was_withdrawn_does_not_come_back_with_the_next_day(world, 
     assert not known_state(world.store).live
     result = _promote(world, DAY)
     assert result.exit_code == 0, result.output
-    assert "in spite of: " in result.output
+    assert "despite: " in result.output
     assert read_labels(world.serving.parent, "xmarket") == Labels(_version(DAY))

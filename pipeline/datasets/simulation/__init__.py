@@ -1,1 +1,1 @@
-"""Feeds -> ads logs whose true click probabilities are known."""
+"""Simulator of feeds and ads logs with known click probabilities."""

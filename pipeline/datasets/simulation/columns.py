@@ -1,4 +1,4 @@
-"""Impressions as the columns of a log: feeds and ads name and write them differently.
+"""Columns of the simulated logs, which differ in feeds and ads.
 
 | feature       | feeds                    | ads                                  |
 | ------------- | ------------------------ | ------------------------------------ |
@@ -30,7 +30,7 @@ from pipeline.datasets.simulation.truth import SLOTS
 from pipeline.datasets.simulation.world import DomainWorld
 from pipeline.datasets.simulation.world import Impressions
 
-# Ads lack the refreshes of users with an id that is a multiple of this.
+# In ads, `u_refreshTimes` is missing for users with an id that is a multiple of this.
 _UNKNOWN_USERS = 10
 
 TRUTH_SCHEMA = pa.schema(
@@ -44,7 +44,7 @@ TRUTH_SCHEMA = pa.schema(
 
 
 class LogColumns:
-    """Turns a domain's impressions into tables; what depends on the user is made once.
+    """Conversion of a domain's impressions to tables; user columns are cached.
 
     Args:
         world: The domain.
@@ -58,7 +58,7 @@ class LogColumns:
         self._slots = pa.array([f"{prefix}{i}" for i in range(SLOTS)])
 
     def log(self, rows: Impressions, date: datetime.date, day: int) -> pa.Table:
-        """Returns the rows as the domain's log has them.
+        """Returns impressions as rows of the domain's log.
 
         Args:
             rows: Impressions of one day.
@@ -87,7 +87,7 @@ class LogColumns:
         return pa.table(named)
 
     def truth(self, rows: Impressions) -> pa.Table:
-        """Returns what only the simulation knows, one row per row of the log."""
+        """Returns the true click probabilities, one row per row of the log."""
         return pa.table(
             {
                 "user_id": self._world.users.ids[rows.user],

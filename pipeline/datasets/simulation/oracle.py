@@ -1,8 +1,8 @@
-"""What a model that knew the true click probabilities would score.
+"""Oracle: metrics of the true click probabilities of simulated impressions.
 
-No model can be expected to score higher on these rows, but for luck: their clicks were
-drawn with these probabilities. So `(GAUC - GAUC of target_only) / (GAUC of the oracle -
-GAUC of target_only)` is the share of the reachable gap that a strategy closes.
+Clicks were drawn with these probabilities, so in expectation no model has better
+metrics. `(GAUC - GAUC of target_only) / (GAUC of the oracle - GAUC of target_only)` is
+the share of the reachable gap that a strategy closes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipeline.datasets.simulation.columns import TRUTH_SCHEMA
 from pipeline.datasets.simulation.writer import DAY_FILE
 from pipeline.datasets.simulation.writer import day_folder
 
-# Bounds the memory of the oracle; a domain of more rows is scored on its newest days.
+# Bound on the oracle's memory; a larger domain is scored on its newest days.
 MAX_ROWS = 4_000_000
 
 
@@ -36,13 +36,13 @@ class OracleScore:
         domain: The domain.
         first_day: First day scored.
         last_day: Last day scored.
-        rows: Rows scored.
-        click_rate: Clicks per row.
-        predicted_over_actual: Sum of p* over clicks; 1 but for chance.
-        accidents: Share of the rows whose click is an accident.
+        rows: Impressions scored.
+        click_rate: Clicks per impression.
+        predicted_over_actual: Sum of p* over clicks; 1 in expectation.
+        accidents: Share of the impressions with an accidental label.
         auc: Exact AUC.
         gauc: Impression-weighted mean of per-user AUC.
-        coverage: Share of the impressions that GAUC speaks for.
+        coverage: Share of the impressions that count for GAUC.
         log_loss: In nats.
     """
 
@@ -62,7 +62,7 @@ class OracleScore:
 def read_truth(
     truth: Path, domain: str, first_day: datetime.date, num_days: int
 ) -> pa.Table:
-    """Returns p*, click, user and accident of every row of some days.
+    """Returns p*, click, user and accident of every impression of some days.
 
     Args:
         truth: The folder that `simulate.truth` names.
@@ -81,8 +81,8 @@ def read_truth(
         path = day_folder(truth / domain, first_day, day) / DAY_FILE
         if not path.is_file():
             raise DataError(
-                f"there is no truth {str(path)!r}; expected what `crossctr simulate` "
-                "wrote; run it, or choose days that were simulated"
+                f"there are no true probabilities {str(path)!r}; expected a file of "
+                "`crossctr simulate`; run it, or choose days that were simulated"
             )
         tables.append(pq.read_table(path, schema=TRUTH_SCHEMA))
     return pa.concat_tables(tables)
@@ -132,21 +132,21 @@ def probabilities_of(
     users: npt.NDArray[np.object_],
     labels: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.float64]:
-    """Returns p* of rows that the pipeline has read from the log of some days.
+    """Returns p* of impressions that the pipeline has read from the log of some days.
 
     Args:
         truth: The folder that `simulate.truth` names.
         domain: The domain.
-        first_day: First day of the rows.
-        num_days: Days of the rows.
-        users: Raw user ids of the rows, in the order of the log, shape (N,).
+        first_day: First day of the impressions.
+        num_days: Days of the impressions.
+        users: Raw user ids, in the order of the log, shape (N,).
         labels: 0 or 1, shape (N,).
 
     Returns:
         Click probabilities, shape (N,).
 
     Raises:
-        DataError: A day has no truth, or these are not the rows of the log.
+        DataError: A day has no stored truth, or these are not the log's impressions.
     """
     rows = read_truth(truth, domain, first_day, num_days)
     ids = rows.column("user_id").cast(pa.string()).cast(pa.binary()).to_numpy()
@@ -162,5 +162,5 @@ def probabilities_of(
 
 
 def newest_days(rows_per_day: int, num_days: int) -> int:
-    """Returns how many of the newest days fit into `MAX_ROWS`, at least one."""
+    """Returns the number of newest days that fit into `MAX_ROWS`, at least one."""
     return max(1, min(num_days, MAX_ROWS // rows_per_day))

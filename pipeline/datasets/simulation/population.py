@@ -1,8 +1,8 @@
-"""Who and what there is in a domain: users, items, and how often they are shown.
+"""Users and items of a simulated domain, and how often they are shown.
 
-Entity k of a domain arrives after entity k - 1, so those present on a day are a prefix.
-Attributes come from one random stream each and are drawn in order: a longer simulation
-has the same first entities.
+Entities are numbered in order of arrival, so those present on a day are a prefix. Each
+attribute has its own random stream and is drawn in this order, so a longer simulation
+starts with the same entities.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ DEVICES = 5
 MAX_INTERESTS = 3
 # New users and items a day per 1,000 of the first day.
 ARRIVALS = 5
-# Variance of taste that the segment (the category) explains. It is what a network
-# learns from few rows; the rest is the id's own and takes many.
+# Variance of taste explained by the segment (the category), which a network learns from
+# few impressions; the rest is specific to the id and takes many.
 SEGMENT_SHARE = 0.45
 CATEGORY_SHARE = 0.55
-# Correlation of what a row shows (refreshes, score) with what it hints at.
+# Correlation of observed features (refreshes, score) with the hidden variable.
 _HINT = 0.75
 # Rank r of n is shown in proportion to (r/n)^-0.6: the first percent gets 16 %.
 _TAIL = 0.6
-# Ids outside the pool: above this, times the domain's number.
+# Offset of ids outside the pool, multiplied by the domain's number.
 _OWN_IDS = 100_000_000
 
 
 def stream(seed: int, *labels: str) -> np.random.Generator:
-    """Returns the random stream of this name; other names have independent ones."""
+    """Returns the random stream of a name; streams of other names are independent."""
     digest = hashlib.sha256("/".join(labels).encode()).digest()
     entropy = [seed, int.from_bytes(digest[:8], "little")]
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(entropy)))
@@ -56,11 +56,11 @@ class Users:
         segment: Age and gender group, in [0, SEGMENTS), (N,).
         device: In [0, DEVICES), (N,).
         taste: (N, TASTE_WIDTH); about standard normal.
-        eagerness: How readily the user clicks on anything; standard normal, (N,).
-        refreshes: Count that a log row shows; hints at `eagerness`, (N,).
-        interests: Categories that a log row shows, best first, (N, MAX_INTERESTS); hint
-            at the taste.
-        num_interests: How many of them are known, (N,).
+        eagerness: Effect of the user on the logit; standard normal, (N,).
+        refreshes: Observed count, correlated with `eagerness`, (N,).
+        interests: Observed categories, best first, (N, MAX_INTERESTS); they correlate
+            with the taste.
+        num_interests: Number of observed categories, (N,).
         weight: Relative number of impressions, (N,).
     """
 
@@ -85,10 +85,10 @@ class Items:
         shared: Whether the item is in the common pool, (N,).
         category: In [0, CATEGORIES), (N,).
         taste: (N, TASTE_WIDTH); about standard normal.
-        appeal: How readily anyone clicks on it; standard normal, (N,).
-        score: In (0, 1), what a log row shows; hints at `appeal`, (N,).
-        swing: Cosine and sine amplitude of the moving part of the appeal, (N, 2).
-        period_days: Period of the moving part, (N,).
+        appeal: Effect of the item on the logit; standard normal, (N,).
+        score: Observed score in (0, 1), correlated with `appeal`, (N,).
+        swing: Cosine and sine amplitude of the periodic part of the appeal, (N, 2).
+        period_days: Period of the periodic part, (N,).
         arrival: Day of arrival counted from the first day; negative before, (N,).
         weight: Relative number of impressions, (N,).
     """
@@ -106,7 +106,7 @@ class Items:
 
 
 def present(first: int, day: int) -> int:
-    """Returns how many of the entities are there on a day.
+    """Returns the number of entities present on a day.
 
     Args:
         first: Entities on the first day.
@@ -135,7 +135,7 @@ def make_items(plan: DomainPlan, seed: int, num_days: int) -> Items:
     shared = stream(seed, plan.name, "items", "shared").random(size) < plan.item_overlap
     pool, own = _draw_items(seed, "pool", size), _draw_items(seed, plan.name, size)
     chosen = {name: _pick(shared, pool[name], own[name]) for name in pool}
-    # Drift and age are the domain's own, also for an item of the pool.
+    # Drift and age are specific to the domain, also for an item of the pool.
     moving = stream(seed, plan.name, "items", "swing").standard_normal((size, 2), "f4")
     periods = stream(seed, plan.name, "items", "period").random(size, "f4")
     ages = stream(seed, plan.name, "items", "age").random(size)
@@ -151,10 +151,10 @@ def make_items(plan: DomainPlan, seed: int, num_days: int) -> Items:
 
 
 def sampling_table(weight: npt.NDArray[np.float64]) -> Ints:
-    """Returns a table in which entity k takes up a share of `weight[k]`.
+    """Returns a table in which entity k has a share of `weight[k]` of the entries.
 
-    A uniformly drawn place of it is an entity drawn by weight: one lookup a row. Its
-    length is a power of two, at least 16 places an entity.
+    A uniformly drawn entry is an entity drawn by weight, with one lookup per draw. The
+    length is a power of two, at least 16 entries per entity.
     """
     length = 1 << (16 * len(weight) - 1).bit_length()
     ends = np.cumsum(weight)
@@ -204,7 +204,7 @@ def _draw_items(seed: int, owner: str, size: int) -> dict[str, npt.NDArray[Any]]
 
 
 def _centres(seed: int, kind: str, number: int) -> Floats:
-    """Returns the tastes of the segments or categories, the same in all domains."""
+    """Returns the mean tastes of segments or categories, equal in all domains."""
     drawn: Floats = stream(seed, kind).standard_normal((number, TASTE_WIDTH), "f4")
     centred: Floats = drawn - drawn.mean(axis=0)
     return centred / np.sqrt(np.mean(centred**2))
@@ -234,7 +234,7 @@ def _ids(shared: npt.NDArray[np.bool_], plan: DomainPlan) -> npt.NDArray[np.int6
 
 
 def _arrivals(first: int, ages: npt.NDArray[np.float64]) -> Ints:
-    """Returns the first day on which `present` counts entity k; older at random."""
+    """Returns the arrival days by `present`; random earlier days for the first ones."""
     number = np.arange(len(ages)) - first + 1  # 1 is the first that arrives later
     later = -(-number * 1000 // (first * ARRIVALS))
     earlier = -1 - (300 * ages**2).astype(np.int64)

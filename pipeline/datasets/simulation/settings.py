@@ -1,4 +1,4 @@
-"""What `crossctr simulate` can be told: presets of size, knobs of difficulty.
+"""Settings of `crossctr simulate`: presets of size and parameters of difficulty.
 
 Only pydantic is imported here, so that checking a configuration stays fast.
 """
@@ -11,13 +11,14 @@ from typing import Literal
 
 from pydantic import Field
 
+from models.settings import MAX_SEED
 from models.strict_model import StrictModel
 from pipeline.config.local_paths import LocalPath
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A size of the simulated world.
+    """Size of the simulated world.
 
     Attributes:
         days: Days of logs.
@@ -41,78 +42,80 @@ PRESETS = {
     "small": Preset(12, 2_000, 600, 200, 200, 40),
     # Two months of a small company: 2 million feed rows, 60,000 ad rows.
     "daily": Preset(60, 33_500, 12_000, 4_000, 2_500, 400),
-    # 10^7 feed rows; `rows_per_day` and `days` make more of it.
+    # 10^7 feed rows; `rows_per_day` and `days` increase it.
     "scale": Preset(60, 170_000, 100_000, 20_000, 20_000, 2_000),
 }
+# Of impressions a day, users and items; what is larger is a slip of the keyboard.
+_MOST = 10**9
 PresetName = Literal["small", "daily", "scale"]
 
 
 class DomainKnobs(StrictModel):
-    """Knobs of one domain where they differ; see `SimulationConfig` for the meaning.
+    """Parameters of one domain that differ from those of `SimulationConfig`.
 
     Attributes:
         rows_per_day: Impressions on one day.
         theta: Degrees between this domain's taste and the target's.
-        drift: Share of an item's appeal that moves.
+        drift: Share of the variance of an item's appeal that changes over time.
         user_overlap: Share of the users who belong to the common pool.
         item_overlap: Share of the items that belong to the common pool.
-        poison: Share of rows whose click is an accident.
-        turn_day: Day, 0 for the first, from which on every item's appeal is the
-            opposite of what it was: a planted change. Where one domain turns before
-            another, items of the common pool show the later one what is coming.
+        poison: Share of impressions with an accidental label.
+        turn_day: Day, 0 for the first, from which on the appeal of every item is
+            reversed. If one domain is reversed before another, items of the common pool
+            predict the change in the later one.
     """
 
-    rows_per_day: int | None = Field(default=None, gt=0)
+    rows_per_day: int | None = Field(default=None, gt=0, le=_MOST)
     theta: float | None = Field(default=None, ge=0, le=180)
     drift: float | None = Field(default=None, ge=0, le=1)
     user_overlap: float | None = Field(default=None, ge=0, le=1)
     item_overlap: float | None = Field(default=None, ge=0, le=1)
     poison: float | None = Field(default=None, ge=0, le=0.8)
-    turn_day: int | None = Field(default=None, ge=0)
+    turn_day: int | None = Field(default=None, ge=0, le=10_000)
 
 
 class SimulationConfig(StrictModel):
-    """A simulated world: where its truth goes, how large and how hard it is.
+    """Simulated world: folder of its true probabilities, size and difficulty.
 
-    The first source's users and items are the common pool; other domains share them as
-    far as the overlaps say.
+    The first source's users and items are the common pool; the overlaps define how many
+    of them other domains share.
 
     Attributes:
-        truth: Folder for what only the simulation knows: each row's true click
-            probability and whether its click is an accident. It must not lie in `logs`.
+        truth: Folder for each impression's true click probability and whether its
+            label is an accident, which models must not see. It must not lie in `logs`.
         preset: Size: `small` (tests), `daily` (60 days, 2 million feed rows, 60,000 ad
             rows) or `scale` (10^7 feed rows).
-        seed: Decides every draw.
+        seed: Seed of every draw.
         theta: Degrees between a source's taste and the target's: 0 is the same taste,
-            90 has nothing to do with it. 30 by default: correlated 0.87.
-        drift: Share of the variance of an item's appeal that moves over weeks; the rest
-            stays as it is.
-        sparsity: Rows of a source per row of the target; ads see a few percent of the
-            impressions of feeds.
-        poison: Share of the sources' rows whose click is an accident.
+            90 is unrelated. The default 30 is a correlation of 0.87.
+        drift: Share of the variance of an item's appeal that changes over weeks; the
+            rest is constant.
+        sparsity: Impressions of a source per impression of the target; ads have a few
+            percent of the impressions of feeds.
+        poison: Share of the sources' impressions with an accidental label.
         user_overlap: Share of the target's users who are in the common pool.
-        item_overlap: Share of the target's items that are in the common pool; small, as
-            ads are seldom articles.
+        item_overlap: Share of the target's items that are in the common pool; small,
+            because ads are rarely articles of the feed.
         days: Days of logs instead of the preset's.
         rows_per_day: Impressions of a source on one day instead of the preset's.
         users: Users of a source on the first day instead of the preset's.
         items: Items of a source on the first day instead of the preset's.
-        domains: Knobs of single domains.
+        domains: Other parameters for single domains.
     """
 
     truth: LocalPath
     preset: PresetName = "daily"
-    seed: int = Field(default=17, ge=0)
+    seed: int = Field(default=17, ge=0, le=MAX_SEED)
     theta: float = Field(default=30.0, ge=0, le=180)
     drift: float = Field(default=0.3, ge=0, le=1)
-    sparsity: float = Field(default=33.0, ge=1)
+    sparsity: float = Field(default=33.0, ge=1, le=_MOST)
     poison: float = Field(default=0.0, ge=0, le=0.8)
     user_overlap: float = Field(default=0.8, ge=0, le=1)
     item_overlap: float = Field(default=0.1, ge=0, le=1)
     days: int | None = Field(default=None, gt=0, le=10_000)
-    rows_per_day: int | None = Field(default=None, gt=0)
-    users: int | None = Field(default=None, gt=0)
-    items: int | None = Field(default=None, gt=0)
+    rows_per_day: int | None = Field(default=None, gt=0, le=_MOST)
+    users: int | None = Field(default=None, gt=0, le=_MOST)
+    items: int | None = Field(default=None, gt=0, le=_MOST)
     domains: dict[str, DomainKnobs] = Field(default_factory=dict)
 
     @property
@@ -123,22 +126,22 @@ class SimulationConfig(StrictModel):
 
 @dataclass(frozen=True)
 class DomainPlan:
-    """One domain with every knob resolved; its rows follow from this and a seed.
+    """Resolved parameters of a domain; with a seed they determine its impressions.
 
     Attributes:
         name: The domain.
         number: Position that makes ids outside the pool distinct; 0 for the pool's own
             domain, 1 for the target, whatever sources are added.
-        is_target: Whether it is the target, whose log has columns of its own.
+        is_target: Whether it is the target, whose log has other columns.
         rows_per_day: Impressions on one day.
         users: Users on the first day.
         items: Items on the first day.
         theta: Degrees between its taste and the target's.
-        drift: Share of an item's appeal that moves.
+        drift: Share of the variance of an item's appeal that changes over time.
         user_overlap: Share of its users in the common pool.
         item_overlap: Share of its items in the common pool.
-        poison: Share of rows whose click is an accident.
-        turn_day: Day from which on its items' appeal is turned round; None for never.
+        poison: Share of impressions with an accidental label.
+        turn_day: Day from which on its items' appeal is reversed; None for never.
     """
 
     name: str
@@ -158,11 +161,11 @@ class DomainPlan:
 def plan_domains(
     simulation: SimulationConfig, sources: Sequence[str], target: str
 ) -> tuple[DomainPlan, ...]:
-    """Resolves the knobs of every domain, the target last.
+    """Resolves the parameters of every domain, the target last.
 
     Args:
         simulation: The world.
-        sources: The sources; the first one's users and items are the common pool.
+        sources: The sources; users and items of the first are the common pool.
         target: The target.
     """
     preset = PRESETS[simulation.preset]
@@ -196,7 +199,7 @@ def plan_domains(
 
 
 def _scaled(chosen: int | None, source: int, target: int, is_target: bool) -> int:
-    """Returns a domain's number of users or items, in the preset's proportion."""
+    """Returns a domain's number of users or items in the preset's proportion."""
     if not is_target:
         return chosen or source
     return target if chosen is None else max(1, round(chosen * target / source))

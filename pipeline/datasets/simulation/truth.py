@@ -1,4 +1,4 @@
-"""The true click probability of an impression.
+"""True click probability of a simulated impression.
 
 For user u, item v, domain d, day t:
 
@@ -6,10 +6,10 @@ For user u, item v, domain d, day t:
     z  = bias_d + TASTE <u, R(theta_d) v> / sqrt(W) + EAGERNESS e_u + APPEAL b_v(t)
          + slot + hour + device
 
-x is the probability that the click of this row is an accident; it is a property of the
-row's slot and segment, and 0 without poison. R(theta) turns each pair of dimensions by
-theta, so that for independent u and v the tastes of two domains correlate with the
-cosine of the angle between them. Everything here is arrays in, arrays out.
+x is the probability that the impression's label is an accident; it depends on slot and
+segment, and is 0 without poison. R(theta) rotates each pair of dimensions by theta, so
+that for independent u and v the tastes of two domains have a correlation of the cosine
+of the angle between them. All functions map arrays to arrays.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from pipeline.datasets.simulation.population import stream
 
 SLOTS = 6
 HOURS = 24
-# Standard deviations of the parts of the logit. Taste is the larger half, as it is what
-# tells a user's impressions apart.
+# Standard deviations of the parts of the logit. Taste is the largest, because it ranks
+# the impressions of a user.
 TASTE = 1.1
 EAGERNESS = 0.5
 APPEAL = 0.7
 SLOT, HOUR, DEVICE = 0.3, 0.25, 0.2
 # Click rates of about 20 and 10 percent.
 SOURCE_BIAS, TARGET_BIAS = -2.0, -2.6
-# Click probability of an accident, whoever sees whatever.
+# Click probability of an accident, independent of user and item.
 ACCIDENT = 0.5
 # Share of accidents in a poisoned cell of slot and segment.
 _CELL_RATE = 0.9
@@ -71,7 +71,7 @@ def appeal_on(items: Items, drift: float, day: int) -> Floats:
 
     Args:
         items: The items; N of them.
-        drift: Share of the variance that moves.
+        drift: Share of the variance that changes over time.
         day: Days since the first day.
     """
     angle = np.float32(2 * np.pi * day) / items.period_days
@@ -84,7 +84,7 @@ def context_logits(seed: int, domain: str) -> tuple[Floats, Floats, Floats]:
     """Returns the effects of slot (SLOTS,), hour (HOURS,) and device (DEVICES,)."""
     draw = stream(seed, domain, "context")
     slot = SLOT * draw.standard_normal(SLOTS)
-    # One peak a day, at an hour of the domain's own; standard deviation HOUR.
+    # One peak a day, at an hour that depends on the domain; standard deviation HOUR.
     peak = draw.uniform(0, HOURS)
     turn = 2 * np.pi * (np.arange(HOURS) - peak) / HOURS
     hour = HOUR * 2**0.5 * np.cos(turn)
@@ -103,15 +103,15 @@ def accident_rates(
 ) -> Floats:
     """Returns the probability of an accident by slot and segment, (SLOTS, SEGMENTS).
 
-    Cells are poisoned one after the other, those of the worst slots and groups first,
-    until `share` of all rows is expected to be accidents.
+    Cells are poisoned one after the other, those of the worst slots and segments first,
+    until the expected share of accidents is `share`.
 
     Args:
-        seed: Decides which slots and groups are worst.
+        seed: Determines which slots and segments are worst.
         domain: The domain.
         share: Wanted share of accidents, at most 0.9.
-        slot_shares: Share of the rows by slot, sums to 1; (SLOTS,).
-        segment_shares: Share of the rows by segment, sums to 1; (SEGMENTS,).
+        slot_shares: Share of the impressions by slot, sums to 1; (SLOTS,).
+        segment_shares: Share of the impressions by segment, sums to 1; (SEGMENTS,).
     """
     draw = stream(seed, domain, "accidents")
     badness = draw.random((SLOTS, 1)) + draw.random((1, SEGMENTS))
@@ -132,6 +132,6 @@ def probabilities(logits: Floats) -> Floats:
 
 
 def shares(groups: Ints, weight: npt.NDArray[np.float64], number: int) -> Floats:
-    """Returns the share of the rows by group, (number,); sums to 1."""
+    """Returns the share of the values by group, (number,); sums to 1."""
     total = np.bincount(groups, weights=weight, minlength=number)
     return (total / total.sum()).astype(np.float32)

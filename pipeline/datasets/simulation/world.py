@@ -1,8 +1,8 @@
-"""A domain's impressions, day by day, in chunks.
+"""Simulated impressions of a domain by day, in chunks.
 
-A day's rows follow from seed, domain and day alone: no state is carried from one day to
-the next. Each random column has a stream of its own that is drawn in order, so the rows
-do not depend on the size of the chunks.
+The impressions of a day depend only on seed, domain and day; no state is carried from
+one day to the next. Each random column has its own stream, drawn in order, so that
+impressions do not depend on the size of the chunks.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from pipeline.datasets.simulation.population import sampling_table
 from pipeline.datasets.simulation.population import stream
 from pipeline.datasets.simulation.settings import DomainPlan
 
-# Small enough for the caches, large enough that NumPy's cost per call does not show.
+# Small enough for the CPU caches, large enough to hide NumPy's cost per call.
 CHUNK_ROWS = 131_072
-# The first slot is seen most often; places of 256.
+# Relative frequency of the slots in 256ths; the first is the most frequent.
 _SLOT_PLACES = (92, 60, 40, 28, 20, 16)
 _HOUR_BITS = 10
 
 
 @dataclass(frozen=True)
 class Impressions:
-    """Some rows of a domain and day; N of them.
+    """N impressions of a domain and day.
 
     Attributes:
         user: Positions in the domain's users, (N,).
@@ -41,10 +41,9 @@ class Impressions:
         slot: In [0, SLOTS), (N,).
         hour: In [0, 24), (N,).
         minute: In [0, 60), (N,).
-        probability: p*: of a click, given everything but `accident`, (N,).
-        accident: Whether the click, or its absence, has nothing to do with user and
-            item, (N,).
-        click: (N,).
+        probability: p*, the click probability given everything but `accident`, (N,).
+        accident: Whether the label is independent of user and item, (N,).
+        click: Label, (N,).
     """
 
     user: Ints
@@ -61,9 +60,9 @@ class Impressions:
 
 
 class DomainWorld:
-    """One domain of the simulated world.
+    """Domain of the simulated world.
 
-    Its memory depends on the number of users and items, not on the number of rows.
+    Its memory depends on the number of users and items, not of impressions.
 
     Args:
         plan: The domain.
@@ -93,7 +92,7 @@ class DomainWorld:
         )
 
     def taste_logits(self, user: Ints, item: Ints) -> Floats:
-        """Returns the part of the logit that is taste; (N,), (N,) -> (N,)."""
+        """Returns the taste's part of the logit; (N,), (N,) -> (N,)."""
         return truth.taste_logits(self.users.taste[user], self._turned[item])
 
     def day(self, day: int, chunk_rows: int = CHUNK_ROWS) -> Iterator[Impressions]:

@@ -3,8 +3,8 @@
     <logs>/<domain>/date=YYYY-MM-DD/part-0.parquet    what the pipeline reads
     <truth>/<domain>/date=YYYY-MM-DD/part-0.parquet   the same rows' p*, click, accident
 
-A day appears whole or not at all, its truth first, so a day with a log is complete and
-an interrupted simulation goes on where it stopped.
+A day is written completely or not at all, its truth first. A day with a log is
+therefore complete, and an interrupted simulation resumes.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from pipeline.datasets.simulation.world import DomainWorld
 MANIFEST_FILE = "_simulation.json"
 DAY_FILE = "part-0.parquet"
 
-# Raise it when draws or columns change: older logs are then written anew.
+# Increased when draws or columns change, so that older logs are written again.
 _LAYOUT = 1
 
 
 @dataclass(frozen=True)
 class DomainReport:
-    """What was written of one domain.
+    """Result of simulating one domain.
 
     Attributes:
         domain: The domain.
         rows: Rows of its log.
         days: Days of its log.
-        reused_days: Those that an earlier run had written.
-        seconds: Time taken.
+        reused_days: Days of it that an earlier run had written.
+        seconds: Duration.
     """
 
     domain: str
@@ -55,7 +55,7 @@ class DomainReport:
 
     @property
     def rows_per_second(self) -> float | None:
-        """Rows written per second; None if all were there already."""
+        """Rows written per second; None if all days were reused."""
         written = self.rows * (self.days - self.reused_days) // self.days
         return written / max(self.seconds, 1e-9) if written else None
 
@@ -72,8 +72,8 @@ def write_domains(
 ) -> tuple[DomainReport, ...]:
     """Writes logs and truth of every domain.
 
-    Days that an earlier run wrote with the same parameters are kept. Every folder is
-    checked before anything is written.
+    Days of an earlier run with the same parameters are kept. All folders are checked
+    before anything is written.
 
     Args:
         plans: The domains.
@@ -81,11 +81,11 @@ def write_domains(
         first_day: First day of the logs.
         num_days: Days of the logs.
         logs: Folder of the logs.
-        truth: Folder of what the pipeline must not see.
+        truth: Folder of the true probabilities, which the pipeline must not read.
         on_progress: Called after each day with the domain and the rows so far.
 
     Raises:
-        DataError: A folder to write holds what no simulation wrote.
+        DataError: An output folder has content that no simulation wrote.
     """
     manifests = {}
     for plan in plans:
@@ -101,7 +101,7 @@ def write_domains(
         missing = [
             day for day in range(num_days) if not _complete(folders, first_day, day)
         ]
-        # Drawing users and items takes longer than finding that all is there.
+        # Drawing users and items takes long and is unnecessary if no day is missing.
         world = DomainWorld(plan, seed, num_days) if missing else None
         columns = LogColumns(world) if world else None
         for done, day in enumerate(missing):
@@ -128,7 +128,7 @@ def day_folder(folder: Path, first_day: datetime.date, day: int) -> Path:
 
 
 def _check_ours(folder: Path) -> None:
-    """Raises unless a folder is absent, empty or a simulation's."""
+    """Raises unless a folder is absent, empty or written by a simulation."""
     if not folder.exists():
         return
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
@@ -136,7 +136,7 @@ def _check_ours(folder: Path) -> None:
     if names and MANIFEST_FILE not in names or ours != names:
         stranger = sorted(names - ours) or sorted(names)
         raise DataError(
-            f"{str(folder)!r} holds {stranger[0]!r}, which no simulation wrote; "
+            f"{str(folder)!r} has {stranger[0]!r}, which no simulation wrote; "
             "simulating would delete it; move the folder away, or set `logs` and "
             "`simulate.truth` to others"
         )
@@ -151,7 +151,7 @@ def _is_ours(name: str) -> bool:
 
 
 def _prepare(folders: tuple[Path, Path], manifest: dict[str, Any]) -> None:
-    """Empties folders of another world and says which world they hold from now on."""
+    """Empties folders of another world and writes the manifest of this one."""
     text = json.dumps(manifest, indent=2) + "\n"
     for folder in folders:
         path = folder / MANIFEST_FILE

@@ -1,4 +1,4 @@
-"""The paired bootstrap against plain references."""
+"""Paired bootstrap against plain references."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_value_is_the_difference_on_all_rows():
         assert found[name].low <= found[name].high
 
 
-def test_a_draw_is_the_drawn_users_rows_repeated():
+def test_a_draw_repeats_the_impressions_of_drawn_users():
     # The same draws made by hand: rows of every drawn user, as often as it was drawn.
     rng = np.random.default_rng(3)
     clusters = np.array([0, 0, 1, 1, 1, 3, 2, 2])
@@ -96,7 +96,7 @@ def test_seeds_that_disagree_widen_the_interval():
     assert abs(apart["gauc"].value) < 0.1
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say():
+def test_intervals_have_about_their_nominal_coverage():
     # Scores of two equally good models: the true difference is zero.
     covered = 0
     for trial in range(60):
@@ -109,7 +109,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
     assert covered >= 52
 
 
-def test_what_is_undefined_is_not_a_number():
+def test_an_undefined_metric_is_nan():
     found = differences([1, 2], [1, 1], [[0.5, 0.6]], [[0.4, 0.3]], replicates=5)
     assert np.isnan(found["auc"].value)
     assert np.isnan(found["gauc"].low)
@@ -121,7 +121,7 @@ def test_other_numbers_of_seeds_are_refused():
         differences(USERS, LABELS, [GOOD, POOR], [GOOD])
 
 
-def test_models_drawn_together_differ_as_pairs_do():
+def test_models_drawn_together_equal_pairwise_draws():
     models = {"good": [GOOD, POOR], "poor": [POOR, POOR], "same": [GOOD] * 2}
     together = paired_draws(USERS, LABELS, models, replicates=50, seed=2)
     for name in ("good", "same"):

@@ -1,4 +1,4 @@
-"""Rows of a record are shown as a log would have them."""
+"""Impressions of a record, shown with raw values."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from models.cctl.readable import readable
 from models.features.feature import Feature
 from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
+from tests.vocabularies import write_ids
 
 
 def test_rows_are_named_by_ids_buckets_and_what_is_not_there(tmp_path: Path) -> None:
-    (tmp_path / "item.txt").write_text("i0\ni1\n")
+    write_ids(tmp_path, item=b"i0\ni1\n")
     table = FeatureTable(
         features=(
             Feature(name="item_id", kind="id", vocabulary="item"),

@@ -1,4 +1,4 @@
-"""No reader runs the code that a Parquet file brings along (CVE-2023-47248)."""
+"""Parquet files with embedded code (CVE-2023-47248), which no reader runs."""
 
 import os
 import pickle
@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from tests.vocabularies import write_ids
 
 ROOT = Path(__file__).parents[3]
 
@@ -33,8 +35,8 @@ from components.log_example_gen.readers import read_pieces
 list(read_pieces(str(folder / "x.parquet"), 10, CsvDialect(), {}))
 """,
     "vocabularies": """
-from components.vocabulary.files import read_vocabulary
-read_vocabulary(folder, "user")
+from components.vocabulary.files import pq
+pq.read_table(folder / "user.pending.parquet")
 """,
     "scores": f"from pipeline.report.scoring import pq; {_TABLE}",
     "truth of simulated logs": (
@@ -55,6 +57,7 @@ list(raw_rows([str(folder / "x.parquet")], features, DayRange(0, 9), 3))
     "snapshots": f"from models.data.snapshots import pq; {_TABLE}",
     "Beam workers": """
 from components.arrow_coders import TableCoder
+from tests.vocabularies import write_ids
 TableCoder().decode((folder / "x.arrow").read_bytes())
 """,
     "evaluation set": f"from components.evaluation_set.executor import pq; {_TABLE}",
@@ -88,7 +91,7 @@ def folder(tmp_path):
     table = pa.table([["u"]] * 5, schema=schema)
     pq.write_table(table, tmp_path / "x.parquet")
     pq.write_table(table, tmp_path / "user.pending.parquet")
-    (tmp_path / "user.txt").write_bytes(b"u\n")
+    write_ids(tmp_path, user=b"u\n")
     with pa.ipc.new_stream(str(tmp_path / "x.arrow"), schema) as writer:
         writer.write_table(table)
     return tmp_path

@@ -1,4 +1,4 @@
-"""EmbeddingSnapshot: what is written, what pyarrow reads, how it joins."""
+"""EmbeddingSnapshot: writing, reading with pyarrow, joining by raw id."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from models.data.id_lists import is_prefix
 from models.data.id_lists import read_ids
 from models.errors import DataError
 from models.features.id_space import IdSpace
+from tests.vocabularies import write_ids
 
 SPACE = IdSpace(capacity=5, oov_buckets=2)  # ids from row 4
 
@@ -102,21 +103,21 @@ def test_align_refuses_a_folder_without_the_space(tmp_path: Path) -> None:
     ],
 )
 def test_read_ids(tmp_path: Path, content: bytes, expected: list[str]) -> None:
-    (tmp_path / "user.txt").write_bytes(content)
+    write_ids(tmp_path, user=content)
     assert read_ids(tmp_path, "user").to_pylist() == expected
 
 
 def test_a_list_that_only_grew_is_a_prefix(tmp_path: Path) -> None:
-    path = tmp_path / "user.txt"
-    path.write_bytes(b"a\nb\n")
+    write_ids(tmp_path, user=b"a\nb\n")
     known = describe_ids(tmp_path, "user")
     assert known["ids"] == 2
     grown = {b"a\nb\n": True, b"a\nb\nc\n": True, b"a\n": False, b"b\na\n": False}
     for content, expected in grown.items():
-        path.write_bytes(content)
+        write_ids(tmp_path, user=content)
         assert is_prefix(known, tmp_path, "user") is expected
 
 
 def test_missing_ids_are_named(tmp_path: Path) -> None:
+    write_ids(tmp_path, user=b"a\n")
     with pytest.raises(DataError, match=r"no ids of 'item' .* expected item\.txt"):
         read_ids(tmp_path, "item")

@@ -1,10 +1,12 @@
-"""Bad input at the command line: one line, exit code 2, nothing written."""
+"""Bad input on the command line: one line, exit code 2, nothing written."""
 
 import datetime
+import inspect
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -277,8 +279,11 @@ def test_an_impossible_run_is_refused(crossctr, tmp_path, arguments, texts):
 @pytest.mark.parametrize(
     ("day", "text"),
     [
-        ("yesterday", "'yesterday' is no date; expected YYYY-MM-DD"),
-        ("9999-12-01", "outside the years 1970 to 2999"),
+        ("yesterday", "expected a date as YYYY-MM-DD; received 'yesterday'"),
+        (
+            "9999-12-01",
+            "expected a date in the years 1970 to 2999; received '9999-12-01'",
+        ),
     ],
 )
 def test_a_day_that_is_no_date_is_refused(crossctr, day, text):
@@ -323,6 +328,23 @@ def test_a_log_that_does_not_come_ends_with_the_code_for_later(crossctr, setting
     assert result.exit_code == 75, result.output
     for text in ("Waiting for the logs of fr 201", "Logs not there yet", "`skip` days"):
         assert text in result.output
+
+
+def commands(group):
+    """Yields name and command of all commands, those of groups inside, too."""
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
+        if isinstance(command, click.Group):
+            yield from commands(command)
+        else:
+            yield name, command
+
+
+@pytest.mark.parametrize(("name", "command"), commands(main))
+def test_a_command_takes_what_its_options_give(name, command):
+    given = {parameter.name for parameter in command.params}
+    taken = set(inspect.signature(command.callback).parameters)
+    assert given == taken, name
 
 
 def test_the_command_line_starts_without_tensorflow():

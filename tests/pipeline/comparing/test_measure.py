@@ -1,4 +1,4 @@
-"""Models on the same rows: differences, the reachable gap, the best."""
+"""Models on the same impressions: differences, the reachable gap, the best."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_draws_without_a_gap_are_left_out_of_the_share():
     assert found.low == found.high == pytest.approx(0.25)
 
 
-def test_the_best_model_is_what_the_others_are_behind_of():
+def test_other_models_are_compared_with_the_best():
     models = {"plain": scored(QUARTER), "half": scored(HALF), "best": scored(BEST)}
     names = by_name(measure(models, "plain", replicates=50))
     assert names["best"].behind_best is None

@@ -1,4 +1,4 @@
-"""What is written of a comparison can be read back."""
+"""Record of a comparison: written and read back."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_what_is_undefined_survives_the_file(tmp_path):
 def test_another_file_is_refused(tmp_path, text):
     path = tmp_path / "comparison.json"
     path.write_text(text)
-    with pytest.raises(DataError, match="is no comparison"):
+    with pytest.raises(DataError, match="is not a valid comparison"):
         read_json(path)
 
 

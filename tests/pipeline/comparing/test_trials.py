@@ -1,4 +1,4 @@
-"""Every (strategy, seed) once, seeds outermost, and what is done is not done again."""
+"""Trials: every (strategy, seed) once, seeds outermost, finished ones reused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from models.errors import ConfigError
 from models.errors import DataError
-from pipeline.cli import ablate as ablate_commands
+from pipeline.cli import ablate as ablate_command
 from pipeline.cli import compare as compare_commands
 from pipeline.cli.group import main
 from pipeline.comparing import trials
@@ -99,13 +99,13 @@ def screen():
 
 def ask(tmp_path, num_seeds, strategies=("ecdctr",)):
     config = make_config(root=tmp_path / "runs", serving={"directory": tmp_path})
-    return Question(config, DAY, strategies, num_seeds, "target_only", "compare ...")
+    entries = chosen(config, [*strategies, "target_only"])
+    return Question(config, DAY, entries, num_seeds, "target_only", "compare ...")
 
 
 def test_seeds_are_outermost(machine, screen, tmp_path):
     question = ask(tmp_path, 2)
-    variants = chosen(question.config, ["ecdctr", "target_only"])
-    found = run_trials(question.config, DAY, variants, 2, screen)
+    found = run_trials(question.config, DAY, question.strategies, 2, screen)
     assert machine.trained == [
         ("ecdctr", 17),
         ("target_only", 17),
@@ -212,9 +212,8 @@ def test_a_strategy_that_the_day_is_too_early_for_is_one_that_failed(screen, tmp
 def test_when_no_strategy_can_be_scored_it_ends(machine, screen, tmp_path):
     machine.unscored = {"ecdctr", "target_only"}
     question = ask(tmp_path, 2)
-    variants = chosen(question.config, ["ecdctr", "target_only"])
     with pytest.raises(StrategiesFailedError, match="ecdctr: seed 17: no score; targ"):
-        run_trials(question.config, DAY, variants, 2, screen)
+        run_trials(question.config, DAY, question.strategies, 2, screen)
     assert {seed for _, seed in machine.trained} == {17}
 
 
@@ -242,13 +241,19 @@ def test_a_variant_that_breaks_has_a_line_in_an_ablation(
     machine, monkeypatch, tmp_path
 ):
     config = make_config(root=tmp_path / "runs", serving={"directory": tmp_path})
-    monkeypatch.setattr(ablate_commands, "load_config", lambda _: config)
+    monkeypatch.setattr(ablate_command, "load_config", lambda _: config)
     machine.breaks = {"no_cpm": 17}
     command = ["ablate", "a.yaml", "--day", "1970-02-08"]
     ran = CliRunner().invoke(main, command, env={"COLUMNS": "300"})
     assert ran.exit_code == 3, ran.output
     assert "failed: seed 17: it broke" in ran.output
     assert "nothing is counted as won" in " ".join(ran.output.split())
+    folder = tmp_path / "runs" / "comparisons" / "1970-02-08"
+    kept = read_json(folder / "ablation.json")
+    assert kept.baseline == "whole"
+    assert kept.failed == {"no_cpm": "seed 17: it broke"}
+    assert "(ablation.svg)" in (folder / "ablation.md").read_text()
+    assert kept.command == "crossctr ablate a.yaml --day 1970-02-08 --seeds 1"
     machine.breaks = {"whole": 17}
     monkeypatch.setattr(machine, "known", Known())
     assert "whole: seed 17" in CliRunner().invoke(main, command).output
@@ -274,7 +279,7 @@ def test_a_kind_that_the_configuration_cannot_have_is_refused():
         chosen(make_config(), ["star"])
 
 
-def test_what_is_itself_only_over_days_is_not_compared_on_one():
+def test_a_strategy_that_needs_several_days_is_not_compared_on_one():
     with pytest.raises(ConfigError, match="'ctnet' is of kind ctnet, which scores"):
         chosen(make_config(), ["ctnet"])
 
@@ -285,7 +290,8 @@ def test_the_oracle_is_left_out_with_its_reason(screen, tmp_path):
     config = make_config(
         root=tmp_path / "runs", serving={"directory": tmp_path}, simulate=simulated
     )
-    question = Question(config, DAY, ("ecdctr",), 1, "target_only", "")
+    entries = chosen(config, ["target_only"])
+    question = Question(config, DAY, entries, 1, "target_only", "")
     found = run_comparison(question, screen)
     assert found.oracle is None
     assert "The oracle is not known: there is no truth" in found.note
@@ -308,9 +314,9 @@ def test_the_command_takes_names_between_commas(monkeypatch):
     assert shown.exit_code == 0, shown.output
     assert "Best means: AUC ecdctr (0.7000)" in shown.output
     assert run().exit_code == 0
-    assert [question.strategies for question in asked] == [
-        ("ecdctr", "joint"),
-        tuple(make_config().strategies),
+    assert [list(question.strategies) for question in asked] == [
+        ["ecdctr", "joint", "target_only"],
+        list(make_config().strategies),
     ]
     assert [question.num_seeds for question in asked] == [2, 5]
     assert asked[0].command == (

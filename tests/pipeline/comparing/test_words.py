@@ -1,4 +1,4 @@
-"""Sentences that are made from numbers; none of them says who won."""
+"""Sentences made from numbers, none of which names a winner."""
 
 from __future__ import annotations
 

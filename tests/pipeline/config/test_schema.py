@@ -1,4 +1,4 @@
-"""What a configuration means: paths, overrides by level, strategy and domain."""
+"""Meaning of a configuration: paths, overrides by level, strategy and domain."""
 
 import copy
 import inspect
@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from models.errors import ConfigError
+from pipeline.config.load import dump
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
 
@@ -255,7 +256,7 @@ _USER, _ITEM, _SHOWN = MINIMAL["features"]
                 "slices": {"who": "user_id"},
                 "vocabularies": {"user": {"capacity": 101}, "item": {"capacity": 4}},
             },
-            ["slices.who: 'user_id' may have 101 values, more than the 100"],
+            ["slices.who: 'user_id' may have 101 values; expected at most 100"],
         ),
         (
             {"slices": {"history": {"feature": "shown", "uptoo": [1]}}},
@@ -458,3 +459,11 @@ def test_every_default_is_documented(model):
     }
     missing = sorted(defaults - documented(model))
     assert not missing, f"{model.__name__} says nothing about {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("odd", ["\x80", "a\x85b", "\u2028", "\ufeff", "\x7f", "😀"])
+def test_what_is_written_out_is_read_again(load, tmp_path, odd):
+    config = load(columns={**MINIMAL["columns"], "shown": odd})
+    path = tmp_path / "written.json"
+    path.write_text(dump(config))
+    assert load_config(path) == config

@@ -1,4 +1,4 @@
-"""Why a step is due: new, broken off, or what has changed since."""
+"""Reasons why a step is due: new, interrupted, or changed."""
 
 import dataclasses
 
@@ -31,7 +31,7 @@ def why(steps, before, code="code", state="done"):
 
 
 def test_what_no_command_has_run_is_not_there_yet():
-    assert why(plan(), ([], {})) == ["not there yet"] * 3
+    assert why(plan(), ([], {})) == ["not made yet"] * 3
 
 
 def test_a_step_that_is_done_has_no_reason():
@@ -45,7 +45,7 @@ def test_a_step_that_is_done_has_no_reason():
     [
         ("failed", "failed before"),
         ("due", "an earlier command ended before it was done"),
-        ("done", "what an earlier command made is not stored any more"),
+        ("done", "what an earlier command made is no longer stored"),
     ],
 )
 def test_the_same_step_again_says_how_it_ended(state, reason):
@@ -55,7 +55,7 @@ def test_the_same_step_again_says_how_it_ended(state, reason):
 def test_changed_code_is_named_at_every_step():
     reasons = why(plan("new"), plan(), code="new")
     assert [reason.split(";")[0] for reason in reasons] == ["the code has changed"] * 3
-    assert reasons[1] == "the code has changed; it gets other blocks"
+    assert reasons[1] == "the code has changed; it reads other blocks"
 
 
 def test_a_changed_setting_is_named_by_its_key():
@@ -69,7 +69,7 @@ def test_an_entry_of_another_strategy_is_no_reason():
     assert not [reason for reason in reasons if "configuration" in reason]
 
 
-def test_where_things_lie_is_no_reason():
+def test_a_moved_folder_is_no_reason():
     (first, *_) = why(plan(code="new", root="elsewhere"), plan())
     assert "configuration" not in first
 
@@ -80,8 +80,8 @@ def test_changed_logs_reach_what_reads_them():
     reasons = why((late, settings_of(config)), plan())
     assert reasons == [
         "its logs or the schema file have changed",
-        "it gets other blocks",
-        "it gets other blocks, other rows to be judged on",
+        "it reads other blocks",
+        "it reads other blocks, other evaluation impressions",
     ]
 
 
@@ -92,9 +92,9 @@ def test_the_newest_command_counts(tmp_path):
         config = make_config(network={"width": width})
         (folder / CONFIG_FILE).write_text(dump(config))
         RunRecorder(folder, plan(network={"width": width})[0], 38, code)
-    earlier = read_earlier(tmp_path)
-    assert [one.code for one in earlier] == ["a"] * 3 + ["b"] * 3
     steps, settings = plan(network={"width": 5}, evaluation_days=1)
+    earlier = read_earlier(tmp_path, steps)
+    assert [one.code for one in earlier] == ["a"] * 3 + ["b"] * 3
     reasons = why_due(steps, earlier, "b", settings)
     target = reasons[steps[-1].fingerprint]
     assert target == "the configuration has changed: network.width"

@@ -1,4 +1,4 @@
-"""Publishing in spite of the Gate: what is written, recorded and refused."""
+"""Promotion of refused models: files, records and errors."""
 
 import datetime
 import json
@@ -36,7 +36,7 @@ def test_a_refused_model_is_published_with_the_override_beside_it(world):
     assert result.exit_code == 0, result.output
     version = world.serving / "2019010200"
     assert f"Published SavedModel: {version}" in result.output
-    assert "in spite of: AUC 0.4: refused" in result.output
+    assert "despite: AUC 0.4: refused" in result.output
     assert "10 rows" not in result.output
     assert (version / "saved_model.pb").read_text() == "m"
     lineage = json.loads((version / LINEAGE).read_text())
@@ -121,7 +121,7 @@ def test_a_canary_waits_for_its_promotion_and_an_older_day_can_be_brought_back(w
 def test_a_model_that_no_server_could_load_is_named_when_promoted(world):
     world.judged(infra_reason="rank of 3 row(s) answered INTERNAL")
     result = world.run(*PROMOTE)
-    assert "in spite of: not fit to be served: rank of 3 row(s)" in result.output
+    assert "despite: not fit to be served: rank of 3 row(s)" in result.output
 
 
 def test_a_promotion_that_was_killed_is_finished_by_the_same_command(
@@ -237,7 +237,7 @@ def test_a_rollback_that_was_killed_is_finished_by_the_same_command(world, monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("pathlib.Path.rename", killed)
+        patched.setattr("models.durable_files.move_folder", killed)
         assert _roll_back(world).exit_code != 0
     assert (world.serving / "2019010202").is_dir()
     assert _roll_back(world).exit_code == 0
@@ -304,7 +304,7 @@ def test_taking_offline_that_was_killed_is_finished_by_the_same_command(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("pathlib.Path.rename", killed)
+        patched.setattr("models.durable_files.move_folder", killed)
         assert _roll_back(world, "--take-offline").exit_code != 0
     assert (world.serving / "2019010200").is_dir()
     assert _roll_back(world, "--take-offline").exit_code == 0

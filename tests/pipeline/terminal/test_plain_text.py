@@ -1,4 +1,4 @@
-"""What comes from logs and files is shown as it is: by every table and message."""
+"""Text from logs and files, shown literally by every table and message."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rich.progress import Progress
 
 from pipeline.cli.clean import _table as removals
 from pipeline.cli.options import wide_console
+from pipeline.cli.predict import predictions_table as predictions
 from pipeline.comparing.tables import Grid
-from pipeline.serve_commands import _table as predictions
 from pipeline.terminal import plain_text as terminal
 from pipeline.terminal.progress import RunDisplay
 from pipeline.terminal.progress import quiet_libraries

@@ -1,0 +1,1 @@
+"""References: models that a user would try first, beside every strategy."""

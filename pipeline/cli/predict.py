@@ -1,0 +1,232 @@
+"""`crossctr predict`: ask a server for the click probabilities of some impressions."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+import click
+import numpy as np
+
+from components.model_server.errors import BadRequestError
+from components.model_server.json_tensors import array_of
+from components.model_server.json_tensors import parse
+from components.model_server.json_tensors import short
+from models.artifact_files import split_folder
+from models.errors import ConfigError
+from models.errors import DataError
+from models.features.registry import KINDS
+from pipeline.cli.options import CONFIG
+from pipeline.cli.options import quiet_serving
+from pipeline.config.load import load_config
+from pipeline.config.local_paths import LocalPathArgument
+from pipeline.config.schema import Config
+from pipeline.store.reader import Store
+from pipeline.terminal.plain_text import Table
+
+if TYPE_CHECKING:
+    from models.features.feature import Feature
+
+_SIGNATURES = ("rank", "predict", "serving_default")
+_SECONDS = 60.0
+
+Row = dict[str, list[Any]]
+
+
+@click.command(name="predict")
+@CONFIG
+@click.option("--server", default="127.0.0.1:8500", show_default=True, help="gRPC.")
+@click.option(
+    "--rows",
+    "rows_path",
+    type=LocalPathArgument(exists=True, dir_okay=False),
+    help="JSON Lines, a row each. Default: rows of the newest stored logs.",
+)
+@click.option("--number", default=5, show_default=True, help="Rows from stored logs.")
+@click.option(
+    "--signature",
+    type=click.Choice(_SIGNATURES),
+    default="predict",
+    show_default=True,
+    help="`rank` takes user and context from the first row.",
+)
+@click.option("--label", default="", help="Version by label, such as stable.")
+@click.option("--version", type=int, help="Version by number.")
+def predict_command(
+    config_path: Path,
+    server: str,
+    rows_path: Path | None,
+    number: int,
+    signature: str,
+    label: str,
+    version: int | None,
+) -> None:
+    """Ask a server, `crossctr serve` or TF Serving, for click probabilities."""
+    config = load_config(config_path)
+    if label and version is not None:
+        raise ConfigError("--label and --version both name a version; give one of them")
+    features = {feature.name: feature for feature in config.table.features}
+    rows = None if rows_path is None else read_rows(rows_path, features)
+    with quiet_serving(config) as terminal:
+        if rows is None:
+            rows = stored_rows(config, number)
+        answer, milliseconds = ask(
+            server, config, rows, signature, label=label, version=version
+        )
+        terminal.print(predictions_table(config, rows, answer))
+        terminal.print(
+            f"{config.name} version {answer['version']}, {signature} of {len(rows)} "
+            f"rows: {milliseconds:.1f} ms",
+            highlight=False,
+        )
+
+
+def stored_rows(config: Config, number: int) -> list[Row]:
+    """Returns the first raw rows of the newest day of the target that is stored.
+
+    Raises:
+        DataError: Nothing is ingested.
+    """
+    stored = [
+        s
+        for s in Store(config.root, config.metadata).artifacts("Examples")
+        if s.properties.get("role") == "raw"
+    ]
+    if stored:
+        # Late: it imports TensorFlow.
+        from models.days import DayRange
+        from models.serving.requests import raw_rows
+    for block in sorted(stored, key=lambda s: s.last_day, reverse=True):
+        pattern = f"{block.uri}/{split_folder(config.target)}/*.parquet"
+        for day in range(block.last_day, int(block.properties["first_day"]) - 1, -1):
+            days = DayRange(day, day)
+            rows = list(raw_rows([pattern], config.table, days, number))
+            if rows:
+                return [{k: list(v) for k, v in row.items()} for row in rows]
+    raise DataError(
+        f"no row of {config.target!r} is ingested under {str(config.root)!r}; give "
+        "rows with --rows FILE, or ingest days first"
+    )
+
+
+def read_rows(path: Path, features: Mapping[str, Feature]) -> list[Row]:
+    """Reads JSON Lines: an object with values or lists of values by feature.
+
+    Raises:
+        DataError: A line is no such object.
+    """
+    rows = []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            content = parse(line)
+        except BadRequestError as error:
+            raise DataError(f"{where}: {error}") from error
+        if not isinstance(content, dict):
+            raise DataError(f"{where} must be an object; received {short(content)}")
+        row = {}
+        for name, value in content.items():
+            if name not in features:
+                close = difflib.get_close_matches(name, features, n=1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise DataError(f"{where}: there is no feature {name!r}{hint}")
+            row[name] = _values(where, features[name], value)
+        rows.append(row)
+    if not rows:
+        raise DataError(f"{path} has no rows; expected a JSON object a line")
+    return rows
+
+
+def _array_type(feature: Feature) -> type:
+    """Returns the type of a raw tensor, which TensorFlow need not be imported for."""
+    name = feature.feature_kind.tensor_type
+    return object if name == "string" else np.dtype(name).type
+
+
+def _values(where: str, feature: Feature, value: Any) -> list[Any]:
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    try:
+        array = array_of(feature.name, values, _array_type(feature))
+    except BadRequestError as error:
+        raise DataError(f"{where}: {error}") from error
+    if array.ndim > 1 or (not feature.is_list and array.size > 1):
+        expected = "a list of values" if feature.is_list else "one value"
+        raise DataError(
+            f"{where}: {feature.name} of kind {feature.kind} must be {expected}; "
+            f"received {short(value)}"
+        )
+    return list(array.tolist())
+
+
+def ask(
+    server: str,
+    config: Config,
+    rows: list[Row],
+    signature: str,
+    *,
+    label: str = "",
+    version: int | None = None,
+) -> tuple[dict[str, Any], float]:
+    """Returns `ctr` and the `version` that answered, and the milliseconds it took.
+
+    Raises:
+        DataError: Nothing listens there, or it refuses the request.
+    """
+    import grpc
+    import tensorflow as tf
+    from tensorflow_serving.apis import prediction_service_pb2_grpc
+    from tensorflow_serving.apis.predict_pb2 import PredictRequest
+
+    from models.serving.requests import inputs_of
+
+    request = PredictRequest()
+    request.model_spec.name = config.name
+    request.model_spec.signature_name = signature
+    if label:
+        request.model_spec.version_label = label
+    if version is not None:
+        request.model_spec.version.value = version
+    for name, value in inputs_of(signature, config.table, rows).items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    with grpc.insecure_channel(server) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        started = time.perf_counter()
+        try:
+            response = stub.Predict(request, timeout=_SECONDS)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                raise DataError(
+                    f"nothing answers at {server}; start a server with `crossctr serve "
+                    "CONFIG`, or name TF Serving's gRPC port with --server HOST:PORT"
+                ) from error
+            raise DataError(
+                f"{server} answers {error.code().name}: {error.details()}"
+            ) from error
+        milliseconds = (time.perf_counter() - started) * 1_000
+    ctr = tf.make_ndarray(response.outputs["ctr"])
+    found = {"ctr": ctr.tolist(), "version": response.model_spec.version.value}
+    return found, milliseconds
+
+
+def predictions_table(config: Config, rows: list[Row], answer: dict[str, Any]) -> Table:
+    """Returns up to four ids of each row and its click probability."""
+    table = Table()
+    shown = [f.name for f in config.table.features if KINDS[f.kind].is_single_id][:4]
+    for name in shown:
+        table.add_column(name)
+    table.add_column("ctr", justify="right")
+    for row, ctr in zip(rows, answer["ctr"], strict=True):
+        cells = (_cell(row.get(name) or []) for name in shown)
+        table.add_row(*cells, f"{ctr:.5f}")
+    return table
+
+
+def _cell(values: list[Any]) -> str:
+    texts = [v.decode(errors="replace") if isinstance(v, bytes) else v for v in values]
+    return ", ".join(map(str, texts))

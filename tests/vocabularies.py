@@ -1,0 +1,26 @@
+"""A Vocabulary artifact on disk, as the component leaves it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+
+def write_ids(folder: Path, **content: bytes) -> None:
+    """Writes the files of ids of some spaces and what `vocabulary.json` says of them.
+
+    Args:
+        folder: The artifact; what it holds of other spaces stays.
+        **content: By space, one id a line.
+    """
+    summary = folder / "vocabulary.json"
+    known = json.loads(summary.read_text()) if summary.exists() else {}
+    for space, ids in content.items():
+        (folder / f"{space}.txt").write_bytes(ids)
+        known[space] = {
+            "encoding": "append_only",
+            "ids": ids.count(b"\n"),
+            "hash": hashlib.sha256(ids).hexdigest()[:16],
+        }
+    summary.write_text(json.dumps(known))
