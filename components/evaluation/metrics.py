@@ -7,6 +7,8 @@ from __future__ import annotations
 COMPARED = ("auc", "gauc", "log_loss")
 RESAMPLED = (*COMPARED, "normalized_entropy", "calibration")
 COMPARISON_COLUMNS = ("gauc", "auc", "log_loss")
+# Shown as means, without a difference.
+COMPARISON_MEANS = ("normalized_entropy", "calibration")
 COMPARISON_PANELS = ("gauc", "auc")
 
 # Of a model that the Evaluator has measured.

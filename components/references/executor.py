@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class Executor(base_executor.BaseExecutor):
         output = artifact_utils.get_single_instance(output_dict["references"])
         features = FeatureTable.from_json(exec_properties["features"])
         columns = Columns.of(features)
-        *sources, target = exec_properties["domains"]
+        *sources, target = json.loads(exec_properties["domains"])
         window = DayRange(exec_properties["first_day"], exec_properties["last_day"])
         days = DayRange(
             exec_properties["evaluation_first_day"],

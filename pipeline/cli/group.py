@@ -227,7 +227,14 @@ def run(
     store = Store(config.root, config.metadata)
     targets = [step for step in steps if step.kind == StepKind.TARGET]
     results = [target_result(store, s) for s in targets if s.strategy not in failed]
-    console.print(result_table(results, config.target, failed))
+    from pipeline.comparing.standing import standing
+    from pipeline.store.references import references_of
+
+    references = references_of(store, steps)
+    console.print(result_table(results, config.target, failed, references))
+    aucs = {one.strategy: one.decision["candidate"]["auc"] for one in results}
+    for sentence in standing(aucs, references):
+        console.print(sentence, soft_wrap=True, highlight=False)
     for result in results:
         if result.strategy == config.strategy:
             console.print(slice_table(result, config.target))

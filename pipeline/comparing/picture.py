@@ -1,8 +1,8 @@
 """Picture of a comparison: an SVG of each difference to the baseline, with interval.
 
 The SVG is self-contained, as Markdown shows it as an image: no script, font or style
-sheet. Colours follow the system's theme. All dots look alike, as the intervals are too
-narrow to say which differences are significant.
+sheet. Colours follow the system's theme. A dot is filled if the difference is told
+apart from zero, all differences of the table considered.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from components.evaluation.bootstrap import Difference
+from components.evaluation.differences import Difference
 from components.evaluation.metrics import COMPARISON_PANELS
 from components.evaluation.metrics import NAMES
 from pipeline.comparing.measure import Measured
@@ -28,10 +28,12 @@ svg { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif
 .back { fill: #ffffff; } text { fill: #1b2330; } .soft { fill: #5b6675; }
 .grid { stroke: #dfe3e9; } .zero { stroke: #5b6675; stroke-dasharray: 4 3; }
 .bar, .dot { stroke-width: 2; stroke: #2457c5; fill: #2457c5; }
+circle.open { fill: #ffffff; }
 @media (prefers-color-scheme: dark) {
   .back { fill: #1b212b; } text { fill: #e7ebf1; } .soft { fill: #9aa6b6; }
   .grid { stroke: #323b48; } .zero { stroke: #9aa6b6; }
   .bar, .dot { stroke: #8ab0ff; fill: #8ab0ff; }
+  circle.open { fill: #1b212b; }
 }
 """
 
@@ -49,7 +51,7 @@ def picture(comparison: Comparison) -> str:
     )
     below = (
         f"{seeds} {'seed' if seeds == 1 else 'seeds'}, {comparison.rows:,} rows; "
-        f"difference to {comparison.baseline} with its 95 % interval, too narrow"
+        f"difference to {comparison.baseline} with its 95 % interval"
     )
     parts = [
         Markup('<rect class="back" width="{}" height="{}"/>').format(_WIDTH, height),
@@ -99,15 +101,17 @@ def _panel(models: Sequence[Measured], metric: str, left: float) -> Markup:
 
 def _whisker(difference: Difference, y: float, x: Callable[[float], float]) -> Markup:
     bar = _line("bar", x(difference.low), y, x(difference.high), y)
-    return bar + _dot(x(difference.value), y)
+    return bar + _dot(x(difference.value), y, "" if difference.told_apart else " open")
 
 
 def _y(row: int) -> float:
     return _TOP + _ROW * (row + 0.5)
 
 
-def _dot(x: float, y: float) -> Markup:
-    return Markup('<circle class="dot" cx="{:.1f}" cy="{:.1f}" r="4"/>').format(x, y)
+def _dot(x: float, y: float, state: str) -> Markup:
+    return Markup('<circle class="dot{}" cx="{:.1f}" cy="{:.1f}" r="4"/>').format(
+        state, x, y
+    )
 
 
 def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:

@@ -203,6 +203,17 @@ class IntervalConfig(StrictModel):
     level: float = Field(default=0.95, gt=0, lt=1)
 
 
+class ReferencesConfig(StrictModel):
+    """References beside the strategies: models that a user would try first.
+
+    Attributes:
+        rows: Impressions that they are fitted on, at most, in memory: each domain has
+            the same share, and a larger window is sampled. 0 leaves references out.
+    """
+
+    rows: int = Field(default=200_000, ge=0)
+
+
 class ServingConfig(StrictModel):
     """Publishing of models, to `<directory>/<name>/<version>/`.
 
