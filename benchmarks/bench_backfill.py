@@ -23,9 +23,9 @@ from pathlib import Path
 
 import click
 
-from benchmarks.kill_backfill import DAY_DONE
-from benchmarks.kill_backfill import backfill_arguments
-from benchmarks.kill_backfill import write_trial
+from benchmarks.backfill_trial import DAY_DONE
+from benchmarks.backfill_trial import backfill_arguments
+from benchmarks.backfill_trial import write_trial
 from benchmarks.kill_ingest import command
 from benchmarks.kill_ingest import environment
 from models.data.arrow_files import pq
@@ -33,8 +33,9 @@ from models.days import to_date
 from models.days import to_day
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
+from pipeline.execution.run_index import RunIndex
+from pipeline.execution.run_index import oldest_first
 from pipeline.execution.run_records import RunRecord
-from pipeline.execution.run_records import read_records
 from pipeline.planning.planner import Planner
 from pipeline.planning.steps import Known
 from pipeline.planning.steps import Step
@@ -129,7 +130,11 @@ def profile(root: Path, console: Console) -> tuple[float, float]:
     Returns:
         A further day's seconds beyond fitting its model, and those of fitting.
     """
-    records = [record for record in read_records(root) if record.day is not None]
+    records = [
+        record
+        for record in oldest_first(RunIndex(root).records())
+        if record.day is not None
+    ]
     store = Store(root)
     days = [_seconds(record, store) for record in records]
     # The first day imports TFX, ingests the history and trains the rarer levels.

@@ -22,8 +22,8 @@ import click
 import ml_metadata
 from ml_metadata.proto import metadata_store_pb2
 
-from benchmarks.kill_backfill import backfill_arguments
-from benchmarks.kill_backfill import write_trial
+from benchmarks.backfill_trial import backfill_arguments
+from benchmarks.backfill_trial import write_trial
 from benchmarks.kill_ingest import command
 from benchmarks.kill_ingest import environment
 from models.days import to_date

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,10 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
 
-from benchmarks.ctnet_study import metrics_of
 from benchmarks.simulated_rows import Rows
 from benchmarks.simulated_rows import draw
 from benchmarks.simulated_rows import write
+from benchmarks.study_metrics import metrics_of
 from models.cctl.learner import CctlLearner
 from models.cctl.network import CompanionNetwork
 from models.cctl.window import target_share
@@ -172,30 +173,19 @@ def train_cctl(
     training = target_share(
         TrainingConfig(batch_size=batch, epochs=epochs, seed=seed), cctl
     )
+    network = _companion_network(world, sources, cctl)
+    learners: list[_Timed] = []
     with tempfile.TemporaryDirectory(prefix="crossctr-") as name:
         folder = Path(name)
         everything = _written(world, {**sources, "ads": world.target}, folder)
-        source_rows = ExampleReader(
-            tuple(str(folder / source / "*") for source in sources),
-            world.table,
-            everything.first_day,
-            everything.last_day,
-        )
-        reader = ExampleReader(
-            (str(folder / "ads" / "*"),),
-            world.table,
-            everything.first_day,
-            everything.last_day,
-        )
-        domains = {name: int(r.columns["domain"][0]) for name, r in sources.items()}
-        network = CompanionNetwork(world.table, _NETWORK, cctl, tuple(sources), domains)
-        rates = {
-            name: float(rows.columns["label"].mean())
-            for name, rows in {**sources, "ads": world.target}.items()
-        }
-        network.set_base_rate(rates["ads"])
-        network.set_domain_rates(rates, continues=False)
-        learners: list[_Timed] = []
+
+        def read(domains: Iterable[str]) -> ExampleReader:
+            patterns = tuple(str(folder / domain / "*") for domain in domains)
+            return ExampleReader(
+                patterns, world.table, everything.first_day, everything.last_day
+            )
+
+        reader, source_rows = read(["ads"]), read(sources)
 
         def make_learner(_search: bool) -> CctlLearner:
             learners.append(_Timed(network, source_rows, training))
@@ -210,17 +200,31 @@ def train_cctl(
             run_dir=folder / "logs",
             make_learner=make_learner,
         )
-        mixed = MixedRows(reader, source_rows, cctl.source_ratio)
-        count_statistics(network, mixed, seed=seed)
-    (learner,) = learners
-    saw = learner.record.numbers()
+        rows = MixedRows(reader, source_rows, cctl.source_ratio)
+        count_statistics(network, rows, seed=seed)
+    saw = learners[0].record.numbers()
     weights = {
         name: _weights(network, rows, index, saw)
         for index, (name, rows) in enumerate(sources.items())
         if cctl.estimator == "agreement"
     }
     metrics = _metrics(network, world)
-    return Trained(metrics, _passes(result), learner.measuring, weights, saw)
+    return Trained(metrics, _passes(result), learners[0].measuring, weights, saw)
+
+
+def _companion_network(
+    world: World, sources: Mapping[str, Rows], cctl: CctlConfig
+) -> CompanionNetwork:
+    """Builds CCTL's network, with the click rates of all domains."""
+    domains = {name: int(r.columns["domain"][0]) for name, r in sources.items()}
+    network = CompanionNetwork(world.table, _NETWORK, cctl, tuple(sources), domains)
+    rates = {
+        name: float(rows.columns["label"].mean())
+        for name, rows in {**sources, "ads": world.target}.items()
+    }
+    network.set_base_rate(rates["ads"])
+    network.set_domain_rates(rates, continues=False)
+    return network
 
 
 def _passes(result: TrainingResult) -> tuple[float, ...]:

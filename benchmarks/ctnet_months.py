@@ -23,6 +23,8 @@ from typing import NamedTuple
 import numpy as np
 import yaml
 
+from benchmarks.study_metrics import difference
+from benchmarks.study_metrics import difference_text
 from models.days import to_date
 from models.days import to_day
 from pipeline.config.load import load_config
@@ -146,10 +148,6 @@ def _print(name: str, config: Config, results: list[dict[str, Any]]) -> None:
         f"\n{name}: {', '.join(config.sources)} -> {config.target}, {MONTHS} months "
         f"from {to_date(steps[0])}, {len(results)} seed(s)\n"
     )
-    # Late: it imports TensorFlow.
-    from benchmarks.ctnet_study import difference
-    from benchmarks.ctnet_study import told
-
     print(
         "| model | GAUC | AUC | log loss | GAUC of a month, minus target_only | AUC of "
         "a month, minus target_only | rows a month | GAUC at the end on old rows, "
@@ -164,7 +162,7 @@ def _print(name: str, config: Config, results: list[dict[str, Any]]) -> None:
         apart = ["", ""]
         if model != "target_only":
             apart = [
-                told(difference(results, model, "target_only", metric))
+                difference_text(difference(results, model, "target_only", metric))
                 for metric in ("gauc", "auc")
             ]
         print(

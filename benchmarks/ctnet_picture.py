@@ -1,4 +1,4 @@
-"""The curves of CTNet's study as one SVG that stands alone."""
+"""Picture of CTNet's study as SVG: metrics by day, one line per model."""
 
 from __future__ import annotations
 
@@ -7,65 +7,53 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from pipeline.report import svg
+
 _WIDTH, _PANEL, _LEFT, _RIGHT, _TOP, _GAP = 760, 230, 60, 590, 34, 50
 _COLOURS = (
     *("#2457c5", "#b3261e", "#17703c", "#9a5b00", "#6b3fa0"),
     *("#0b7a8a", "#c2408f", "#5b6675", "#8a8f00"),
 )
+_STYLE = """
+svg { font: 12px system-ui, sans-serif; }
+.back { fill: #ffffff; } text { fill: #1b2330; } .grid { stroke: #dfe3e9; }
+.curve { fill: none; stroke-width: 2; } .key { stroke-width: 3; }
+""" + "".join(f".c{i} {{ stroke: {colour}; }}\n" for i, colour in enumerate(_COLOURS))
 
 
 def picture(by_metric: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
-    """Returns one panel per metric: a line per model, a point per day.
+    """Returns an SVG file with one panel per metric: a line per model, a point per day.
 
     Args:
-        by_metric: By metric and model, the values of the days.
+        by_metric: Values of the days by metric and model.
     """
     height = _TOP + len(by_metric) * (_PANEL + _GAP)
-    parts = [
-        Markup('<rect width="{}" height="{}" fill="#ffffff"/>').format(_WIDTH, height)
+    label = f"{', '.join(metric.upper() for metric in by_metric)} of each day by model"
+    panels = [
+        _panel(metric, curves, _TOP + index * (_PANEL + _GAP))
+        for index, (metric, curves) in enumerate(by_metric.items())
     ]
-    for index, (metric, curves) in enumerate(by_metric.items()):
-        parts.append(_panel(metric, curves, _TOP + index * (_PANEL + _GAP)))
-    return str(
-        Markup(
-            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" '
-            'font-family="system-ui, sans-serif" font-size="12">\n{}\n</svg>\n'
-        ).format(_WIDTH, height, Markup("\n").join(parts))
-    )
+    body = [svg.box("back", _WIDTH, height), *panels]
+    return str(svg.document(_WIDTH, height, label, _STYLE, body))
 
 
 def _panel(metric: str, curves: Mapping[str, Sequence[float]], top: int) -> Markup:
     low = min(min(values) for values in curves.values())
     high = max(max(values) for values in curves.values())
     days = max(len(values) for values in curves.values())
-
-    def x(day: int) -> float:
-        return round(_LEFT + (_RIGHT - _LEFT) * day / max(days - 1, 1), 1)
-
-    def y(value: float) -> float:
-        return round(top + _PANEL * (high - value) / ((high - low) or 1), 1)
-
-    text = Markup('<text x="{}" y="{}" fill="#1b2330" text-anchor="{}">{}</text>')
-    parts = [text.format(_LEFT, top - 12, "start", f"{metric.upper()} of each day")]
+    x = svg.Scale(0, max(days - 1, 1), _LEFT, _RIGHT)
+    y = svg.Scale(low, high, top + _PANEL, top)
+    parts = [svg.text(_LEFT, top - 12, f"{metric.upper()} of each day")]
     for step in range(5):
         value = low + (high - low) * step / 4
-        parts.append(
-            Markup('<path d="M{} {}H{}" stroke="#dfe3e9"/>').format(
-                _LEFT, y(value), _RIGHT
-            )
-        )
-        parts.append(text.format(_LEFT - 6, y(value) + 4, "end", f"{value:.3f}"))
+        parts.append(svg.line("grid", _LEFT, y(value), _RIGHT, y(value)))
+        parts.append(svg.text(_LEFT - 6, y(value) + 4, f"{value:.3f}", "end"))
     for day in range(0, days, 2):
-        parts.append(text.format(x(day), top + _PANEL + 16, "middle", day))
+        parts.append(svg.text(x(day), top + _PANEL + 16, day, "middle"))
     for index, (name, values) in enumerate(curves.items()):
-        colour = _COLOURS[index % len(_COLOURS)]
-        points = " ".join(f"{x(day)},{y(value)}" for day, value in enumerate(values))
-        line = top + 8 + 20 * index
-        parts.append(
-            Markup(
-                '<polyline points="{}" fill="none" stroke="{}" stroke-width="2"/>'
-                '<path d="M{} {}h18" stroke="{}" stroke-width="3"/>'
-            ).format(points, colour, _RIGHT + 14, line, colour)
-        )
-        parts.append(text.format(_RIGHT + 38, line + 4, "start", name))
-    return Markup("\n").join(parts)
+        colour, row = f"c{index % len(_COLOURS)}", top + 8 + 20 * index
+        places = [(x(day), y(value)) for day, value in enumerate(values)]
+        parts.append(svg.curve(f"curve {colour}", places))
+        parts.append(svg.line(f"key {colour}", _RIGHT + 14, row, _RIGHT + 32, row))
+        parts.append(svg.text(_RIGHT + 38, row + 4, name))
+    return svg.joined(parts)

@@ -1,3 +1,3 @@
-"""The TFX components of crossctr: spec, executor and pure logic, one folder each."""
+"""TFX components of crossctr: spec, executor and pure logic, one folder each."""
 
 import models  # noqa: F401 (chooses Keras before anything imports TensorFlow)

@@ -1,8 +1,8 @@
-"""Beam coders for Arrow data that know its size without encoding it.
+"""Beam coders for Arrow data that know an element's size without encoding it.
 
-Beam's runner asks for the size of a sample of all elements, for its counters. Coders
-that do not say it are made to encode the element and throw the bytes away, which here
-are 65,536 rows each time: a seventh of an ingest's samples were spent on it.
+Beam's runner asks for the size of a sample of the elements, for its counters. A coder
+without an estimate has to encode the element for it, here 65,536 table rows: a seventh
+of an ingest's time was spent on that.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from models.data.arrow_files import ipc
 
 
 class _ArrowCoder(beam.coders.Coder):  # type: ignore[misc]
-    """Encodes Arrow data as an IPC stream."""
+    """Coder of Arrow data as an IPC stream."""
 
     def is_deterministic(self) -> bool:
-        """Whether equal data has equal bytes, which slices of other buffers break."""
+        """Whether equal data has equal bytes; False, because of sliced buffers."""
         return False
 
     def estimate_size(self, value: pa.RecordBatch | pa.Table) -> int:
-        """Returns the bytes of the buffers."""
+        """Returns the size of the buffers in bytes."""
         return int(value.nbytes)
 
     def encode(self, value: pa.RecordBatch | pa.Table) -> bytes:
@@ -44,7 +44,7 @@ class RecordBatchCoder(_ArrowCoder):
         return pa.RecordBatch
 
     def decode(self, encoded: bytes) -> pa.RecordBatch:
-        """Returns the batch that `encode` wrote."""
+        """Returns the batch that `encode` encoded."""
         return ipc.open_stream(encoded).read_next_batch()
 
 
@@ -56,11 +56,11 @@ class TableCoder(_ArrowCoder):
         return pa.Table
 
     def decode(self, encoded: bytes) -> pa.Table:
-        """Returns the table that `encode` wrote."""
+        """Returns the table that `encode` encoded."""
         return ipc.open_stream(encoded).read_all()
 
 
 def register() -> None:
-    """Makes them the coders of `pa.RecordBatch` and `pa.Table` in this process."""
+    """Registers the coders of `pa.RecordBatch` and `pa.Table` in this process."""
     beam.coders.registry.register_coder(pa.RecordBatch, RecordBatchCoder)
     beam.coders.registry.register_coder(pa.Table, TableCoder)

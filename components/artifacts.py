@@ -1,7 +1,7 @@
-"""Artifact types that TFX has no word for.
+"""Artifact types that TFX does not have.
 
-Every artifact that a later day may read carries these custom properties, because
-selection is by day and by configuration, never by wall clock:
+Every artifact that a later day may read has these custom properties, because artifacts
+are selected by day and by configuration, never by wall clock:
 
 | property      | meaning                                                            |
 | ------------- | ------------------------------------------------------------------ |
@@ -19,13 +19,13 @@ from tfx.types import artifact
 
 
 class Vocabulary(types.Artifact):
-    """Append-only maps raw id -> row, one file per id space."""
+    """Append-only maps from raw id to table row, one file per id space."""
 
     TYPE_NAME = "Vocabulary"
 
 
 class GuardReport(types.Artifact):
-    """The Guard's word that a block of days may be used."""
+    """The Guard's approval of a block of days."""
 
     TYPE_NAME = "GuardReport"
 
@@ -43,19 +43,19 @@ class ReferenceScores(types.Artifact):
 
 
 class GateDecision(types.Artifact):
-    """Whether a candidate may be published, and why."""
+    """The Gate's decision whether a candidate may be published, with reasons."""
 
     TYPE_NAME = "GateDecision"
 
 
 class PublishedModel(types.Artifact):
-    """A version folder that TF Serving can load, or the word that none was written."""
+    """A version folder that TF Serving can load, or the note that none was written."""
 
     TYPE_NAME = "PublishedModel"
 
 
 def stamp(target: artifact.Artifact, **properties: int | str) -> None:
-    """Sets custom properties on `target`, integers as integers, text as text."""
+    """Sets custom properties on `target`, keeping integers and text apart."""
     for name, value in properties.items():
         if isinstance(value, str):
             target.set_string_custom_property(name, value)

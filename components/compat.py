@@ -1,12 +1,13 @@
-"""Private names of TFX, TFT and Beam that crossctr replaces, for they have no switch.
+"""Private names of TFX, TFT and Beam that crossctr replaces, for want of a switch.
 
 The locks of `requirements/` pin two lines, TFX 1.16 and TFX 1.21; the code is the same
-for both, and a name that only one of them has is looked up here and nowhere else.
+for both, and a name that only one of them has is looked up in this module alone.
 
-* `spared`: Beam steps skip packaging that only remote workers need. For every step TFX
-  packs its own sources, two seconds each; Beam compresses all code that it hands to a
-  worker, with bz2, and inspects every function anew at every place where it stands.
-* `literal_folders`: Beam works in folders such as `team [ads] x`.
+* `in_process_patches`: Beam steps skip packaging that only remote workers need. For
+  every step TFX packs its own sources, which takes two seconds; Beam compresses all
+  code for a worker with bz2, and inspects a function again at every place of its use.
+* `literal_folders`: Beam takes folder names literally, such as `team [ads] x`.
+* `bounded_reads`: TFX resolves inputs without reading every execution of the pipeline.
 * `launched_by`: LocalDagRunner starts nodes with another launcher.
 * `transform_with`: TFX's Transform writes with another processor.
 * `declare`: a component takes its own spec in place of the one that its TFX
@@ -27,6 +28,7 @@ import os
 import re
 import weakref
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from types import FunctionType
@@ -52,7 +54,7 @@ from models.data import file_patterns
 
 _LOCAL_RUNNERS = (None, "DirectRunner")
 
-# In place of the module `bz2`: what is packed is unpacked in this process.
+# Stand-in for the module `bz2`: the code is unpacked in this same process.
 _UNCOMPRESSED = SimpleNamespace(
     compress=lambda data, compresslevel=9: data,  # noqa: ARG005 (bz2's signature)
     decompress=lambda data: data,
@@ -65,10 +67,10 @@ _known: weakref.WeakKeyDictionary[Callable[..., Any], Any] = weakref.WeakKeyDict
 
 
 def _arguments(function: Callable[..., Any]) -> tuple[list[str], list[Any]]:
-    """Returns names and defaults of a function's arguments, as Beam's function does.
+    """Returns names and defaults of a function's arguments, like Beam's function.
 
-    Beam asks for those of each of a DoFn's 25 methods, most of which are Beam's own,
-    six times for each place where a DoFn stands in a pipeline.
+    Beam inspects each of a DoFn's 25 methods, most of them Beam's own, six times for
+    every use of a DoFn in a pipeline.
     """
     if not isinstance(function, MethodType) or not isinstance(
         function.__func__, FunctionType
@@ -91,14 +93,14 @@ def in_this_process(beam_args: Sequence[str]) -> bool:
 
 
 @contextlib.contextmanager
-def spared(beam_args: Sequence[str]) -> Iterator[None]:
-    """Runs Beam steps of TFX without what only remote workers need.
+def in_process_patches(beam_args: Sequence[str]) -> Iterator[None]:
+    """Skips packaging that only remote Beam workers need.
 
     Args:
         beam_args: Flags of the steps' Beam pipelines.
     """
-    # Beam makes a parser of all its flags dozens of times a step, and each looks on the
-    # disk for a translation of its messages; of C there is none.
+    # Beam builds a parser of all its flags dozens of times per step, and each searches
+    # the disk for a translation of its messages; there is none for the locale C.
     with mock.patch.dict(os.environ, LANGUAGE="C"), contextlib.ExitStack() as patches:
         replaced: list[tuple[ModuleType, str, Any]] = [
             (dependency_utils, "build_ephemeral_package", _build_package_once)
@@ -111,8 +113,8 @@ def spared(beam_args: Sequence[str]) -> Iterator[None]:
                 (cloudpickle, "_find_imported_submodules", lambda *_: []),
             ]
         replaced += [
-            # Hints to who writes a pipeline: of each function the source is read, and
-            # of each type hint the stack is kept for an error's message.
+            # Help for pipeline authors: Beam reads the source of each function, and
+            # keeps the stack of each type hint for error messages.
             (core, "_check_fn_use_yield_and_return", lambda _: False),
             (decorators, "TRACEBACK_LIMIT", -2),  # Beam adds two frames of its own
             (core, "get_function_args_defaults", _arguments),
@@ -137,7 +139,8 @@ def _match(
             found += _beam_match(self, [pattern], [limit])
             continue
         folder, name = os.path.split(pattern)
-        # As in Beam: a pattern finds files, hidden ones too; a plain name any path.
+        # As in Beam: a pattern matches files, including hidden ones; a plain name any
+        # path.
         if name and not glob.has_magic(name):
             paths = [pattern] if os.path.exists(pattern) else []
         else:
@@ -151,9 +154,10 @@ def _match(
 
 @contextlib.contextmanager
 def literal_folders() -> Iterator[None]:
-    """Takes folders as they are named, see `models.data.file_patterns`.
+    """Makes Beam, TFX and TensorFlow take folder names literally.
 
-    It reaches Beam, TFX and TensorFlow in this process, not Beam's workers elsewhere.
+    This affects the current process, not remote Beam workers; see
+    `models.data.file_patterns`.
     """
     with (
         tensorflow_compat.literal_folders(),
@@ -163,10 +167,86 @@ def literal_folders() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def launched_by(launcher_class: type) -> Iterator[None]:
-    """Lets LocalDagRunner start every node with `launcher_class`.
+def bounded_reads() -> Iterator[None]:
+    """Lets TFX look up what a run needs without reading the whole pipeline's history.
 
-    The runner names the class itself.
+    Before each node TFX reads all executions of the pipeline, once for each input, and
+    intersects them with those of the run: with 400 stored days that was two thirds of a
+    day's time. Executions of a run are read by the run instead. An input that no node
+    of the graph makes is any artifact of its type, of which our resolver takes those
+    with the planned fingerprints.
+    """
+    from tfx.orchestration.portable.input_resolution import channel_resolver
+    from tfx.orchestration.portable.mlmd import execution_lib
+
+    resolve = channel_resolver.resolve_single_channel
+    replaced: list[tuple[ModuleType, str, Any]] = [
+        (channel_resolver, "_get_executions_by_all_contexts", _executions_of_all),
+        (channel_resolver, "resolve_single_channel", _resolved_by_type(resolve)),
+        (
+            execution_lib,
+            "get_executions_associated_with_all_contexts",
+            _executions_of_all,
+        ),
+    ]
+    with contextlib.ExitStack() as patches:
+        for module, name, by in replaced:
+            patches.enter_context(mock.patch.object(module, name, by))
+        yield
+
+
+def _executions_of_all(metadata_handle: Any, contexts: Iterable[Any]) -> list[Any]:
+    """Returns the executions in all of `contexts`, those of the run looked up first.
+
+    Args:
+        metadata_handle: ML Metadata, or TFX's handle of it.
+        contexts: Contexts of ML Metadata.
+    """
+    from tfx.dsl.compiler import constants
+
+    store = getattr(metadata_handle, "store", metadata_handle)
+    run = constants.PIPELINE_RUN_CONTEXT_TYPE_NAME
+    # A run has a dozen executions, its pipeline and nodes have those of all days.
+    first, *others = sorted(contexts, key=lambda context: context.type != run)
+    wanted = {context.id for context in others}
+    return [
+        execution
+        for execution in store.get_executions_by_context(first.id)
+        if not wanted
+        or wanted <= {c.id for c in store.get_contexts_by_execution(execution.id)}
+    ]
+
+
+def _resolved_by_type(resolve: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """Returns `resolve`, with a lookup by type for channels outside the run."""
+    from ml_metadata import errors
+    from ml_metadata.proto import metadata_store_pb2
+    from tfx.dsl.compiler import constants
+    from tfx.orchestration import mlmd_connection_manager
+    from tfx.types import artifact_utils
+
+    def resolved(handle_like: Any, channel: Any) -> list[Any]:
+        run = constants.PIPELINE_RUN_CONTEXT_TYPE_NAME
+        if any(query.type.name == run for query in channel.context_queries):
+            return resolve(handle_like, channel)
+        store = mlmd_connection_manager.get_handle(handle_like).store
+        name = channel.artifact_query.type.name
+        try:
+            kind = store.get_artifact_type(name)
+        except errors.NotFoundError:  # nothing of this type was ever made
+            return []
+        live = metadata_store_pb2.Artifact.LIVE
+        found = [a for a in store.get_artifacts_by_type(name) if a.state == live]
+        return artifact_utils.deserialize_artifacts(kind, found)
+
+    return resolved
+
+
+@contextlib.contextmanager
+def launched_by(launcher_class: type) -> Iterator[None]:
+    """Makes LocalDagRunner start every node with `launcher_class`.
+
+    The runner hard-codes the class.
 
     Args:
         launcher_class: A subclass of TFX's `Launcher`.
@@ -179,9 +259,9 @@ def launched_by(launcher_class: type) -> Iterator[None]:
 
 @contextlib.contextmanager
 def transform_with(processor_class: type) -> Iterator[None]:
-    """Lets TFX's Transform write with `processor_class`, and trace less often.
+    """Makes TFX's Transform write with `processor_class`, and trace less often.
 
-    The executor names the class itself.
+    The executor hard-codes the class.
 
     Args:
         processor_class: A subclass of TFX's `TransformProcessor`.
@@ -198,10 +278,11 @@ def transform_with(processor_class: type) -> Iterator[None]:
 
 
 def _inspected_once(trace: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns `trace` of `impl_helper`, with one trace for all that only look at it.
+    """Returns `trace` of `impl_helper`, with one trace for all inspections.
 
-    TFX traces the preprocessing function four times to look which columns it reads and
-    what there is to analyze. Without a folder for assets nothing but that is done.
+    TFX traces the preprocessing function four times to find the columns it reads and
+    the analyzers it uses. A trace without a folder for assets is only such an
+    inspection.
     """
     inspected: list[Any] = []
 
@@ -222,10 +303,10 @@ def _inspected_once(trace: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def declare(component: Any, spec: Any) -> None:
-    """Initializes a component of TFX with a spec that has more than TFX's own.
+    """Initializes a TFX component with a spec that extends TFX's own.
 
-    The component's own constructor would build TFX's spec, so the constructor of the
-    base class is called in its place.
+    The component's own constructor would build TFX's spec, so the base class's
+    constructor is called instead.
 
     Args:
         component: A subclass of a standard component, inside its `__init__`.

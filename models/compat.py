@@ -1,8 +1,8 @@
-"""What NumPy, Arrow and TensorFlow do differently in two releases, and private names.
+"""Differences between releases of NumPy, Arrow and TensorFlow, and private names.
 
 The locks of `requirements/` pin two lines: NumPy 1.26, pyarrow 10 and TensorFlow 2.16,
-or NumPy 2.4, pyarrow 18 and TensorFlow 2.21. The code is the same for both, and what
-only one of them needs is here and nowhere else; of TFX, see `components.compat`.
+or NumPy 2.4, pyarrow 18 and TensorFlow 2.21. The code is the same for both; workarounds
+that only one line needs are kept in this module, those for TFX in `components.compat`.
 
 Private names of TensorFlow, TFT and Keras that crossctr reads or replaces have no
 public counterpart. `tests/models/test_private_names.py` has a canary for each: it fails
@@ -32,8 +32,8 @@ from models.data.arrow_files import pq
 def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Writes named arrays as an .npz file.
 
-    NumPy 2 has given `numpy.savez` an argument `allow_pickle` among the names, so that
-    type checkers take an array for it.
+    NumPy 2 added the argument `allow_pickle` to `numpy.savez`, and type checkers
+    mistake an array passed by keyword for it.
 
     Args:
         path: The file.
@@ -46,14 +46,14 @@ def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
 def read_batches(
     file: pq.ParquetFile, batch_rows: int, **options: Any
 ) -> Iterator[pa.RecordBatch]:
-    """Yields the record batches of a Parquet file; one without row groups has none.
+    """Yields the record batches of a Parquet file, none if it has no row groups.
 
-    Where nothing was written, writers such as Spark leave a file without row groups,
-    on which pyarrow 18 fails.
+    Writers such as Spark leave a file without row groups if there was no data, and
+    pyarrow 18 fails on it.
 
     Args:
         file: The open file.
-        batch_rows: Rows of a batch, at most.
+        batch_rows: Largest number of table rows in a batch.
         options: Further arguments of `pq.ParquetFile.iter_batches`.
     """
     if file.metadata.num_row_groups:
@@ -61,7 +61,7 @@ def read_batches(
 
 
 def read_table(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa.Table:
-    """Returns what a Parquet file holds, see `read_batches`.
+    """Returns the content of a Parquet file, see `read_batches`.
 
     Args:
         file: The open file.
@@ -75,7 +75,7 @@ def read_table(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa
 
 @contextlib.contextmanager
 def literal_folders() -> Iterator[None]:
-    """Lets TensorFlow save, load and list in any folder, see `file_patterns`.
+    """Makes TensorFlow take folder names literally, see `models.data.file_patterns`.
 
     TensorFlow looks for the variables of a SavedModel by a pattern, and TFX lists files
     by `tf.io.gfile.glob`; neither escapes the folder's name.
@@ -104,17 +104,17 @@ def literal_folders() -> Iterator[None]:
 
 
 def saved_transform(folder: str | Path) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """Returns a SavedModel of TFT as a function, and the objects that it needs saved.
+    """Returns TFT's SavedModel as a function, and the objects to be saved with it.
 
-    TFT's Keras layer calls the same function, but Keras would save functions of the
-    layer's own with it.
+    TFT's Keras layer calls the same function, but Keras would also save the layer's own
+    functions.
 
     Args:
         folder: The SavedModel, `TFTransformOutput.transform_savedmodel_dir`.
 
     Returns:
-        A function from raw tensors by name to transformed ones, and what to keep as an
-        attribute of the module that is saved.
+        A function from raw tensors by name to transformed ones, and the object to keep
+        as an attribute of the saved module.
     """
     # Imported late: it costs a second or more and only the export needs it.
     from tensorflow_transform.saved import saved_transform_io_v2
@@ -124,7 +124,7 @@ def saved_transform(folder: str | Path) -> tuple[Callable[..., Any], dict[str, A
 
 
 def accumulator_of(optimizer: Any, table: Any) -> Any:
-    """Returns Adagrad's accumulator of a variable, of the variable's shape.
+    """Returns Adagrad's accumulator of a variable; same shape as the variable.
 
     Args:
         optimizer: A built `keras.optimizers.Adagrad`.

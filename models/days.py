@@ -1,4 +1,4 @@
-"""Days and ranges of days: pure arithmetic.
+"""Days and ranges of days.
 
 A day is the number of days since 1970-01-01 (UTC), which is also the TFX span. A range
 of days is closed at both ends.

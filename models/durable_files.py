@@ -15,19 +15,30 @@ from pathlib import Path
 
 from models.errors import StorageError
 
-# What a full or read-only disk, a quota or missing rights answer.
-_UNWRITABLE = {
-    errno.ENOSPC: "there is no space left; make room there",
-    errno.EDQUOT: "the quota is used up; make room there",
-    errno.EROFS: "it is read-only; mount it writable",
-    errno.EACCES: "this user may not write there; change its owner or mode",
-    errno.EPERM: "this user may not write there; change its owner or mode",
+FULL = "there is no space left; make room there"
+NO_QUOTA = "the quota is used up; make room there"
+READ_ONLY = "it is read-only; mount it writable"
+_NOT_ALLOWED = "this user may not write there; change its owner or mode"
+_ANSWERS = {
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: NO_QUOTA,
+    errno.EROFS: READ_ONLY,
+    errno.EACCES: _NOT_ALLOWED,
+    errno.EPERM: _NOT_ALLOWED,
 }
 
 
 def advice_of(error: OSError) -> str | None:
     """Returns what is wrong with a disk and what to do; None for any other error."""
-    return _UNWRITABLE.get(error.errno or 0)
+    return _ANSWERS.get(error.errno or 0)
+
+
+def refusal(folder: str, advice: str) -> str:
+    """Returns the message about a folder that takes nothing."""
+    return (
+        f"cannot write in {folder!r}: {advice}, and repeat the same command; what is "
+        "done is kept"
+    )
 
 
 @contextlib.contextmanager
@@ -43,10 +54,7 @@ def naming(folder: Path) -> Iterator[None]:
         advice = advice_of(error)
         if advice is None:
             raise
-        raise StorageError(
-            f"cannot write in {str(folder)!r}: {advice}, and repeat the same command; "
-            "what is done is kept"
-        ) from error
+        raise StorageError(refusal(str(folder), advice)) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -1,16 +1,18 @@
-"""Errors that are meant for people: a headline, what happened, how to fix it."""
+"""Errors for users: a headline, what happened and how to fix it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
 
-# Entries of a list that a message shows.
+# Number of list entries that a message shows.
 _SHOWN = 5
+# Characters of a value that a message shows: a path has fewer, a pasted file has more.
+_MOST_OF_A_VALUE = 120
 
 
 def listed(entries: Iterable[object], first: int = _SHOWN) -> str:
-    """Returns the first entries of a list as text, and how many more there are.
+    """Returns the first entries of a list as text, and the number of further ones.
 
     Example:
         >>> listed(["a", "b", "c"], first=2)
@@ -22,15 +24,45 @@ def listed(entries: Iterable[object], first: int = _SHOWN) -> str:
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
+def shortened(text: str, most: int = 500) -> str:
+    """Returns a text whose middle is left out if it is too long.
+
+    The end stays, because it says what to do.
+
+    Args:
+        text: The text.
+        most: Characters of it that stay.
+
+    Example:
+        >>> shortened("a" * 900 + "b" * 900, most=9)
+        'aaaaaa ... (1,791 characters left out) ... bbb'
+    """
+    if len(text) <= most:
+        return text
+    first = most * 2 // 3
+    left_out = f"({len(text) - most:,} characters left out)"
+    return f"{text[:first]} ... {left_out} ... {text[first - most :]}"
+
+
+def shown(value: object) -> str:
+    """Returns a received value for a message, of bounded length.
+
+    Example:
+        >>> shown("x" * 10)
+        "'xxxxxxxxxx'"
+    """
+    return shortened(repr(value), _MOST_OF_A_VALUE)
+
+
 class ExitCode(IntEnum):
-    """Codes that commands end with; docs/daily-run.md says what to do about each."""
+    """Exit codes of the commands; docs/daily-run.md describes the remedies."""
 
     DONE = 0
-    # Something unforeseen, with a traceback in the log file. `schema diff` ends with
-    # the same where logs and schema differ, as `diff` does.
+    # Unexpected error, with a traceback in the log file. `schema diff` returns the same
+    # code if logs and schema differ, as `diff` does.
     UNFORESEEN = 1
     DIFFERENT = 1
-    # Configuration, data or arguments that a person can mend; click uses it, too.
+    # Errors in configuration, data or arguments; click uses the same code.
     BAD_INPUT = 2
     SOME_STRATEGIES_FAILED = 3
     # EX_TEMPFAIL of sysexits.h: the same command may succeed later.
@@ -38,11 +70,11 @@ class ExitCode(IntEnum):
 
 
 class CrossctrError(Exception):
-    """Base of every error that the command line prints without a traceback.
+    """Base of all errors that the command line prints without a traceback.
 
     The message says what happened (with the value), what was expected and how to fix
-    it. `headline` names the kind of trouble in two or three words; the command ends
-    with `exit_code`.
+    it. `headline` names the kind of error in two or three words; the command returns
+    `exit_code`.
     """
 
     headline = "Error"
@@ -68,6 +100,6 @@ class StorageError(CrossctrError):
 
 
 class TrainingError(CrossctrError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
     headline = "Training stopped"

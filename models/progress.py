@@ -1,4 +1,4 @@
-"""Logger of progress lines: what a person sees while a step runs."""
+"""Logger of the progress lines that users see while a step runs."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""Sizes and rates of the networks and their training, as the configuration gives them.
+"""Settings of the networks and their training, as the configuration gives them.
 
-Only pydantic is imported here, so that the command line can check a configuration
-without paying for TensorFlow's import.
+Only pydantic is imported here, so that the command line checks a configuration without
+importing TensorFlow.
 """
 
 from __future__ import annotations
 
+from typing import Annotated
 from typing import Literal
 
 from pydantic import Field
@@ -13,55 +14,62 @@ from pydantic import model_validator
 
 from models.strict_model import StrictModel
 
-# Optimizer steps below which a training says how few it took. Adam moves a weight by
-# about its learning rate in a step, so 50 steps at 0.001 move it by at most 0.05, and
-# the kernels' initial weights scatter by 0.1 to 0.3: what a model says after fewer is
-# in good part still its random start.
+# Number of optimizer steps below which a training is reported as short. Adam moves a
+# weight by about its learning rate per step, so 50 steps at 0.001 move it by at most
+# 0.05, while initial kernels have a spread of 0.1 to 0.3: after fewer steps a model's
+# scores largely reflect its random initialisation.
 FEW_STEPS = 50
+
+
+# What is larger is a slip of the keyboard: a layer's units and an embedding's width,
+# and Keras's seeds, which have 32 bits.
+MAX_UNITS = 65_536
+MAX_SEED = 2**31 - 1
+Units = Annotated[int, Field(gt=0, le=MAX_UNITS)]
 
 
 class NetworkConfig(StrictModel):
     """Shape of the backbone that CPM, A-CTR and every strategy share.
 
     Attributes:
-        width: Embedding width `D` of a feature that names none. Small, because the
+        width: Embedding width `D` of features that declare none. Small, because the
             target domain is sparse.
         hidden_units: Units of the MLP's layers, first to last.
         cross_layers: Depth of the interaction (DCN-V2 cross layers); 2 layers model
             feature interactions up to the third order.
         dropout: Share of hidden units dropped while training.
-        tpm_hidden_units: Units of TPM's MLP; shallow, so that what it learns sits in
-            the embeddings it hands on.
-        snapshot_pooling: How M snapshots become one vector; `attention` is the
-            published one, `mean` its ablation.
-        snapshot_dropout: Share of examples whose snapshot counts as missing while
-            training. TPM has seen CPM's own rows, so a CPM that always has snapshots
-            leans on what they remember of its labels, and never learns what to do
-            without one, which is the lot of most target users.
+        tpm_hidden_units: Units of TPM's MLP; shallow, so that TPM's knowledge is in the
+            embeddings that it exports.
+        snapshot_pooling: Pooling of M snapshots into one vector; `attention` is the
+            published method, `mean` its ablation.
+        snapshot_dropout: Share of impressions whose snapshot is treated as missing
+            while training. TPM was trained on CPM's impressions, so a CPM that always
+            has snapshots overfits to what they remember of its labels and never learns
+            to score users without one, which most target users are.
     """
 
-    width: int = Field(default=16, gt=0)
-    hidden_units: tuple[int, ...] = Field(default=(128, 64), min_length=1)
-    cross_layers: int = Field(default=2, ge=0)
+    width: int = Field(default=16, gt=0, le=MAX_UNITS)
+    hidden_units: tuple[Units, ...] = Field(default=(128, 64), min_length=1)
+    cross_layers: int = Field(default=2, ge=0, le=100)
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    tpm_hidden_units: tuple[int, ...] = Field(default=(32,), min_length=1)
+    tpm_hidden_units: tuple[Units, ...] = Field(default=(32,), min_length=1)
     snapshot_pooling: str = Field(default="attention", pattern="^(attention|mean)$")
     snapshot_dropout: float = Field(default=0.5, ge=0, lt=1)
 
 
 class EarlyStopping(StrictModel):
-    """How the number of epochs is chosen on the window's newest day.
+    """Choice of the number of epochs on the window's newest day.
 
-    The newest day is held out, the days before it are trained on, and the epoch after
-    which the held-out day's log loss was lowest is the number of epochs. Then the
-    level starts again from the same weights and trains that many epochs on the whole
-    window, newest day included: the newest rows are the ones most worth having (our
-    choice). A window of one day has nothing to hold out and trains all epochs.
+    The network is trained on all days but the newest, and the epoch with the lowest log
+    loss on that held-out day gives the number of epochs. Then training restarts from
+    the same weights and runs that many epochs on the whole window, newest day included,
+    because the newest impressions are the most valuable (our choice). A window of one
+    day has nothing to hold out and trains all epochs.
 
     Attributes:
         patience: Epochs without improvement after which the search ends.
-        min_improvement: Log loss by which an epoch must beat the best one; below
-            0.0001 it is noise of a day's rows.
+        min_improvement: Log loss by which an epoch must beat the best one so far;
+            differences below 0.0001 are noise.
     """
 
     patience: int = Field(default=1, gt=0)
@@ -69,17 +77,17 @@ class EarlyStopping(StrictModel):
 
 
 class ExpertsConfig(StrictModel):
-    """Experts of the multi-domain networks that have some.
+    """Experts of a multi-domain network.
 
-    Each has half the units of the layer they replace, so that a handful costs about
-    what the layer did.
+    Each expert has half the units of the layer that the experts replace, so that a few
+    of them cost about as much as the layer.
 
     Attributes:
-        shared: Experts that every domain reads; all of MMoE's.
-        own: Experts of each domain alone, beside the shared ones (PLE); one, as there
-            are as many times more as there are domains.
-        levels: Levels of extraction (PLE); two, the fewest with which what is shared
-            is refined before a domain reads it. One is the paper's CGC.
+        shared: Number of experts that all domains read; MMoE has no others.
+        own: Number of experts per domain, beside the shared ones (PLE); one by default,
+            as each domain adds that many.
+        levels: Levels of extraction (PLE); two by default, the fewest that refine the
+            shared part before a domain reads it. One is the paper's CGC.
     """
 
     shared: int = Field(default=4, gt=0)
@@ -88,36 +96,38 @@ class ExpertsConfig(StrictModel):
 
 
 class CctlConfig(StrictModel):
-    """CCTL: source rows beside the target's, each with a weight of its own.
+    """CCTL: source impressions beside the target's, each with its own weight.
 
     Attributes:
-        source_ratio: Source rows of a step per target row, however many there are. A
-            step has `batch_size` rows of both together, so that as many steps are
-            taken as mixing the same rows would take.
-        repeat_sources: Whether sources with fewer rows than `source_ratio` asks for are
-            learned from several times in a pass over the target's. Without, the ratio
-            is what they have: rows that come again are learnt by heart (our choice).
-        balance: What the weights of a step's rows are shares of. `rows`: a source row
-            of weight 1 counts as much as a target row; `domains`: a sum of two means,
-            all source rows together as much as all target rows. Both are our choices.
-        sync_steps: Steps `k` after which the pure tower starts again from the mixed
-            one; 0 never does, its ablation.
-        estimator: Where weights come from. `agreement`: what the row's group has in
-            common with what a model of the target alone has learned; `companion`: keep
-            or drop a whole source for k steps and look at the gain; `uniform`: all 1,
-            their ablation.
-        price: Share of the target's own agreement at which a row weighs one half.
-        temperature: How far from `price` a weight goes from one half to about 0.73; a
-            tenth tells a source of no use (0 of the target's agreement) from one of
-            full use (1) by weights of 0.01 and 0.99.
-        by_row: Whether the weights differ within a source, as the information flow
-            network says, or only between sources.
-        trust: Whether the companion's gain may lower all weights together.
-        alignment: Whether source fields are mapped before they meet the target's
+        source_ratio: Source impressions per target impression in a step. A step has
+            `batch_size` impressions of both together, so that the number of steps
+            equals that of plain mixing.
+        repeat_sources: Whether source impressions are repeated within a pass over the
+            target's if there are fewer than `source_ratio` asks for. If not, the ratio
+            is lowered to the available number, because repeated impressions are
+            memorised (our choice).
+        balance: Normalisation of the weighted loss. `rows`: a source impression of
+            weight 1 counts as much as a target impression; `domains`: the sum of two
+            means, so that all source impressions together count as much as all target
+            impressions. Both are our choices.
+        sync_steps: Steps `k` after which the pure tower is reset to the mixed one; 0
+            never resets it, an ablation.
+        estimator: Source of the weights. `agreement`: how well the clicks of an
+            impression's group agree with a model trained on the target alone;
+            `companion`: keep or drop a whole source for k steps and measure the gain;
+            `uniform`: all 1, an ablation.
+        price: Agreement, relative to the target's own, at which a weight is one half.
+        temperature: Distance from `price` at which a weight rises from one half to
+            about 0.73; with 0.1 a useless source (relative agreement 0) gets a weight
+            of 0.01 and a fully useful one (1) 0.99.
+        by_row: Whether weights differ within a source, by the information flow network,
+            or only between sources.
+        trust: Whether a negative companion gain lowers all weights together.
+        alignment: Whether source fields are mapped before they enter the target's
             network; false is the ablation.
         enhancement: Weight of the contrastive loss; 0 is the ablation.
-        flow_learning_rate: Adam's rate for the information flow network, which learns
-            slowly as a single row's agreement is mostly noise.
+        flow_learning_rate: Adam's rate for the information flow network; low, as a
+            single impression's agreement is mostly noise.
     """
 
     source_ratio: float = Field(default=8.0, gt=0)
@@ -135,37 +145,37 @@ class CctlConfig(StrictModel):
 
 
 class TrainingConfig(StrictModel):
-    """How a level is trained.
+    """Training of a level.
 
     Attributes:
-        batch_size: Rows per step; with several workers, of all workers together.
-        epochs: Passes over the window; with early stopping, the most it may take.
+        batch_size: Impressions per step; with several workers, of all workers together.
+        epochs: Passes over the window; with early stopping, the maximum.
         seed: Seed of initial weights, shuffling and dropout.
         dense_learning_rate: Adam's rate for everything but embedding tables.
-        embedding_learning_rate: Adagrad's rate for embedding tables, which only
-            touches the rows of a batch.
-        learning_rate_schedule: What becomes of both rates: `constant`; `cosine`, from
-            the full rate down to a hundredth over all `epochs`; `plateau`, halved
-            after every epoch that did not improve the held-out day, which needs
-            `early_stopping`. Constant, because a level that continues yesterday's
-            model never ends.
-        early_stopping: How to choose the number of epochs; None trains all `epochs`,
-            since one pass is the rule for CTR models and cannot be shortened.
-        shuffle_rows: Rows of the buffer in which the order is mixed; bounds memory.
-        inherit_optimizer: Whether a model that starts from another one of its own level
-            takes over the optimizer's slots too, which are then stored with the model.
-            False: accumulators that remember the former rows take small steps, and a
-            checkpoint is half as large without them.
+        embedding_learning_rate: Adagrad's rate for embedding tables, which updates only
+            the table rows of a batch.
+        learning_rate_schedule: Schedule of both rates: `constant`; `cosine`, from the
+            full rate down to a hundredth over all `epochs`; `plateau`, halved after
+            every epoch that did not improve the held-out day, which needs
+            `early_stopping`. Constant by default, because a level that continues
+            yesterday's model has no end.
+        early_stopping: Choice of the number of epochs; None trains all `epochs`, as CTR
+            models usually train one pass, which cannot be shortened.
+        shuffle_rows: Impressions of the shuffle buffer; bounds memory.
+        inherit_optimizer: Whether a model that starts from one of its own level also
+            takes over the optimizer's slots, which are then stored with the model.
+            False by default: accumulators of earlier impressions make steps small, and
+            a checkpoint is half as large without them.
     """
 
-    batch_size: int = Field(default=1024, gt=1)
-    epochs: int = Field(default=1, gt=0)
-    seed: int = 17
+    batch_size: int = Field(default=1024, gt=1, le=2**24)
+    epochs: int = Field(default=1, gt=0, le=10_000)
+    seed: int = Field(default=17, ge=0, le=MAX_SEED)
     dense_learning_rate: float = Field(default=0.001, gt=0)
     embedding_learning_rate: float = Field(default=0.05, gt=0)
     learning_rate_schedule: Literal["constant", "cosine", "plateau"] = "constant"
     early_stopping: EarlyStopping | None = None
-    shuffle_rows: int = Field(default=200_000, gt=0)
+    shuffle_rows: int = Field(default=200_000, gt=0, le=10**10)
     inherit_optimizer: bool = False
 
     @model_validator(mode="after")

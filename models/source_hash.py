@@ -1,4 +1,4 @@
-"""Hash of Python sources, by which a change in code makes results due again."""
+"""Hash of Python sources; results are recomputed when the code changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def hash_of_sources(*names: str) -> str:
     """Returns a short hash of all Python files of packages or modules.
 
     Args:
-        names: Top-level packages or modules, which need not be imported yet.
+        names: Top-level packages or modules; they need not be imported.
     """
     contents: list[bytes] = []
     for name in names:

@@ -1,4 +1,4 @@
-"""Base of everything read from a configuration."""
+"""Base class of all configuration models."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from pydantic import ConfigDict
 
 
 class StrictModel(BaseModel):
-    """Base of everything read from a configuration: frozen, unknown keys refused."""
+    """Base class of configuration models: frozen, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

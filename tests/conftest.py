@@ -1,4 +1,4 @@
-"""What every test needs before TensorFlow is imported."""
+"""Settings of all tests, made before TensorFlow is imported."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What tests read from a SavedModel's graph, as TF Serving loads it."""
+"""Readers of a SavedModel's graph, loaded as TF Serving loads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts that have one place: no other module writes them out."""
+"""Facts with one place, which no other module writes out."""
 
 from __future__ import annotations
 

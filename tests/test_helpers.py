@@ -1,4 +1,4 @@
-"""What several test modules share lies in fixtures and helper modules."""
+"""Fixtures and helper modules, the only code that test modules share."""
 
 from __future__ import annotations
 

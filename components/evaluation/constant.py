@@ -1,4 +1,4 @@
-"""What a constant click probability would reach on the evaluation impressions."""
+"""Metrics of a constant click probability on the evaluation impressions."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from components.evaluation.ranking import log_losses
 def constant_metrics(
     click_rate: float, evaluated: Mapping[str, float]
 ) -> dict[str, float]:
-    """Returns the metrics of a model that gives every impression one probability.
+    """Returns the metrics of a model with one probability for all impressions.
 
-    Counts are all it takes: with `N` impressions, `c` of them clicked, and the rate
-    `p`, the log loss is `-(c log p + (N - c) log(1 - p)) / N`. All pairs are ties, so
-    AUC and GAUC are 0.5 where they are defined. Normalized entropy is 1 if `p = c / N`,
-    and above otherwise: no constant beats the evaluation impressions' own click rate.
+    Counts are sufficient: with `N` impressions, `c` clicks and the rate `p`, the log
+    loss is `-(c log p + (N - c) log(1 - p)) / N`. All pairs are ties, so AUC and GAUC
+    are 0.5 where they are defined. Normalized entropy is 1 if `p = c / N` and larger
+    otherwise: no constant beats the evaluation impressions' own click rate.
 
     Args:
         click_rate: The probability: the click rate of the target's impressions in the
-            training window, for the evaluation impressions are not known yet.
+            training window, as evaluation impressions are not known at that time.
         evaluated: `example_count`, `click_count` and `gauc_coverage` of a model on the
             same impressions.
 
     Returns:
-        The metrics by the names that models have, and `click_rate`; undefined ones are
-        NaN.
+        The metrics by name, and `click_rate`; undefined ones are NaN.
     """
     rows, clicks = evaluated["example_count"], evaluated["click_count"]
     others = rows - clicks

@@ -1,4 +1,4 @@
-"""What is known of a candidate, and of the live model, on one set of rows."""
+"""Judgement of a candidate and the live model on one set of impressions."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Metrics = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with what resampled users leave open.
+    """Value with the interval from resampled users.
 
     Attributes:
-        value: On the rows as they are.
+        value: Value on all impressions.
         low: Lower end, NaN without replicates.
-        high: Upper end.
+        high: Upper end, NaN without replicates.
     """
 
     value: float
@@ -31,21 +31,21 @@ class Interval:
     high: float
 
     def to_json(self) -> dict[str, float | None]:
-        """Returns plain values; NaN, which JSON lacks, as None."""
+        """Returns JSON values, with None for NaN."""
         return without_nan(self.__dict__)
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Metrics on all rows or on one slice.
+    """Metrics on all impressions or on one slice.
 
     Attributes:
-        dimension: What the rows are cut by; empty for all rows.
-        value: Which slice.
+        dimension: Column that defines the slices; empty for all impressions.
+        value: Value of the slice.
         candidate: The candidate's metrics by name.
-        live: The live model's on the same rows; None if there is none.
-        intervals: The candidate's metrics that were resampled, by name.
-        changes: Candidate minus live model, by the same names, resampled in pairs.
+        live: The live model's metrics on the same impressions; None without one.
+        intervals: The candidate's resampled metrics, by name.
+        changes: Differences candidate minus live model, resampled in pairs, by name.
     """
 
     dimension: str
@@ -57,17 +57,17 @@ class Judgement:
 
     @property
     def num_rows(self) -> float:
-        """Number of rows, 0 if nobody counted them."""
+        """Number of impressions, 0 if they were not counted."""
         return self.candidate.get("example_count", 0.0)
 
     @property
     def label(self) -> str:
-        """What people call the slice."""
+        """Display name of the slice."""
         name = self.dimension.removeprefix("slice_").replace("_", " ")
         return f"{name} {self.value}" if name else "all rows"
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the judgement as plain values."""
+        """Returns the judgement as JSON values."""
         return {
             "slice": self.dimension.removeprefix("slice_"),
             "value": self.value,
@@ -88,15 +88,15 @@ def judge(
     live_replicates: Floats | None = None,
     level: float = 0.95,
 ) -> Judgement:
-    """Returns a judgement with percentile intervals of what was resampled.
+    """Returns a judgement with percentile intervals of the resampled metrics.
 
     Args:
-        dimension: What the rows are cut by; empty for all rows.
-        value: Which slice.
+        dimension: Column that defines the slices; empty for all impressions.
+        value: Value of the slice.
         candidate: The candidate's metrics.
-        live: The live model's.
+        live: The live model's metrics; None without one.
         candidate_replicates: `RESAMPLED` by draw, shape (draws, metrics).
-        live_replicates: The live model's on the same draws.
+        live_replicates: The live model's replicates on the same draws.
         level: Share of the draws inside an interval.
     """
     tail = (1 - level) / 2
@@ -117,7 +117,7 @@ def judge(
 
 
 def _interval(value: float, draws: Floats | None, tail: float) -> Interval:
-    """Returns percentiles of the draws on which the metric is defined."""
+    """Returns the percentiles of the draws in which the metric is defined."""
     defined = np.zeros(0) if draws is None else draws[~np.isnan(draws)]
     if math.isnan(value) or not len(defined):
         return Interval(value, math.nan, math.nan)
@@ -126,5 +126,5 @@ def _interval(value: float, draws: Floats | None, tail: float) -> Interval:
 
 
 def without_nan(values: Mapping[str, float]) -> dict[str, float | None]:
-    """Returns `values` with NaN, which JSON lacks, as None."""
+    """Returns `values` with None for NaN, which JSON lacks."""
     return {k: None if math.isnan(v) else v for k, v in values.items()}

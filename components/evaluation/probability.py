@@ -1,4 +1,4 @@
-"""How good scores are as probabilities, as pure functions."""
+"""Quality of scores as probabilities: entropy and calibration error."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ NUM_BINS = 10
 def entropy(rate: float) -> float:
     """Returns the entropy of one click in nats, `-r log r - (1 - r) log(1 - r)`.
 
-    NaN unless `rate` lies strictly between 0 and 1: what always happens the same way
-    has no entropy, and dividing by it says nothing.
+    NaN unless `rate` lies strictly between 0 and 1: otherwise the entropy is zero and a
+    ratio to it is meaningless.
     """
     if not 0 < rate < 1:
         return math.nan
@@ -33,12 +33,13 @@ def calibration_error(
     """Returns the expected calibration error over bins of equal mass.
 
     `sum_b |sum_{i in b} w_i (s_i - y_i)| / sum_i w_i`: the mean distance between a
-    bin's average score and its click rate, in probability. The rows are sorted by score
-    and cut into `num_bins` parts of equal weight. Bins of equal width would put all
-    scores of an ad model, which lie below 0.1, into one bin. Rows of equal scores stay
-    together, in the bin that holds the middle of their weight, so that the order of the
-    rows does not matter. A perfect model's is not 0: clicks are drawn, and a bin of n
-    rows is off by about sqrt(p / n).
+    bin's average score and its click rate. The impressions are sorted by score and
+    split into `num_bins` bins of equal weight. Bins of equal width would put all scores
+    of an ad model, which lie below 0.1, into one bin. Impressions of equal score stay
+    together, in the bin that contains the middle of their weight, so that the order of
+    the impressions does not matter. A perfect model's error is not 0: clicks are
+    random, and the click rate of a bin of n impressions has an error of about sqrt(p /
+    n).
 
     Args:
         scores: Finite numbers, shape (N,).
@@ -47,10 +48,10 @@ def calibration_error(
         num_bins: Number of bins.
 
     Returns:
-        In [0, 1]; NaN without rows or weight.
+        In [0, 1]; NaN without impressions or weight.
 
     Raises:
-        DataError: If the columns do not fit together or hold other values.
+        DataError: If lengths differ or values are invalid.
 
     References:
         Naeini et al., Obtaining Well Calibrated Probabilities Using Bayesian Binning,

@@ -1,8 +1,8 @@
-"""GAUC and log loss as pure functions over columns of scored impressions.
+"""GAUC, AUC and log loss as pure functions of columns of scored impressions.
 
-Laws (tested): the order of the rows does not matter; only the order of the scores
-does; weight 2 is the row twice, weight 0 is the row left out; with a single user GAUC
-is AUC; a user whose labels are all equal changes the coverage and nothing else.
+Tested properties: the order of the impressions does not matter, and of the scores only
+the order does; weight 2 equals the impression twice, weight 0 its absence; with a
+single user GAUC equals AUC; a user with equal labels changes only the coverage.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from models.errors import DataError
 
-# Keras' epsilon, so that the training loss and the evaluation's agree. Without it one
+# Keras's epsilon, so that training loss and evaluation loss agree. Without it a single
 # float32 score of exactly 1 with label 1 makes the mean NaN: 0 * log(0).
 _EPSILON = 1e-7
 
@@ -27,14 +27,14 @@ Codes = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class GroupedAuc:
-    """GAUC over a set of rows and how much of them it speaks for.
+    """GAUC of a set of impressions, and the share of them that it covers.
 
     Attributes:
-        gauc: In [0, 1]; NaN when no user qualifies.
+        gauc: In [0, 1]; NaN if no user qualifies.
         coverage: Share of the impressions that belong to qualifying users, in [0, 1];
-            NaN when there is no impression at all.
-        num_users: Users with an impression, qualifying or not.
-        num_qualifying: Users with both labels.
+            NaN without impressions.
+        num_users: Number of users with an impression, qualifying or not.
+        num_qualifying: Number of users with both labels.
     """
 
     gauc: float
@@ -57,10 +57,10 @@ def grouped_auc(
     / (W_pos(u) W_neg(u))`
 
     and its weight in the mean is `W_pos(u) + W_neg(u)`. Users without both labels are
-    left out of the mean. Rows without a user belong to nobody: they never qualify, but
-    count as impressions in the coverage. Unweighted results do not depend on the order
-    of the rows to the last bit: pairs are counted in half-integers, which float64 holds
-    exactly up to 2^52, and the mean over users is summed exactly.
+    excluded from the mean. Impressions without a user never qualify but count in the
+    coverage. Unweighted results are independent of the order of the impressions to the
+    last bit: pairs are counted in half-integers, which float64 represents exactly up to
+    2^52, and the mean over users is summed exactly.
 
     Args:
         users: Ids, shape (N,). Text or bytes, where None or "" is missing; or
@@ -73,7 +73,7 @@ def grouped_auc(
         GAUC, coverage and the number of users.
 
     Raises:
-        DataError: If the columns do not fit together or hold other values.
+        DataError: If lengths differ or values are invalid.
     """
     per_user = user_aucs(users, scores, labels, weights)
     _, _, weight = check_columns(scores, labels, weights)
@@ -92,12 +92,12 @@ def grouped_auc(
 
 @dataclass(frozen=True)
 class UserAucs:
-    """AUC by user, for users with an impression.
+    """AUC of each user with an impression.
 
     Attributes:
-        users: Codes, ascending: `user_codes` of the same users.
-        aucs: NaN for a user without both labels.
-        impressions: Sum of the user's weights.
+        users: User codes, see `user_codes`, ascending.
+        aucs: AUC of each user; NaN without both labels.
+        impressions: Sum of each user's weights.
     """
 
     users: Codes
@@ -122,7 +122,7 @@ def user_aucs(
     rows = rows[np.lexsort((score[rows], code[rows]))]
     code, score = code[rows], score[rows]
     label, weight = label[rows], weight[rows]
-    # Rows -> ties (same user and score) -> users, each as the run of its first index.
+    # Impressions -> ties (same user and score) -> users, each given by its first index.
     new_user = code[1:] != code[:-1]
     tie_starts = _starts(new_user | (score[1:] != score[:-1]))
     first_rows = _starts(new_user)
@@ -147,9 +147,9 @@ def auc(
     labels: npt.ArrayLike,
     weights: npt.ArrayLike | None = None,
 ) -> float:
-    """Returns the exact AUC of all rows, NaN without both labels.
+    """Returns the exact AUC of all impressions, NaN without both labels.
 
-    The same statistic as `grouped_auc` with every row from one user; see there for the
+    The statistic of `grouped_auc` with all impressions from one user; see there for the
     arguments and errors.
     """
     everyone = np.zeros(len(np.asarray(scores)), np.int64)
@@ -157,10 +157,10 @@ def auc(
 
 
 def log_losses(scores: npt.ArrayLike, labels: npt.ArrayLike) -> Floats:
-    """Returns the cross entropy of each row in nats, same shape as `scores`.
+    """Returns the cross entropy of each impression in nats, same shape as `scores`.
 
-    `-log(p)` for label 1 and `-log(1 - p)` for label 0, where p is the score kept
-    1e-7 away from 0 and 1.
+    `-log(p)` for label 1 and `-log(1 - p)` for label 0, where p is the score clipped to
+    [1e-7, 1 - 1e-7].
 
     Args:
         scores: Probabilities.
@@ -173,10 +173,10 @@ def log_losses(scores: npt.ArrayLike, labels: npt.ArrayLike) -> Floats:
 def check_columns(
     scores: npt.ArrayLike, labels: npt.ArrayLike, weights: npt.ArrayLike | None
 ) -> tuple[Floats, Floats, Floats]:
-    """Returns scores, labels and weights (one each by default) as numbers.
+    """Returns scores, labels and weights (default 1) as validated float arrays.
 
     Raises:
-        DataError: If they do not fit together or hold other values.
+        DataError: If lengths differ or values are invalid.
     """
     score = np.asarray(scores, np.float64)
     label = np.asarray(labels, np.float64)
@@ -211,8 +211,8 @@ def check_columns(
 def _check_length(name: str, length: int, expected: int) -> None:
     if length != expected:
         raise DataError(
-            f"{name} has {length:,} rows and scores has {expected:,}; expected one of "
-            "each per impression; pass columns of the same rows"
+            f"{name} has {length:,} entries and scores has {expected:,}; expected one "
+            "entry per impression in each; pass columns of the same impressions"
         )
 
 
@@ -223,12 +223,12 @@ def _check_values(
     if len(bad):
         raise DataError(
             f"{name} {values[bad[0]]} in {len(bad):,} of {len(values):,} evaluated "
-            f"rows; expected {expected}; {fix}"
+            f"impressions; expected {expected}; {fix}"
         )
 
 
 def user_codes(users: npt.ArrayLike) -> Codes:
-    """Returns a number per user, -1 where there is none."""
+    """Returns an integer code per user, -1 without a user."""
     values = np.asarray(users)
     if values.dtype.kind in "iu":
         return np.maximum(values.astype(np.int64), -1)
@@ -250,5 +250,5 @@ def user_codes(users: npt.ArrayLike) -> Codes:
 
 
 def _starts(changes: npt.NDArray[np.bool_]) -> Codes:
-    """Returns where runs start, given where row i + 1 differs from row i."""
+    """Returns the starts of runs, given whether entry i + 1 differs from entry i."""
     return np.concatenate([[0], np.flatnonzero(changes) + 1]).astype(np.int64)

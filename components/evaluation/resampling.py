@@ -1,4 +1,4 @@
-"""Metrics as a function of how often each user is drawn."""
+"""Resampling of users: metrics as functions of how often each user is drawn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.evaluation.ranking import check_columns
 from components.evaluation.ranking import log_losses
 from components.evaluation.ranking import user_aucs
 
-# Cumulative probabilities of a Poisson variable of mean 1; 18 is 10^-16 away from 1.
+# Cumulative Poisson probabilities for mean 1; that of 18 differs from 1 by 10^-16.
 _POISSON = np.cumsum(np.exp(-1) / np.cumprod([1, *range(1, 19)], dtype=float))
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -23,13 +23,13 @@ Keys = npt.NDArray[np.uint64]
 
 
 def user_clusters(codes: Codes) -> Codes:
-    """Returns the cluster of each row: its user, or the row itself without a user.
+    """Returns each impression's cluster: its user, or itself without a user.
 
     Args:
-        codes: Code by row, negative without a user, shape (N,).
+        codes: User code of each impression, negative without a user, shape (N,).
 
     Returns:
-        Clusters from 0 on: users by their codes, then rows without one in their order.
+        Cluster indices: users by code, then impressions without one in their order.
     """
     lone = np.flatnonzero(codes < 0)
     clusters = codes.copy()
@@ -38,14 +38,14 @@ def user_clusters(codes: Codes) -> Codes:
 
 
 class Resampled:
-    """One model's metrics as a function of how often each cluster was drawn.
+    """Metrics of a model as a function of how often each cluster is drawn.
 
-    A user's own AUC is the same in every draw, so only its weight changes. A user that
-    is drawn twice is two users.
+    A user's AUC is the same in every draw; only its weight changes. A user drawn twice
+    counts as two users.
 
     Attributes:
-        num_clusters: Users and rows without one.
-        num_qualifying: Users with both labels.
+        num_clusters: Number of users and of impressions without one.
+        num_qualifying: Number of users with both labels.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Resampled:
         scores: npt.ArrayLike,
         weights: npt.ArrayLike | None = None,
     ) -> None:
-        """Sorts the rows once; a draw then costs O(N).
+        """Sorts the impressions once; a draw then costs O(N).
 
         Args:
-            codes: User code by row, negative without a user, shape (N,).
-            clusters: `user_clusters` of them.
+            codes: User code of each impression, negative without a user, shape (N,).
+            clusters: `user_clusters` of the codes.
             labels: 0 or 1, shape (N,).
             scores: Click probabilities, shape (N,).
             weights: Example weights, shape (N,). Defaults to one each.
@@ -68,7 +68,7 @@ class Resampled:
         score, label, weight = check_columns(scores, labels, weights)
         by_user = user_aucs(codes, score, label, weight)
         both = ~np.isnan(by_user.aucs)
-        # Users' clusters ascend as their codes do.
+        # The clusters of users are in the order of their codes.
         users, first = np.unique(codes, return_index=True)
         at = np.searchsorted(users, by_user.users[both])
         self._users = clusters[first[at]]
@@ -94,7 +94,7 @@ class Resampled:
         self._ties = np.concatenate([[0], np.flatnonzero(changes) + 1])
 
     def __call__(self, counts: Floats) -> Floats:
-        """Returns `RESAMPLED` where cluster c was drawn `counts[c]` times, or NaN."""
+        """Returns `RESAMPLED` for draw counts by cluster; NaN if undefined."""
         rows, clicks, predicted, losses = self._sums @ counts
         weights = counts[self._users] * self._impressions
         loss, rate = _ratio(losses, rows), _ratio(clicks, rows)
@@ -126,14 +126,15 @@ def user_keys(users: Iterable[bytes]) -> Keys:
 
 
 def poisson_counts(keys: Keys, draw: int) -> Floats:
-    """Returns how often each key is drawn: Poisson of mean 1, the same wherever it is.
+    """Returns how often each key is drawn: Poisson with mean 1, deterministic.
 
-    Nothing but key and number of the draw decides. So the rows may come in any order
-    and bundle, and two models that are measured apart are measured on the same draws.
+    The count depends only on key and draw number. Impressions may therefore arrive in
+    any order and bundle, and two models measured separately are measured on the same
+    draws.
 
     Args:
         keys: 64-bit hashes of users, shape (U,).
-        draw: Number of the draw, 0 or more.
+        draw: Number of the draw, >= 0.
 
     Returns:
         Counts, shape (U,).

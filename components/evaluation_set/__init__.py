@@ -1,1 +1,1 @@
-"""The target's rows of the evaluation days as tf.Examples, which TFMA reads."""
+"""Evaluation set: the target's impressions of the evaluation days, for TFMA."""

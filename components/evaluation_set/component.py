@@ -13,7 +13,7 @@ from components.evaluation_set import executor
 
 
 class EvaluationSetSpec(types.ComponentSpec):
-    """Raw Parquet Examples of some blocks in, tf.Examples of some days out."""
+    """Spec: raw Parquet Examples of some blocks in, tf.Examples of some days out."""
 
     PARAMETERS = {
         "domain": ExecutionParameter(type=str),
@@ -28,10 +28,10 @@ class EvaluationSetSpec(types.ComponentSpec):
 
 
 class EvaluationSet(base_component.BaseComponent):
-    """Cuts the evaluation rows out of their blocks.
+    """Component that extracts the evaluation impressions from their blocks.
 
-    Everything else reads Parquet; TFMA's Evaluator feeds a model's signature with
-    serialized tf.Examples, as TF Serving will.
+    Other components read Parquet; TFMA's Evaluator calls a model's signature with
+    serialized tf.Examples, as TF Serving does.
     """
 
     SPEC_CLASS = EvaluationSetSpec
@@ -50,7 +50,7 @@ class EvaluationSet(base_component.BaseComponent):
 
         Args:
             examples: Raw Examples of every block that overlaps the days.
-            domain: The domain whose rows are kept.
+            domain: The domain whose impressions are kept.
             first_day: First day kept, days since 1970-01-01.
             last_day: Last day kept.
             slices: JSON of `SliceRule` by name; each adds a column `slice_<name>`.

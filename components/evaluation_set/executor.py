@@ -1,4 +1,4 @@
-"""Writes the evaluation rows as one gzipped TFRecord file."""
+"""Executor of EvaluationSet: writes one gzipped TFRecord file."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the rows of `first_day` to `last_day` of `domain` with their slices.
+        """Writes the impressions of a domain and range of days, with their slices.
 
         Raises:
-            DataError: There is no such row.
+            DataError: There is no such impression.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         output = artifact_utils.get_single_instance(output_dict["evaluation_examples"])

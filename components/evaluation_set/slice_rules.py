@@ -1,4 +1,4 @@
-"""Rules that cut the evaluation impressions into slices; no Arrow."""
+"""Slice rules, which divide the evaluation impressions; imports no Arrow."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pydantic import field_validator
 
 from models.strict_model import StrictModel
 
-# What a slice's column is called in the evaluation set, before its name.
+# Prefix of the slice columns in the evaluation set.
 PREFIX = "slice_"
 
 
 class SliceRule(StrictModel):
-    """One way to cut the evaluation rows.
+    """Rule that divides the evaluation impressions into slices.
 
     Attributes:
-        feature: The raw feature that decides.
-        upto: Upper ends of the buckets of a numeric feature, ends included: `[0, 5]`
-            makes `0`, `1-5` and `6+`. Without it each value is a slice of its own.
+        feature: Raw feature that determines the slice.
+        upto: Upper ends of the buckets of a numeric feature, inclusive: `[0, 5]` gives
+            `0`, `1-5` and `6+`. Without it every value is a slice.
     """
 
     feature: str

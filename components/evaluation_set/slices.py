@@ -1,4 +1,4 @@
-"""Into which slices an evaluation row falls: no TFX."""
+"""Slices of evaluation impressions; imports no TFX."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MISSING = "missing"
 
 
 def bucket_labels(upto: Sequence[int]) -> list[str]:
-    """Returns the names of the buckets that end at `upto`, and of the rest.
+    """Returns the names of the buckets that end at `upto`, and of the last one.
 
     Example:
         >>> bucket_labels([0, 5, 20])
@@ -29,12 +29,12 @@ def bucket_labels(upto: Sequence[int]) -> list[str]:
 
 
 def slice_column(values: pa.Array, rule: SliceRule) -> pa.Array:
-    """Returns the slice of each row as a list column of one text a row.
+    """Returns the slice of each impression, as a column of one-element lists.
 
     Args:
-        values: The feature as a list column; the first value counts, an empty list or
-            NaN is `missing`.
-        rule: How to cut.
+        values: The feature as a list column; the first value is used, an empty list or
+            NaN gives `missing`.
+        rule: The slice rule.
     """
     first = pc.list_element(_padded(values), 0)
     if rule.upto:
@@ -52,7 +52,7 @@ def slice_column(values: pa.Array, rule: SliceRule) -> pa.Array:
 
 
 def add_slices(batch: pa.RecordBatch, rules: dict[str, SliceRule]) -> pa.RecordBatch:
-    """Returns `batch` with a column `slice_<name>` for each rule."""
+    """Returns `batch` with a column `slice_<name>` added for each rule."""
     names, columns = [*batch.schema.names], [*batch.columns]
     for name, rule in rules.items():
         names.append(f"{PREFIX}{name}")
@@ -63,7 +63,7 @@ def add_slices(batch: pa.RecordBatch, rules: dict[str, SliceRule]) -> pa.RecordB
 def _padded(values: pa.Array) -> pa.Array:
     """Returns list column `values` with null in place of an empty list.
 
-    Arrow's `list_element` refuses an index that a list does not have.
+    Arrow's `list_element` raises an error for an index beyond a list's end.
     """
     lengths = pc.fill_null(pc.list_value_length(values), 0)
     return pc.if_else(pc.greater(lengths, 0), values, pa.scalar(None, values.type))

@@ -1,1 +1,1 @@
-"""Evaluator: the metrics as TFMA adapters, and what is read back."""
+"""Evaluator: metrics as TFMA adapters, configuration, and reading of the results."""

@@ -1,4 +1,4 @@
-"""Reads what the Evaluator wrote."""
+"""Reader of the Evaluator's results."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class _OfModel:
 
 
 def read_judgements(evaluation_uri: str, *, level: float = 0.95) -> list[Judgement]:
-    """Returns what the Evaluator found, all rows first, then slice by slice.
+    """Returns the Evaluator's results: all impressions first, then each slice.
 
     Args:
         evaluation_uri: Folder of the ModelEvaluation artifact.
         level: Share of the draws inside an interval.
 
     Returns:
-        Judgements with at least `EVALUATED` of each model; undefined ones are NaN.
-        Slices come by name, and in the order of their buckets.
+        Judgements with at least the metrics `EVALUATED` of each model; undefined ones
+        are NaN. Slices are sorted by name and bucket.
 
     Raises:
-        DataError: If there are no metrics over all rows, or some are missing.
+        DataError: If there are no metrics over all impressions, or some are missing.
     """
     found = []
     for of_slice in tfma.load_metrics(evaluation_uri):
@@ -62,9 +62,9 @@ def read_judgements(evaluation_uri: str, *, level: float = 0.95) -> list[Judgeme
     found.sort(key=_position)
     if not found or found[0].dimension:
         raise DataError(
-            f"{evaluation_uri} holds no metrics over all rows; expected those of the "
-            "candidate; see whether the evaluation days have rows, then run the day "
-            "again"
+            f"{evaluation_uri} holds no metrics over all impressions; expected the "
+            "candidate's; check that the evaluation days have impressions, then run "
+            "the day again"
         )
     return found
 
@@ -72,7 +72,7 @@ def read_judgements(evaluation_uri: str, *, level: float = 0.95) -> list[Judgeme
 def _by_model(of_slice: Any) -> dict[str, _OfModel]:
     models: dict[str, _OfModel] = {}
     for item in of_slice.metric_keys_and_values:
-        # With a baseline TFMA adds each metric's difference under the same name.
+        # With a baseline TFMA stores each metric's difference under the same name.
         if item.key.is_diff:
             continue
         model = models.setdefault(item.key.model_name or CANDIDATE, _OfModel({}))
@@ -102,7 +102,7 @@ def _text(key: Any) -> str:
 
 
 def _position(judgement: Judgement) -> tuple[str, int, int, str]:
-    """Returns what sorts buckets by their first number, and text after numbers."""
+    """Returns a sort key: buckets by their first number, then text."""
     number = re.match(r"-?\d+", judgement.value)
     rank = (0, int(number[0])) if number else (1, 0)
     return (judgement.dimension, *rank, judgement.value)

@@ -1,1 +1,1 @@
-"""TFX's ExampleValidator, by domain, against yesterday and against the target."""
+"""ExampleValidator of TFX, by domain, against the previous block and the target."""

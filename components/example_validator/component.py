@@ -15,7 +15,7 @@ from components.example_validator import executor
 
 
 class ExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
-    """TFX's spec, the previous block's statistics, the target and the thresholds."""
+    """TFX's spec plus the previous block's statistics, the target and thresholds."""
 
     PARAMETERS = {
         **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
@@ -31,9 +31,9 @@ class ExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
 
 
 class ExampleValidator(tfx_component.ExampleValidator):
-    """Validates each domain in its own environment, with drift and domain distance.
+    """ExampleValidator with an environment per domain, drift and domain distance.
 
-    TFX's own validates every split against the whole schema and compares nothing.
+    TFX's component validates every split against the whole schema, without comparisons.
     """
 
     SPEC_CLASS = ExampleValidatorSpec
@@ -54,7 +54,7 @@ class ExampleValidator(tfx_component.ExampleValidator):
             statistics: StatisticsGen's output, one split per domain.
             schema: The curated schema, with one environment per domain.
             previous_statistics: Statistics of the block before; None for the first.
-            target: The domain that the others are compared with.
+            target: The domain that the sources are compared with.
             thresholds: JSON of `ValidationThresholds`.
         """
         spec = ExampleValidatorSpec(

@@ -1,4 +1,4 @@
-"""TFX's ExampleValidator, told for each split what to hold it against."""
+"""Executor of ExampleValidator: sets schema and comparisons for each split."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Executor(tfx_executor.Executor):
         self, inputs: dict[str, Any], outputs: dict[str, Any]
     ) -> anomalies_pb2.Anomalies:
         folder = outputs[labels.SCHEMA_DIFF_PATH]
-        # TFX tells the statistics and where to write, and only there the split.
+        # TFX passes the statistics and the output path, which alone contains the split.
         domain = split_of(folder)
         schema = inputs[standard_component_specs.SCHEMA_KEY]
         statistics = self._current[domain]

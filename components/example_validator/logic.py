@@ -1,4 +1,4 @@
-"""What a domain's statistics are held against: pure functions on TFMD's messages."""
+"""Schema with comparators for a domain's statistics: pure functions on TFMD."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from components.example_validator.thresholds import ValidationThresholds
 from models.errors import DataError
 from models.features.table import DAY
 
-# Both measures lie in [0, 1], so with this threshold TFDV measures and never complains.
+# Both distances lie in [0, 1], so with this threshold TFDV reports no anomaly.
 REPORT_ONLY = 2.0
-# They differ by nature: every block has days of its own, every domain its name.
+# These always differ: every block has its own days, every domain its name.
 NOT_COMPARED = (DAY, "domain")
-# Share of its declared range within which a feature counts as constant.
+# Spread, as a share of its declared range, up to which a feature counts as constant.
 _SAME_SHARE = 0.01
 
 
@@ -37,7 +37,7 @@ def environment_of(schema: schema_pb2.Schema, domain: str) -> str | None:
 
 
 def num_rows(statistics: statistics_pb2.DatasetFeatureStatisticsList | None) -> int:
-    """Returns the rows that TFDV's statistics describe; 0 for none at all."""
+    """Returns the number of impressions in TFDV's statistics; 0 without statistics."""
     if statistics is None or not statistics.datasets:
         return 0
     return int(statistics.datasets[0].num_examples)
@@ -46,10 +46,10 @@ def num_rows(statistics: statistics_pb2.DatasetFeatureStatisticsList | None) -> 
 def empty_as_missing(
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
 ) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Returns a copy in which a feature without any value is missing in every row.
+    """Returns a copy in which a feature without any value counts as missing.
 
-    A missing value is an empty list in raw Examples, which TFDV counts as present; a
-    domain that lacks a feature would seem to have it.
+    In raw Examples a missing value is an empty list, which TFDV counts as present, so
+    that a domain without a feature would appear to have it.
     """
     result = statistics_pb2.DatasetFeatureStatisticsList()
     result.CopyFrom(statistics)
@@ -73,18 +73,18 @@ def with_comparators(
     previous: statistics_pb2.DatasetFeatureStatisticsList | None = None,
     target: statistics_pb2.DatasetFeatureStatisticsList | None = None,
 ) -> schema_pb2.Schema:
-    """Returns a copy of `schema` in which every comparable feature is compared.
+    """Returns a copy of `schema` with comparators for every comparable feature.
 
-    Comparable are features with values on both sides that are not one constant. Where
-    either side has fewer than `min_rows` rows, distances are measured and no threshold
-    holds.
+    A feature is comparable if it has values on both sides that are not the same
+    constant. If either side has fewer than `min_rows` impressions, distances are
+    measured without a threshold.
 
     Args:
         schema: The curated schema.
         thresholds: The general thresholds.
         statistics: A domain's statistics.
-        previous: Those of the block before, if there is one.
-        target: Those of the target, if the domain is a source.
+        previous: Statistics of the previous block, if any.
+        target: Statistics of the target, if the domain is a source.
     """
     result = schema_pb2.Schema()
     result.CopyFrom(schema)
@@ -135,10 +135,10 @@ def _set_comparator(
 def _same_value(
     feature: schema_pb2.Feature, *sides: statistics_pb2.DatasetFeatureStatisticsList
 ) -> bool:
-    """Whether a feature is one and the same value on both sides, up to its range.
+    """Whether a feature has the same constant value on both sides, up to tolerance.
 
-    The histograms of 0.2000001 and 0.2000002 have no bucket in common, so their
-    divergence is 1 and says nothing.
+    The histograms of 0.2000001 and 0.2000002 have no common bucket, so that their
+    divergence is 1 and meaningless.
     """
     if not feature.float_domain.HasField("max"):
         return False
@@ -171,5 +171,5 @@ def _kinds(
 
 
 def path_name(path: path_pb2.Path) -> str:
-    """Returns a TFMD path as people write it; ours have one step."""
+    """Returns a TFMD path as text; our paths have one step."""
     return ".".join(path.step)

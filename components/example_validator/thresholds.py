@@ -8,7 +8,7 @@ from models.strict_model import StrictModel
 
 
 class ValidationThresholds(StrictModel):
-    """How far a block may lie from the one before, and a source from the target.
+    """Limits on the distance between blocks, and between sources and target.
 
     Distances are TFDV's: the Jensen-Shannon divergence of a numeric feature's
     histograms (base 2, in [0, 1]), and the largest change of one value's share (the
@@ -19,13 +19,13 @@ class ValidationThresholds(StrictModel):
     Attributes:
         max_drift: Distance from the previous block of the same domain above which the
             block is stopped; null only reports it. Healthy blocks of the shipped data
-            lie up to 0.59 apart (a counter that grows, months against years), a feature
+            are up to 0.59 apart (a growing counter, months against years), a feature
             that lost its meaning near 1.
         max_domain_distance: Distance of a source from the target above which the block
             is stopped; null (the default) only reports it, since domains differ for
             good reasons.
-        min_rows: Rows that both sides need before a distance can stop a block: with
-            fewer, chance alone is that far.
+        min_rows: Number of impressions that both sides need before a distance can stop
+            a block; with fewer, chance alone produces such distances.
     """
 
     max_drift: float | None = Field(default=0.8, gt=0, le=1)

@@ -1,1 +1,1 @@
-"""Whether a candidate may be published: a decision with its reasons in words."""
+"""Gate: the decision whether a candidate may be published, with its reasons."""

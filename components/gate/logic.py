@@ -1,4 +1,4 @@
-"""The decision, as a pure function of thresholds and metrics."""
+"""Decision of the Gate, a pure function of thresholds and metrics."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _NAN = Interval(math.nan, math.nan, math.nan)
 
 @dataclass(frozen=True)
 class Decision:
-    """The Gate's word.
+    """Decision of the Gate.
 
     Attributes:
         approved: Whether the candidate may be published.
-        state: `cold_start` while nothing is live: only the value thresholds count.
-        reasons: What each rule came to, failed ones first.
-        overall: Metrics of candidate and live model on all rows.
-        slices: The same by slice.
-        min_slice_examples: Rows below which a slice was not judged.
+        state: `cold_start` without a live model, when only the value thresholds apply.
+        reasons: Result of each rule, failed ones first.
+        overall: Metrics of candidate and live model on all impressions.
+        slices: The same for each slice.
+        min_slice_examples: Number of impressions below which a slice was not judged.
         constant: Metrics of the constant click rate, see `constant_metrics`; None if
-            the rate is not known.
+            the rate is unknown.
     """
 
     approved: bool
@@ -47,7 +47,7 @@ class Decision:
     constant: Metrics | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the decision as plain values; NaN, which JSON lacks, as None."""
+        """Returns the decision as JSON values, with None for NaN."""
         overall = self.overall.to_json()
         return {
             "approved": self.approved,
@@ -72,17 +72,16 @@ def decide(
     *,
     constant: Metrics | None = None,
 ) -> Decision:
-    """Judges a candidate.
+    """Decides whether a candidate may be published.
 
-    A metric over all rows that is NaN or absent fails its rule: what cannot be measured
-    is no reason to publish. A slice without a defined AUC is not judged, as a small
-    part of the rows may well have no click.
+    A metric over all impressions that is NaN or absent fails its rule. A slice without
+    a defined AUC is not judged, as a small slice may have no click.
 
     Args:
-        overall: Metrics on all rows, without a live model on a cold start.
-        thresholds: What must be reached.
+        overall: Metrics on all impressions; without a live model on a cold start.
+        thresholds: The thresholds.
         slices: Metrics by slice.
-        constant: Metrics of the constant click rate, for the record: the rules compare
+        constant: Metrics of the constant click rate, recorded only: the rules compare
             with the best constant, which is harder to beat.
     """
     rules = list(_value_rules(overall, thresholds))

@@ -1,4 +1,4 @@
-"""Reasons of a Gate's decision: what each rule found, as values that others read."""
+"""Reasons of a Gate's decision: the result of each rule, as values."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 @dataclass(frozen=True)
 class Reason:
-    """What one rule came to.
+    """Result of one rule.
 
     Attributes:
         rule: Key of `gate` that sets the rule, such as `min_auc`; `cold_start` for the
-            remark that no model is live. Empty in decisions of version 0.1.0, which
-            had sentences alone.
-        outcome: Whether the rule held; `noted` is for the record and decides nothing.
-        text: What was found and what is allowed.
+            note that no model is live. Empty in decisions of version 0.1.0, which had
+            only sentences.
+        outcome: Whether the rule held; `noted` has no effect on the decision.
+        text: Measured and allowed values.
     """
 
     rule: str
@@ -35,12 +35,12 @@ class Reason:
         return f"{self.text}: {self.outcome}"
 
     def to_json(self) -> dict[str, str]:
-        """Returns what `decision.json` holds."""
+        """Returns the entry of `decision.json`."""
         return asdict(self)
 
 
 def reasons_of(decision: Mapping[str, Any]) -> tuple[Reason, ...]:
-    """Returns the reasons of a stored decision, of earlier versions, too.
+    """Returns the reasons of a stored decision, also of earlier versions.
 
     Args:
         decision: Content of `decision.json`.

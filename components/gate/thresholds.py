@@ -1,4 +1,4 @@
-"""Thresholds of the Gate: the configuration's `gate`."""
+"""Thresholds of the Gate: the section `gate` of the configuration."""
 
 from __future__ import annotations
 
@@ -15,36 +15,37 @@ _MIN_CLICKS = 100
 
 
 class GateThresholds(StrictModel):
-    """What a candidate must reach before it is published; null is no rule.
+    """Requirements on a candidate before it is published; null disables a rule.
 
     Attributes:
-        min_auc: Lowest AUC. 0.5 is what a coin reaches, so anything below is broken.
-        min_gauc: Lowest GAUC. No rule by default: where few users have both labels it
-            speaks for few impressions.
+        min_auc: Lowest AUC. 0.5 is chance, so a model below it is broken.
+        min_gauc: Lowest GAUC. No rule by default: if few users have both labels, GAUC
+            covers few impressions.
         min_examples: Fewest evaluation impressions; below some hundred, AUC is mostly
             noise.
-        min_clicks: Fewest of them with a click, and fewest without: the rarer label
-            decides how much a metric says. By default 100, which tell the click rate
-            to a tenth, or a fifth of `min_examples` where that is less.
+        min_clicks: Fewest clicks, and fewest impressions without one: the rarer label
+            limits a metric's precision. By default 100, which determine the click rate
+            to a tenth, or a fifth of `min_examples` if that is less.
         min_calibration: Lowest ratio of predicted to actual clicks. Auctions multiply
-            by the prediction, so a model that is off by a quarter costs real money.
+            bids by the prediction, so an error of a quarter costs real money.
         max_calibration: Highest ratio of predicted to actual clicks.
-        max_normalized_entropy: Normalized entropy must be below. 1 is what the best
-            constant click rate reaches: a model at or above it is worth less than none.
-            No rule by default where `min_auc` is set below 0.5, which lets pass even
-            what orders impressions worse than a coin.
-        max_normalized_entropy_high: The upper end of its interval must be below, so
-            that the value is no luck of few users. No rule by default where
-            `max_normalized_entropy` has none.
-        max_auc_drop: Largest loss of AUC against the live model on the same rows. Two
-            trainings that differ by their seed alone are a few thousandths apart.
+        max_normalized_entropy: Exclusive upper limit of normalized entropy. The best
+            constant click rate reaches 1, so a model at or above it is useless. No rule
+            by default if `min_auc` is below 0.5, which already accepts models worse
+            than chance.
+        max_normalized_entropy_high: Exclusive upper limit of the upper end of its
+            interval, so that the value is not due to a few users. No rule by default if
+            `max_normalized_entropy` is none.
+        max_auc_drop: Largest loss of AUC against the live model on the same
+            impressions. Two trainings that differ only by seed are a few thousandths
+            apart.
         max_gauc_drop: Largest loss of GAUC against the live model. No rule by default.
         max_log_loss_rise: Largest rise of log loss, in nats. No rule by default.
-        max_slice_auc_drop: Largest loss of AUC in a slice. A slice refuses only if the
-            interval of its change lies below 0, too: among some dozen slices a few move
-            that far by chance. 0.05 is what a person would want to look at.
-        min_slice_examples: Fewest rows a slice needs to be judged; smaller ones are
-            shown and marked.
+        max_slice_auc_drop: Largest loss of AUC in a slice. A slice fails only if the
+            interval of its change also lies below 0: among dozens of slices a few
+            change that much by chance. 0.05 is a change worth inspecting.
+        min_slice_examples: Fewest impressions of a slice that is judged; smaller ones
+            are shown and marked.
     """
 
     min_auc: float = Field(default=0.5, ge=0, le=1)
@@ -64,7 +65,7 @@ class GateThresholds(StrictModel):
     @model_validator(mode="before")
     @classmethod
     def _follow_what_is_given(cls, data: Any) -> Any:
-        """Fills in the defaults that follow from keys that are given."""
+        """Fills in the defaults that depend on other keys."""
         if not isinstance(data, dict):
             return data
         filled = dict(data)
@@ -90,7 +91,7 @@ class GateThresholds(StrictModel):
 
 
 def _number(value: Any) -> float | None:
-    """Returns a key's value as pydantic will read it; None if it is no number."""
+    """Returns a key's value as pydantic reads it; None if it is not a number."""
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -1,1 +1,1 @@
-"""The Guard: an anomaly stops the block before anything trains on it."""
+"""Guard: stops a block of days with anomalies before any training on it."""

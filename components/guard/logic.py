@@ -1,4 +1,4 @@
-"""Anomalies in words, the distances in numbers, and the decision to stop."""
+"""Anomalies as sentences, distances as numbers, and advice on what to do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from components.example_validator.logic import REPORT_ONLY
 from components.example_validator.logic import path_name
 
 _DRIFT = "previous"
-# TFDV's words for the two sides of a skew, which here are a source and the target.
+# TFDV's wording for the two sides of a skew, here a source and the target.
 _SKEW_WORDS = ("serving and training", "training and serving")
 _MEASURES = {
     anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY: "l_infinity",
@@ -32,11 +32,11 @@ def describe_anomalies(
 
     Args:
         anomalies: TFDV's anomalies by domain.
-        may_be_empty: Domains that may have no row at all on some days.
+        may_be_empty: Domains that may have no impression on some days.
 
     Returns:
         Sentences such as `de: item_id: Column dropped. ...`, by domain and feature;
-        empty when there is no anomaly.
+        empty without anomalies.
     """
     sentences = []
     for domain, found in sorted(anomalies.items()):
@@ -56,7 +56,7 @@ def describe_anomalies(
 
 
 def how_to_go_on(anomalies: Iterable[anomalies_pb2.Anomalies]) -> str:
-    """Returns what a person can do about the anomalies of some domains."""
+    """Returns advice for the anomalies of some domains."""
     features: dict[str, set[str]] = {"schema": set(), "drift": set(), "skew": set()}
     for found in anomalies:
         for name, info in found.anomaly_info.items():
@@ -84,8 +84,8 @@ def distances(found: anomalies_pb2.Anomalies) -> dict[str, dict[str, Any]]:
 
     Returns:
         `drift` (from the previous block) and `domain_distance` (from the target), each
-        by feature: `measure`, `value` and `threshold`, which is None where the distance
-        is only reported.
+        by feature: `measure`, `value` and `threshold`, None if the distance is only
+        reported.
     """
     measured: dict[str, dict[str, Any]] = {"drift": {}, "domain_distance": {}}
     for info in found.drift_skew_info:
@@ -96,7 +96,7 @@ def distances(found: anomalies_pb2.Anomalies) -> dict[str, dict[str, Any]]:
             for one in measurements:
                 measured[key][path_name(info.path)] = {
                     "measure": _MEASURES.get(one.type, "unknown"),
-                    # Rounding may leave -1e-17.
+                    # Rounding can produce -1e-17.
                     "value": max(one.value, 0.0),
                     "threshold": one.threshold if one.threshold < REPORT_ONLY else None,
                 }
@@ -106,12 +106,12 @@ def distances(found: anomalies_pb2.Anomalies) -> dict[str, dict[str, Any]]:
 def largest(
     report: Mapping[str, Any], key: str, min_rows: int
 ) -> tuple[str, str, float] | None:
-    """Returns domain, feature and value of the largest distance that can be judged.
+    """Returns domain, feature and value of the largest distance that is judged.
 
     Args:
         report: The Guard's report.
         key: `drift` or `domain_distance`.
-        min_rows: Rows that both sides need.
+        min_rows: Number of impressions that both sides need.
     """
     domains = report["domains"]
     others = {
@@ -130,7 +130,7 @@ def largest(
 
 
 def summary(report: Mapping[str, Any], min_rows: int) -> str:
-    """Returns the report's largest distances in one line; empty if there is none."""
+    """Returns the report's largest distances in one line; empty without distances."""
     parts = []
     for key, words in (
         ("drift", "largest drift from the block before"),

@@ -1,1 +1,1 @@
-"""TFX's InfraValidator without Docker: a server of this process answers first."""
+"""InfraValidator of TFX without Docker: the server runs in this process."""

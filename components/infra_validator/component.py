@@ -18,7 +18,7 @@ LOADING_SECONDS = 300
 
 
 class InfraValidatorSpec(standard_component_specs.InfraValidatorSpec):
-    """TFX's spec and what requests are made from."""
+    """TFX's spec plus the inputs that requests are built from."""
 
     PARAMETERS = {
         **standard_component_specs.InfraValidatorSpec.PARAMETERS,
@@ -31,10 +31,11 @@ class InfraValidatorSpec(standard_component_specs.InfraValidatorSpec):
 
 
 class InfraValidator(tfx_component.InfraValidator):
-    """Loads a model in a server, sends it requests and keeps them for warming up.
+    """InfraValidator that loads a model in a local server and sends it requests.
 
-    TFX's own starts a container or a pod. Here the server is `components.model_server`,
-    in this process, which loads a model and speaks gRPC as TensorFlow Serving does.
+    TFX's component starts a container or a pod. Here the server is
+    `components.model_server`, in this process, which loads a model and speaks gRPC as
+    TensorFlow Serving does. The requests are kept for warming up.
     """
 
     SPEC_CLASS = InfraValidatorSpec
@@ -56,13 +57,13 @@ class InfraValidator(tfx_component.InfraValidator):
 
         Args:
             model: The candidate.
-            examples: Raw Examples that hold rows of the evaluation days.
+            examples: Raw Examples that contain the evaluation days.
             features: JSON of the FeatureTable.
-            domain: The target, whose rows become requests.
+            domain: The target, whose impressions become requests.
             first_day: First evaluation day.
             last_day: Last evaluation day.
-            name: Name of the model, which requests ask for.
-            fingerprint: Hash of everything the step's result is made from.
+            name: Name of the model in requests.
+            fingerprint: Hash of all inputs of the step's result.
         """
         spec = InfraValidatorSpec(
             model=model,

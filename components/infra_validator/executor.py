@@ -1,4 +1,4 @@
-"""Sends a model the day's rows as requests and keeps its word for it."""
+"""Executor of InfraValidator: sends a day's impressions to the model as requests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from models.serving.requests import raw_rows
 # In the blessing's folder: TF Serving's file of that name, and why there is none.
 
 _CANDIDATES = 100
-# An answer that takes longer would time out in production, too.
+# Time limit of a response; a slower one would time out in production.
 _ANSWER_SECONDS = 60
 
 
@@ -50,7 +50,7 @@ class Executor(tfx_executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Blesses the model if it loads and answers every request."""
+        """Blesses the model if it can be loaded and answers every request."""
         features = FeatureTable.from_json(exec_properties["features"])
         days = DayRange(exec_properties["first_day"], exec_properties["last_day"])
         uris = artifact_utils.get_split_uris(
@@ -85,7 +85,7 @@ class Executor(tfx_executor.Executor):
         requests = build_requests(
             serving_spec.model_name, serving_dir, self._features, self._rows
         )
-        # Not copied, as TFX does: a server wants <name>/<version>, a link is enough.
+        # Linked instead of copied as TFX does: the server needs only <name>/<version>.
         path = Path(self._get_tmp_dir()) / serving_spec.model_name / "1"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
@@ -143,13 +143,13 @@ class Executor(tfx_executor.Executor):
 def build_requests(
     name: str, serving_dir: Path, features: FeatureTable, rows: list[Row]
 ) -> list[PredictRequest]:
-    """Returns requests to every signature: of one row, and of all.
+    """Returns requests to every signature: with one impression, and with all.
 
     Args:
         name: The model's name.
         serving_dir: The SavedModel.
         features: Its features.
-        rows: Raw rows, at least one.
+        rows: Raw impressions, at least one.
     """
     requests = []
     for signature in signatures_of(serving_dir):
@@ -164,10 +164,10 @@ def build_requests(
 
 
 def send(endpoint: str, requests: list[PredictRequest]) -> None:
-    """Sends each request and looks at the answer.
+    """Sends each request and checks the response.
 
     Raises:
-        DataError: An answer is an error, or no probability for each row.
+        DataError: A response is an error, or not a probability per impression.
     """
     with grpc.insecure_channel(endpoint) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
@@ -192,7 +192,7 @@ def send(endpoint: str, requests: list[PredictRequest]) -> None:
 
 
 def write_warmup(path: Path, requests: list[PredictRequest]) -> None:
-    """Writes requests as TF Serving's warmup file, which it replays when loading."""
+    """Writes requests as TF Serving's warmup file, which is replayed on loading."""
     with tf.io.TFRecordWriter(str(path)) as writer:
         for request in requests:
             log = PredictionLog(predict_log=PredictLog(request=request))

@@ -1,4 +1,4 @@
-"""The local server as TFX's InfraValidator starts and stops one."""
+"""Runner that starts and stops the local server for TFX's InfraValidator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from components.model_server.server import ModelServer
 
 
 class LocalServerRunner(base_runner.BaseModelServerRunner):
-    """Runs `components.model_server` in this process.
+    """Runner of `components.model_server` in this process.
 
     Args:
         model_path: `<directory>/<name>/<version>`.
@@ -21,7 +21,7 @@ class LocalServerRunner(base_runner.BaseModelServerRunner):
         self._server: ModelServer | None = None
 
     def __repr__(self) -> str:
-        """Returns what TFX writes into its log."""
+        """Returns the text for TFX's log."""
         return f"LocalServerRunner({str(self._folder)!r})"
 
     def GetEndpoint(self) -> str:  # noqa: N802 (TFX's names, here and below)
@@ -35,7 +35,7 @@ class LocalServerRunner(base_runner.BaseModelServerRunner):
         self._server.start()
 
     def WaitUntilRunning(self, deadline: float) -> None:  # noqa: ARG002, N802
-        """Returns at once: a started server runs."""
+        """No-op: a started server is running."""
 
     def Stop(self) -> None:  # noqa: N802
         """Stops the server."""
@@ -43,7 +43,7 @@ class LocalServerRunner(base_runner.BaseModelServerRunner):
             self._server.stop()
 
     def GetLogs(self) -> str | None:  # noqa: N802
-        """Returns why versions could not be loaded."""
+        """Returns the reasons why versions could not be loaded."""
         if self._server is None:
             return None
         failed = [m.failed for m in self._server.models.values() if m.failed]

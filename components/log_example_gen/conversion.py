@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +11,35 @@ import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from components.log_example_gen.chunks import Chunk
+from components.log_example_gen.chunks import read_chunks
 from components.log_example_gen.columns import convert
-from components.log_example_gen.columns import fit_sparse
 from components.log_example_gen.columns import raw_schema
-from components.log_example_gen.log_files import LogFile
 from components.log_example_gen.log_files import Shard
-from components.log_example_gen.log_files import format_of
 from components.log_example_gen.logic import DomainLog
-from components.log_example_gen.readers import read_pieces
+from components.log_example_gen.quarantine import Quarantine
+from components.log_example_gen.quarantine import rejection
+from components.log_example_gen.wanted import wanted_columns
 from models.artifact_files import split_folder
 from models.data.arrow_files import pq
-from models.days import to_date
+from models.features.table import DAY
+from models.features.table import LABEL
 from models.features.table import FeatureTable
 
 # Rows converted and written at once: enough for Arrow's kernels to matter and for row
 # groups to read well, few enough (some 20 MB) not to show in the memory.
 CHUNK_ROWS = 65_536
-# Formats in which a column without any value may be absent from a file.
-_SPARSE_FORMATS = (".jsonl", ".tfrecord")
+
+Days = npt.NDArray[np.int64]
 
 
 class WriteShard(beam.DoFn):
     """Converts a `Shard` and writes it to `<output>/Split-<domain>/`.
 
-    Emits one dictionary per (domain, day) with the records that the files have, those
-    written and quarantined, those of which a list was cut, and the line breaks inside
-    quoted values. The first is counted without the parsers, see `Piece.records`.
-    A repeated attempt writes the same file names, so nothing is ever doubled.
+    Emits one dictionary per (domain, day), see `_Counts.of_days`. A repeated attempt
+    writes the same file names, so nothing is ever doubled.
     """
 
     def __init__(
@@ -59,173 +56,150 @@ class WriteShard(beam.DoFn):
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / shard.file_name
         temporary = folder / f".{shard.file_name}.writing"
-        read: Counter[int] = Counter()
-        cut: Counter[int] = Counter()
-        line_breaks: Counter[int] = Counter()
-        written: Counter[int] = Counter()
-        quarantine = _Quarantine(self._quarantine, shard)
-        schema = raw_schema(self._features)
         log = self._logs[shard.domain]
+        wanted = wanted_columns(log, self._features)
+        counts = _Counts()
+        quarantine = Quarantine(self._quarantine, shard)
+        schema = raw_schema(self._features)
         with pq.ParquetWriter(temporary, schema, compression="snappy") as writer:
-            for chunk in _chunks(shard, log, self._features):
-                read.update(chunk.records)
-                line_breaks.update(chunk.line_breaks)
+            groups = _RowGroups(writer)
+            for chunk in read_chunks(shard, log, wanted, CHUNK_ROWS):
                 quarantine.add(
                     [
-                        _reject(file, row, reason, values)
+                        rejection(file, row, reason, values)
                         for file, (row, values, reason) in chunk.unparsed
                     ]
                 )
-                if not chunk.files:
-                    continue
-                days = chunk.days
-                converted = convert(
-                    chunk.table,
-                    log,
-                    self._features,
-                    pa.array(days, pa.int64()),
-                    chunk.name(log),
-                )
-                writer.write_table(converted.rows, row_group_size=CHUNK_ROWS)
-                kept = np.delete(days, converted.bad_rows)
-                written.update(dict(zip(*_count(kept), strict=True)))
-                cut.update(dict(zip(*_count(days[converted.cut_rows]), strict=True)))
-                bad = zip(converted.bad_rows, converted.reasons, strict=True)
-                quarantine.add(
-                    [
-                        _reject(*chunk.origin(row), reason, chunk.values(row))
-                        for row, reason in bad
-                    ]
-                )
+                groups.add(self._converted(chunk, log, counts, quarantine))
+            groups.close()
         temporary.rename(target)
-        for day, count in sorted(read.items()):
+        yield from counts.of_days(shard, quarantine)
+
+    def _converted(
+        self, chunk: Chunk, log: DomainLog, counts: _Counts, quarantine: Quarantine
+    ) -> pa.Table:
+        """Returns a chunk's rows as raw Examples; counts and sets aside the others."""
+        counts.records.update(chunk.records)
+        counts.line_breaks.update(chunk.line_breaks)
+        if not chunk.files:
+            return raw_schema(self._features).empty_table()
+        days = chunk.days
+        converted = convert(
+            chunk.table,
+            log,
+            self._features,
+            pa.array(days, pa.int64()),
+            chunk.name(log),
+        )
+        counts.add(converted.rows, days[converted.cut_rows])
+        for column in converted.lacking:
+            counts.lack(column, chunk)
+        quarantine.add(
+            [
+                rejection(*chunk.origin(row), str(reason), chunk.values(row))
+                for row, reason in zip(
+                    converted.bad_rows, converted.reasons, strict=True
+                )
+            ]
+        )
+        return converted.rows
+
+
+class _Counts:
+    """Counts of a shard by day.
+
+    Attributes:
+        records: Records that the files have, counted without the parsers, see
+            `Piece.records`.
+        line_breaks: Line breaks inside quoted values.
+    """
+
+    def __init__(self) -> None:
+        self.records: Counter[int] = Counter()
+        self.line_breaks: Counter[int] = Counter()
+        self._written: Counter[int] = Counter()
+        self._clicks: Counter[int] = Counter()
+        self._cut: Counter[int] = Counter()
+        self._lacking: dict[int, dict[str, list[str]]] = {}
+
+    def add(self, rows: pa.Table, cut: Days) -> None:
+        """Adds converted rows.
+
+        Args:
+            rows: Raw Examples.
+            cut: The day of each row of which a list was cut.
+        """
+        days = _flat(rows, DAY)
+        self._written.update(_by_day(days))
+        self._clicks.update(_by_day(days[_flat(rows, LABEL) == 1]))
+        self._cut.update(_by_day(cut))
+
+    def lack(self, column: str, chunk: Chunk) -> None:
+        """Notes that the files of a chunk have no such column.
+
+        Args:
+            column: A column of the configuration.
+            chunk: Rows of files that all have the same columns.
+        """
+        for file in chunk.files:
+            of_day = self._lacking.setdefault(file.day, {})
+            of_day.setdefault(column, [file.path, *chunk.table.column_names])
+
+    def of_days(self, shard: Shard, quarantine: Quarantine) -> Iterator[dict[str, Any]]:
+        """Yields, per day, records read, written and quarantined, and more.
+
+        `clicks` are the rows with label 1, `cut` those of which a list was cut,
+        `reasons` how many rows were quarantined for which reason. `lacking` has, by
+        column that some file of the day does not have, the file and its columns.
+        """
+        for day, count in sorted(self.records.items()):
             yield {
                 "domain": shard.domain,
                 "shard": shard.index,
                 "day": int(day),
                 "read": int(count),
-                "written": written[day],
+                "written": self._written[day],
                 "quarantined": quarantine.counts[day],
-                "cut": int(cut[day]),
-                "line_breaks": line_breaks[day],
+                "clicks": self._clicks[day],
+                "cut": self._cut[day],
+                "line_breaks": self.line_breaks[day],
+                "reasons": dict(quarantine.reasons.get(day, {})),
+                "lacking": self._lacking.get(day, {}),
             }
 
 
-class _Quarantine:
-    """Writes what is set aside of a shard, one file for each day.
+class _RowGroups:
+    """Writes tables as row groups of `CHUNK_ROWS` rows, however they come."""
 
-    Attributes:
-        counts: Rejected records by day.
-    """
+    def __init__(self, writer: pq.ParquetWriter) -> None:
+        self._writer = writer
+        self._waiting: list[pa.Table] = []
+        self._size = 0
 
-    def __init__(self, folder: str, shard: Shard) -> None:
-        self.counts: Counter[int] = Counter()
-        self._folder = Path(folder) / shard.domain
-        self._name = f"{shard.index:05d}.jsonl"
+    def add(self, rows: pa.Table) -> None:
+        """Writes what fills row groups; the rest waits."""
+        if not len(rows):
+            return
+        self._waiting.append(rows)
+        self._size += len(rows)
+        while self._size >= CHUNK_ROWS:
+            waiting = pa.concat_tables(self._waiting)
+            self._writer.write_table(waiting.slice(0, CHUNK_ROWS))
+            self._waiting = [waiting.slice(CHUNK_ROWS)]
+            self._size -= CHUNK_ROWS
 
-    def add(self, rejected: list[dict[str, Any]]) -> None:
-        """Appends records; a day's first ones replace what an earlier attempt left."""
-        by_day: dict[int, list[str]] = {}
-        for row in rejected:
-            by_day.setdefault(row["day"], []).append(json.dumps(row, default=str))
-        for day, lines in by_day.items():
-            path = self._folder / str(to_date(day)) / self._name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            mode = "a" if self.counts[day] else "w"
-            with path.open(mode, encoding="utf-8") as file:
-                file.write("\n".join(lines) + "\n")
-            self.counts[day] += len(lines)
-
-
-def _reject(file: LogFile, row: int, reason: str, values: Any) -> dict[str, Any]:
-    return {
-        "file": file.path,
-        "row": row,
-        "day": file.day,
-        "reason": reason,
-        "values": values,
-    }
+    def close(self) -> None:
+        """Writes what waits."""
+        if self._size:
+            self._writer.write_table(pa.concat_tables(self._waiting))
 
 
-def _count(days: npt.NDArray[np.int64]) -> tuple[list[int], list[int]]:
+def _flat(rows: pa.Table, name: str) -> Days:
+    """Returns the values of a column that has one in each row; shape (rows,)."""
+    values: Days = pc.list_flatten(rows.column(name)).to_numpy()
+    return values
+
+
+def _by_day(days: Days) -> dict[int, int]:
     present, counts = np.unique(days, return_counts=True)
-    return present.tolist(), counts.tolist()
-
-
-@dataclass
-class _Chunk:
-    """Pieces of some files that are converted together.
-
-    Attributes:
-        files: File of each piece.
-        tables: Rows of each piece.
-        numbers: Row numbers of each piece.
-        unparsed: Rows that their format could not express, with their files.
-        records: By day, how many records the files have here.
-        line_breaks: By day, line breaks inside quoted values.
-    """
-
-    files: list[LogFile] = field(default_factory=list)
-    tables: list[pa.Table] = field(default_factory=list)
-    numbers: list[npt.NDArray[np.int64]] = field(default_factory=list)
-    unparsed: list[tuple[LogFile, tuple[int, str, str]]] = field(default_factory=list)
-    records: Counter[int] = field(default_factory=Counter)
-    line_breaks: Counter[int] = field(default_factory=Counter)
-
-    @functools.cached_property
-    def table(self) -> pa.Table:
-        """The rows of all pieces."""
-        return pa.concat_tables(self.tables)
-
-    @functools.cached_property
-    def days(self) -> npt.NDArray[np.int64]:
-        """The day of each row."""
-        lengths = [len(table) for table in self.tables]
-        return np.repeat([file.day for file in self.files], lengths)
-
-    @functools.cached_property
-    def _starts(self) -> npt.NDArray[np.int64]:
-        lengths = [len(table) for table in self.tables]
-        return np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
-
-    def origin(self, row: int) -> tuple[LogFile, int]:
-        """Returns the file of a row and its number in it."""
-        piece = int(np.searchsorted(self._starts, row, side="right")) - 1
-        number = self.numbers[piece][row - int(self._starts[piece])]
-        return self.files[piece], int(number)
-
-    def values(self, row: int) -> dict[str, Any]:
-        """Returns the values of a row by column."""
-        found: dict[str, Any] = self.table.slice(row, 1).to_pylist()[0]
-        return found
-
-    def name(self, log: DomainLog) -> str:
-        """Returns what an error calls the rows' origin."""
-        paths = {file.path for file in self.files}
-        return paths.pop() if len(paths) == 1 else f"{log.folder}/*"
-
-
-def _chunks(shard: Shard, log: DomainLog, features: FeatureTable) -> Iterator[_Chunk]:
-    """Yields the shard's rows in chunks, those of small files joined."""
-    chunk, size = _Chunk(), 0
-    for file in shard.files:
-        for piece in read_pieces(file.path, CHUNK_ROWS, log.csv):
-            table = piece.table
-            if format_of(file.path) in _SPARSE_FORMATS and len(table):
-                table = fit_sparse(table, log, features)
-            differs = chunk.tables and not table.schema.equals(chunk.tables[0].schema)
-            full = size + len(table) > CHUNK_ROWS
-            if (size and len(table) and (differs or full)) or (
-                len(chunk.unparsed) > CHUNK_ROWS
-            ):
-                yield chunk
-                chunk, size = _Chunk(), 0
-            chunk.unparsed += [(file, row) for row in piece.rejected]
-            chunk.records[file.day] += piece.records
-            chunk.line_breaks[file.day] += piece.line_breaks
-            if len(table):
-                chunk.files.append(file)
-                chunk.tables.append(table)
-                chunk.numbers.append(piece.numbers)
-                size += len(table)
-    yield chunk
+    return dict(zip(present.tolist(), counts.tolist(), strict=True))

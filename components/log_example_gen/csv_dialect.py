@@ -1,4 +1,4 @@
-"""How the CSV files of a domain are written."""
+"""Dialect of a domain's CSV files."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pydantic import model_validator
 
 from models.strict_model import StrictModel
 
-DELIMITER = ","
-
 
 class CsvDialect(StrictModel):
     r"""How values are quoted in a domain's CSV files, and which texts are missing.
 
     Attributes:
+        delimiter: Character between values; a tab in files that end in `.tsv`, whatever
+            is said here.
         quote: Character around values that hold commas, quotes or line breaks; null if
             the files quote nothing and the character is a part of values. A doubled one
             inside a quoted value means one.
@@ -24,6 +24,7 @@ class CsvDialect(StrictModel):
             `NULL` or `\N`.
     """
 
+    delimiter: str = ","
     quote: str | None = '"'
     escape: str | None = None
     null_values: tuple[str, ...] = ()
@@ -34,10 +35,20 @@ class CsvDialect(StrictModel):
         if text is None:
             return None
         usable = len(text) == 1 and text.isascii() and text.isprintable()
-        if not usable or text.isalnum() or text in (DELIMITER, " "):
+        if not usable or text.isalnum() or text == " ":
             raise ValueError(
-                "expected a single ASCII character that is no letter, digit, space or "
-                f"{DELIMITER!r}, or null for none"
+                "expected a single ASCII character that is no letter, digit or space, "
+                "or null for none"
+            )
+        return text
+
+    @field_validator("delimiter")
+    @classmethod
+    def _check_delimiter(cls, text: str) -> str:
+        usable = len(text) == 1 and text.isascii() and not text.isalnum()
+        if text != "\t" and not (usable and text.isprintable()):
+            raise ValueError(
+                "expected a single ASCII character that is no letter or digit, or a tab"
             )
         return text
 
@@ -57,6 +68,11 @@ class CsvDialect(StrictModel):
 
     @model_validator(mode="after")
     def _check_pair(self) -> CsvDialect:
+        if self.delimiter in (self.quote, self.escape):
+            raise ValueError(
+                f"`delimiter` is {self.delimiter!r}, and so is `quote` or `escape`; "
+                "choose different characters"
+            )
         if self.escape is None:
             return self
         if self.quote is None:

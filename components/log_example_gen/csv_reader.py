@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Collection
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,39 +16,56 @@ from components.log_example_gen.csv_records import Records
 from components.log_example_gen.csv_records import find_records
 from components.log_example_gen.pieces import Piece
 from components.log_example_gen.pieces import unreadable
+from components.log_example_gen.text_lines import LongLine
+from components.log_example_gen.text_lines import as_text
 from components.log_example_gen.text_lines import line_blocks
 from models.errors import DataError
 
 
-def read_csv(path: str, dialect: CsvDialect) -> Iterator[Piece]:
-    """Yields the impressions of a CSV file, a block at a time.
+def read_csv(
+    path: str, dialect: CsvDialect, wanted: Collection[str] = ()
+) -> Iterator[Piece]:
+    """Yields the impressions of a CSV file, a block at a time; none of an empty file.
 
     Args:
         path: A CSV file whose first record names the columns.
         dialect: How values are quoted and which ones are missing.
+        wanted: Columns that are read for something.
 
     Raises:
         DataError: The file has no usable header, or cannot be read.
     """
     blocks = line_blocks(path, "CSV")
     first = next(blocks, b"")
-    header, text = _header(first, dialect, path)
+    if isinstance(first, LongLine):
+        raise unreadable(path, "CSV", f"header: {first.problem}")
+    if not first.strip():
+        return
+    header, text = _header(first, dialect, path, wanted)
     line = 0
     while True:
         following = next(blocks, None)
-        found = find_records(text, dialect, len(header), final=following is None)
+        final = following is None or isinstance(following, LongLine)
+        found = find_records(text, dialect, len(header), final=final)
         if found.lines:
             try:
                 yield _parse(found, header, dialect, line)
             except pa.ArrowInvalid as error:
                 raise unreadable(path, "CSV", error) from error
+        line += found.lines
         if following is None:
             return
-        line += found.lines
-        text = found.rest + following
+        if isinstance(following, LongLine):
+            rejected = [(line, following.head, following.problem)]
+            yield Piece(_no_rows(header), np.zeros(0, np.int64), 1, rejected)
+            line, text = line + 1, b""
+        else:
+            text = found.rest + following
 
 
-def _header(text: bytes, dialect: CsvDialect, path: str) -> tuple[list[str], bytes]:
+def _header(
+    text: bytes, dialect: CsvDialect, path: str, wanted: Collection[str]
+) -> tuple[list[str], bytes]:
     """Returns the names of the columns, and the lines below the header."""
     line, _, rest = text.partition(b"\n")
     if not line.strip():
@@ -54,19 +73,53 @@ def _header(text: bytes, dialect: CsvDialect, path: str) -> tuple[list[str], byt
             f"{path} has no header line; expected the names of the columns in the "
             "first line; write them, or move the file away"
         )
+    if b"\0" in line:
+        raise DataError(
+            f"{path} has NUL bytes in its header, as UTF-16 text has; write the file "
+            "as UTF-8"
+        )
     line += b"\n"
     found = find_records(line, dialect, 0, final=True)
     if found.malformed:
         raise unreadable(path, "CSV", f"header: {found.malformed[0].reason}")
     # Arrow parses the line, so that quoting means the same as in the records.
-    options = pyarrow.csv.ParseOptions(quote_char=dialect.quote or False)
     try:
         parsed = pyarrow.csv.read_csv(
-            pa.BufferReader(found.text), parse_options=options
+            pa.BufferReader(found.text),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=dialect.delimiter, quote_char=dialect.quote or False
+            ),
         )
+        names = list(parsed.column_names)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise unreadable(path, "CSV", f"header: {error}") from error
-    return list(parsed.column_names), rest
+    for name in wanted:
+        if names.count(name) > 1:
+            raise DataError(
+                f"{path} names the column {name!r} {names.count(name)} times in its "
+                "header; expected it once, as either could be meant; rename the others"
+            )
+    return _unique(names), rest
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Returns names that differ; nobody reads the columns whose names were alike."""
+    taken = set(names)
+    seen: set[str] = set()
+    unique = []
+    for name in names:
+        free = name
+        if name in seen:
+            numbered = (f"{name} ({count})" for count in itertools.count(2))
+            free = next(other for other in numbered if other not in taken)
+        seen.add(free)
+        taken.add(free)
+        unique.append(free)
+    return unique
+
+
+def _no_rows(header: list[str]) -> pa.Table:
+    return pa.table({name: pa.array([], pa.string()) for name in header})
 
 
 def _parse(
@@ -75,7 +128,8 @@ def _parse(
     starts = found.starts + first_line
     skipped: list[int] = []
     rejected = [
-        (bad.line + first_line, _text(bad.text), bad.reason) for bad in found.malformed
+        (bad.line + first_line, as_text(bad.text), bad.reason)
+        for bad in found.malformed
     ]
 
     def set_aside(row: Any) -> str:
@@ -84,7 +138,7 @@ def _parse(
         rejected.append((int(starts[skipped[-1]]), row.text, reason))
         return "skip"
 
-    table = pa.table({name: pa.array([], pa.binary()) for name in header})
+    table = _no_rows(header)
     if found.text:
         table = pyarrow.csv.read_csv(
             pa.BufferReader(found.text),
@@ -92,15 +146,17 @@ def _parse(
                 use_threads=False, block_size=len(found.text) + 1, column_names=header
             ),
             pyarrow.csv.ParseOptions(
+                delimiter=dialect.delimiter,
                 quote_char=dialect.quote or False,
                 # Else an empty line would shift the numbers of the records after it.
                 ignore_empty_lines=False,
                 invalid_row_handler=set_aside,
             ),
-            # As bytes: what a column means is for the conversion to say.
+            # As text, also where it is not UTF-8: what a column means, and whether
+            # its values can be used, is for the conversion to say.
             pyarrow.csv.ConvertOptions(
                 check_utf8=False,
-                column_types=dict.fromkeys(header, pa.binary()),
+                column_types=dict.fromkeys(header, pa.string()),
                 strings_can_be_null=True,
                 null_values=["", *dialect.null_values],
             ),
@@ -112,7 +168,3 @@ def _parse(
         sorted(rejected),
         found.lines - len(found.malformed) - len(starts),
     )
-
-
-def _text(line: bytes) -> str:
-    return line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")

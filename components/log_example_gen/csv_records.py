@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.log_example_gen.csv_dialect import DELIMITER
 from components.log_example_gen.csv_dialect import CsvDialect
 from components.log_example_gen.text_lines import CARRIAGE_RETURN
 from components.log_example_gen.text_lines import NEWLINE
@@ -28,8 +27,6 @@ from components.log_example_gen.text_lines import positions
 # A quoted value with line breaks that takes more is taken for a quotation mark that was
 # never closed; it also bounds what is kept from block to block.
 MAX_RECORD_BYTES = 1 << 20
-
-_COMMA = ord(DELIMITER)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -103,6 +100,7 @@ class _Scan:
     ) -> None:
         self._text = text
         self._columns = columns
+        self._comma = ord(dialect.delimiter)
         self._final = final
         self._buffer = np.frombuffer(text, np.uint8)
         self._drop = np.zeros(0, np.int64)
@@ -145,11 +143,11 @@ class _Scan:
             return False
         # The byte "before" the first is the last one, a newline.
         before = self._buffer.take(self._marks[0::2] - 1, mode="wrap")
-        opens = (before == _COMMA) | (before == NEWLINE) | (before == self._quote)
+        opens = (before == self._comma) | (before == NEWLINE) | (before == self._quote)
         if not opens.all():
             return False
         after = self._buffer[1:].take(self._marks[1::2])
-        closes = (after == _COMMA) | (after == NEWLINE) | (after == self._quote)
+        closes = (after == self._comma) | (after == NEWLINE) | (after == self._quote)
         return bool(closes.all())
 
     def _walk(self) -> Records:
@@ -183,10 +181,10 @@ class _Scan:
         # The last byte is a newline: there is one after each mark, and the byte
         # "before" the first one is it.
         before, after = buffer[marks - 1], buffer[marks + 1]
-        opens = (before == _COMMA) | (before == NEWLINE) | (before == self._quote)
+        opens = (before == self._comma) | (before == NEWLINE) | (before == self._quote)
         if len(self._doubled):
             opens &= ~np.isin(marks, self._doubled, assume_unique=True)
-        closes = (after == _COMMA) | (after == NEWLINE) | (after == self._quote)
+        closes = (after == self._comma) | (after == NEWLINE) | (after == self._quote)
         returns = np.flatnonzero(after == CARRIAGE_RETURN)
         closes[returns] = buffer[marks[returns] + 2] == NEWLINE
         lone = positions(buffer, CARRIAGE_RETURN)
@@ -223,7 +221,7 @@ class _Scan:
             return np.zeros(0, np.int64)
         inside = self._marks_before % 2 != parity
         between = inside & np.concatenate([[False], inside[:-1]])
-        commas = positions(self._buffer, _COMMA)
+        commas = positions(self._buffer, self._comma)
         last = np.searchsorted(commas, self.ends)
         between &= np.diff(last, prepend=0) == self._columns - 1
         lines = np.flatnonzero(between)

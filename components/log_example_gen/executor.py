@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import shutil
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +16,24 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.artifacts import stamp
+from components.log_example_gen.accounts import Limits
+from components.log_example_gen.accounts import check_accounts
 from components.log_example_gen.conversion import WriteShard
 from components.log_example_gen.log_files import Shard
+from components.log_example_gen.log_files import file_size
 from components.log_example_gen.log_files import list_log_files
 from components.log_example_gen.log_files import log_days
 from components.log_example_gen.log_files import plan_shards
 from components.log_example_gen.log_files import refuse_twins
-from components.log_example_gen.log_files import refuse_unread_days
 from components.log_example_gen.logic import DomainLog
+from components.log_example_gen.unread_files import refuse_unread_days
 from models.artifact_files import ACCOUNTING_FILE
 from models.artifact_files import LOG_DAYS_FILE
-from models.artifact_files import split_folder
-from models.data.arrow_files import pq
 from models.days import DayRange
 from models.days import to_date
 from models.days import to_day
 from models.errors import DataError
 from models.errors import listed
-from models.progress import PROGRESS
 
 # Large enough that a shard's start-up does not show, small enough that a block of days
 # feeds several workers.
@@ -58,59 +57,65 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(output_dict["examples"])
-        first_day = exec_properties["first_day"]
-        last_day = exec_properties["last_day"]
+        days = DayRange(exec_properties["first_day"], exec_properties["last_day"])
         logs = [
             DomainLog.model_validate(log) for log in json.loads(exec_properties["logs"])
         ]
-        shards = _shards(logs, first_day, last_day)
+        uri, quarantine = Path(examples.uri), Path(exec_properties["quarantine"])
+        shards = _shards(logs, days.first, days.last)
         # Before the rows are read: files that change meanwhile show as changed later.
-        read_files = _read_files(logs, first_day, last_day)
-        counts_path = Path(examples.uri) / ACCOUNTING_FILE
-        counts_path.parent.mkdir(parents=True, exist_ok=True)
-        _clear_quarantine(
-            Path(exec_properties["quarantine"]), logs, DayRange(first_day, last_day)
+        read_files = _read_files(logs, days.first, days.last)
+        uri.mkdir(parents=True, exist_ok=True)
+        _clear_quarantine(quarantine, logs, days)
+        write = WriteShard(
+            str(uri),
+            str(quarantine),
+            {log.domain: log for log in logs},
+            exec_properties["features"],
         )
+        counts = self._write(shards, write, uri / ACCOUNTING_FILE)
+        limits = Limits(exec_properties["max_bad_share"], quarantine)
+        num_rows = check_accounts(counts, shards, logs, uri, limits)
+        (uri / LOG_DAYS_FILE).write_text(
+            json.dumps(read_files, indent=1, sort_keys=True), encoding="utf-8"
+        )
+        _describe(examples, [log.domain for log in logs], days)
+        stamp(
+            examples,
+            first_day=days.first,
+            last_day=days.last,
+            fingerprint=exec_properties["fingerprint"],
+            num_rows=num_rows,
+            role="raw",
+        )
+
+    def _write(
+        self, shards: list[Shard], write: WriteShard, counts_path: Path
+    ) -> list[dict[str, Any]]:
+        """Writes the Examples of all shards and returns what was reported of them."""
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
                 | "Shards" >> beam.Create(shards)
                 | "SpreadShards" >> beam.Reshuffle()
-                | "WriteShards"
-                >> beam.ParDo(
-                    WriteShard(
-                        examples.uri,
-                        exec_properties["quarantine"],
-                        {log.domain: log for log in logs},
-                        exec_properties["features"],
-                    )
-                )
+                | "WriteShards" >> beam.ParDo(write)
                 | "CollectCounts" >> beam.combiners.ToList()
                 | "WriteCounts" >> beam.Map(_write_counts, str(counts_path))
             )
-        counts = json.loads(counts_path.read_text(encoding="utf-8"))
-        num_rows = check_accounts(
-            counts, shards, Path(examples.uri), exec_properties["max_bad_share"]
+        counts: list[dict[str, Any]] = json.loads(
+            counts_path.read_text(encoding="utf-8")
         )
-        (Path(examples.uri) / LOG_DAYS_FILE).write_text(
-            json.dumps(read_files, indent=1, sort_keys=True), encoding="utf-8"
-        )
-        examples.split_names = artifact_utils.encode_split_names(
-            [log.domain for log in logs]
-        )
-        examples_utils.set_payload_format(
-            examples, example_gen_pb2.PayloadFormat.FORMAT_PARQUET
-        )
-        examples_utils.set_file_format(examples, "FILE_FORMAT_PARQUET")
-        examples.span = last_day
-        stamp(
-            examples,
-            first_day=first_day,
-            last_day=last_day,
-            fingerprint=exec_properties["fingerprint"],
-            num_rows=num_rows,
-            role="raw",
-        )
+        return counts
+
+
+def _describe(examples: types.Artifact, domains: list[str], days: DayRange) -> None:
+    """Says in the artifact what its files are."""
+    examples.split_names = artifact_utils.encode_split_names(domains)
+    examples_utils.set_payload_format(
+        examples, example_gen_pb2.PayloadFormat.FORMAT_PARQUET
+    )
+    examples_utils.set_file_format(examples, "FILE_FORMAT_PARQUET")
+    examples.span = days.last
 
 
 def _read_files(
@@ -153,7 +158,7 @@ def _shards(logs: list[DomainLog], first_day: int, last_day: int) -> list[Shard]
             # An empty file keeps the split, which every later component expects.
             shards.append(Shard(log.domain, 0, ()))
             continue
-        sizes = [Path(file.path).stat().st_size for file in files]
+        sizes = [file_size(file.path) for file in files]
         shards += plan_shards(log.domain, files, sizes, _SHARD_BYTES)
     return shards
 
@@ -161,65 +166,3 @@ def _shards(logs: list[DomainLog], first_day: int, last_day: int) -> list[Shard]
 def _write_counts(counts: list[dict[str, Any]], path: str) -> None:
     ordered = sorted(counts, key=lambda c: (c["domain"], c["day"], c["shard"]))
     Path(path).write_text(json.dumps(ordered), encoding="utf-8")
-
-
-def check_accounts(
-    counts: list[dict[str, Any]], shards: list[Shard], uri: Path, max_bad_share: float
-) -> int:
-    """Checks that read = written + quarantined and returns the rows written.
-
-    The counts come through the Beam pipeline; the number of rows in the files does not,
-    so a runner that loses elements is found out.
-
-    Raises:
-        DataError: Rows are unaccounted for, a domain is empty, or more than
-            `max_bad_share` of a domain's rows are bad.
-    """
-    reported = {(count["domain"], count["shard"]) for count in counts}
-    lost = [s for s in shards if (s.domain, s.index) not in reported]
-    empty = {shard.domain for shard in shards if not shard.files}
-    read: Counter[str] = Counter()
-    written: Counter[str] = Counter()
-    bad: Counter[str] = Counter()
-    for count in counts:
-        read[count["domain"]] += count["read"]
-        written[count["domain"]] += count["written"]
-        bad[count["domain"]] += count["quarantined"]
-    for domain in dict.fromkeys(shard.domain for shard in shards):
-        on_disk = sum(
-            pq.read_metadata(path).num_rows
-            for path in sorted((uri / split_folder(domain)).glob("*.parquet"))
-        )
-        lost_here = [s.file_name for s in lost if s.domain == domain and s.files]
-        if on_disk != written[domain] or read[domain] != written[domain] + bad[domain]:
-            raise DataError(
-                f"domain {domain!r}: {read[domain]:,} rows read, {on_disk:,} on disk, "
-                f"{bad[domain]:,} quarantined; the three do not add up"
-                f"{' (no report of ' + ', '.join(lost_here) + ')' if lost_here else ''}"
-                "; the Beam runner lost rows: use direct_running_mode=in_memory"
-            )
-        if domain in empty:
-            PROGRESS.info(f"{domain}: no log file on these days, skipped")
-            continue
-        if read[domain] == 0:
-            raise DataError(
-                f"domain {domain!r} has log files but no row in them; expected at "
-                "least one impression; check what writes the log"
-            )
-        share = bad[domain] / read[domain]
-        here = [count for count in counts if count["domain"] == domain]
-        cut = sum(count["cut"] for count in here)
-        breaks = sum(count["line_breaks"] for count in here)
-        PROGRESS.info(
-            f"{domain}: {read[domain]:,} rows read, {bad[domain]:,} quarantined"
-            f"{f', lists cut to max_length in {cut:,}' if cut else ''}"
-            f"{f', {breaks:,} line breaks inside quoted values' if breaks else ''}"
-        )
-        if share > max_bad_share:
-            raise DataError(
-                f"domain {domain!r}: {bad[domain]:,} of {read[domain]:,} rows "
-                f"({share:.1%}) cannot be read, allowed are {max_bad_share:.1%}; see "
-                "the reasons in the quarantine folder, mend the log or raise "
-                "`max_bad_share`"
-            )
-    return sum(written.values())

@@ -1,88 +1,182 @@
-"""JSON Lines files as pieces: lines are counted on the raw bytes, Arrow reads them."""
+"""JSON Lines files as pieces: lines are counted on the raw bytes, Arrow reads them.
+
+The wanted columns are read with types of our own, never with types that Arrow guesses.
+Which types is a matter of speed alone: lines that do not fit are read one by one, and
+mean the same there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.json
 
-from components.log_example_gen.jsonl_lines import NO_OBJECT
+from components.log_example_gen.json_records import odd_places
+from components.log_example_gen.json_records import original
+from components.log_example_gen.json_records import parse_line
+from components.log_example_gen.json_types import column_types
 from components.log_example_gen.jsonl_lines import malformed_lines
 from components.log_example_gen.jsonl_lines import whole_lines
+from components.log_example_gen.loose_values import loose_table
 from components.log_example_gen.pieces import Piece
+from components.log_example_gen.text_lines import LongLine
 from components.log_example_gen.text_lines import Positions
+from components.log_example_gen.text_lines import as_text
 from components.log_example_gen.text_lines import line_blocks
+from components.log_example_gen.values import EXACT_FLOAT
+from components.log_example_gen.wanted import WantedColumns
+
+# Lines that are read one by one where Arrow cannot take them together.
+_FEW_LINES = 1024
 
 
-def read_jsonl(path: str) -> Iterator[Piece]:
+@dataclass(frozen=True)
+class _Lines:
+    """Some lines of a block.
+
+    Attributes:
+        text: The block.
+        starts: Where the lines begin.
+        ends: Where they end.
+        numbers: Their positions in the file.
+    """
+
+    text: bytes
+    starts: Positions
+    ends: Positions
+    numbers: Positions
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def take(self, which: Positions | slice) -> _Lines:
+        """Returns some of the lines."""
+        starts, ends = self.starts[which], self.ends[which]
+        return _Lines(self.text, starts, ends, self.numbers[which])
+
+    def line(self, index: int) -> bytes:
+        """Returns a line."""
+        return self.text[self.starts[index] : self.ends[index]]
+
+    def joined(self) -> bytes:
+        """Returns the lines, without what is between them."""
+        gaps = np.flatnonzero(self.starts[1:] != self.ends[:-1])
+        begins = self.starts[np.concatenate([[0], gaps + 1])]
+        stops = self.ends[np.concatenate([gaps, [len(self) - 1]])]
+        if len(begins) == 1:
+            return self.text[begins[0] : stops[0]]
+        return b"".join(self.text[a:b] for a, b in zip(begins, stops, strict=True))
+
+
+def read_jsonl(path: str, wanted: WantedColumns) -> Iterator[Piece]:
     """Yields the impressions of a JSON Lines file, a block at a time.
 
     Args:
         path: A file with one JSON object in each line; blank lines do not count.
+        wanted: The columns that are read; the table holds no others.
 
     Raises:
         DataError: The file cannot be read.
     """
     first = 0
-    for text in line_blocks(path, "JSON Lines"):
-        starts, ends = whole_lines(text)
-        numbers = np.arange(first, first + len(starts))
+    types: pa.Schema | None = None
+    for block in line_blocks(path, "JSON Lines"):
+        if isinstance(block, LongLine):
+            yield _rejected([(first, block.head, block.problem)])
+            first += 1
+            continue
+        starts, ends = whole_lines(block)
+        lines = _Lines(block, starts, ends, np.arange(first, first + len(starts)))
         first += len(starts)
-        bad = malformed_lines(text, starts, ends)
+        bad = malformed_lines(block, starts, ends)
         if bad:
-            rejected = [
-                (int(numbers[i]), _text(text[starts[i] : ends[i]]), reason)
-                for i, reason in sorted(bad.items())
-            ]
-            empty = np.zeros(0, np.int64)
-            yield Piece(pa.table({}), empty, len(rejected), rejected)
-            starts, ends, numbers = (
-                np.delete(values, list(bad)) for values in (starts, ends, numbers)
+            yield _rejected(
+                [
+                    (int(lines.numbers[i]), as_text(lines.line(i)), reason)
+                    for i, reason in sorted(bad.items())
+                ]
             )
-        if len(starts):
-            yield from _parse(_joined(text, starts, ends), ends - starts, numbers)
+            lines = lines.take(np.delete(np.arange(len(lines)), list(bad)))
+        places = odd_places(block)
+        if places:
+            odd = np.searchsorted(lines.ends, places, side="right")
+            odd = np.unique(odd[odd < len(lines)])
+            yield from _one_by_one(lines.take(odd), wanted)
+            lines = lines.take(np.delete(np.arange(len(lines)), odd))
+        if len(lines) and types is None:
+            types = column_types(lines.line, len(lines), wanted)
+        yield from _parse(lines, wanted, types)
 
 
-def _joined(text: bytes, starts: Positions, ends: Positions) -> bytes:
-    """Returns the lines, without what is between them."""
-    gaps = np.flatnonzero(starts[1:] != ends[:-1])
-    begins = starts[np.concatenate([[0], gaps + 1])]
-    stops = ends[np.concatenate([gaps, [len(ends) - 1]])]
-    if len(begins) == 1:
-        return text[begins[0] : stops[0]]
-    return b"".join(text[a:b] for a, b in zip(begins, stops, strict=True))
+def _rejected(rejected: list[tuple[int, str, str]]) -> Piece:
+    none = np.zeros(0, np.int64)
+    return Piece(pa.table({}), none, len(rejected), rejected, sparse=True)
 
 
-def _parse(text: bytes, lengths: Positions, numbers: Positions) -> Iterator[Piece]:
-    """Parses lines at once; where that fails, in halves, down to the bad line.
+def _parse(
+    lines: _Lines, wanted: WantedColumns, types: pa.Schema | None
+) -> Iterator[Piece]:
+    """Parses lines at once; where that fails, in halves, at last one by one."""
+    if not len(lines):
+        return
+    table = None if types is None else _together(lines.joined(), types)
+    if table is not None and len(table) == len(lines):
+        yield Piece(
+            table,
+            lines.numbers,
+            len(lines),
+            original=lambda row: original(lines.line(row)),
+            sparse=True,
+        )
+    elif types is None or len(lines) <= _FEW_LINES:
+        yield from _one_by_one(lines, wanted)
+    else:
+        half = len(lines) // 2
+        for part in (lines.take(slice(half)), lines.take(slice(half, None))):
+            yield from _parse(part, wanted, column_types(part.line, len(part), wanted))
 
-    Args:
-        text: The lines.
-        lengths: Bytes of each line.
-        numbers: Position of each line in the file.
-    """
+
+def _together(text: bytes, types: pa.Schema) -> pa.Table | None:
+    """Returns the values of some lines; None if one of them does not fit the types."""
     try:
         table = pyarrow.json.read_json(
             pa.BufferReader(text),
             pyarrow.json.ReadOptions(use_threads=False, block_size=len(text) + 1),
+            pyarrow.json.ParseOptions(
+                explicit_schema=types, unexpected_field_behavior="ignore"
+            ),
         )
-        problem = f"it is read as {len(table):,} objects"
-    except pa.ArrowInvalid as error:
-        table = None
-        problem = " ".join(str(error).split())
-    if table is not None and len(table) == len(numbers):
-        yield Piece(table, numbers, len(numbers))
-    elif len(numbers) == 1:
-        rejected = [(int(numbers[0]), _text(text), f"{NO_OBJECT} ({problem})")]
-        yield Piece(pa.table({}), np.zeros(0, np.int64), 1, rejected)
-    else:
-        half = len(numbers) // 2
-        cut = int(lengths[:half].sum())
-        yield from _parse(text[:cut], lengths[:half], numbers[:half])
-        yield from _parse(text[cut:], lengths[half:], numbers[half:])
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    for name in types.names:
+        if types.field(name).type == pa.float64():
+            # An integer beyond this may have lost digits.
+            extremes = pc.min_max(table.column(name)).as_py()
+            if any(abs(v) > EXACT_FLOAT for v in extremes.values() if v is not None):
+                return None
+    return table
 
 
-def _text(line: bytes) -> str:
-    return line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+def _one_by_one(lines: _Lines, wanted: WantedColumns) -> Iterator[Piece]:
+    for begin in range(0, len(lines), _FEW_LINES):
+        part = lines.take(slice(begin, begin + _FEW_LINES))
+        records = [parse_line(part.line(i), wanted) for i in range(len(part))]
+        good = np.array([i for i, r in enumerate(records) if r.values is not None], int)
+        rejected = [
+            (int(part.numbers[i]), as_text(part.line(i)), record.problem)
+            for i, record in enumerate(records)
+            if record.values is None
+        ]
+        kept = part.take(good)
+        yield Piece(
+            loose_table([records[i].values or {} for i in good], wanted),
+            kept.numbers,
+            len(part),
+            rejected,
+            original=lambda row, kept=kept: original(kept.line(row)),
+            sparse=True,
+        )

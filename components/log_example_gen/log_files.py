@@ -1,37 +1,33 @@
-"""The files of a domain's log: what a block of days reads, and what is never read.
+"""The files of a domain's log: what a block of days reads.
 
-<folder>/date=YYYY-MM-DD/<name>.parquet|.csv|.jsonl|.tfrecord     (.gz may follow)
+<folder>/date=YYYY-MM-DD/<name>             dt=... is the same
+<folder>/date=YYYY-MM-DD/hour=HH/<name>     hr=HH, h=HH and HH are the same
 """
 
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.log_example_gen.content_hashes import ContentHashes
+from components.log_example_gen.file_names import EXPECTED_SUFFIXES
+from components.log_example_gen.file_names import format_of
+from components.log_example_gen.file_names import unpacked_name
+from models.days import to_date
 from models.days import to_day
 from models.errors import DataError
 from models.errors import listed
 from models.short_hash import short_hash
 
-FORMATS = (".parquet", ".csv", ".jsonl", ".tfrecord")
-
-_DAY_FOLDER = re.compile(r"^date=(\d{4}-\d{2}-\d{2})$")
-# In lower case, with the format that a file of this suffix may well have.
-_ALMOST = {
-    ".json": ".jsonl",
-    ".ndjson": ".jsonl",
-    ".pq": ".parquet",
-    ".parq": ".parquet",
-    ".tfrecords": ".tfrecord",
-    ".tfr": ".tfrecord",
-}
-# Packed in a way that is not read.
-_PACKED = (".gz", ".zst", ".zstd", ".bz2", ".xz", ".lz4", ".snappy", ".zip")
+_DAY_FOLDER = re.compile(r"^(?:date|dt)=(\d{4}-\d{2}-\d{2}|\d{8})$")
+_HOUR_FOLDER = re.compile(r"^(?:(?:hour|hr|h)=)?(?:[01]?\d|2[0-3])$")
 
 
 @dataclass(frozen=True)
@@ -42,49 +38,31 @@ class LogFile:
     day: int
 
 
-@dataclass(frozen=True)
-class UnreadFile:
-    """Something in a day's folder that no ingest reads.
-
-    Attributes:
-        path: Where it is.
-        day: Days since 1970-01-01.
-        advice: Why it is not read, and what to do.
-    """
-
-    path: str
-    day: int
-    advice: str
-
-    def __str__(self) -> str:
-        path = Path(self.path)
-        return f"{path.parent.name}/{path.name} ({self.advice})"
-
-
-def format_of(path: str) -> str | None:
-    """Returns the format of a log file, by its name; None if it is none.
-
-    Example:
-        >>> format_of("part-0.csv.gz"), format_of("_SUCCESS")
-        ('.csv', None)
-    """
-    name = Path(path).name
-    if _is_bookkeeping(name):
-        return None
-    suffix = Path(name.removesuffix(".gz")).suffix
-    if suffix == ".parquet" and name.endswith(".gz"):
-        return None
-    return suffix if suffix in FORMATS else None
-
-
-def _is_bookkeeping(name: str) -> bool:
-    """Whether Spark, Hadoop or an editor keeps a file of this name for itself."""
-    return name.startswith((".", "_")) or name.endswith((".crc", "~"))
-
-
 def is_log_file(path: Path) -> bool:
-    """Whether an entry of a day's folder is a file that is read."""
-    return format_of(path.name) is not None and path.is_file()
+    """Whether an entry of a day's folder is a file that is read.
+
+    Raises:
+        DataError: The operating system does not let one look.
+    """
+    try:
+        return format_of(path.name) is not None and path.is_file()
+    except OSError as error:
+        raise _inaccessible(path, error) from error
+
+
+def is_hour_folder(name: str) -> bool:
+    """Whether a folder inside a day's is the folder of an hour."""
+    return _HOUR_FOLDER.match(name) is not None
+
+
+def day_of(name: str) -> int | None:
+    """Returns the day that a folder is named after; None if it is no day's folder.
+
+    Raises:
+        ValueError: The calendar has no such day.
+    """
+    match = _DAY_FOLDER.match(name)
+    return match and to_day(datetime.date.fromisoformat(match.group(1)))
 
 
 def list_log_files(folder: Path, first_day: int, last_day: int) -> list[LogFile]:
@@ -100,78 +78,10 @@ def list_log_files(folder: Path, first_day: int, last_day: int) -> list[LogFile]
     """
     return [
         LogFile(str(path), day)
-        for day, entries in _partitions(folder, first_day, last_day)
-        for path in entries
+        for day, partition in day_folders(folder, first_day, last_day)
+        for path in entries_of(partition)
         if is_log_file(path)
     ]
-
-
-def list_unread_files(
-    folder: Path, first_day: int, last_day: int, marker: str | None = None
-) -> list[UnreadFile]:
-    """Returns what lies in the days' folders and is no log file, oldest first.
-
-    Files that Spark, Hadoop and editors keep for themselves are left out: `_SUCCESS`,
-    `.crc`, hidden files.
-
-    Args:
-        folder: A domain's folder of `date=YYYY-MM-DD/` partitions.
-        first_day: First day wanted, days since 1970-01-01.
-        last_day: Last day wanted.
-        marker: Name of the file that says a day is complete.
-
-    Raises:
-        DataError: The folder is missing or holds no dated partition.
-    """
-    return [
-        UnreadFile(str(path), day, _advice(path))
-        for day, entries in _partitions(folder, first_day, last_day)
-        for path in entries
-        if not is_log_file(path)
-        and not _is_bookkeeping(path.name)
-        and path.name != marker
-    ]
-
-
-def _advice(path: Path) -> str:
-    """Returns why an entry of a day's folder is not read, and what to do."""
-    if path.is_dir():
-        return "a folder; move its files up into the day's folder"
-    if not path.is_file():
-        return "no file; remove the link"
-    name = path.name.lower()
-    packed = next((end for end in _PACKED if name.endswith(end)), "")
-    bare = name.removesuffix(packed)
-    suffix = Path(bare).suffix
-    meant = _ALMOST.get(suffix, suffix)
-    if meant == ".tsv":
-        return "tab-separated; write it with commas and name it .csv"
-    if meant not in FORMATS:
-        return f"none of {', '.join(FORMATS)}; convert it, or move it away"
-    if meant == ".parquet" and packed:
-        return "packed; unpack it, as Parquet compresses by itself"
-    if packed not in ("", ".gz"):
-        return f"packed as {packed}; unpack it, or pack it with gzip"
-    return f"rename it to end in {meant}{packed}"
-
-
-def refuse_unread_days(
-    folder: Path, first_day: int, last_day: int, marker: str | None = None
-) -> None:
-    """Raises `DataError` if a day's folder holds files, but none that is read.
-
-    Such a day has a log, so no policy for missing days can say what it means. For the
-    arguments see `list_unread_files`.
-    """
-    read = {file.day for file in list_log_files(folder, first_day, last_day)}
-    unread = list_unread_files(folder, first_day, last_day, marker)
-    alone = [file for file in unread if file.day not in read]
-    if alone:
-        raise DataError(
-            f"{str(folder)!r} has days with nothing that is read: {listed(alone)}; "
-            f"expected files that end in {', '.join(FORMATS)}; do as the brackets say, "
-            "or remove the files if the day has no log"
-        )
 
 
 def refuse_twins(files: Iterable[LogFile]) -> None:
@@ -179,53 +89,26 @@ def refuse_twins(files: Iterable[LogFile]) -> None:
 
     Both would be read, and every impression would count twice.
     """
-    paths = [file.path for file in files]
-    present = set(paths)
-    twins = [path for path in paths if f"{path}.gz" in present]
+    alike: dict[str, list[str]] = defaultdict(list)
+    for file in files:
+        alike[unpacked_name(file.path)].append(file.path)
+    twins = [paths for paths in alike.values() if len(paths) > 1]
     if twins:
-        names = [f"{path} and {Path(path).name}.gz" for path in twins]
+        names = [
+            " and ".join([first, *(Path(path).name for path in others)])
+            for first, *others in twins
+        ]
         raise DataError(
-            f"{listed(names)} lie side by side; expected one of the two, as reading "
+            f"{listed(names)} lie side by side; expected one of them, as reading "
             "both counts every impression twice; remove one, or rename it if it holds "
             "other impressions"
         )
 
 
-def _partitions(
+def day_folders(
     folder: Path, first_day: int, last_day: int
-) -> Iterator[tuple[int, list[Path]]]:
-    """Yields the days' folders with their entries, oldest first."""
-    if not folder.is_dir():
-        raise DataError(
-            f"there is no log folder {str(folder)!r}; expected "
-            "<logs>/<domain>/date=YYYY-MM-DD/ with Parquet, CSV, JSON Lines or "
-            "TFRecord files; run `crossctr import` or `crossctr simulate`, or set "
-            "`logs` in the configuration"
-        )
-    dated = False
-    for partition in sorted(folder.iterdir()):
-        match = _DAY_FOLDER.match(partition.name)
-        if match is None:
-            continue
-        dated = True
-        try:
-            day = to_day(datetime.date.fromisoformat(match.group(1)))
-        except ValueError as error:
-            raise DataError(
-                f"{str(partition)!r} is named after no day ({error}); expected "
-                "date=YYYY-MM-DD; rename the folder or move it away"
-            ) from error
-        if first_day <= day <= last_day:
-            yield day, sorted(partition.iterdir())
-    if not dated:
-        raise DataError(
-            f"{str(folder)!r} holds no folder named date=YYYY-MM-DD; expected one per "
-            f"day with files inside that end in {', '.join(FORMATS)}"
-        )
-
-
-def log_days(folder: Path, first_day: int, last_day: int) -> dict[int, str]:
-    """Returns, by day, a hash of the names, sizes and times of the day's log files.
+) -> Iterator[tuple[int, Path]]:
+    """Yields the days wanted with their folders, oldest first.
 
     Args:
         folder: A domain's folder of `date=YYYY-MM-DD/` partitions.
@@ -233,18 +116,140 @@ def log_days(folder: Path, first_day: int, last_day: int) -> dict[int, str]:
         last_day: Last day wanted.
 
     Raises:
-        DataError: The folder is missing or holds no dated partition.
+        DataError: The folder is missing, holds no dated partition, or two of one day.
     """
-    entries: dict[int, list[str]] = {}
-    for file in list_log_files(folder, first_day, last_day):
-        stat = Path(file.path).stat()
-        name = Path(file.path).relative_to(folder).as_posix()
-        entry = f"{name} {stat.st_size} {stat.st_mtime_ns}"
-        entries.setdefault(file.day, []).append(entry)
-    return {
-        day: short_hash("\n".join(sorted(lines)).encode())
-        for day, lines in entries.items()
-    }
+    if not folder.is_dir():
+        raise DataError(
+            f"there is no log folder {str(folder)!r}; expected "
+            "<logs>/<domain>/date=YYYY-MM-DD/ with Parquet, CSV, JSON Lines or "
+            "TFRecord files; run `crossctr import` or `crossctr simulate`, or set "
+            "`logs` in the configuration"
+        )
+    found: dict[int, Path] = {}
+    for partition in _listed(folder):
+        try:
+            day = day_of(partition.name)
+        except ValueError as error:
+            raise DataError(
+                f"{str(partition)!r} is named after no day ({error}); expected "
+                "date=YYYY-MM-DD; rename the folder or move it away"
+            ) from error
+        if day is None:
+            continue
+        if day in found:
+            raise DataError(
+                f"{str(partition)!r} and {found[day].name!r} are both folders of "
+                f"{to_date(day)}; expected one, as impressions in both would count "
+                "twice; move the files of one into the other, or away"
+            )
+        found[day] = partition
+    if not found:
+        raise DataError(
+            f"{str(folder)!r} holds no folder named date=YYYY-MM-DD; expected one per "
+            f"day with files inside that end in {EXPECTED_SUFFIXES}"
+        )
+    yield from ((d, p) for d, p in sorted(found.items()) if first_day <= d <= last_day)
+
+
+def day_folder(folder: Path, day: int) -> Path | None:
+    """Returns the folder of one day; None if there is none yet.
+
+    Args:
+        folder: A domain's folder, which may not be there yet either.
+        day: Days since 1970-01-01.
+
+    Raises:
+        DataError: There are two.
+    """
+    if not folder.is_dir() or not any(map(is_day_folder, _listed(folder))):
+        return None
+    return next((path for _, path in day_folders(folder, day, day)), None)
+
+
+def is_day_folder(path: Path) -> bool:
+    """Whether a folder of a domain is named like a day's."""
+    return _DAY_FOLDER.match(path.name) is not None
+
+
+def entries_of(partition: Path) -> Iterator[Path]:
+    """Yields what lies in a day's folder, and in the folders of its hours."""
+    for path in _listed(partition):
+        if is_hour_folder(path.name) and path.is_dir():
+            yield from _listed(path)
+        else:
+            yield path
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise _inaccessible(folder, error) from error
+
+
+def file_size(path: str) -> int:
+    """Returns the bytes of a log file.
+
+    Raises:
+        DataError: It is gone, or the operating system does not let one look.
+    """
+    try:
+        return Path(path).stat().st_size
+    except OSError as error:
+        raise _inaccessible(Path(path), error) from error
+
+
+def _inaccessible(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"{str(path)!r} cannot be read ({error.strerror or error}); expected a log "
+        "that stays as it is while it is read; look at who moves or protects it, and "
+        "run the command again"
+    )
+
+
+def log_days(folder: Path, first_day: int, last_day: int) -> dict[int, str]:
+    """Returns the hash of each day's log files, see `day_hash`.
+
+    Args:
+        folder: A domain's folder of `date=YYYY-MM-DD/` partitions.
+        first_day: First day wanted, days since 1970-01-01.
+        last_day: Last day wanted.
+
+    Raises:
+        DataError: The folder is missing or holds no dated partition, or a file cannot
+            be read.
+    """
+    by_day = files_by_day(folder, first_day, last_day)
+    return {day: day_hash(folder, files, ContentHashes()) for day, files in by_day}
+
+
+def files_by_day(
+    folder: Path, first_day: int, last_day: int
+) -> list[tuple[int, list[LogFile]]]:
+    """Returns each day's log files, for the arguments see `list_log_files`."""
+    files = list_log_files(folder, first_day, last_day)
+    return [
+        (day, list(of_day))
+        for day, of_day in itertools.groupby(files, key=lambda file: file.day)
+    ]
+
+
+def day_hash(folder: Path, files: Iterable[LogFile], hashes: ContentHashes) -> str:
+    """Returns a hash of the names and contents of a day's log files.
+
+    Args:
+        folder: The domain's folder, from which names count.
+        files: The files, in any order.
+        hashes: Knows or reads the files' contents.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    lines = [
+        f"{Path(file.path).relative_to(folder).as_posix()} {hashes.of(file.path)}"
+        for file in files
+    ]
+    return short_hash("\n".join(sorted(lines)).encode())
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from dataclasses import dataclass
 from typing import Annotated
 from typing import Literal
-from typing import NamedTuple
 
 from pydantic import BeforeValidator
 from pydantic import Field
@@ -14,11 +14,13 @@ from pydantic import field_validator
 from pydantic import model_validator
 
 from components.log_example_gen.csv_dialect import CsvDialect
+from components.log_example_gen.time_formats import DEFAULT_FORMAT
+from components.log_example_gen.time_formats import parse_time_format
+from models.days import to_day
 from models.errors import ConfigError
 from models.strict_model import StrictModel
 
 _RULE = re.compile(r"^\s*(\w+)\s*(>=|<=|==|>|<)\s*(-?\d+(?:\.\d+)?)\s*$")
-# In the raw Examples: by domain and date, the hash of the log files that went in.
 COMPARISONS = (">=", "<=", "==", ">", "<")
 
 
@@ -31,14 +33,13 @@ class TimeColumn(StrictModel):
     """A column that says when an impression was shown, in UTC.
 
     Attributes:
-        column: The log's own column: text or integers.
-        format: How it is written: `YYYY`, `MM`, `DD`, `HH`, `mm` and `ss` stand for
-            their digits, anything else for itself. `YYYYMMDDHHMM` of minute logs may be
-            written with capitals: a second `MM` after `HH` means minutes.
+        column: The log's own column: text, numbers, timestamps or dates.
+        format: How text and numbers are written, see `parse_time_format`; timestamps
+            and dates of Parquet need none.
     """
 
     column: str
-    format: str = "YYYYMMDDHHMM"
+    format: str = DEFAULT_FORMAT
 
     @field_validator("format")
     @classmethod
@@ -54,14 +55,18 @@ class ColumnSource(StrictModel):
         column: The log's own column.
         constant: The same value in every row.
         separator: What separates the ids of a list that is written as one text.
-        hour_of: Format of `column`, a time; the feature is its hour, `0` to `23`, for
-            a feature of kind `id`.
+        hour_of: Format of `column`, a time; the feature is its hour in UTC, `0` to
+            `23`, for a feature of kind `id`.
+        since: First day whose log has the column; before it the feature is missing.
+        until: Last day whose log has the column; after it the feature is missing.
     """
 
     column: str | None = None
     constant: str | None = None
     separator: str | None = Field(default=None, min_length=1)
     hour_of: str | None = None
+    since: datetime.date | None = None
+    until: datetime.date | None = None
 
     @model_validator(mode="after")
     def _check(self) -> ColumnSource:
@@ -76,13 +81,21 @@ class ColumnSource(StrictModel):
                     "`hour_of` needs `column` and goes with neither `constant` nor "
                     "`separator`; remove one of them"
                 )
-            if "HH" not in self.hour_of:
+            if not parse_time_format(self.hour_of).has_hour:
                 raise ValueError(
-                    f"`hour_of` {self.hour_of!r} has no HH; write the column's format, "
-                    "such as YYYYMMDDHHMM"
+                    f"`hour_of` {self.hour_of!r} has no hour (%H); write the column's "
+                    f"format, such as {DEFAULT_FORMAT}"
                 )
-            parse_time_format(self.hour_of)
+        if self.since and self.until and self.until < self.since:
+            raise ValueError(
+                f"`until` {self.until} is before `since` {self.since}; swap them"
+            )
         return self
+
+    def lacks(self, day: int) -> bool:
+        """Whether the log of `day`, days since 1970-01-01, has no such column."""
+        early = self.since is not None and day < to_day(self.since)
+        return early or (self.until is not None and day > to_day(self.until))
 
 
 # In a configuration the bare name of a column will do.
@@ -90,54 +103,6 @@ Source = Annotated[
     ColumnSource,
     BeforeValidator(lambda v: {"column": v} if isinstance(v, str) else v),
 ]
-
-
-class TimeFormat(NamedTuple):
-    """A time format in the two languages that Arrow understands.
-
-    Attributes:
-        pattern: Regular expression that a well-formed time matches.
-        strptime: Format for `strptime`, which alone would take `2022-6-3` for a time.
-    """
-
-    pattern: str
-    strptime: str
-
-
-def parse_time_format(text: str) -> TimeFormat:
-    """Parses a time format such as `YYYYMMDDHHMM`.
-
-    Example:
-        >>> parse_time_format("YYYYMMDDHHMM").strptime
-        '%Y%m%d%H%M'
-
-    Raises:
-        ValueError: The format lacks year, month or day, or names a part twice.
-    """
-    directives = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "HH": "%H", "mm": "%M"}
-    directives["ss"] = "%S"
-    pattern = strptime = ""
-    seen: list[str] = []
-    position = 0
-    while position < len(text):
-        token = next((t for t in directives if text.startswith(t, position)), None)
-        if token is None:
-            pattern += re.escape(text[position])
-            strptime += text[position].replace("%", "%%")
-            position += 1
-            continue
-        # Minute logs are often said to be YYYYMMDDHHMM.
-        minute = token == "MM" and "%H" in seen
-        seen.append("%M" if minute else directives[token])
-        pattern += rf"\d{{{len(token)}}}"
-        strptime += seen[-1]
-        position += len(token)
-    if not {"%Y", "%m", "%d"} <= set(seen) or len(set(seen)) < len(seen):
-        raise ValueError(
-            f"time format {text!r} cannot be used; expected YYYY, MM and DD once each, "
-            "then HH, MM (or mm) and ss at most once, such as YYYYMMDDHHMM"
-        )
-    return TimeFormat(f"^{pattern}$", strptime)
 
 
 class DomainLog(StrictModel):

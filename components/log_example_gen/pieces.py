@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +29,9 @@ class Piece:
         rejected: Positions, raw values and reasons of the records that are not in
             `table`.
         line_breaks: Line breaks inside quoted values of CSV.
+        original: Returns what the file has for a row of `table`, by its index, where
+            `table` holds less than the file.
+        sparse: Whether a column without any value may be absent from the file.
     """
 
     table: pa.Table
@@ -34,6 +39,8 @@ class Piece:
     records: int
     rejected: list[tuple[int, str, str]] = field(default_factory=list)
     line_breaks: int = 0
+    original: Callable[[int], Any] | None = None
+    sparse: bool = False
 
 
 def unreadable(path: str, kind: str, detail: object) -> DataError:

@@ -1,28 +1,31 @@
 """Log files of any format as pieces of impressions with their place in the file.
 
-    .parquet    .csv    .jsonl    .tfrecord        all but Parquet also with .gz
+    .parquet .pq    .csv .tsv    .jsonl .json .ndjson    .tfrecord
 
-A record that its own format cannot express (a line with too many columns, a line that
-is no JSON object) is set aside with its position and the reason; a file that cannot be
-read at all is an error. Every piece says how many records the file itself has there,
-and what a parser makes of them is held against it. No Python runs per impression, apart
-from those that are set aside.
+Text files may be packed (`.gz`, `.zst`, `.bz2`), TFRecords as `.gz`. A record that its
+own format cannot express (a line with too many columns, a line that is no JSON object)
+is set aside with its position and the reason; a file that cannot be read at all is an
+error. Every piece says how many records the file itself has there, and what a parser
+makes of them is held against it. A file of no bytes has no records.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from components.log_example_gen.csv_dialect import CsvDialect
 from components.log_example_gen.csv_reader import read_csv
+from components.log_example_gen.file_names import EXPECTED_SUFFIXES
+from components.log_example_gen.file_names import format_of
+from components.log_example_gen.file_names import suffix_of
 from components.log_example_gen.jsonl_reader import read_jsonl
-from components.log_example_gen.log_files import FORMATS
-from components.log_example_gen.log_files import format_of
 from components.log_example_gen.pieces import Piece
 from components.log_example_gen.pieces import unreadable
+from components.log_example_gen.wanted import WantedColumns
 from models.compat import read_batches
 from models.data.arrow_files import UNREADABLE
 from models.data.arrow_files import pq
@@ -30,13 +33,16 @@ from models.data.arrow_files import why_unreadable
 from models.errors import DataError
 
 
-def read_pieces(path: str, batch_rows: int, dialect: CsvDialect) -> Iterator[Piece]:
+def read_pieces(
+    path: str, batch_rows: int, dialect: CsvDialect, wanted: WantedColumns
+) -> Iterator[Piece]:
     """Yields the impressions of a log file in order, a bounded number at a time.
 
     Args:
-        path: A file whose name ends in one of `FORMATS`.
+        path: A file whose name ends in one of `SUFFIXES`.
         batch_rows: Impressions of a piece at most, where the format lets one choose.
         dialect: How the file is written if it is a CSV.
+        wanted: The columns that are read; a table may hold others, too.
 
     Raises:
         DataError: The file cannot be read, or a parser returned another number of
@@ -45,17 +51,26 @@ def read_pieces(path: str, batch_rows: int, dialect: CsvDialect) -> Iterator[Pie
     kind = format_of(path)
     if kind is None:
         raise DataError(
-            f"{path} is no log file; expected a name that ends in {', '.join(FORMATS)}"
-            " (.gz may follow, but for Parquet); rename it or move it away"
+            f"{path} is no log file; expected a name that ends in {EXPECTED_SUFFIXES}; "
+            "rename it or move it away"
         )
+    try:
+        if Path(path).stat().st_size == 0:
+            return
+    except OSError as error:
+        raise unreadable(path, kind, error) from error
     if kind == ".parquet":
         pieces = _read_parquet(path, batch_rows)
     elif kind == ".csv":
-        pieces = read_csv(path, dialect)
+        if suffix_of(path) == ".tsv":
+            dialect = dialect.model_copy(update={"delimiter": "\t"})
+        pieces = read_csv(path, dialect, wanted)
     elif kind == ".jsonl":
-        pieces = read_jsonl(path)
+        pieces = read_jsonl(path, wanted)
     else:
-        pieces = _read_tfrecord(path, batch_rows)
+        from components.log_example_gen.tfrecord_reader import read_tfrecord
+
+        pieces = read_tfrecord(path, batch_rows, wanted)
     before = 0
     for piece in pieces:
         parsed = len(piece.table) + len(piece.rejected)
@@ -86,23 +101,3 @@ def _read_parquet(path: str, batch_rows: int) -> Iterator[Piece]:
         raise unreadable(
             path, "Parquet", f"its footer says {total:,} rows, it has {start:,}"
         )
-
-
-def _read_tfrecord(path: str, batch_rows: int) -> Iterator[Piece]:
-    # Imported late: only this format needs them, and workers of the others do not.
-    import tensorflow as tf
-    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
-
-    compression = "GZIP" if path.endswith(".gz") else ""
-    decoder = ExamplesToRecordBatchDecoder()
-    start = 0
-    try:
-        records = tf.data.TFRecordDataset(path, compression).batch(batch_rows)
-        for batch in records.as_numpy_iterator():
-            decoded = decoder.DecodeBatch(batch.tolist())
-            table = pa.Table.from_batches([decoded])
-            numbers = np.arange(start, start + len(batch))
-            yield Piece(table, numbers, len(batch))
-            start += len(batch)
-    except (tf.errors.OpError, RuntimeError) as error:
-        raise unreadable(path, "TFRecord of tf.Examples", error) from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,49 +13,80 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from components.log_example_gen.pieces import unreadable
+from models.errors import DataError
 
 BLOCK_BYTES = 8 << 20
 # A longer line is no line of a log, and would have to be held in memory.
 MAX_LINE_BYTES = 8 << 20
 
+# Ways in which text files may be packed, by the end of their names.
+PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+
 NEWLINE, CARRIAGE_RETURN = 10, 13
+_HEAD_BYTES = 1000
+_REPACK = "rename it so that its name ends in {}, or unpack it"
+# Beginnings of files that are no plain text, with what to do about them.
+_STARTS = (
+    (b"\x1f\x8b", "gzip", _REPACK.format(".gz")),
+    (b"\x28\xb5\x2f\xfd", "zstd", _REPACK.format(".zst")),
+    (b"BZh", "bzip2", _REPACK.format(".bz2")),
+    (b"PAR1", "Parquet", "rename it to end in .parquet"),
+    (codecs.BOM_UTF16_LE, "UTF-16", "write it as UTF-8"),
+    (codecs.BOM_UTF16_BE, "UTF-16", "write it as UTF-8"),
+)
 Positions = npt.NDArray[np.int64]
 
 
-def line_blocks(path: str, kind: str) -> Iterator[bytes]:
+@dataclass(frozen=True)
+class LongLine:
+    """A line that is too long to be read.
+
+    Attributes:
+        head: How it begins.
+    """
+
+    head: str
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with it."""
+        return f"a line longer than {MAX_LINE_BYTES:,} bytes"
+
+
+def line_blocks(path: str, kind: str) -> Iterator[bytes | LongLine]:
     """Yields the file's lines in blocks; each block ends with a newline.
 
-    A byte order mark is left out, and a missing newline at the end is added.
+    A byte order mark is left out, and a missing newline at the end is added. A line
+    longer than `MAX_LINE_BYTES` comes on its own, without its text.
 
     Args:
-        path: A text file; gzip-compressed if the name ends in `.gz`.
+        path: A text file; packed as its name says, see `PACKED`.
         kind: Format of the file, for error messages.
 
     Raises:
-        DataError: The file cannot be read, or a line is longer than `MAX_LINE_BYTES`.
+        DataError: The file cannot be read.
     """
-    lines = 0
     try:
         with _open(path) as stream:
-            block = stream.read(BLOCK_BYTES).removeprefix(codecs.BOM_UTF8)
-            rest = b""
+            block = stream.read(BLOCK_BYTES)
+            _check_start(path, kind, block)
+            block = block.removeprefix(codecs.BOM_UTF8)
+            rest, skipping = b"", False
             while block:
+                if skipping:
+                    _, newline, block = block.partition(b"\n")
+                    skipping = not newline
+                first = block.find(b"\n")
+                length = len(rest) + (len(block) if first < 0 else first)
+                if length > MAX_LINE_BYTES:
+                    yield LongLine(as_text((rest + block)[:_HEAD_BYTES]))
+                    rest, skipping = b"", first < 0
+                    block = block[first + 1 :] if first >= 0 else b""
                 end = block.rfind(b"\n") + 1
-                if len(rest) + (block.find(b"\n") if end else len(block)) > (
-                    MAX_LINE_BYTES
-                ):
-                    raise unreadable(
-                        path,
-                        kind,
-                        f"line {lines + 1:,} is longer than {MAX_LINE_BYTES:,} bytes",
-                    )
                 if end:
-                    whole = rest + block[:end]
-                    lines += whole.count(b"\n")
-                    rest = block[end:]
-                    yield whole
-                else:
-                    rest += block
+                    yield rest + block[:end]
+                    rest = b""
+                rest += block[end:]
                 block = stream.read(BLOCK_BYTES)
             if rest:
                 yield rest + b"\n"
@@ -61,9 +94,22 @@ def line_blocks(path: str, kind: str) -> Iterator[bytes]:
         raise unreadable(path, kind, error) from error
 
 
+def as_text(line: bytes) -> str:
+    """Returns a line for people, without its end."""
+    return line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+
+
 def _open(path: str) -> Any:
-    compression = "gzip" if path.endswith(".gz") else None
-    return pa.input_stream(path, compression=compression)
+    return pa.input_stream(path, compression=PACKED.get(Path(path).suffix))
+
+
+def _check_start(path: str, kind: str, start: bytes) -> None:
+    """Raises `DataError` if a file begins like one of another kind."""
+    for magic, found, advice in _STARTS:
+        if start.startswith(magic):
+            raise DataError(
+                f"{path} cannot be read as {kind}: it begins like {found}; {advice}"
+            )
 
 
 def positions(buffer: npt.NDArray[np.uint8], byte: int) -> Positions:

@@ -1,1 +1,1 @@
-"""Puts an approved model where TF Serving looks for it, under a dated version."""
+"""Publisher: copies an approved model into TF Serving's folder, by dated version."""

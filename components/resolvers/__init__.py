@@ -1,1 +1,1 @@
-"""Selects upstream artifacts by what they were made from, never by wall clock."""
+"""Resolvers: select upstream artifacts by fingerprint, never by wall clock."""

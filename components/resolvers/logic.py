@@ -1,4 +1,4 @@
-"""Which of the stored artifacts a run may read: a pure function."""
+"""Selection of the stored artifacts that a run may read: a pure function."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from models.errors import DataError
 
 @dataclass(frozen=True)
 class Candidate:
-    """An artifact as far as selecting it goes.
+    """Properties of an artifact that the selection uses.
 
     Attributes:
-        id: Its number in ML Metadata.
-        fingerprint: Hash of everything it was made from.
-        last_day: Last day of rows that went into it.
+        id: Id in ML Metadata.
+        fingerprint: Hash of all inputs that it was made from.
+        last_day: Last day of the impressions that it was made from.
         role: `raw` or `transformed` for Examples, empty otherwise.
     """
 
@@ -34,16 +34,16 @@ def select(
     before_day: int | None,
     role: str = "",
 ) -> list[Candidate]:
-    """Picks one artifact per wanted fingerprint, in the order wanted.
+    """Selects one artifact per requested fingerprint, in the same order.
 
-    Equal fingerprints mean equal content; among them the newest is taken.
+    Equal fingerprints mean equal content; the newest of them is taken.
 
     Args:
-        candidates: What is stored.
-        fingerprints: What is wanted.
-        before_day: The run's day D; nothing dated D or later may be read. None for the
-            evaluation rows, which are D's own.
-        role: Role wanted of Examples.
+        candidates: The stored artifacts.
+        fingerprints: The requested fingerprints.
+        before_day: The run's day D; artifacts of day D or later must not be read. None
+            for the evaluation impressions, which are of day D itself.
+        role: Requested role of Examples.
 
     Raises:
         DataError: An artifact is missing, or is dated on or after the run's day.
@@ -62,7 +62,7 @@ def select(
         candidate = newest[fingerprint]
         if before_day is not None and candidate.last_day >= before_day:
             raise DataError(
-                f"artifact {candidate.id} holds rows up to "
+                f"artifact {candidate.id} holds impressions up to "
                 f"{to_date(candidate.last_day)}, the run's day is "
                 f"{to_date(before_day)}; a run may only read what ended before its day"
             )

@@ -1,4 +1,4 @@
-"""The resolver strategy that every graph uses."""
+"""Resolver strategy of every graph."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from components.resolvers.logic import select
 
 
 class ByFingerprint(resolver.ResolverStrategy):
-    """Resolves each input to the artifacts with the fingerprints that were planned.
+    """Resolver of inputs to the artifacts with the planned fingerprints.
 
-    Which fingerprints those are is decided from the calendar and the configuration
-    (`pipeline.planning.planner`); here they are looked up, and held to the
-    point-in-time rule.
+    The planner (`pipeline.planning.planner`) determines the fingerprints from calendar
+    and configuration; this class looks them up and enforces the point-in-time rule.
     """
 
     def __init__(self, wanted: str) -> None:
-        """Stores what to look up.
+        """Stores the requested fingerprints.
 
         Args:
-            wanted: JSON; per input key the arguments of `select`: `fingerprints`,
-                `before_day` and `role`. (TFX cannot carry a nested dictionary.)
+            wanted: JSON with the arguments of `select` for each input key:
+                `fingerprints`, `before_day` and `role`. TFX cannot pass a nested
+                dictionary.
         """
         self._wanted: dict[str, dict[str, Any]] = json.loads(wanted)
 
@@ -35,7 +35,7 @@ class ByFingerprint(resolver.ResolverStrategy):
         store: ml_metadata.MetadataStore,  # noqa: ARG002 (TFX's signature)
         input_dict: dict[str, list[types.Artifact]],
     ) -> dict[str, list[types.Artifact]]:
-        """Returns the planned artifacts, per key in the planned order."""
+        """Returns the planned artifacts of each key, in the planned order."""
         resolved = {}
         for key, artifacts in input_dict.items():
             by_id = {artifact.id: artifact for artifact in artifacts}

@@ -1,1 +1,1 @@
-"""Exports a tiny pretraining model's embedding tables as one period's snapshot."""
+"""SnapshotExporter: a tiny pretraining model's tables as one period's snapshot."""

@@ -1,1 +1,1 @@
-"""TFX's StatisticsGen, whose statistics a later day can find."""
+"""StatisticsGen of TFX, with statistics that a later day can find."""

@@ -15,7 +15,7 @@ from components.statistics_gen import executor
 
 
 class StatisticsGenSpec(standard_component_specs.StatisticsGenSpec):
-    """TFX's spec and the block's fingerprint."""
+    """TFX's spec plus the block's fingerprint."""
 
     PARAMETERS = {
         **standard_component_specs.StatisticsGenSpec.PARAMETERS,
@@ -24,7 +24,7 @@ class StatisticsGenSpec(standard_component_specs.StatisticsGenSpec):
 
 
 class StatisticsGen(tfx_component.StatisticsGen):
-    """Describes each domain's rows; the next block is compared with the result."""
+    """StatisticsGen of each domain; the next block is compared with its result."""
 
     SPEC_CLASS = StatisticsGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
@@ -43,8 +43,8 @@ class StatisticsGen(tfx_component.StatisticsGen):
             schema: The curated schema.
             fingerprint: Hash of configuration, code and log files.
         """
-        # TFDV's exact counts of values go through Beam one Python tuple a value; its
-        # sketches are C++ and find a stray value among up to some 1,000, as those do.
+        # TFDV's exact value counts pass one Python tuple per value through Beam; its
+        # sketches are in C++ and still find a stray value among up to about 1,000.
         options = tfdv.StatsOptions(use_sketch_based_topk_uniques=True)
         spec = StatisticsGenSpec(
             examples=examples,

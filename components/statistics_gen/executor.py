@@ -1,4 +1,4 @@
-"""TFX's StatisticsGen, with the days and the fingerprint on what it writes."""
+"""Executor of StatisticsGen: stamps days and fingerprint on the statistics."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""TFX's Trainer with channels for the vocabulary and the embedding snapshots."""
+"""Trainer of TFX with channels for the vocabulary and the embedding snapshots."""

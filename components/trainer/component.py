@@ -20,7 +20,7 @@ from components.trainer import executor
 
 
 class LevelTrainerSpec(standard_component_specs.TrainerSpec):
-    """TFX's spec and what a level reads from other levels."""
+    """TFX's spec plus a level's inputs from other levels."""
 
     INPUTS = {
         **standard_component_specs.TrainerSpec.INPUTS,
@@ -34,7 +34,7 @@ class LevelTrainerSpec(standard_component_specs.TrainerSpec):
 
 
 class LevelTrainer(tfx_component.Trainer):
-    """Trains one level: TPM, CPM, the source's or the target's CTR model.
+    """Trainer of one level: TPM, CPM, the source's or the target's CTR model.
 
     `base_model` is the model it warm-starts from, `source_model` the one CTNet reads,
     `snapshots` the TPM periods it reads; all come through channels, so that lineage
@@ -62,16 +62,16 @@ class LevelTrainer(tfx_component.Trainer):
 
         Args:
             examples: Transformed Examples of every block that overlaps the window.
-            transform_graph: The newest block's, for serving.
+            transform_graph: TransformGraph of the newest block, for serving.
             vocabulary: The newest vocabulary before the run's day.
-            raw_examples: The raw Examples of the same blocks, by which the exported
-                model is compared with the trained one; none for levels not served.
-            base_model: Model to warm-start from, if any.
+            raw_examples: Raw Examples of the same blocks, for the train/serve check;
+                none for levels that are not served.
+            base_model: Model of the warm start, if any.
             source_model: Source model to read, if any.
             snapshots: TPM periods to read, newest first, if any.
             domains: Splits to train on.
-            settings: The fields of `LevelInputs` that are no path.
-            fingerprint: Hash of everything the model is made from.
+            settings: The fields of `LevelInputs` that are not paths.
+            fingerprint: Hash of all inputs of the model.
         """
         spec = LevelTrainerSpec(
             examples=examples,
@@ -82,7 +82,7 @@ class LevelTrainer(tfx_component.Trainer):
             source_model=source_model,
             snapshots=snapshots,
             train_args=trainer_pb2.TrainArgs(splits=list(domains)),
-            # Trainer wants an evaluation split; a level never looks at one.
+            # Trainer requires an evaluation split, which levels do not use.
             eval_args=trainer_pb2.EvalArgs(splits=list(domains)),
             run_fn="components.trainer.executor.run_fn",
             custom_config=json_utils.dumps(

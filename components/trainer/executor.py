@@ -1,4 +1,4 @@
-"""Turns TFX's artifacts into the paths of `LevelInputs` and trains the level."""
+"""Executor of LevelTrainer: turns artifacts into paths of `LevelInputs`."""
 
 from __future__ import annotations
 

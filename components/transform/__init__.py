@@ -1,1 +1,1 @@
-"""Raw Examples to embedding rows, once, in columns; the same graph serves."""
+"""Transform of TFX: raw Examples to encoded features, once per block, in columns."""

@@ -18,7 +18,7 @@ from components.transform import executor
 
 
 class TransformSpec(standard_component_specs.TransformSpec):
-    """TFX's spec and the vocabulary."""
+    """TFX's spec plus the vocabulary."""
 
     INPUTS = {
         **standard_component_specs.TransformSpec.INPUTS,
@@ -27,7 +27,7 @@ class TransformSpec(standard_component_specs.TransformSpec):
 
 
 class Transform(tfx_component.Transform):
-    """Transforms the block's raw Examples once, for every level and every later day."""
+    """Transform of a block's raw Examples, once for all levels and later days."""
 
     SPEC_CLASS = TransformSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
@@ -59,14 +59,14 @@ class Transform(tfx_component.Transform):
             schema=schema,
             vocabulary=vocabulary,
             preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
-            # There is nothing to analyze: one domain is named because TFX asks for it.
+            # There is nothing to analyze; TFX requires at least one split here.
             splits_config=transform_pb2.SplitsConfig(
                 analyze=[domains[0]], transform=list(domains)
             ),
             custom_config=json.dumps(
                 {"features": features, "fingerprint": fingerprint}
             ),
-            # StatisticsGen has described these rows already.
+            # StatisticsGen has already computed statistics of these impressions.
             disable_statistics=1,
             force_tf_compat_v1=0,
             transform_graph=types.Channel(type=standard_artifacts.TransformGraph),

@@ -1,16 +1,17 @@
-"""What encoding made of the ids: known, new or out of vocabulary, by feature and day.
+"""Counts of encoded ids: known, new or out of vocabulary, by feature and day.
 
-Counted on the transformed rows, as the models read them. `encoding.json`, beside the
-splits of the transformed Examples, holds by domain and feature one list per count:
+The counts are of transformed impressions, as the models read them. `encoding.json`,
+beside the splits of the transformed Examples, holds by domain and feature one list per
+count:
 
 | key       | meaning of entry i, for the block's i-th day                             |
 | --------- | ------------------------------------------------------------------------ |
 | `rows`    | impressions of the domain                                                |
-| `missing` | of these, rows without an id (for a list: with none)                     |
-| `ids`     | ids that are not missing; a row's list may hold several                  |
+| `missing` | of these, impressions without an id (for a list: an empty list)          |
+| `ids`     | ids that are not missing; a list may hold several                        |
 | `oov`     | of these, ids in out-of-vocabulary buckets                               |
-| `new`     | of these, ids that got their row on this day: a model of the day before  |
-|           | saw them as out of vocabulary                                            |
+| `new`     | of these, ids that got their table row on this day: for a model of the   |
+|           | day before they are out of vocabulary                                    |
 """
 
 from __future__ import annotations
@@ -34,15 +35,15 @@ from models.features.table import FeatureTable
 KEYS = ("rows", "missing", "ids", "oov", "new")
 
 Ints = npt.NDArray[np.int64]
-# By id feature: shape (len(KEYS), days).
+# Arrays of shape (len(KEYS), days), by id feature.
 Counts = dict[str, Ints]
 
 
 def sizes_before(summary: Mapping[str, Any], days: DayRange) -> Ints:
-    """Returns the ids a space had before each day of a block.
+    """Returns the number of ids of a space before each day of a block.
 
     Args:
-        summary: What `vocabulary.json` says of the space.
+        summary: Entry of `vocabulary.json` for the space.
         days: The block.
 
     Returns:
@@ -62,16 +63,16 @@ def count_encoded(
     days: DayRange,
     before: Mapping[str, Ints],
 ) -> Counts:
-    """Counts what the ids of some transformed rows became.
+    """Counts the encoded ids of some transformed impressions.
 
     Args:
-        table: Transformed rows; one value or a list in each cell.
+        table: Transformed impressions; each cell holds a value or a list.
         features: The feature table.
         days: The block.
-        before: By append-only space, the ids it had before each day, (days,).
+        before: Number of ids before each day, (days,), by append-only space.
 
     Returns:
-        By feature of kind `id` or `ids`, counts of shape (len(KEYS), days).
+        Counts of shape (len(KEYS), days), by feature of kind `id` or `ids`.
     """
     day_of_row = _flat(table.column(DAY).combine_chunks()) - days.first
     counts = {}
@@ -119,7 +120,7 @@ def _kinds(
 
 
 def add_counts(parts: Iterable[Counts]) -> Counts:
-    """Adds counts up, by feature; their order does not matter."""
+    """Returns the sum of counts by feature."""
     total: Counts = {}
     for part in parts:
         for name, counts in part.items():
@@ -144,7 +145,7 @@ def to_json(by_domain: Mapping[str, Counts], days: DayRange) -> dict[str, Any]:
 def describe_encoding(
     by_domain: Mapping[str, Counts], features: FeatureTable
 ) -> list[str]:
-    """Returns a line per append-only id feature: its rates over block and domains."""
+    """Returns a line per append-only id feature with its rates over all domains."""
     total = add_counts(by_domain.values())
     lines = []
     for name, counts in total.items():
@@ -160,7 +161,7 @@ def describe_encoding(
 
 
 def _flat(cells: pa.Array) -> Ints:
-    """Returns the values of scalar or list cells; every list has the same length."""
+    """Returns the flat values of scalar cells or of lists of equal length."""
     is_list = pa.types.is_list(cells.type) or pa.types.is_large_list(cells.type)
     flat: Ints = (pc.list_flatten(cells) if is_list else cells).to_numpy(
         zero_copy_only=False

@@ -1,4 +1,4 @@
-"""TFX's Transform with a vocabulary channel and Parquet written from record batches."""
+"""Executor of Transform: vocabulary channel, and Parquet from record batches."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from models.progress import PROGRESS
 from models.vocabulary_files import check_vocabulary
 from models.vocabulary_files import read_summary
 
-# As many rows as the Examples' row groups have: one batch is one group.
+# Size of the Examples' row groups, so that one batch is one group.
 _COUNT_ROWS = 65_536
 
 
@@ -50,7 +50,7 @@ def _to_table(transformed: tuple[pa.RecordBatch, Any], names: list[str]) -> pa.T
 
 
 class ArrowTransformProcessor(tfx_executor.TransformProcessor):
-    """Writes Parquet column-wise; TFX's own writer goes through row dictionaries."""
+    """Processor that writes Parquet by column; TFX's writer uses row dictionaries."""
 
     @staticmethod
     @beam.ptransform_fn
@@ -63,7 +63,7 @@ class ArrowTransformProcessor(tfx_executor.TransformProcessor):
         arrow_schema = impl_helper.make_tensor_to_arrow_converter(schema).arrow_schema()
         return (
             pcoll
-            # Beam does not read the annotation, and takes its own coder without a type.
+            # Beam ignores the annotation, and without a type it takes its own coder.
             | "ToTable"
             >> beam.Map(_to_table, arrow_schema.names).with_output_types(pa.Table)
             | "WriteToParquet"
@@ -77,7 +77,7 @@ class ArrowTransformProcessor(tfx_executor.TransformProcessor):
 
 
 def _check_rows(raw: types.Artifact, transformed: types.Artifact) -> None:
-    """Raises `DataError` unless every split has as many rows as before."""
+    """Raises `DataError` unless every split keeps its number of impressions."""
     for split in artifact_utils.decode_split_names(raw.split_names):
         before, after = (
             sum(
@@ -97,7 +97,7 @@ def _check_rows(raw: types.Artifact, transformed: types.Artifact) -> None:
 
 
 class CountEncoded(beam.DoFn):
-    """Counts what one transformed file's ids became."""
+    """Counter of the encoded ids of a transformed file."""
 
     def __init__(
         self, features: str, days: DayRange, before: dict[str, npt.NDArray[np.int64]]
@@ -138,7 +138,7 @@ class Executor(tfx_executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Transforms every split of the block with the block's own vocabulary."""
+        """Transforms every split of the block with the block's vocabulary."""
         key = standard_component_specs.CUSTOM_CONFIG_KEY
         custom_config = json.loads(exec_properties[key])
         fingerprint = custom_config.pop("fingerprint")
@@ -184,7 +184,7 @@ class Executor(tfx_executor.Executor):
     def _report_encoding(
         self, examples: types.Artifact, days: DayRange, vocabulary: str, features: str
     ) -> None:
-        """Writes `encoding.json`: known, new and unknown ids by feature and day."""
+        """Writes `encoding.json`, the counts of encoded ids by feature and day."""
         files = [
             (domain, path)
             for domain in artifact_utils.decode_split_names(examples.split_names)

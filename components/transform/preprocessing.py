@@ -1,7 +1,7 @@
-"""The preprocessing function: raw features to rows of embedding tables.
+"""Preprocessing function: raw features to rows of embedding tables.
 
-Every transform is stateless or reads a frozen vocabulary, so that day N and day N + 1
-mean the same and no pass over the data is needed before the transforming one.
+Every transformation is stateless or reads a frozen vocabulary, so that all days are
+encoded in the same way and no analysis pass over the data is needed.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from models.vocabulary_files import ids_path
 def preprocessing_fn(
     inputs: dict[str, Any], custom_config: dict[str, Any]
 ) -> dict[str, Any]:
-    """Encodes every feature of the table as int64 rows.
+    """Encodes every feature as int64 table rows.
 
     Args:
         inputs: Raw features, SparseTensors of shape (B, any).
         custom_config: `features`, JSON of the FeatureTable, and `vocabulary_uri`, the
-            Vocabulary artifact's folder.
+            folder of the Vocabulary artifact.
 
     Returns:
-        Per feature a tensor of shape (B,), or (B, max_length) for lists; and, where
-        the inputs have them, `label` and `day` of shape (B,).
+        Tensors of shape (B,), or (B, max_length) for lists, by feature; and `label` and
+        `day` of shape (B,), if the inputs have them.
     """
     features = FeatureTable.from_json(custom_config["features"])
     tools = _Tools(features, custom_config["vocabulary_uri"])
@@ -47,7 +47,7 @@ def preprocessing_fn(
 
 
 class _Tools:
-    """Encodes by TensorFlow Transform, see `EncodingTools`.
+    """`EncodingTools` of TensorFlow Transform.
 
     Args:
         features: All features.
@@ -70,7 +70,7 @@ class _Tools:
         return tft.sparse_tensor_to_dense_with_shape(kept, [None, length], "")
 
     def id_rows(self, ids: tf.Tensor, feature: Feature, empty_row: int) -> tf.Tensor:
-        """Returns the table rows of ids, int64 of their shape."""
+        """Returns the table rows of ids; int64, same shape as `ids`."""
         space = self._features.vocabularies[feature.table]
         rows = (
             tf.strings.to_hash_bucket_fast(ids, space.capacity) + FIRST_OOV_ROW
@@ -84,7 +84,7 @@ class _Tools:
     ) -> tf.Tensor:
         path = ids_path(self._vocabulary_uri, feature.table)
         if path.stat().st_size == 0:
-            # TensorFlow cannot make a table of an empty file.
+            # TensorFlow cannot build a lookup table from an empty file.
             position = tf.fill(tf.shape(ids), tf.constant(-1, tf.int64))
         else:
             position = tft.apply_vocabulary(

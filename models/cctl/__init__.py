@@ -1,1 +1,1 @@
-"""CCTL: a companion network says what source rows bring to the target."""
+"""CCTL: a companion network that weights source impressions by their usefulness."""

@@ -1,4 +1,4 @@
-"""How far source rows agree with what a model of the target alone has learned."""
+"""Agreement of source impressions with a model trained on the target alone."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from typing import Any
 
 import tensorflow as tf
 
-# Logits beyond this many standard deviations say no more than it: single ids of the
-# target are learned from a handful of rows.
+# Logits are clipped at this many standard deviations: embeddings of single target ids
+# rest on a few impressions and can be extreme.
 _MAX_DEVIATIONS = 3.0
 
 
 def agreement(
     labels: Any, click_rate: Any, surplus: Any, variance: Any
 ) -> tuple[Any, Any]:
-    """Returns per row the numerator and denominator of the slope of labels on logits.
+    """Returns numerator and denominator of the slope of labels on logits.
 
-    `a = (y - m) h / v` and `q = m (1 - m) h^2 / v`, with `m` the click rate that rows
-    alike have and `h` what the target model's logit is above theirs. `sum(a) / sum(q)`
-    over any group of rows estimates by how much the log-odds of a click rise with the
-    logit: 1 where the model is right, 0 where it knows nothing. How often a domain, a
-    slot or a group of users is clicked on does not change it: what rows alike have in
-    common is taken off both sides, so that an error of one side alone cancels
-    (Robinson's transformation; that it is used here is our choice).
+    `a = (y - m) h / v` and `q = m (1 - m) h^2 / v`, with `m` the click rate of the
+    impression's group and `h` the target model's logit minus the group's mean. `sum(a)
+    / sum(q)` over any set of impressions estimates the slope of the log-odds of a click
+    on the logit: 1 where the model is right, 0 where it is uninformative. The click
+    rates of domains, slots and user groups do not affect the slope: group means are
+    subtracted from labels and logits, so that an error in one of the two means cancels
+    (Robinson's transformation; our choice).
 
     Args:
         labels: 0 or 1, (B,).
-        click_rate: Of rows alike, (B,).
-        surplus: The target model's logit less the mean of rows alike, (B,).
-        variance: Variance of the surplus in the row's own domain, (B,).
+        click_rate: Click rate of each impression's group, (B,).
+        surplus: The target model's logit minus the mean of the group, (B,).
+        variance: Variance of the surplus in the impression's domain, (B,).
 
     Returns:
         `a` and `q`, both (B,).
@@ -42,14 +42,14 @@ def agreement(
 
 
 class DomainSums:
-    """What agreement needs to know of each domain, summed over the rows so far.
+    """Sums over each domain's impressions from which agreement is computed.
 
     Args:
-        count: Domains, `K`.
+        count: Number of domains, `K`.
 
     Attributes:
-        sums: Of each domain rows, clicks, logits and squared logits, and of its
-            measured rows `a`, `q` and `a^2`; (K, 7).
+        sums: Per domain the impressions, clicks, logits and squared logits, and `a`,
+            `q` and `a^2` of the measured impressions; (K, 7).
     """
 
     ROWS, CLICKS, LOGITS, SQUARES, GAINS, MASSES, GAIN_SQUARES = range(7)
@@ -62,24 +62,24 @@ class DomainSums:
     def add_rows(
         self, labels: Any, logits: Any, domain: Any, *, times: Any = 1.0
     ) -> None:
-        """Counts rows.
+        """Adds impressions.
 
         Args:
             labels: 0 or 1, (B,).
-            logits: The target model's, (B,).
-            domain: Index of each row's domain, int32 (B,).
-            times: How often to count them; 0 for rows that are counted already.
+            logits: The target model's logits, (B,).
+            domain: Index of each impression's domain, int32 (B,).
+            times: Weight of each impression; 0 if they are counted already.
         """
         ones = tf.ones_like(labels)
         self._add([ones, labels, logits, logits**2], domain, self.ROWS, times)
 
     def moments(self, domain: Any) -> tuple[Any, Any, Any]:
-        """Returns click rate, mean and variance of the logits in each row's domain."""
+        """Returns click rate, logit mean and variance of the domains; (B,) each."""
         sums = self.sums.read_value()
         rows = tf.maximum(sums[:, self.ROWS], 1.0)
         means = sums[:, : self.GAINS] / rows[:, tf.newaxis]
         mean = means[:, self.LOGITS]
-        # Rounding may leave a constant logit just below zero.
+        # Rounding can make the variance of a constant logit slightly negative.
         variance = tf.maximum(means[:, self.SQUARES] - mean**2, 0.0)
         moments = tf.stack([means[:, self.CLICKS], mean, variance], axis=1)
         return tuple(
@@ -87,20 +87,20 @@ class DomainSums:
         )
 
     def add_gains(self, gain: Any, mass: Any, domain: Any, *, times: Any = 1.0) -> None:
-        """Counts the `a` and `q` of measured rows, (B,), `times` times."""
+        """Adds `a` and `q` of measured impressions, (B,), with weight `times`."""
         self._add([gain, mass, gain**2], domain, self.GAINS, times)
 
     def gains(self) -> Any:
-        """Returns what was measured so far, for `set_gains`."""
+        """Returns the sums of `a`, `q` and `a^2`, for `set_gains`."""
         return self.sums.read_value()[:, self.GAINS :]
 
     def set_gains(self, gains: Any) -> None:
-        """Puts what was measured back to what it was."""
+        """Restores the sums that `gains` returned."""
         sums = self.sums.read_value()
         self.sums.assign(tf.concat([sums[:, : self.GAINS], gains], axis=1))
 
     def slopes(self) -> Any:
-        """Returns the slope in each domain, 0 without rows; float32 (K,)."""
+        """Returns the slope in each domain, 0 without impressions; float32 (K,)."""
         sums = self.sums.read_value()
         slopes = sums[:, self.GAINS] / tf.maximum(sums[:, self.MASSES], 1e-9)
         return tf.cast(slopes, tf.float32)

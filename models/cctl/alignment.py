@@ -1,4 +1,4 @@
-"""Semantic alignment: source fields in the target's terms."""
+"""Semantic alignment: maps from source fields to the target's semantics."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import tf_keras as keras
 
 
 class Alignment(keras.layers.Layer):
-    """Per source and field a linear map that is added, `g(e) = e + e W`; W starts at 0.
+    """Residual linear map per source and field, `g(e) = e + e W`; W starts at 0.
 
-    With a shift of the logit by source, which starts where the click rates differ: the
-    network then need not learn that sources are clicked on more often. Both are our
-    choices: a summary of the paper says that it aligns semantically, not how.
+    The layer also has a logit shift per source, initialised by the difference of the
+    click rates, so that the network need not learn that sources are clicked more often.
+    Both are our choices: a summary of the paper mentions semantic alignment without
+    giving its form.
 
     Args:
         sources: The source domains.
         widths: Width of each field, by feature, in order.
-        maps: Whether there are maps; only the shift without.
+        maps: Whether there are maps; False leaves only the shift.
     """
 
     def __init__(
@@ -36,7 +37,8 @@ class Alignment(keras.layers.Layer):
         self.fields: dict[int, list[str]] = {}
         for field, width in widths.items() if maps else ():
             self.fields.setdefault(width, []).append(field)
-        # Fields of one width in one variable: a step's cost grows with their number.
+        # Fields of one width share a variable: a step's cost grows with the number of
+        # variables.
         self.maps = {
             width: self.add_weight(
                 f"maps_{width}",
@@ -48,15 +50,15 @@ class Alignment(keras.layers.Layer):
         self.shift = self.add_weight("shift", (len(self.sources),), initializer="zeros")
 
     def call(self, embedded: Mapping[str, Any], source: Any) -> dict[str, Any]:
-        """Maps source rows.
+        """Maps the fields of source impressions.
 
         Args:
-            embedded: By field vectors of shape (B, D).
-            source: Index of each row's source, int32 (B,); rows of an index beyond stay
-                as they are.
+            embedded: Vectors (B, D) by field.
+            source: Index of each impression's source, int32 (B,); larger indices are
+                left unchanged.
 
         Returns:
-            By field vectors of shape (B, D).
+            Vectors (B, D) by field.
         """
         aligned = dict(embedded)
         for width, fields in self.fields.items():

@@ -1,4 +1,4 @@
-"""Representation enhancement: what is a domain's own stays told apart."""
+"""Representation enhancement: a contrastive loss that keeps domains distinct."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
-# Rows of a batch that are compared with one another: the cost grows with the square.
+# Impressions of a batch that are compared in pairs; the cost is quadratic.
 COMPARED_ROWS = 128
 _TEMPERATURE = 0.2
 _WIDTH = 16
@@ -16,9 +16,9 @@ _WIDTH = 16
 class Enhancement(keras.layers.Layer):
     """InfoNCE over projected user and item vectors (our choice of the contrast).
 
-    For a row i and a row j of the same domain,
-    `-log(exp(s_ij / t) / (exp(s_ij / t) + sum_n exp(s_in / t)))`, n over the rows of
-    other domains, s the cosine of the projections; the mean over all such pairs.
+    For impressions i and j of the same domain, `-log(exp(s_ij / t) / (exp(s_ij / t) +
+    sum_n exp(s_in / t)))`, n over the impressions of other domains, s the cosine of the
+    projections; the mean over all such pairs.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -29,8 +29,8 @@ class Enhancement(keras.layers.Layer):
         """Returns the loss, a scalar.
 
         Args:
-            vectors: User and item vectors side by side, (N, any width).
-            domain: Index of each row's domain, int32 (N,).
+            vectors: Concatenated user and item vectors, (N, any width).
+            domain: Index of each impression's domain, int32 (N,).
         """
         projected = tf.math.l2_normalize(self.projection(vectors), axis=1)  # (N, P)
         similar = projected @ tf.transpose(projected) / _TEMPERATURE  # (N, N)

@@ -1,4 +1,4 @@
-"""The information flow network: from a source row to its weight."""
+"""Information flow network: weights of source impressions."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import tf_keras as keras
 from models.features.feature import DOMAIN_FEATURE
 from models.features.table import FeatureTable
 
-# Features of more values than this are left out: a weight by user or item would rest on
-# a handful of rows.
+# Features with more values are excluded: a weight per user or item would rest on a few
+# impressions.
 MAX_VALUES = 512
 _WIDTH = 8
 _UNITS = 32
 
 
-class Alike(NamedTuple):
-    """What the network says about rows alike, (B,) each.
+class GroupEstimates(NamedTuple):
+    """Estimates for each impression's group, relative to its domain; (B,) each.
 
     Attributes:
-        slope: By how much their agreement differs from their domain's.
-        log_odds: By how much the log-odds of a click differ from their domain's.
-        logit: By how much the target model's logits differ from their domain's mean,
+        slope: Agreement of the group minus the domain's.
+        log_odds: Log-odds of a click in the group minus the domain's.
+        logit: Mean of the target model's logits in the group minus the domain's mean,
             in standard deviations of the domain.
     """
 
@@ -35,21 +35,21 @@ class Alike(NamedTuple):
 
 
 class FlowNetwork(keras.layers.Layer):
-    """Says by how much rows alike in who sees them and where differ from their domain.
+    """Estimator of the differences between groups of impressions and their domain.
 
-    What is shown is no input: whether clicks agree with the target's model is asked
-    among the items that one group of users sees in one place, which is what a CTR model
-    is there to rank. Were the items told, rows alike would have one logit, and nothing
-    were left to agree on (our choice).
+    A group is given by user and context features. Item features are excluded: agreement
+    is measured among the items that a group of users sees in one place, which is what a
+    CTR model ranks. With item features, impressions of one group would share a logit
+    and no variation would remain to measure (our choice).
 
-    It starts at zero: a row is like its domain until rows like it have shown otherwise.
-    The label is no input, though a row's own agreement would tell a shuffled click from
-    a real one: rows chosen by their label have another click rate than the truth, and
-    the network would learn that one (our choice).
+    The estimates start at zero, the domain's level. The label is excluded as well,
+    although an impression's own agreement could distinguish a shuffled click from a
+    real one: selection by label would distort the click rate that the mixed tower
+    learns (our choice).
 
     Args:
-        features: All features; those of users and context, the domain among them, of
-            kind `id`, `count` and `rate` and with few values are read.
+        features: All features. Read are user and context features and the domain, of
+            kind `id`, `count` or `rate`, with at most `MAX_VALUES` values.
     """
 
     def __init__(self, features: FeatureTable, **kwargs: Any) -> None:
@@ -67,14 +67,14 @@ class FlowNetwork(keras.layers.Layer):
         }
         self.hidden = keras.layers.Dense(_UNITS, activation="relu", name="hidden")
         self.output_layer = keras.layers.Dense(
-            len(Alike._fields), kernel_initializer="zeros", name="output"
+            len(GroupEstimates._fields), kernel_initializer="zeros", name="output"
         )
 
-    def call(self, rows: Mapping[str, Any]) -> Alike:
-        """Maps rows by feature, (B,), to what is known of rows alike."""
+    def call(self, rows: Mapping[str, Any]) -> GroupEstimates:
+        """Maps table rows by feature, (B,), to the estimates of their groups."""
         vectors = [tf.gather(t, rows[name]) for name, t in self.tables.items()]
         hidden = self.hidden(tf.concat(vectors, axis=1))
-        return Alike(*tf.unstack(self.output_layer(hidden), axis=1))
+        return GroupEstimates(*tf.unstack(self.output_layer(hidden), axis=1))
 
     def named_variables(self) -> dict[str, Any]:
         """Returns every variable by name."""
@@ -87,27 +87,27 @@ class FlowNetwork(keras.layers.Layer):
         }
 
 
-def alike_loss(labels: Any, log_odds: Any, logits: Any, means: Any) -> Any:
-    """Returns the loss whose minimum is what rows alike have in common; a scalar.
+def group_loss(labels: Any, log_odds: Any, logits: Any, means: Any) -> Any:
+    """Returns the loss that fits click rate and mean logit of the groups; a scalar.
 
     Args:
         labels: 0 or 1, (B,).
-        log_odds: What the network says of their click rate, (B,).
+        log_odds: Estimated log-odds of a click, (B,).
         logits: The target model's logits in standard deviations, (B,).
-        means: What the network says of these, (B,).
+        means: Estimated group means of `logits`, (B,).
     """
     clicks = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=log_odds)
     return tf.reduce_mean(clicks) + tf.reduce_mean((logits - means) ** 2) / 2
 
 
 def flow_loss(slope: Any, gain: Any, mass: Any) -> Any:
-    """Returns the loss whose minimum is the slope of every group; a scalar.
+    """Returns the loss that fits the slope of every group; a scalar.
 
-    `mean(q s^2 / 2 - a s)`, least where `s = E[a] / E[q]` of the rows alike. It is the
-    log loss, to second order, of scaling the target model's logits by `s`.
+    `mean(q s^2 / 2 - a s)` is least at `s = E[a] / E[q]` of the group. To second order
+    it is the log loss of scaling the target model's logits by `s`.
 
     Args:
-        slope: What the network says, (B,).
+        slope: Estimated slope, (B,).
         gain: `a` of `agreement`, (B,).
         mass: `q` of `agreement`, (B,).
     """
@@ -115,24 +115,24 @@ def flow_loss(slope: Any, gain: Any, mass: Any) -> Any:
     return tf.reduce_mean(mass * slope**2 / 2 - gain * slope)
 
 
-def share_that_holds(difference: Any, gain: Any, mass: Any, slope: Any) -> float:
-    """Returns by how much to scale differences of groups, from 0 to 1.
+def shrinkage_factor(difference: Any, gain: Any, mass: Any, slope: Any) -> float:
+    """Returns the factor in [0, 1] that group differences are multiplied by.
 
-    The scale of least `flow_loss` on rows that the differences were not learned from,
-    less its standard error: what is only chance is not believed (our choice).
+    Shrinkage estimated on held-out impressions, the minimiser of `flow_loss`, minus one
+    standard error (our choice).
 
     Args:
-        difference: What the network says of the rows' groups, (N,).
+        difference: Estimated slope difference of each impression's group, (N,).
         gain: `a` of `agreement`, (N,).
         mass: `q` of `agreement`, (N,).
-        slope: Of the rows' domains, (N,).
+        slope: Slope of each impression's domain, (N,).
     """
     moved = (gain - mass * slope) * difference
     norm = float((mass * difference**2).sum())
     if norm <= 0:
         return 0.0
-    sure = float(moved.sum()) - float((moved**2).sum()) ** 0.5
-    return min(max(sure / norm, 0.0), 1.0)
+    reliable = float(moved.sum()) - float((moved**2).sum()) ** 0.5
+    return min(max(reliable / norm, 0.0), 1.0)
 
 
 def weights_of(slope: Any, price: float, temperature: float, trust: Any) -> Any:

@@ -13,10 +13,10 @@ import tf_keras as keras
 
 from models.cctl.agreement import agreement
 from models.cctl.enhancement import COMPARED_ROWS
-from models.cctl.flow import Alike
-from models.cctl.flow import alike_loss
+from models.cctl.flow import GroupEstimates
 from models.cctl.flow import flow_loss
-from models.cctl.flow import share_that_holds
+from models.cctl.flow import group_loss
+from models.cctl.flow import shrinkage_factor
 from models.cctl.network import CompanionNetwork
 from models.cctl.record import CctlRecord
 from models.cctl.towers import TowerPair
@@ -56,7 +56,7 @@ _REFERENCE_PASSES = 2
 _WINDOW = 50
 # Standard errors from zero that the reference's agreement with the target needs before
 # sources are measured by it.
-_SURE = 2.0
+_MIN_Z_SCORE = 2.0
 
 
 class CctlLearner:
@@ -115,8 +115,8 @@ class CctlLearner:
         self._towers = TowerPair(network, self.optimizer, self._pure_optimizer)
         self._windows = Windows(network, training.seed)
         # 0 until the reference has shown that it knows something.
-        self._knows = tf.Variable(0.0, trainable=False)
-        self._yardstick = tf.Variable(1.0, trainable=False)
+        self._reference_is_reliable = tf.Variable(0.0, trainable=False)
+        self._target_slope = tf.Variable(1.0, trainable=False)
         # Whether the sums count the source rows of a step; each row counts once.
         self._counts = tf.Variable(1.0, trainable=False)
         # Before the first steps the pure tower has no statistics to normalise by.
@@ -189,15 +189,15 @@ class CctlLearner:
         judged = ~learned & (domain < target)
         of_domain = sums.slopes().numpy()[domain]
         self._network.flow_share.assign(
-            share_that_holds(
+            shrinkage_factor(
                 difference[judged], gain[judged], mass[judged], of_domain[judged]
             )
         )
         slope, error = float(sums.slopes()[-1]), float(sums.errors()[-1])
-        sure = slope > _SURE * error
-        self._knows.assign(float(sure))
-        self._yardstick.assign(slope if sure else 1.0)
-        self.record.yardstick = (slope, error)
+        sure = slope > _MIN_Z_SCORE * error
+        self._reference_is_reliable.assign(float(sure))
+        self._target_slope.assign(slope if sure else 1.0)
+        self.record.target_slope = (slope, error)
         PROGRESS.info(
             f"the target's own model · agreement {slope:.2f} ± {error:.2f} on rows "
             "held out" + ("" if sure else "; too little to weigh the sources by")
@@ -284,18 +284,18 @@ class CctlLearner:
         if self._sources is not None:
             self._sources.close()
         sums = self._network.sums
-        yardstick = float(self._yardstick)
+        target_slope = float(self._target_slope)
         slopes, errors = sums.slopes().numpy(), sums.errors().numpy()
         # Of a quotient: what either is not sure of.
-        ratio = slopes / yardstick
-        error = np.hypot(errors, ratio * self.record.yardstick[1]) / yardstick
+        ratio = slopes / target_slope
+        error = np.hypot(errors, ratio * self.record.target_slope[1]) / target_slope
         self.record.agreement = {
             name: (float(ratio[i]), float(error[i]))
             for i, name in enumerate(self._network.sources)
             if float(sums.sums[i, sums.ROWS]) > 0
         }
         self.record.trust = float(self._network.trust)
-        self.record.measured = bool(self._knows.numpy())
+        self.record.measured = bool(self._reference_is_reliable.numpy())
         if self._cctl.estimator == "companion":
             keep = tf.sigmoid(self._network.keep_logits).numpy().tolist()
             self.record.keep = dict(zip(self._network.sources, keep, strict=True))
@@ -418,14 +418,16 @@ class CctlLearner:
         self._network.sums.add_gains(gain, mass, domain)
         return alike.slope, gain, mass
 
-    def _agreement(self, alike: Alike, labels: Any, logits: Any, domain: Any) -> Any:
+    def _agreement(
+        self, alike: GroupEstimates, labels: Any, logits: Any, domain: Any
+    ) -> Any:
         """Returns `a` and `q` of rows, and the loss of what is said of rows alike."""
         rate, mean, variance = self._network.sums.moments(domain)
         rate = tf.clip_by_value(rate, 1e-4, 1 - 1e-4)
         odds = tf.math.log(rate / (1 - rate)) + alike.log_odds
         deviation = tf.sqrt(variance + 1e-12)
         scaled = (logits - mean) / deviation
-        loss = alike_loss(labels, odds, scaled, alike.logit)
+        loss = group_loss(labels, odds, scaled, alike.logit)
         surplus = deviation * (scaled - alike.logit)
         return (*agreement(labels, tf.sigmoid(odds), surplus, variance), loss)
 
@@ -463,7 +465,9 @@ class CctlLearner:
         if cctl.estimator == "companion":
             return tf.gather(self._windows.kept, source)
         slope = tf.gather(network.sums.slopes(), source)
-        weights = network.row_weights(slope, network.flow(rows).slope, self._yardstick)
+        weights = network.row_weights(
+            slope, network.flow(rows).slope, self._target_slope
+        )
         few, of_few, domain = tf.nest.map_structure(
             lambda values: values[:_FLOW_ROWS], (dict(rows), labels, source)
         )
@@ -471,7 +475,8 @@ class CctlLearner:
         network.sums.add_rows(of_few, logits, domain, times=self._counts)
         self._flow_step(few, of_few, logits, domain)
         equal = network.equal_weights(tf.shape(labels)[0])
-        return tf.stop_gradient(tf.where(self._knows > 0, weights, equal))
+        reliable = self._reference_is_reliable > 0
+        return tf.stop_gradient(tf.where(reliable, weights, equal))
 
     def _mixed_step(self, *batches: Any) -> Any:
         """Lets the mixed tower learn; returns its log loss on the target's rows."""

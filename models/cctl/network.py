@@ -1,4 +1,4 @@
-"""The networks of CCTL, of which the mixed tower alone is served."""
+"""Networks of CCTL; only the mixed tower is served."""
 
 from __future__ import annotations
 
@@ -28,35 +28,36 @@ from models.networks.network import log_odds
 from models.settings import CctlConfig
 from models.settings import NetworkConfig
 
-# The target model that weights are measured by has few rows to learn from.
+# Small, because the reference is trained on the target's few impressions.
 _REFERENCE = {"width": 4, "hidden_units": (16,), "cross_layers": 1}
 
 
 class Part(NamedTuple):
-    """What one optimizer trains."""
+    """Variables of one optimizer."""
 
     embedding_variables: list[Any]
     dense_variables: list[Any]
 
 
 class CompanionNetwork(Network):
-    """Two towers of one architecture, and what weighs the sources' rows.
+    """Two towers of one architecture, and the networks that weight source impressions.
 
-    `mixed` learns from the target's rows and weighted source rows, `pure` from the
-    target's alone and starts again from `mixed` every k steps. `reference` is a smaller
-    network of the features with few values that never sees a source row; `flow` learns
-    where sources agree with it.
+    `mixed` is trained on the target's impressions and weighted source impressions,
+    `pure` on the target's alone; it is reset to `mixed` every k steps. `reference` is a
+    smaller network on the features with few values that is trained on the target alone;
+    `flow` learns where sources agree with it.
 
-    Called, and served, it is the mixed tower. Reference and flow network are ours: the
-    paper's weights come from the companion's gain, these from `agreement`.
+    A call runs the mixed tower, as does serving. Reference and flow network are our
+    choice: the paper derives weights from the companion's gain, these come from
+    `agreement`.
 
     Args:
         features: All features.
         network: Sizes of a tower.
         cctl: The strategy's settings.
         sources: The source domains.
-        rows: Row of each domain in the table of the feature `domain`; a domain without
-            rows so far has none.
+        rows: Table row of each domain of the feature `domain`, without domains that
+            have no impressions so far.
         make_tower: Builds one tower; a backbone by default.
 
     References:
@@ -77,27 +78,29 @@ class CompanionNetwork(Network):
         self.sources = tuple(sources)
         make_tower = make_tower or (lambda: Backbone(features, network))
         self.mixed, self.pure = make_tower(), make_tower()
-        # What is known of single ids, the sources' have no part in.
+        # Features of single ids are excluded: ids of the sources are unknown to the
+        # target.
         shared = features.few_valued(MAX_VALUES)
         self.reference = Backbone(
             shared if len(shared.features) > 1 else features,
             network.model_copy(update=_REFERENCE),
         )
         self.embedding = self.mixed.embedding
-        # It sees the target's rows alone, too few of them for statistics; without syncs
-        # it has no others.
+        # The pure tower sees only the target's impressions, too few for BatchNorm
+        # statistics, so it uses the mixed tower's; without syncs it has none but its
+        # own.
         self.pure.mlp.keep_statistics = cctl.sync_steps > 0
         self.flow = FlowNetwork(features, name="flow")
         widths = {f.name: f.width or network.width for f in features.features}
         self.alignment = Alignment(self.sources, widths, maps=cctl.alignment)
         self.enhancement = Enhancement(name="enhancement")
-        # Of every source, and last of the target's rows that `reference` has not seen.
+        # One entry per source, the last for the target's held-out impressions.
         self.sums = DomainSums(len(self.sources) + 1)
-        # How much of what `flow` says of groups held for rows it had not learned.
+        # Shrinkage of the group differences from `flow`, see `shrinkage_factor`.
         self.flow_share = tf.Variable(0.0, trainable=False, name="flow_share")
         self.trust = tf.Variable(0.0, trainable=False, name="trust")
         self.keep_logits = tf.Variable(tf.ones([len(self.sources)]), trainable=False)
-        # Running mean and mean square of the windows' gains, their number, and steps.
+        # Running mean and mean square of the windows' gains, number of gains and steps.
         self.past = tf.Variable(tf.zeros([4], tf.float64), trainable=False)
         self._source_of_row = np.full(
             features.num_rows(features[DOMAIN_FEATURE].table),
@@ -110,7 +113,7 @@ class CompanionNetwork(Network):
         self.create_variables()
 
     def create_variables(self) -> None:
-        """Runs the parts once, so that all variables are there."""
+        """Creates all variables by calling every part on padding."""
         super().create_variables()
         rows = {
             name: tf.ones([1], tf.int64)
@@ -121,27 +124,27 @@ class CompanionNetwork(Network):
         self.enhancement(vectors, tf.zeros([1], tf.int32))
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
-        """Returns the mixed tower's logits, (B,), aligned for rows of sources."""
+        """Returns the mixed tower's logits (B,), aligned for source impressions."""
         return self.aligned_logits(rows, training)[0]
 
     def source_of(self, rows: Mapping[str, Any]) -> Any:
-        """Returns each row's source, int32 (B,); `K` of `K` sources for the target."""
+        """Returns each impression's source index, int32 (B,); `K` for the target."""
         return tf.gather(tf.constant(self._source_of_row), rows[DOMAIN_FEATURE])
 
     def aligned_logits(
         self, rows: Mapping[str, Any], training: bool
     ) -> tuple[Any, dict[str, Any]]:
-        """Returns the mixed tower's logits of rows of any domain.
+        """Returns the mixed tower's logits for impressions of any domain.
 
-        All rows of a batch are normalised together: the target's own would be too few
-        for a mean and a variance of their own (our choice).
+        All impressions of a batch are normalised together: the target's alone are too
+        few for a mean and a variance (our choice).
 
         Args:
-            rows: By feature the rows, (B,) or (B, L).
+            rows: Table rows by feature, (B,) or (B, L).
             training: Whether the tower is being trained.
 
         Returns:
-            The logits (B,), and the aligned vectors by feature.
+            The logits (B,), and the aligned vectors (B, D) by feature.
         """
         source = self.source_of(rows)
         aligned = self.alignment(self.mixed.embedding(rows), source)
@@ -150,11 +153,11 @@ class CompanionNetwork(Network):
         return logits + tf.gather(shifts, source), aligned
 
     def contrasted(self, vectors: Mapping[str, Any], rows: Mapping[str, Any]) -> Any:
-        """Returns user and item vectors side by side, (B, width).
+        """Returns the concatenated user and item vectors, (B, width).
 
         Args:
-            vectors: By feature the vectors, or by table the tables.
-            rows: By feature the rows.
+            vectors: Vectors by feature, or embedding tables by table name.
+            rows: Table rows by feature.
         """
         chosen = []
         for space in SNAPSHOT_SPACES:
@@ -167,27 +170,27 @@ class CompanionNetwork(Network):
         return tf.concat(chosen, axis=1)
 
     def _first_of(self, space: str) -> str:
-        """Returns the first `id` feature of a space, or of any if there is none."""
+        """Returns the first `id` feature of a space, or of any space if it has none."""
         ids = [f for f in self.features.features if f.is_single_id]
         own = [f for f in ids if f.table == space]
         return (own or ids)[0].name
 
-    def row_weights(self, slope: Any, difference: Any, yardstick: Any) -> Any:
-        """Returns the weights of source rows, (B,), each between 0 and 1.
+    def row_weights(self, slope: Any, difference: Any, target_slope: Any) -> Any:
+        """Returns the weights of source impressions, (B,), each in (0, 1).
 
         Args:
-            slope: Of the rows' domains, (B,).
-            difference: What `flow` says of the rows' groups, (B,).
-            yardstick: The slope of the target's own rows.
+            slope: Slope of each impression's domain, (B,).
+            difference: Slope difference of each impression's group, from `flow`, (B,).
+            target_slope: Slope of the target's own impressions.
         """
         if self.cctl.by_row:
             slope += self.flow_share * difference
         return weights_of(
-            slope / yardstick, self.cctl.price, self.cctl.temperature, self.trust
+            slope / target_slope, self.cctl.price, self.cctl.temperature, self.trust
         )
 
     def equal_weights(self, count: Any) -> Any:
-        """Returns the weights, (count,), of rows that nothing is known of."""
+        """Returns equal weights, (count,), for use without a reliable reference."""
         weight = tf.sigmoid(self.trust + 1 / self.cctl.temperature)
         return tf.fill([count], weight)
 
@@ -198,7 +201,7 @@ class CompanionNetwork(Network):
 
     @property
     def helper_variables(self) -> list[Any]:
-        """What is trained with the mixed tower and not served."""
+        """Variables trained with the mixed tower but not served."""
         helpers = list(self.alignment.trainable_variables)
         if self.cctl.enhancement:
             helpers += self.enhancement.trainable_variables
@@ -206,13 +209,13 @@ class CompanionNetwork(Network):
 
     @property
     def embedding_variables(self) -> list[Any]:
-        """The tables of all towers."""
+        """The embedding tables of all towers."""
         towers = (self.mixed, self.pure, self.reference)
         return [table for tower in towers for table in tower.embedding_variables]
 
     @property
     def mlps(self) -> list[NormalisedStack]:
-        """The stacks with statistics of their own; `pure` has the mixed tower's."""
+        """The stacks with their own statistics; `pure` uses the mixed tower's."""
         return [self.mixed.mlp, self.reference.mlp]
 
     @property
@@ -221,9 +224,9 @@ class CompanionNetwork(Network):
         return self.mixed.stages
 
     def named_variables(self) -> dict[str, Any]:
-        """Returns the mixed tower's variables by their own names, others' with a part.
+        """Returns the mixed tower's variables, and others prefixed by their part.
 
-        The pure tower is not among them: a training starts it from the mixed one.
+        The pure tower is excluded: a training initialises it from the mixed one.
         """
         parts: dict[str, Any] = {
             "reference": self.reference,
@@ -246,18 +249,19 @@ class CompanionNetwork(Network):
         }
 
     def set_base_rate(self, click_rate: float) -> None:
-        """Starts every tower's bias at the log-odds of the target's click rate."""
+        """Initialises every tower's bias to the log-odds of the target's click rate."""
         for tower in (self.mixed, self.pure, self.reference):
             tower.set_base_rate(click_rate)
 
     def set_domain_rates(
         self, click_rates: Mapping[str, float], *, continues: bool = False
     ) -> None:
-        """Starts the sources' shifts where their click rates are.
+        """Initialises the sources' logit shifts by their click rates.
 
         Args:
-            click_rates: Of every domain with rows, the target among them.
-            continues: Whether the shifts are learned already, and stay.
+            click_rates: Click rate of every domain with impressions, including the
+                target.
+            continues: Whether the shifts are already trained and must be kept.
         """
         if continues:
             return
@@ -273,5 +277,5 @@ class CompanionNetwork(Network):
         self.alignment.shift.assign(shifts)
 
     def serving_form(self) -> ServingForm:
-        """Returns the mixed tower and nothing else."""
+        """Returns the mixed tower alone."""
         return self.mixed.serving_form()

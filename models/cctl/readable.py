@@ -1,4 +1,4 @@
-"""The record of a CCTL training with ids in place of table rows."""
+"""Readable record of a CCTL training: ids in place of table rows."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from models.features.table import FeatureTable
 def readable(
     record: dict[str, Any], features: FeatureTable, vocabulary: Path
 ) -> dict[str, Any]:
-    """Returns the record with the rows of highest and lowest weight in words.
+    """Returns the record with raw ids for the impressions of extreme weight.
 
     Args:
-        record: What `CctlRecord.numbers` returns.
+        record: Result of `CctlRecord.numbers`.
         features: All features.
-        vocabulary: Vocabulary artifact that the rows were encoded with.
+        vocabulary: Folder of the Vocabulary artifact of the encoding.
     """
     spaces = {
         feature.table: _names(feature, features, vocabulary)
@@ -57,7 +57,7 @@ def _word(row: int, names: dict[int, str] | None) -> str:
 def _names(
     feature: Feature, features: FeatureTable, vocabulary: Path
 ) -> dict[int, str]:
-    """Returns the ids of a space by table row; none of a hashed one."""
+    """Returns the raw ids of a space by table row; empty for a hashed space."""
     space = features.vocabularies[feature.table]
     if space.hashed:
         return {}

@@ -1,4 +1,4 @@
-"""What a CCTL training remembers for people: weights, gains, distances."""
+"""Record of a CCTL training: weights, gains and distances of the towers."""
 
 from __future__ import annotations
 
@@ -15,47 +15,48 @@ from models.cctl.readable import readable
 from models.data.batches import Batch
 from models.features.table import FeatureTable
 
-# Rows with the highest and with the lowest weights that are kept.
+# Number of impressions with the highest, and with the lowest, weights that are kept.
 _EXTREMES = 10
-# Below this share of the target's own agreement a source is hardly used, and above this
-# one nearly all of it is. Neither says what a source is worth: users or items that the
-# target does not know cannot agree.
+# Below the first relative agreement a source is hardly used, above the second nearly
+# all of it is. Neither measures a source's value: users or items unknown to the target
+# cannot agree.
 _NOTHING, _FULL = 0.15, 0.7
-# Weight above which a group of rows is worth reading.
+# Weight above which a group of impressions is useful.
 _USEFUL = 0.5
 
 
 class CctlRecord:
-    """Collects what happens while it trains.
+    """Collected measurements of one or more trainings.
 
     Args:
         sources: The source domains.
 
     Attributes:
-        steps: Steps of all trainings that it saw.
-        windows: Of each window `step`, `gain` and `distance` (None if they were not
-            measured), `trust` and the mean weight by source, `weights`.
-        yardstick: Agreement of the target's own model with rows held out, and its
-            standard error.
-        agreement: The same of each source over the yardstick.
-        measured: Whether the yardstick was good enough to weigh by.
-        trust: What is added to the weights' log-odds in the end.
-        keep: By source how often its rows are kept, with `estimator: companion`.
-        source_rows: Source rows read.
-        source_passes: Most passes over the rows of a training that were begun.
+        steps: Number of steps of all trainings.
+        windows: For each window `step`, `gain` and `distance` (None if not measured),
+            `trust` and the mean weights by source, `weights`.
+        target_slope: Agreement of the reference with held-out target impressions, and
+            its standard error.
+        agreement: The same for each source, relative to `target_slope`.
+        measured: Whether the reference was reliable enough to derive weights.
+        trust: Final shift of the weights' log-odds.
+        keep: Probability of keeping each source, with `estimator: companion`.
+        source_rows: Number of source impressions read.
+        source_passes: Largest number of passes over the source impressions of a
+            training.
     """
 
     def __init__(self, sources: Sequence[str]) -> None:
         self._sources = tuple(sources)
         self.windows: list[dict[str, Any]] = []
-        self.yardstick = (0.0, 0.0)
+        self.target_slope = (0.0, 0.0)
         self.agreement: dict[str, tuple[float, float]] = {}
         self.measured = False
         self.trust = 0.0
         self.keep: dict[str, float] = {}
         self.steps = 0
         self.source_rows = self.source_passes = 0
-        # Sum of weights, and rows, by source.
+        # Sum of weights and number of impressions, by source.
         self._all = np.zeros((2, len(self._sources)))
         self._window = np.zeros((2, len(self._sources)))
         self._highest: list[tuple[float, int, dict[str, Any]]] = []
@@ -69,7 +70,7 @@ class CctlRecord:
         source: npt.NDArray[np.int32],
         weights: npt.NDArray[np.float32],
     ) -> None:
-        """Counts the weights of source rows."""
+        """Adds the weights of source impressions."""
         sums = np.stack(
             [
                 np.bincount(source, values, len(self._sources))
@@ -92,7 +93,7 @@ class CctlRecord:
     def add_window(
         self, gain: float | None, distance: float | None, trust: float
     ) -> None:
-        """Notes a window that ends here, if it had rows, and TensorBoard's scalars."""
+        """Adds a completed window, if it had impressions, and writes its scalars."""
         if not self._window[1].any():
             return
         weights, step = self._means(self._window), self.steps
@@ -115,7 +116,7 @@ class CctlRecord:
         self._window[:] = 0
 
     def write_text(self) -> None:
-        """Writes TensorBoard's words and rows; of these the numbers of table rows."""
+        """Writes sentences and extreme impressions, as table rows, to TensorBoard."""
         texts = {"sources": "\n\n".join(self.words())}
         for name, kept in (("highest", self._highest), ("lowest", self._lowest)):
             rows = [row for _, _, row in sorted(kept, reverse=True)]
@@ -129,16 +130,16 @@ class CctlRecord:
             tf.summary.text(f"cctl/{name}", text, step=self.steps)
 
     def means(self) -> dict[str, float]:
-        """Returns the mean weight of each source that was read."""
+        """Returns the mean weight of every source that was read."""
         return self._means(self._all)
 
     def words(self) -> list[str]:
-        """Returns a sentence per source on how much of it was used."""
+        """Returns a sentence per source about its weights and agreement."""
         said = []
         means = self.means()
         for name in self._sources:
             if name not in means:
-                said.append(f"{name}: no row of it was read")
+                said.append(f"{name}: none of its impressions was read")
                 continue
             start = f"{name}: mean weight {means[name]:.2f}"
             if name in self.keep:
@@ -168,11 +169,11 @@ class CctlRecord:
         return said
 
     def to_json(self, features: FeatureTable, vocabulary: Path) -> dict[str, Any]:
-        """Returns everything for the trainer's report, see `TrainingRecord`."""
+        """Returns the record for the trainer's report, see `TrainingRecord`."""
         return readable(self.numbers(), features, vocabulary)
 
     def numbers(self) -> dict[str, Any]:
-        """Returns everything, with table rows in place of raw ids."""
+        """Returns the record with table rows in place of raw ids."""
         return {
             "weights": self.means(),
             "rows": {
@@ -180,7 +181,7 @@ class CctlRecord:
                 for name, count in zip(self._sources, self._all[1], strict=True)
             },
             "agreement": {name: list(pair) for name, pair in self.agreement.items()},
-            "yardstick": list(self.yardstick),
+            "yardstick": list(self.target_slope),
             "measured": self.measured,
             "trust": self.trust,
             "keep": self.keep,

@@ -1,4 +1,4 @@
-"""Part of a run's page about CCTL: weights by source, gains and distances by step."""
+"""CCTL's part of a run's page: weights by source, gains and distances by step."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from models.strategies.base import ReportPart
 from models.strategies.base import ReportTable
 
 _MAX_POINTS = 200
-# Source impressions of the highest and of the lowest weight that the page shows.
+# Number of source impressions of highest, and of lowest, weight on the page.
 _SHOWN = 5
 
 
 def report_part(saw: Mapping[str, Any]) -> ReportPart:
-    """Returns the part of the page for what `CctlRecord.to_json` says."""
+    """Returns the part of the page for a record of `CctlRecord.to_json`."""
     windows = saw["windows"]
     windows = windows[:: -(-len(windows) // _MAX_POINTS) or 1]
     notes = [
-        "A weight of 1 counts like a row of the target. The gain compares a tower that "
-        "saw the sources with one that did not, on target rows that neither has seen "
-        "since they were one: below zero, the sources harmed. Single windows are "
-        "mostly chance."
+        "A source impression of weight 1 counts like one of the target. The gain "
+        "compares a tower trained with the sources to one trained without, on target "
+        "impressions that neither has seen since the last sync: below zero, the "
+        "sources harmed. Gains of single windows are mostly chance."
     ]
     if all(window["gain"] is None for window in windows):
         notes.insert(
@@ -41,16 +41,14 @@ def report_part(saw: Mapping[str, Any]) -> ReportPart:
         tables=tuple(tables),
         charts=(
             ReportChart(
-                "Mean weight of a source's rows, by step",
+                "Mean weight of a source's impressions, by step",
                 {
                     name: tuple((w["step"], w["weights"].get(name)) for w in windows)
                     for name in saw["rows"]
                 },
             ),
-            _chart("Log loss that source rows saved in a window", "gain", windows),
-            _chart(
-                "Distance of the towers before they are one again", "distance", windows
-            ),
+            _chart("Log loss saved by source impressions in a window", "gain", windows),
+            _chart("Distance of the towers before each sync", "distance", windows),
         ),
         notes=tuple(notes),
     )
@@ -62,7 +60,7 @@ def _sources(saw: Mapping[str, Any]) -> ReportTable:
             "source",
             "rows read",
             "mean weight",
-            "agreement with the target, of the target's own",
+            "agreement, relative to the target's own",
         ),
         rows=tuple(
             (name, int(rows), saw["weights"].get(name), _agreement(saw, name))
@@ -92,7 +90,7 @@ def _extremes(saw: Mapping[str, Any]) -> ReportTable:
             )
             for row in rows
         ),
-        note="Rows with the highest weights, then those with the lowest.",
+        note="Impressions with the highest weights, then those with the lowest.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Makes the pure tower one with the mixed tower again, at the cost of what moved."""
+"""Tower pair: re-syncs the pure tower with the mixed one, touched rows only."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from models.compat import accumulator_of
 
 
 class TowerPair:
-    """The towers of a network with their optimizers.
+    """The two towers of a companion network, with their optimizers.
 
     Args:
         network: The network; its pure tower is changed in place.
-        mixed_optimizer: The mixed tower's.
-        pure_optimizer: The pure tower's; its slots are changed in place.
+        mixed_optimizer: The mixed tower's optimizer.
+        pure_optimizer: The pure tower's optimizer; its slots are changed in place.
     """
 
     def __init__(
@@ -36,18 +36,18 @@ class TowerPair:
         self._distance = tf.function(self._apart, autograph=False)
 
     def touch(self, *batches: Mapping[str, Any]) -> None:
-        """Notes which rows of each table the towers may have moved apart."""
+        """Records the table rows of some batches, in which the towers may differ."""
         for feature in self._features:
             ids = [rows[feature.name].ravel() for rows in batches]
             self._touched.setdefault(feature.table, []).extend(ids)
 
     def sync(self, *, whole: bool = False) -> None:
-        """Copies the mixed tower, its statistics and slots into the pure one.
+        """Copies the mixed tower's variables, statistics and slots into the pure one.
 
-        Of the tables, only rows that were touched since the last time.
+        Of embedding tables, only the rows touched since the last sync.
 
         Args:
-            whole: Whether to copy all rows.
+            whole: Whether to copy all table rows.
         """
         for mixed, pure in self._dense_pairs():
             pure.assign(mixed)
@@ -63,7 +63,7 @@ class TowerPair:
         self._touched = {}
 
     def distance(self) -> float:
-        """Returns the distance of the towers' dense weights over the mixed one's."""
+        """Returns the relative distance between the towers' dense weights."""
         return float(self._distance())
 
     def _apart(self) -> Any:

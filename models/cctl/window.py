@@ -14,10 +14,10 @@ from models.training.window import check_domains_known
 
 
 def beside_target(window: LevelWindow, cctl: CctlConfig) -> LevelWindow:
-    """Returns the window with as many source impressions per target one as there are.
+    """Returns the window with source impressions beside the target's, at a ratio.
 
     Raises:
-        DataError: An impression is of no known domain, or a needed domain has none.
+        DataError: An impression is of no known domain, or a required domain has none.
     """
     check_domains_known(window, sources=True)
     inputs = window.inputs
@@ -25,9 +25,9 @@ def beside_target(window: LevelWindow, cctl: CctlConfig) -> LevelWindow:
     found = with_ratio_of(cctl, counts.rows, inputs.domains[-1])
     if found.source_ratio < cctl.source_ratio:
         PROGRESS.info(
-            f"cctl · {found.source_ratio:.2f} source rows to a row of the target, all "
-            f"there are, not source_ratio's {cctl.source_ratio:g}; "
-            "repeat_sources: true would learn from each several times"
+            f"cctl · {found.source_ratio:.2f} source impressions per target "
+            f"impression, all there are, not source_ratio's {cctl.source_ratio:g}; "
+            "repeat_sources: true would use each several times"
         )
     window = window.target_alone()
     sources = window.sources().between(
@@ -42,11 +42,11 @@ def beside_target(window: LevelWindow, cctl: CctlConfig) -> LevelWindow:
 
 
 def with_ratio_of(cctl: CctlConfig, rows: Mapping[str, int], target: str) -> CctlConfig:
-    """Returns the settings with a ratio for which no source row comes twice in a pass.
+    """Returns the settings with a ratio at which no source impression repeats.
 
     Args:
         cctl: The settings.
-        rows: Rows by domain.
+        rows: Number of impressions by domain.
         target: The target.
     """
     own, others = rows[target], sum(rows.values()) - rows[target]
@@ -57,6 +57,6 @@ def with_ratio_of(cctl: CctlConfig, rows: Mapping[str, int], target: str) -> Cct
 
 
 def target_share(training: TrainingConfig, cctl: CctlConfig) -> TrainingConfig:
-    """Returns the settings with the target's rows of a step for its batch size."""
+    """Returns the settings with the target's impressions per step as batch size."""
     own = max(2, round(training.batch_size / (1 + cctl.source_ratio)))
     return training.model_copy(update={"batch_size": own})

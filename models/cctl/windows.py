@@ -1,4 +1,4 @@
-"""What the gain of a window changes: the trust in all sources, or which are kept."""
+"""Effects of the windows' gains: trust in all sources, or which sources are kept."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import tensorflow as tf
 
 from models.cctl.network import CompanionNetwork
 
-# Standard errors from zero at which a mean gain is sure.
-_SURE = 2.0
-# While the mean gain is sure to be on one side of zero, each window moves the trust by
-# this; a trust of -4 is a weight of 0.02 of what it was.
+# Standard errors from zero at which a mean gain is significant.
+_MIN_Z_SCORE = 2.0
+# While the mean gain is significant, each window moves the trust by this step towards
+# its sign; a trust of -4 multiplies small weights by 0.02.
 _TRUST_STEP, _LEAST_TRUST = 0.2, -4.0
 _FEWEST_GAINS = 4
 _KEEP_STEP = 0.3
-# Share of the past in the running mean and variance of the gain, and the number of
-# windows that say as much as such a mean.
+# Decay of the running mean and variance of the gain, and the equivalent number of
+# windows.
 _MEMORY, _REMEMBERED = 0.9, 19
 
 
 class Windows:
-    """Learns from the gains of windows of k steps, one after the other.
+    """Updates of trust and kept sources by the gains of windows of k steps.
 
     Args:
         network: The network; its `trust`, `keep_logits` and `past` are changed in
-            place, so that a later training goes on from there.
-        seed: Draws which sources are kept.
+            place, so that a later training continues from them.
+        seed: Seed for drawing the kept sources.
 
     Attributes:
-        kept: By source whether its rows are kept, 1 or 0; all, until
-            `estimator: companion` draws.
+        kept: Whether each source is kept, 1 or 0; all are until `estimator: companion`
+            draws.
     """
 
     def __init__(self, network: CompanionNetwork, seed: int) -> None:
@@ -40,18 +40,18 @@ class Windows:
         self.kept = tf.Variable(tf.ones([len(network.sources)]), trainable=False)
 
     def add(self, gain: float) -> None:
-        """Learns from one more gain, in log loss that the source rows saved."""
+        """Adds a gain: the log loss that source impressions saved in a window."""
         past = self._network.past
         before, square, number, steps = past.numpy().tolist()
         number += 1
-        # Of the first windows the mean is plain, later ones forget.
+        # Plain mean of the first windows, exponential decay afterwards.
         memory = min(_MEMORY, 1 - 1 / number)
         mean = memory * before + (1 - memory) * gain
         square = memory * square + (1 - memory) * gain**2
         past.assign([mean, square, number, steps])
         spread = max(square - mean**2, 1e-12) ** 0.5
         cctl = self._network.cctl
-        # Other weights than those of `agreement` do not read it.
+        # Only the weights of `agreement` use the trust.
         if cctl.trust and cctl.estimator == "agreement" and number >= _FEWEST_GAINS:
             self._move_trust(mean, spread / min(number, _REMEMBERED) ** 0.5)
         if cctl.estimator == "companion":
@@ -63,17 +63,17 @@ class Windows:
         return int(self._network.past[3])
 
     def count_steps(self, steps: int) -> None:
-        """Counts steps of training."""
+        """Adds training steps."""
         self._network.past.assign_add([0.0, 0.0, 0.0, float(steps)])
 
     def _move_trust(self, mean: float, error: float) -> None:
-        sure = abs(mean) > _SURE * error
-        moved: Any = np.sign(mean) * _TRUST_STEP * sure
+        significant = abs(mean) > _MIN_Z_SCORE * error
+        moved: Any = np.sign(mean) * _TRUST_STEP * significant
         trust = float(self._network.trust) + float(moved)
         self._network.trust.assign(min(max(trust, _LEAST_TRUST), 0.0))
 
     def _draw(self, advantage: float) -> None:
-        """REINFORCE on the last window's keep decisions, then draws the next ones."""
+        """Updates the keep logits by REINFORCE, then draws the next kept sources."""
         logits = self._network.keep_logits
         step = _KEEP_STEP * float(np.clip(advantage, -2, 2))
         logits.assign_add(step * (self.kept - tf.sigmoid(logits)))

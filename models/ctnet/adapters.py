@@ -1,4 +1,4 @@
-"""What carries a hidden state of the source tower into the target tower."""
+"""Adapters that carry a hidden state of the source tower into the target tower."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ADAPTERS = ("glu", "gate", "linear")
 
 @keras.utils.register_keras_serializable("crossctr")
 class Adapter(keras.layers.Layer):
-    """Adds to a hidden state of the target what the source's state says about it.
+    """Adapter that adds the source's hidden state to the target's.
 
     | kind     | result                                                |
     | -------- | ----------------------------------------------------- |
@@ -19,17 +19,17 @@ class Adapter(keras.layers.Layer):
     | `gate`   | `h_t + h_t * tanh(U h_s + c)`: turns units up or down |
     | `linear` | `h_t + U h_s + c`                                     |
 
-    That there are adapters is published; that they are gated linear units was read in a
-    summary of the paper. Our choices: a gated unit's output is added to the target's
-    state, so that no shape changes; `U` and `c` start at zero, so that at first the
-    target model scores as it did without the source; the other two kinds.
+    The paper has adapters; a summary of it says that they are gated linear units. Our
+    choices: the unit's output is added to the target's state, so that no shape changes;
+    `U` and `c` start at zero, so that the target model initially scores as it did
+    without the source; the other two kinds.
 
     Args:
         kind: One of `ADAPTERS`.
 
     References:
-        Liu et al., CTNet, arXiv 2208.05728: has an adapter layer; its formula could not
-        be read.
+        Liu et al., CTNet, arXiv 2208.05728: adapter layer; its formula was not
+        available to us.
     """
 
     def __init__(self, kind: str = "glu", **kwargs: Any) -> None:
@@ -43,7 +43,7 @@ class Adapter(keras.layers.Layer):
         self._gate: Any = None
 
     def build(self, input_shape: Any) -> None:
-        """Creates the variables; the widths of both states come from their shapes."""
+        """Creates the variables; their widths follow from the shapes of both states."""
         width = int(input_shape[1])
         self._value = keras.layers.Dense(
             width, kernel_initializer="zeros", name="value"
@@ -71,5 +71,5 @@ class Adapter(keras.layers.Layer):
         }
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what the constructor takes."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "kind": self.kind}

@@ -1,4 +1,4 @@
-"""The two towers of CTNet and the adapters between them."""
+"""CTNet network: two towers and the adapters between them."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from models.settings import NetworkConfig
 
 
 class Ctnet(Network):
-    """The target's backbone, which reads each layer of a frozen source backbone.
+    """Target backbone that reads every layer of a frozen source backbone.
 
     Per layer l, the interaction first, then every hidden layer:
-    `h_t^l := adapter_l(h_t^l, h_s^l)`, and the next layer of the target reads that. The
-    source tower reads no state of the target. Its variables get no gradient, have no
-    optimizer slot and do not belong to the checkpoint: they are the source model's,
-    which is read again each day. Its BatchNorm and dropout work as when serving.
+    `h_t^l := adapter_l(h_t^l, h_s^l)`, which is the input of the target's next layer.
+    The source tower reads no state of the target. Its variables get no gradient, have
+    no optimizer slots and are not in the checkpoint: they are loaded from the source
+    model each day. Its BatchNorm and dropout are in inference mode.
 
-    Both towers read the same encoded row: ids have one row number in every table, as
-    vocabularies are shared, a feature that the target's log lacks is the row `missing`
-    and an unknown id an out-of-vocabulary row.
+    Both towers read the same encoded features: as vocabularies are shared, an id has
+    the same table row in both; a feature that the target's log lacks is encoded as
+    `missing`, an unknown id as out-of-vocabulary.
 
-    The target tower's variables bear the backbone's names, so that CTNet starts from
-    any model of the target with the same features, network and use of snapshots.
+    The target tower's variables have the backbone's names, so that CTNet can start from
+    any target model with the same features, network and use of snapshots.
 
     Args:
         features: All features.
         network: Sizes of both towers.
         ctnet: The adapters.
-        snapshots: Aligned TPM snapshots by id space, which the target tower alone
-            reads; none by default.
+        snapshots: Aligned TPM snapshots by id space, read by the target tower only;
+            none by default.
 
     References:
         Liu et al., CTNet, arXiv 2208.05728.
@@ -65,13 +65,13 @@ class Ctnet(Network):
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
-        """Returns logits of shape (B,) for rows of shape (B,) or (B, L)."""
+        """Returns logits (B,) for table rows of shape (B,) or (B, L)."""
         return self._logits(rows, self.target.pooled(rows, training), training)
 
     def logits_of_fields(
         self, fields: Mapping[str, Any], rows: Mapping[str, Any], training: bool
     ) -> Any:
-        """Returns logits (B,) for vectors by feature that replace the target's.
+        """Returns logits (B,) for vectors that replace the target's embeddings.
 
         The source tower reads its own embeddings; see `Backbone.logits_of_fields`.
         """
@@ -86,7 +86,7 @@ class Ctnet(Network):
 
     @property
     def stages(self) -> list[list[NormalisedStack]]:
-        """The target tower's; the source's statistics are not counted again."""
+        """The target tower's stacks; the source's statistics are not recomputed."""
         return [[self.target.mlp]]
 
     def named_variables(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class Ctnet(Network):
         return self.source.named_variables()
 
     def serving_form(self) -> ServingForm:
-        """Returns both towers with the snapshots folded into one lookup."""
+        """Returns both towers, with the snapshots folded into one lookup."""
         pooled, target = self.target.folded()
         adapters = [v for a in self.adapters.values() for v in a.variables]
         source = list(self.source_variables().values())
@@ -118,7 +118,7 @@ class Ctnet(Network):
         return self._logits_on(self.target.base(rows, pooled), rows, training)
 
     def _logits_on(self, ours: Any, rows: Mapping[str, Any], training: bool) -> Any:
-        """Returns logits (B,) for what the target's interaction reads, (B, F * D)."""
+        """Returns logits (B,) for the input of the target's interaction, (B, F * D)."""
         theirs = self.source.base(rows, {})  # (B, F * D), without snapshots
         theirs, ours = self.source.cross(theirs), self.target.cross(ours)
         ours = self.adapters["cross"](ours, tf.stop_gradient(theirs))

@@ -1,4 +1,4 @@
-"""What a configuration says of CTNet."""
+"""Settings of CTNet in the configuration."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from models.strict_model import StrictModel
 
 
 class CtnetConfig(StrictModel):
-    """How the target tower reads the source tower.
+    """Connection of the target tower to the source tower.
 
     Attributes:
-        adapter: What stands between a layer of the source tower and the same layer of
-            the target tower, see `models.ctnet.adapters`; a summary of the
-            paper names gated linear units, `glu`.
+        adapter: Adapter between a layer of the source tower and the same layer of the
+            target tower, see `models.ctnet.adapters`; `glu`, the gated linear unit, is
+            named in a summary of the paper.
     """
 
     adapter: Literal["glu", "gate", "linear"] = "glu"

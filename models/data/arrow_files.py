@@ -1,4 +1,4 @@
-"""Parquet and Arrow IPC, safe to read: the one place from which they are imported.
+"""Parquet and Arrow IPC modules of pyarrow, made safe to read; imported only here.
 
 pyarrow before 14.0.1 runs code that a file brings along as a pickled column type
 (CVE-2023-47248). `pyarrow_hotfix` refuses such types in this process from here on; on

@@ -1,9 +1,9 @@
-"""Reads transformed Parquet shards into shuffled batches, in columns, memory bounded.
+"""Reader of transformed Parquet shards: shuffled batches, in bounded memory.
 
-Files are opened row group by row group in random order, several at once, cut to the
-window's days, and collected in a buffer of `shuffle_rows` rows from which batches are
-drawn in random order. No Python runs per row; memory depends on the buffer, the open
-row groups and the number of files, not on the number of rows.
+Row groups are read in random order, several at a time, and filtered to the window's
+days. A buffer of `shuffle_rows` impressions collects them, and batches are drawn from
+it in random order. No Python runs per impression. Memory depends on the buffer, the
+open row groups and the number of files, not on the number of impressions.
 """
 
 from __future__ import annotations
@@ -33,22 +33,23 @@ from models.features.table import DAY
 from models.features.table import LABEL
 from models.features.table import FeatureTable
 
-# Rows decoded at once from one open row group.
+# Impressions decoded at once from one open row group.
 _CHUNK_ROWS = 8_192
-# Row groups read side by side, so that a buffer holds rows of many files and days.
+# Row groups read in parallel, so that the buffer mixes many files and days.
 _OPEN_GROUPS = 16
-# Bytes a column is read ahead; without it a whole column chunk would be held.
+# Read-ahead of a column in bytes; without it a whole column chunk stays in memory.
 _READ_BYTES = 262_144
-# Batches made ready while the network trains.
+# Batches prepared while the network trains.
 _PREFETCH_BATCHES = 8
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows of the window.
+    """Some impressions of the window.
 
     Attributes:
-        rows: By feature int64 rows, shape (B,), or (B, L) for lists.
+        rows: Encoded features: table rows by feature, int64 of shape (B,), or (B, L)
+            for lists.
         labels: Float32 0 or 1, shape (B,).
         days: Int64 days since 1970-01-01, shape (B,).
     """
@@ -60,15 +61,15 @@ class Batch:
 
 @dataclass(frozen=True)
 class WindowSummary:
-    """What a window holds.
+    """Counts of a window's impressions.
 
     Attributes:
-        num_rows: Its rows.
-        num_clicks: Those with label 1.
-        impressions: By embedding table of an `id` feature, how many rows of the window
-            show each table row; int64 of shape (table rows,).
-        rows_by_day: Rows of each day that has any.
-        domain_clicks: Clicks by row of the table of the feature `domain`, int64; empty
+        num_rows: Number of impressions.
+        num_clicks: Number of impressions with label 1.
+        impressions: Number of impressions per table row, for each embedding table of an
+            `id` feature; int64 of shape (table rows,).
+        rows_by_day: Number of impressions of each day that has any.
+        domain_clicks: Clicks per table row of the feature `domain`, int64; empty
             without that feature.
     """
 
@@ -80,7 +81,7 @@ class WindowSummary:
 
 
 class ExampleReader:
-    """The rows of a window of days in a set of Parquet shards.
+    """Reader of the impressions of a window of days in Parquet shards.
 
     Args:
         patterns: Globs of transformed Examples; files that do not end in `.parquet`
@@ -110,7 +111,7 @@ class ExampleReader:
         ]
 
     def between(self, first_day: int, last_day: int) -> ExampleReader:
-        """Returns a reader of the same shards for another window inside this one."""
+        """Returns a reader of the same shards for a window inside this one."""
         first_day, last_day = (
             max(first_day, self.first_day),
             min(last_day, self.last_day),
@@ -118,7 +119,7 @@ class ExampleReader:
         return ExampleReader(self._patterns, self.features, first_day, last_day)
 
     def summarise(self) -> WindowSummary:
-        """Counts the window's rows, clicks and impressions in one pass."""
+        """Counts the window's impressions and clicks in one pass."""
         counted = [f for f in self.features.features if f.is_single_id]
         impressions = {
             f.table: np.zeros(self.features.num_rows(f.table), np.int64)
@@ -148,7 +149,7 @@ class ExampleReader:
         )
 
     def chunks(self) -> Iterator[Columns]:
-        """Yields the rows, with `label` and `day`, in the shards' order."""
+        """Yields the impressions, with `label` and `day`, in the shards' order."""
         names = [feature.name for feature in self.features.features]
         for group in self._groups:
             yield from self._read(group, names)
@@ -162,18 +163,19 @@ class ExampleReader:
         epoch: int = 0,
         span: int = 1,
     ) -> Iterator[Batch]:
-        """Yields every row of the window once, in random order.
+        """Yields every impression of the window once, in random order.
 
         A remainder of less than half a batch is added to the last full batch, because
-        BatchNorm's statistics of a few rows are noise (our choice).
+        BatchNorm statistics of a few impressions are noise (our choice).
 
         Args:
-            batch_size: Rows of a batch, `B`.
-            shuffle_rows: Rows of the buffer that batches are drawn from; a window that
-                fits is shuffled perfectly.
-            seed: Decides the order, together with `epoch`.
-            epoch: Number of the pass, so that each has an order of its own.
-            span: Batches that are yielded as one; `split_sizes` cuts them apart.
+            batch_size: Impressions of a batch, `B`.
+            shuffle_rows: Impressions of the shuffle buffer; a window that fits into it
+                is shuffled perfectly.
+            seed: Determines the order, together with `epoch`.
+            epoch: Number of the pass; each pass has its own order.
+            span: Number of batches that are yielded together; `split_sizes` separates
+                them.
         """
         rng = np.random.default_rng([seed, epoch])
         names = [feature.name for feature in self.features.features]
@@ -220,7 +222,7 @@ class ExampleReader:
                 reading.append(chunks)
 
     def _read(self, group: tuple[str, int], names: list[str]) -> Iterator[Columns]:
-        """Yields the rows of one row group that lie in the window."""
+        """Yields the impressions of one row group that lie in the window."""
         path, index = group
         lengths = {name: self._length(name) for name in (*names, LABEL, DAY)}
         with pq.ParquetFile(path, buffer_size=_READ_BYTES) as file:
@@ -246,7 +248,7 @@ class ExampleReader:
                     yield columns
 
     def _length(self, name: str) -> int:
-        """Returns the values a row has in column `name`; 0 for exactly one."""
+        """Returns the list length of column `name`; 0 for a scalar column."""
         if name in (LABEL, DAY) or not self.features[name].is_list:
             return 0
         return self.features[name].max_length
@@ -257,14 +259,14 @@ class ExampleReader:
             low, high = int(columns[name].min()), int(columns[name].max())
             if low < 0 or high >= num_rows:
                 raise DataError(
-                    f"{name} of {path} has row {low if low < 0 else high}; expected "
-                    f"0 to {num_rows - 1}. Has the vocabulary's capacity or the number "
-                    "of buckets changed? Ingest these days again"
+                    f"{name} of {path} has table row {low if low < 0 else high}; "
+                    f"expected 0 to {num_rows - 1}. Has the vocabulary's capacity, "
+                    "or the number of buckets, changed? Ingest these days again"
                 )
 
 
 def batch_signature(features: FeatureTable) -> tuple[Any, Any, Any]:
-    """Returns the specs of `(rows by feature, labels, days)`."""
+    """Returns the tensor specs of `(encoded features, labels, days)`."""
     rows = {
         f.name: tf.TensorSpec([None, *f.encoded_shape], "int64")
         for f in features.features
@@ -273,7 +275,7 @@ def batch_signature(features: FeatureTable) -> tuple[Any, Any, Any]:
 
 
 def _groups_of(path: str, first_day: int, last_day: int) -> list[int]:
-    """Returns the row groups of a file that may hold days of the window."""
+    """Returns the row groups of a file that may contain days of the window."""
     metadata = pq.read_metadata(path)
     groups = []
     for index in range(metadata.num_row_groups):
@@ -293,16 +295,16 @@ def _groups_of(path: str, first_day: int, last_day: int) -> list[int]:
 
 
 def _to_numpy(column: pa.Array, length: int, what: str) -> npt.NDArray[np.int64]:
-    """Returns a column as (rows,), or as (rows, length) where length is positive."""
+    """Returns a column of shape (B,), or (B, length) if length is positive."""
     values = column
     if not pa.types.is_integer(column.type):
         counts = np.diff(column.offsets.to_numpy())
         values = column.flatten()
         if column.null_count or (counts != max(length, 1)).any():
             raise DataError(
-                f"{what} must hold exactly {max(length, 1)} value(s) a row; received "
-                f"{counts.min()} to {counts.max()}, {column.null_count} null. Ingest "
-                "these days again"
+                f"{what} must hold exactly {max(length, 1)} value(s) per impression; "
+                f"received {counts.min()} to {counts.max()}, {column.null_count} null. "
+                "Ingest these days again"
             )
     if values.null_count:
         raise DataError(f"{what} must have no nulls; received {values.null_count}")

@@ -1,4 +1,4 @@
-"""Which rows of a window are of which domain, by the feature `domain`."""
+"""Impressions and clicks by domain, told apart by the feature `domain`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from models.features.table import FeatureTable
 
 
 class DomainCounts(NamedTuple):
-    """What a window holds of each domain that has a row of its own.
+    """A window's impressions and clicks of each domain in the domain table.
 
     Attributes:
         rows: Impressions by domain.
-        clicks: Those with label 1.
+        clicks: Impressions with label 1, by domain.
     """
 
     rows: dict[str, int]
@@ -27,14 +27,14 @@ class DomainCounts(NamedTuple):
 
     @property
     def click_rates(self) -> dict[str, float]:
-        """Click rate of each domain with impressions."""
+        """Click rate of each domain that has impressions."""
         return {d: self.clicks[d] / rows for d, rows in self.rows.items() if rows}
 
 
 def table_rows(
     features: FeatureTable, vocabulary: Path, domains: Sequence[str]
 ) -> dict[str, int]:
-    """Returns the row of each of `domains` that has been seen, in the domain table."""
+    """Returns the domain table's row of each of `domains` seen so far."""
     ids = read_ids(vocabulary, features[DOMAIN_FEATURE].table).to_pylist()
     first = _space(features).first_id_row
     return {d: first + ids.index(d) for d in domains if d in ids}
@@ -46,7 +46,7 @@ def count_by_domain(
     vocabulary: Path,
     domains: Sequence[str],
 ) -> DomainCounts:
-    """Counts a window's rows and clicks by domain; nothing if they do not tell."""
+    """Counts impressions and clicks by domain; empty without the feature `domain`."""
     if len(domains) == 1:
         (domain,) = domains
         return DomainCounts({domain: window.num_rows}, {domain: window.num_clicks})
@@ -61,15 +61,15 @@ def count_by_domain(
 
 
 def check_rows_known(counts: DomainCounts, window: WindowSummary) -> None:
-    """Raises unless every row of the window is of a domain that has a row of its own.
+    """Raises unless every impression is of a domain with its own table row.
 
     Raises:
-        DataError: Naming how many are not, and what to change.
+        DataError: Some are not; the message gives their number and the remedy.
     """
     unknown = window.num_rows - sum(counts.rows.values())
     if unknown:
         raise DataError(
-            f"{unknown:,} of {window.num_rows:,} rows are of no domain with a row in "
+            f"{unknown:,} of {window.num_rows:,} impressions are of no domain in "
             f"the table of {DOMAIN_FEATURE!r}; expected each to be one of "
             f"{', '.join(counts.rows)}. Raise the capacity of its vocabulary and leave "
             "its min_count at 1"

@@ -1,9 +1,9 @@
-"""Folders such as `team [ads] x`, which TFX and TensorFlow take for patterns.
+"""Literal treatment of folders such as `team [ads] x`, which look like patterns.
 
-TFX names files by patterns, `<folder>/*`, and TensorFlow looks for a checkpoint by its
-prefix as if it were one; neither escapes the folder's name. Here a folder is meant as
-it is written, and only a file name is a pattern. `models.compat` and
-`components.compat` teach this to TensorFlow and Beam.
+TFX names files by patterns, `<folder>/*`, and TensorFlow searches for a checkpoint's
+prefix as a pattern; neither escapes the folder's name. The functions here take a folder
+literally and only a file name as a pattern. `models.compat` and `components.compat`
+make TensorFlow and Beam do the same.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ import tempfile
 
 
 def files_of(pattern: str) -> list[str]:
-    """Returns the files that match, in order.
+    """Returns the files that match a pattern, sorted.
 
     Args:
-        pattern: A folder, and a file name that may have `*`, `?` and `[...]`.
+        pattern: A literal folder, and a file name that may contain `*`, `?` and
+            `[...]`.
     """
     folder, name = os.path.split(pattern)
     return sorted(glob.glob(os.path.join(glob.escape(folder), name)))
 
 
 def plain_path(path: str | os.PathLike[str]) -> str:
-    """Returns a path to the same file that nothing takes for a pattern.
+    """Returns a path to the same file without pattern characters.
 
-    It leads through a link of this process alone, so it is good for reading and writing
-    now and not to be kept.
+    The path goes through a symbolic link that lives as long as this process, so it must
+    not be stored.
     """
     folder, name = os.path.split(os.fspath(path))
     if not glob.has_magic(folder):
@@ -49,12 +50,12 @@ def _link_to(folder: str) -> str:
 @functools.cache
 def _links() -> str:
     folder = tempfile.mkdtemp(prefix="crossctr-links-")
-    # Links are removed, not what they lead to.
+    # Removes the links, not the folders they point to.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
 def is_literal(pattern: str) -> bool:
-    """Returns whether the pattern's folder looks like a pattern and is a folder."""
+    """Returns whether the pattern's folder exists and contains pattern characters."""
     folder = os.path.dirname(pattern)
     return glob.has_magic(folder) and os.path.isdir(folder)

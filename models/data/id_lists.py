@@ -1,4 +1,4 @@
-"""Reads the id lists of a Vocabulary artifact: line i is row `first_id_row + i`."""
+"""Id lists of a Vocabulary artifact: line i is table row `first_id_row + i`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ _NEWLINE = 10
 
 
 def read_ids(folder: str | Path, space: str) -> pa.LargeStringArray:
-    """Returns the raw ids of `space` in row order.
+    """Returns the raw ids of `space` in the order of their table rows.
 
-    Bytes that are no UTF-8 are escaped, the same way everywhere, so they still join.
+    Bytes that are not valid UTF-8 are escaped in one fixed way, so that joins still
+    work.
 
     Raises:
         DataError: The artifact in `folder` has no such space, or is damaged.
     """
     content = read_ids_file(folder, space).decode("utf-8", "backslashreplace").encode()
     ends = np.flatnonzero(np.frombuffer(content, np.uint8) == _NEWLINE)
-    # Line i ends where i newlines before it have been taken out.
+    # Ends of the lines once the newlines before them are removed.
     offsets = np.concatenate([[0], ends - np.arange(len(ends))]).astype(np.int64)
     text = content.replace(b"\n", b"")
     return pa.LargeStringArray.from_buffers(
@@ -43,7 +44,7 @@ def describe_ids(folder: str | Path, space: str) -> dict[str, Any]:
 
 
 def is_prefix(known: dict[str, Any], folder: str | Path, space: str) -> bool:
-    """Whether the list that `known` describes only grew into the one in `folder`."""
+    """Whether the list in `folder` begins with the one that `known` describes."""
     content = read_ids_file(folder, space)[: known["bytes"]]
     return len(content) == known["bytes"] and _hash(content) == known["hash"]
 

@@ -1,7 +1,8 @@
-"""Source rows for a training on the target's: as many to each as a ratio says.
+"""Source impressions beside the target's, at a given ratio.
 
-The target's rows decide how long a training is; the sources' come beside them, however
-many there are. Nothing is learned from again before all has been learned from once.
+The number of target impressions determines the length of a training; source impressions
+are added at a ratio, however many there are. No source impression is repeated before
+all have been used once.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ from models.training.steps import SPAN
 
 
 class SourceStream:
-    """Shuffled source rows without an end, taken some at a time.
+    """Endless stream of shuffled source impressions.
 
-    It stands still between two calls and begins a new pass only when one is over, so
-    after `n` rows of a window of `N` no row was taken more than `ceil(n / N)` times.
+    A new pass starts only when the previous one is complete: after `n` impressions from
+    a window of `N`, none was taken more than `ceil(n / N)` times.
 
     Args:
-        reader: The sources' rows.
-        batch_rows: Rows of a batch; some batches are read at once.
-        shuffle_rows: Rows of the buffer in which the order is mixed.
-        seed: Decides the order.
+        reader: Reader of the source impressions.
+        batch_rows: Impressions per batch; several batches are read at once.
+        shuffle_rows: Impressions of the shuffle buffer.
+        seed: Determines the order.
 
     Attributes:
-        rows_taken: Rows given out so far.
-        passes: Passes begun so far.
+        rows_taken: Impressions taken so far.
+        passes: Passes started so far.
     """
 
     def __init__(
@@ -48,10 +49,10 @@ class SourceStream:
         self.passes = 0
 
     def take(self, wanted: int) -> Batch:
-        """Returns the next `wanted` rows.
+        """Returns the next `wanted` impressions.
 
         Raises:
-            DataError: There are no source rows at all.
+            DataError: There are no source impressions.
         """
         parts, found = [], 0
         if self._rest is not None:
@@ -66,9 +67,9 @@ class SourceStream:
         return cut(whole, 0, wanted)
 
     def peek(self, most: int) -> Batch | None:
-        """Returns at most `most` of the next rows, which `take` gives out later.
+        """Returns up to `most` of the next impressions without consuming them.
 
-        Never more than are left of one pass; None if there are no rows at all.
+        Limited to the rest of the current pass; None if there are no impressions.
         """
         parts = [] if self._rest is None else [self._rest]
         found = sum(len(part.labels) for part in parts)
@@ -84,7 +85,7 @@ class SourceStream:
         return cut(self._rest, 0, most)
 
     def close(self) -> None:
-        """Ends the thread that reads ahead."""
+        """Stops the thread that reads ahead."""
         close = getattr(self._batches, "close", None)
         if close is not None:
             close()
@@ -93,7 +94,7 @@ class SourceStream:
         batch = self._next_or_none()
         if batch is None:
             raise DataError(
-                "the sources have no rows to learn from in the target's window; "
+                "the sources have no impressions in the target's window; "
                 "expected at least one. Ingest these days of the sources, lengthen "
                 "levels.target.window_days, or choose a strategy that reads the target "
                 "alone"
@@ -116,12 +117,12 @@ class SourceStream:
 
 
 class MixedRows:
-    """The target's rows with source rows among them, for one who only looks at them.
+    """Read-only stream of mixed impressions, for recomputing BatchNorm statistics.
 
     Args:
-        target: The target's rows.
-        sources: The sources'.
-        ratio: Source rows to each row of the target.
+        target: Reader of the target's impressions.
+        sources: Reader of the source impressions.
+        ratio: Source impressions per target impression.
     """
 
     def __init__(
@@ -134,7 +135,7 @@ class MixedRows:
     def batches(
         self, *, batch_size: int, shuffle_rows: int, seed: int
     ) -> Iterator[Batch]:
-        """Yields shuffled batches of about `batch_size` rows, mixed at the ratio."""
+        """Yields shuffled batches of about `batch_size` mixed impressions."""
         own = max(1, round(batch_size / (1 + self._ratio)))
         stream = SourceStream(
             self._sources,
@@ -154,7 +155,7 @@ class MixedRows:
 
 
 def rows_beside(num_rows: int, ratio: float) -> int:
-    """Returns how many source rows come beside `num_rows` of the target.
+    """Returns the number of source impressions for `num_rows` target impressions.
 
     Example:
         >>> rows_beside(10, 0.25), rows_beside(3, 8)
@@ -164,7 +165,7 @@ def rows_beside(num_rows: int, ratio: float) -> int:
 
 
 def join(parts: list[Batch]) -> Batch:
-    """Returns the rows of all parts, in order."""
+    """Returns the impressions of all parts, in order."""
     if len(parts) == 1:
         return parts[0]
     return Batch(
@@ -178,7 +179,7 @@ def join(parts: list[Batch]) -> Batch:
 
 
 def cut(batch: Batch, start: int, stop: int) -> Batch:
-    """Returns rows `start` to `stop` of a batch."""
+    """Returns the impressions `start` to `stop` of a batch, `stop` excluded."""
     return Batch(
         rows={name: values[start:stop] for name, values in batch.rows.items()},
         labels=batch.labels[start:stop],

@@ -1,7 +1,7 @@
-"""Makes the next elements of an iterator ready in a thread while these are used.
+"""Prefetching: a thread prepares the next elements of an iterator.
 
-`tf.data.Dataset.from_generator` does the same and copies every array twice on the way,
-which cost as much as the reading itself.
+`tf.data.Dataset.from_generator` does the same but copies every array twice, which cost
+as much time as reading.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# How often a thread that waits for room looks whether it is still wanted.
+# Interval at which a thread that waits for space checks whether to stop.
 _POLL_SECONDS = 0.1
 
 
 def prefetched(elements: Iterator[T], ahead: int) -> Iterator[T]:
-    """Yields `elements`, with up to `ahead` of them made before they are asked for.
+    """Yields `elements`, up to `ahead` of them prepared in advance.
 
-    An error of `elements` is raised here, after the elements before it. When the
-    caller stops early, the thread stops, too.
+    An error of `elements` is raised to the caller, after the elements that precede it.
+    If the caller stops early, the thread stops too.
     """
     ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(ahead)
     unwanted = threading.Event()

@@ -1,6 +1,6 @@
-"""The buffer that batches are drawn from in random order, and how rows become batches.
+"""Shuffle buffer: impressions are collected in it and drawn from it as batches.
 
-Only NumPy is needed here: rows are copied and drawn by the array, never one by one.
+NumPy alone is used; impressions are copied and drawn in whole arrays, never singly.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Columns = dict[str, npt.NDArray[np.int64]]
 
 
 def split_sizes(num_rows: int, batch_size: int) -> list[int]:
-    """Returns the batch sizes that `num_rows` rows are cut into.
+    """Returns the sizes of the batches that `num_rows` impressions are split into.
 
     Example:
         >>> split_sizes(10, 4)
@@ -32,13 +32,13 @@ def split_sizes(num_rows: int, batch_size: int) -> list[int]:
 
 
 class ShuffleBuffer:
-    """Fixed arrays that rows are collected in and drawn from in random order.
+    """Fixed arrays that collect impressions and yield them in random order.
 
     Args:
-        capacity: Rows it holds.
-        batch_size: Rows of a batch.
-        span: Batches that are yielded as one.
-        rng: Decides the order.
+        capacity: Impressions that the buffer holds.
+        batch_size: Impressions of a batch.
+        span: Number of batches that are yielded together.
+        rng: Generator that determines the order.
     """
 
     def __init__(
@@ -52,13 +52,14 @@ class ShuffleBuffer:
         self._size = 0
 
     def draw(self, chunks: Iterator[Columns]) -> Iterator[Columns]:
-        """Yields the rows of `chunks` as batches."""
+        """Yields the impressions of `chunks` as shuffled batches."""
         for chunk in chunks:
             taken, length = 0, _length(chunk)
             while taken < length:
                 taken += self._fill(chunk, taken)
                 if self._size == self._capacity:
-                    # The last full batch stays, to take a short remainder in the end.
+                    # The last full batch is kept, so that a short remainder can be
+                    # added to it.
                     kept = self._batch_size + self._size % self._batch_size
                     yield from self._drain(kept)
         yield from self._drain(0)

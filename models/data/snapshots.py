@@ -1,16 +1,18 @@
-"""EmbeddingSnapshot: one TPM period's tables, keyed by raw id; pyarrow is enough.
+"""EmbeddingSnapshot: one TPM period's tables, keyed by raw id; needs pyarrow alone.
 
-`<folder>/<space>.parquet`, one row an id that had an impression in the period's window:
+`<folder>/<space>.parquet`, one Parquet row per id with an impression in the period's
+window:
 
 | column        | type                      | meaning                               |
 | ------------- | ------------------------- | ------------------------------------- |
 | `id`          | string                    | raw id                                |
-| `impressions` | int64                     | rows of the window that show the id   |
+| `impressions` | int64                     | impressions of the id in the window   |
 | `embedding`   | fixed_size_list<float>[D] | the id's vector at the period's end   |
 
-`<folder>/snapshot.json`: `period_day`, `width`, `vocabulary_hash`, `rows` by space. The
-same stands in each Parquet file's schema metadata under `crossctr.*`, as text, with the
-hash of the file's own vocabulary, so that a file says alone what it is.
+`<folder>/snapshot.json`: `period_day`, `width`, `vocabulary_hash`, `rows` (number of
+ids) by space. Each Parquet file's schema metadata holds the same as text under
+`crossctr.*`, with the hash of its own vocabulary, so that a single file is
+self-describing.
 """
 
 from __future__ import annotations
@@ -40,12 +42,13 @@ _READ_ROWS = 65_536
 
 
 class SnapshotTables(NamedTuple):
-    """M periods of one id space, aligned with the rows of the current vocabulary.
+    """M periods of one id space, aligned with the current vocabulary's table rows.
 
     Attributes:
-        vectors: Float32 array of shape (rows, M, D), newest period first; zeros where
-            missing. Rows come first so that an id's periods lie side by side.
-        present: Bool array of shape (rows, M).
+        vectors: Float32 array of shape (table rows, M, D), newest period first; zeros
+            where missing. The table row is the first axis, so that an id's periods are
+            adjacent in memory.
+        present: Bool array of shape (table rows, M).
     """
 
     vectors: npt.NDArray[np.float32]
@@ -61,17 +64,17 @@ def write_space(
     width: int,
     metadata: Mapping[str, str | int] | None = None,
 ) -> int:
-    """Writes the ids of one space that had an impression.
+    """Writes the ids of one space that had an impression, with their vectors.
 
     Args:
-        folder: Folder of the snapshot, which exists.
+        folder: Existing folder of the snapshot.
         space: Id space.
-        ids: Raw ids in row order, N of them.
-        impressions: Impressions of each, shape (N,).
+        ids: N raw ids in the order of their table rows.
+        impressions: Number of impressions of each id, shape (N,).
         chunks: `(position of the first id, vectors of shape (n, D))`, covering
             all N ids in order.
         width: Width `D` of the vectors.
-        metadata: What the file says of itself beside `space`, `width` and `rows`.
+        metadata: Further schema metadata, beside `space`, `width` and `rows`.
 
     Returns:
         The number of ids written.
@@ -114,10 +117,10 @@ def write_summary(
 
     Args:
         folder: Folder of the snapshot.
-        period_day: The TPM's run day; its rows end the day before.
+        period_day: The TPM's run day; its window ends the day before.
         width: Width of the embeddings.
-        vocabularies: By space, what `describe_ids` says of its vocabulary.
-        rows: By space, the ids written.
+        vocabularies: Result of `describe_ids` by space.
+        rows: Number of ids written, by space.
     """
     hashes = "".join(f"{space}:{v['hash']};" for space, v in vocabularies.items())
     summary = {
@@ -149,16 +152,16 @@ def read_summary(folder: Path) -> dict[str, Any]:
 def align(
     folders: Sequence[Path], ids: pa.Array, space_name: str, space: IdSpace
 ) -> SnapshotTables:
-    """Joins M snapshots to the rows of the current vocabulary, by raw id.
+    """Joins M snapshots with the current vocabulary by raw id.
 
-    Padding, missing and out-of-vocabulary rows are in no snapshot, nor are ids that
-    had no impression in a period.
+    Table rows of padding, missing and out-of-vocabulary ids are in no snapshot, nor are
+    ids without an impression in the period.
 
     Args:
-        folders: Snapshots, newest first; M of them, at least one.
-        ids: Raw ids of the current vocabulary, in row order.
+        folders: Folders of M >= 1 snapshots, newest first.
+        ids: Raw ids of the current vocabulary, in the order of their table rows.
         space_name: Name of the id space.
-        space: Its row ranges.
+        space: The id space, which determines the table rows.
 
     Raises:
         DataError: If the snapshots have different widths or lack the space.
@@ -192,9 +195,9 @@ def _fill(
     vectors: npt.NDArray[np.float32],
     present: npt.NDArray[np.bool_],
 ) -> None:
-    """Writes one snapshot's vectors into views of shape (rows, D) and (rows,)."""
+    """Writes one snapshot into views of shape (table rows, D) and (table rows,)."""
     written = read_table(file, ["id"])["id"].cast(ids.type)
-    # The hash table over `ids` is built once, the wide column read in pieces.
+    # The hash table of `ids` is built once; the wide column is read in chunks.
     positions = pc.index_in(written, value_set=ids).fill_null(-1).to_numpy()
     start = 0
     for batch in read_batches(file, _READ_ROWS, columns=["embedding"]):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class CountKind(FeatureKind):
-    """A number of things; a negative one is missing."""
+    """Non-negative integer; a negative value means missing."""
 
     name = "count"
     tensor_type = "int64"
@@ -32,7 +32,7 @@ class CountKind(FeatureKind):
         return pa.int64()
 
     def encode(self, raw: Any, feature: Feature, tools: EncodingTools) -> Any:
-        """Returns the bucket's row: (B,)."""
+        """Returns the bucket's table row, (B,)."""
         return encode_counts(tools.first_values(raw, -1), feature.buckets)
 
     def limit(self, declared: Any, feature: Feature) -> None:
@@ -41,10 +41,10 @@ class CountKind(FeatureKind):
 
 
 def encode_counts(counts: Any, buckets: int) -> Any:
-    """Returns row `2 + floor(log2(1 + count))`, at most `buckets` values; (B,)."""
+    """Returns `2 + floor(log2(1 + count))`, clipped to the buckets; (B,)."""
     import tensorflow as tf
 
-    # Compared as integers: log() is off by a bucket just below large powers of two.
+    # Integer comparisons: log() can be off by one just below large powers of two.
     firsts = tf.constant([2**k - 1 for k in range(1, min(buckets, 64))], tf.int64)
     reached = tf.cast(tf.expand_dims(counts, -1) >= firsts, tf.int64)  # (B, buckets-1)
     rows = tf.reduce_sum(reached, axis=-1) + FIRST_OOV_ROW

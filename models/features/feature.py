@@ -1,4 +1,4 @@
-"""Feature: one input of the model, as the configuration declares it."""
+"""Feature: one input of the model, as declared in the configuration."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pydantic import model_validator
 
 from models.features.kind import FeatureKind
 from models.features.registry import KINDS
+from models.settings import MAX_UNITS
 from models.strict_model import StrictModel
 
-# The feature by which metrics tell users apart.
+# Feature that identifies the user in metrics.
 USER_FEATURE = "user_id"
-# The feature by which intervals tell items apart, where a configuration has it.
+# Feature that identifies the item in intervals, where a configuration has it.
 ITEM_FEATURE = "item_id"
-# The feature that says which domain an impression is of.
+# Feature that holds an impression's domain.
 DOMAIN_FEATURE = "domain"
 
 
@@ -27,27 +28,27 @@ class Feature(StrictModel):
         name: Canonical column name.
         kind: `id` (one raw id), `ids` (a list of raw ids, newest first), `count` (a
             non-negative integer, bucketed by its base-2 logarithm) or `rate` (a float
-            in [0, 1], bucketed evenly).
+            in [0, 1], in buckets of equal width).
         vocabulary: Id space of an `id` or `ids` feature; features that name the same
             space share one embedding table.
         buckets: Value buckets of a `count` or `rate` feature.
-        max_length: Ids kept of an `ids` feature.
+        max_length: Number of ids kept of an `ids` feature.
         width: Embedding width. Defaults to the network's.
         tpm: Whether the tiny pretraining model reads it.
-        side: What it is a fact of: the `user`, the `context` of the request (time,
-            place, device) or the `item`. A `rank` request says what is of user and
-            context once, and what is of the item once per candidate. Without it, the
-            user's id is the user's and every other feature the item's, which is never
-            wrong and only sends more.
+        side: What the feature describes: the `user`, the `context` of the request
+            (time, place, device) or the `item`. A `rank` request holds user and context
+            features once, and item features once per candidate. Defaults to `user` for
+            the user's id and to `item` for all others, which is always correct but
+            makes requests larger.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)
     kind: str
     vocabulary: str | None = None
-    # 2^15 impressions in the last bucket: beyond that a count says "popular" anyway.
-    buckets: int = Field(default=16, ge=2)
-    max_length: int = Field(default=10, gt=0)
-    width: int | None = Field(default=None, gt=0)
+    # The last bucket starts near 2^15, beyond which counts need no distinction.
+    buckets: int = Field(default=16, ge=2, le=1_000_000)
+    max_length: int = Field(default=10, gt=0, le=1_000_000)
+    width: int | None = Field(default=None, gt=0, le=MAX_UNITS)
     tpm: bool = False
     side: Literal["user", "item", "context"] | None = None
 
@@ -74,7 +75,7 @@ class Feature(StrictModel):
 
     @property
     def feature_kind(self) -> FeatureKind:
-        """What the feature's kind says: types, encoding, limits."""
+        """The feature's kind: types, encoding and limits."""
         return KINDS[self.kind]
 
     @property
@@ -84,12 +85,12 @@ class Feature(StrictModel):
 
     @property
     def is_list(self) -> bool:
-        """Whether an impression has a list of values."""
+        """Whether an impression holds a list of values."""
         return self.feature_kind.is_list
 
     @property
     def is_single_id(self) -> bool:
-        """Whether an impression has one id."""
+        """Whether an impression holds exactly one id."""
         return self.feature_kind.is_single_id
 
     @property
@@ -99,12 +100,12 @@ class Feature(StrictModel):
 
     @property
     def table(self) -> str:
-        """Name of the embedding table the feature's rows belong to."""
+        """Name of the feature's embedding table."""
         return self.vocabulary if self.vocabulary is not None else self.name
 
     @property
     def served_side(self) -> Literal["user", "item", "context"]:
-        """The declared side, or what stands for it."""
+        """The declared side, or its default."""
         if self.side is not None:
             return self.side
         return "user" if self.name == USER_FEATURE else "item"

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from models.features.feature import Feature
 
-# The id spaces whose tables TPM hands on (E-CDCTR).
+# Id spaces whose tables TPM exports as snapshots (E-CDCTR).
 SNAPSHOT_SPACES = ("user", "item")
 
 
 class IdKind(FeatureKind):
-    """One raw id, encoded as its row in the table of its id space."""
+    """One raw id, encoded as its table row in the id space."""
 
     name = "id"
     is_id = True
@@ -34,10 +34,10 @@ class IdKind(FeatureKind):
         return pa.large_binary()
 
     def encode(self, raw: Any, feature: Feature, tools: EncodingTools) -> Any:
-        """Returns the id's row, `MISSING_ROW` without an id: (B,)."""
+        """Returns the id's table row, `MISSING_ROW` without an id; (B,)."""
         return tools.id_rows(tools.first_values(raw, ""), feature, MISSING_ROW)
 
     def limit(self, declared: Any, feature: Feature) -> None:
-        """Leaves the values of users and items open; those of others are listed."""
+        """Leaves the values of users and items open and lists those of other spaces."""
         if feature.vocabulary in SNAPSHOT_SPACES:
             declared.ClearField("domain")

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class IdsKind(IdKind):
-    """At most `max_length` raw ids, encoded as the rows of their id space."""
+    """List of at most `max_length` raw ids, encoded as table rows of their id space."""
 
     name = "ids"
     is_list = True
 
     def encode(self, raw: Any, feature: Feature, tools: EncodingTools) -> Any:
-        """Returns the ids' rows, `PADDING_ROW` at the end: (B, max_length)."""
+        """Returns the ids' table rows, padded by `PADDING_ROW`; (B, max_length)."""
         lists = tools.lists(raw, feature.max_length)
         return tools.id_rows(lists, feature, PADDING_ROW)
 

@@ -1,4 +1,4 @@
-"""Base of the feature kinds, and the table rows that all of them share."""
+"""Base class of the feature kinds, and the table rows that all kinds share."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ FIRST_OOV_ROW = 2
 
 
 class EncodingTools(Protocol):
-    """What an encoding by TensorFlow Transform is made of."""
+    """Operations of TensorFlow Transform that encodings are built from."""
 
     def first_values(self, raw: Any, missing: Any) -> Any:
         """Returns the first value of each impression: (B,).
 
         Args:
             raw: SparseTensor of shape (B, any).
-            missing: What stands where there is none.
+            missing: Value for impressions without one.
         """
 
     def lists(self, raw: Any, length: int) -> Any:
@@ -35,12 +35,12 @@ class EncodingTools(Protocol):
         """
 
     def id_rows(self, ids: Any, feature: Feature, empty_row: int) -> Any:
-        """Returns the table rows of ids, int64 of their shape.
+        """Returns the table rows of ids; int64, same shape as `ids`.
 
         Args:
             ids: Strings, (B,) or (B, L).
-            feature: Says the id space.
-            empty_row: Row of an empty string.
+            feature: The feature, which names the id space.
+            empty_row: Table row of an empty string.
         """
 
 
@@ -50,11 +50,11 @@ class FeatureKind:
     Attributes:
         name: Value of `kind` that chooses it.
         is_id: Whether raw values are ids of an id space.
-        is_list: Whether an impression has a list of values.
-        tensor_type: TensorFlow's name of the raw values' type.
+        is_list: Whether an impression holds a list of values.
+        tensor_type: TensorFlow's name for the type of raw values.
         missing: Raw value that stands for a missing one in a dense tensor.
-        example: Raw value for example requests; None for an id of the vocabulary.
-        json_types: Python types of a value in JSON rows.
+        example: Raw value for example requests; None to use an id of the vocabulary.
+        json_types: Python types of a value in a JSON log.
     """
 
     name: ClassVar[str]
@@ -67,7 +67,7 @@ class FeatureKind:
 
     @property
     def is_single_id(self) -> bool:
-        """Whether an impression has one id."""
+        """Whether an impression holds exactly one id."""
         return self.is_id and not self.is_list
 
     def arrow_type(self) -> pa.DataType:
@@ -75,25 +75,25 @@ class FeatureKind:
         raise NotImplementedError
 
     def parsed_type(self) -> pa.DataType:
-        """Returns the type that a log's values are parsed as, before `arrow_type`."""
+        """Returns the type that log values are parsed to before `arrow_type`."""
         return self.arrow_type()
 
     def num_rows(self, feature: Feature) -> int:
-        """Returns the rows of the table that a feature without an id space has."""
+        """Returns the number of table rows of a feature without an id space."""
         return FIRST_OOV_ROW + feature.buckets
 
     def encode(self, raw: Any, feature: Feature, tools: EncodingTools) -> Any:
-        """Returns the table rows of raw values: int64, (B,), or (B, L) for lists.
+        """Returns the table rows of raw values; int64 (B,), or (B, L) for lists.
 
         Args:
             raw: SparseTensor of shape (B, any).
             feature: The feature.
-            tools: What TensorFlow Transform offers.
+            tools: Operations of TensorFlow Transform.
         """
         raise NotImplementedError
 
     def limit(self, declared: Any, feature: Feature) -> None:
-        """Sets the limits of an inferred schema feature that the kind knows.
+        """Sets the kind's limits on an inferred schema feature.
 
         Args:
             declared: `tensorflow_metadata`'s `schema_pb2.Feature`; changed in place.

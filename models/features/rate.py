@@ -1,4 +1,4 @@
-"""Kind `rate`: a float in [0, 1], bucketed evenly."""
+"""Kind `rate`: a float in [0, 1], in buckets of equal width."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RateKind(FeatureKind):
-    """A share; NaN or a negative number is missing."""
+    """Float in [0, 1]; NaN or a negative value means missing."""
 
     name = "rate"
     tensor_type = "float32"
@@ -38,21 +38,21 @@ class RateKind(FeatureKind):
         return pa.float64()
 
     def encode(self, raw: Any, feature: Feature, tools: EncodingTools) -> Any:
-        """Returns the bucket's row: (B,)."""
+        """Returns the bucket's table row, (B,)."""
         return encode_rates(tools.first_values(raw, -1.0), feature.buckets)
 
     def limit(self, declared: Any, feature: Feature) -> None:
-        """Forbids what lies outside [0, 1], and NaN."""
+        """Forbids NaN and values outside [0, 1]."""
         declared.float_domain.min, declared.float_domain.max = 0.0, 1.0
         declared.float_domain.disallow_nan = True
 
 
 def encode_rates(rates: Any, buckets: int) -> Any:
-    """Returns row `2 + floor(rate * buckets)`, at most `buckets` values; (B,)."""
+    """Returns `2 + floor(rate * buckets)`, clipped to the buckets; (B,)."""
     import tensorflow as tf
 
     known = rates >= 0  # false for NaN too
-    # Capped before the cast, which makes a large float a negative integer.
+    # Clipped before the cast, which would turn a large float into a negative integer.
     capped = tf.where(known, tf.minimum(rates, 1.0), 0.0)
     bucket = tf.cast(capped * buckets, tf.int64)
     rows = tf.minimum(bucket, buckets - 1) + FIRST_OOV_ROW

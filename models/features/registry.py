@@ -1,4 +1,4 @@
-"""Registry of the feature kinds: one line each."""
+"""Registry of the feature kinds."""
 
 from __future__ import annotations
 

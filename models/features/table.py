@@ -1,10 +1,10 @@
-"""The feature table: declared once, read by every stage.
+"""Feature table: all features, declared once and read by every stage.
 
-The preprocessing function, the Keras inputs, the serving signatures and the curated
-schema's check all come from the `FeatureTable` built here.
+The preprocessing function, the Keras inputs, the serving signatures and the check of
+the curated schema are all derived from `FeatureTable`.
 
-Every encoded feature, whatever its kind, is a row number of one embedding table, and
-every table has the same row ranges:
+Every feature, whatever its kind, is encoded as a row of one embedding table, and the
+rows of every table have the same ranges:
 
 | rows                                    | meaning                                   |
 | --------------------------------------- | ----------------------------------------- |
@@ -13,7 +13,8 @@ every table has the same row ranges:
 | `[2, 2 + oov_buckets)`                  | hashed ids outside the vocabulary         |
 | `[2 + oov_buckets, 2 + oov + capacity)` | ids in arrival order, or value buckets    |
 
-A space with `encoding: hash` has no vocabulary: its rows from 2 on are hash buckets.
+A space with `encoding: hash` has no vocabulary: its table rows from 2 on are hash
+    buckets.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ from models.features.feature import Feature
 from models.features.id_space import IdSpace
 from models.strict_model import StrictModel
 
-# Columns that every Examples artifact carries beside the features.
+# Columns of every Examples artifact beside the features.
 LABEL = "label"
 DAY = "day"
 
 
 class FeatureTable(StrictModel):
-    """All features and the id spaces they use.
+    """All features and their id spaces.
 
     Attributes:
         features: The model's inputs, in declaration order.
-        vocabularies: Id space by name.
+        vocabularies: Id spaces by name.
     """
 
     features: tuple[Feature, ...] = Field(min_length=1)
@@ -69,7 +70,7 @@ class FeatureTable(StrictModel):
         raise KeyError(name)
 
     def num_rows(self, table: str) -> int:
-        """Returns the rows of embedding table `table`."""
+        """Returns the number of rows of embedding table `table`."""
         if table in self.vocabularies:
             return self.vocabularies[table].num_rows
         feature = self[table]
@@ -77,10 +78,10 @@ class FeatureTable(StrictModel):
 
     @property
     def tells_domains_apart(self) -> bool:
-        """Whether each domain has a row of its own, from its first impression on.
+        """Whether each domain gets its own table row with its first impression.
 
-        It takes the feature `domain`, of kind `id`, with an append-only vocabulary that
-        no other feature uses and that waits for no second impression.
+        This requires the feature `domain` of kind `id`, with an append-only vocabulary
+        of `min_count` 1 that no other feature uses.
         """
         for feature in self.features:
             if feature.name == DOMAIN_FEATURE and feature.is_single_id:
@@ -95,7 +96,7 @@ class FeatureTable(StrictModel):
         return FeatureTable(features=kept, vocabularies=self.vocabularies)
 
     def few_valued(self, most_rows: int) -> FeatureTable:
-        """Returns the table of the features whose embedding table is that small."""
+        """Returns the features whose embedding table has at most `most_rows` rows."""
         kept = tuple(
             feature
             for feature in self.features
@@ -114,7 +115,7 @@ class FeatureTable(StrictModel):
 
 
 def describe(table: FeatureTable) -> list[dict[str, Any]]:
-    """Returns one row per feature with its table and row count, for display."""
+    """Returns a display line per feature: its embedding table and number of rows."""
     return [
         {
             "feature": feature.name,

@@ -1,4 +1,4 @@
-"""BatchNorm of the hidden layers: Keras's variables and values, fewer passes."""
+"""BatchNorm of the hidden layers: same variables and values as Keras, but faster."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import tf_keras as keras
 
 @keras.utils.register_keras_serializable("crossctr")
 class BatchNorm(keras.layers.BatchNormalization):
-    """Batch normalization of (B, C) whose training pass is a third cheaper.
+    """Batch normalization of (B, C) with a training pass that is a third cheaper.
 
-    Keras reduces over the batch with six reductions along the outer axis, which
-    TensorFlow runs slowly on a CPU; here the four sums over the batch are matrix
-    products with a row of ones, forwards and backwards (our choice, an identity).
+    Keras uses six reductions along the outer axis, which are slow on a CPU. Here the
+    four sums over the batch, forward and backward, are matrix products with a vector of
+    ones (our choice; mathematically the same).
 
-    Not training, and in a SavedModel, it is Keras's layer to the last operation.
+    At inference, and in a SavedModel, every operation is that of the Keras layer.
     """
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -42,7 +42,7 @@ def _normalise(inputs: Any, gamma: Any, beta: Any, epsilon: Any) -> Any:
     inverse = tf.math.rsqrt(variance + epsilon)
 
     def gradients(outer: Any, *_: Any) -> tuple[Any, Any, Any, None]:
-        # The statistics only feed the running averages: no gradient comes from them.
+        # No gradient flows through the statistics: they only feed the running averages.
         to_beta = ones @ outer
         to_gamma = ones @ (outer * centred) * inverse
         scale = gamma * inverse

@@ -1,4 +1,4 @@
-"""The interaction of every network's embeddings."""
+"""Cross layers: the interaction of a network's embeddings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tensorflow_recommenders.layers.feature_interaction import Cross
 
 @keras.utils.register_keras_serializable("crossctr")
 class CrossStack(keras.layers.Layer):
-    """Cross layers, one after the other; none leaves the input as it is.
+    """Stack of cross layers; with zero layers the input is returned unchanged.
 
     Args:
-        num_layers: Depth; l layers model interactions up to the order l + 1.
+        num_layers: Depth; l layers model interactions up to order l + 1.
 
     References:
         Wang et al., DCN V2, arXiv 2008.13535, eq. 1.
@@ -43,5 +43,5 @@ class CrossStack(keras.layers.Layer):
         return named
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what the constructor takes."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "num_layers": self.num_layers}

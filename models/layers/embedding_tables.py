@@ -1,4 +1,4 @@
-"""Embedding tables, one per id space or bucketed feature, looked up by row."""
+"""Embedding tables, one per id space or bucketed feature."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def table_widths(features: FeatureTable, width: int) -> dict[str, int]:
     """Returns the embedding width of every table, in declaration order.
 
     Args:
-        features: The features; those with the same table share its width.
-        width: Width of features that name none.
+        features: The features; those with one table share its width.
+        width: Width of features that declare none.
 
     Raises:
-        ConfigError: If two features of one table want different widths, or a value
-            feature bears the name of a vocabulary.
+        ConfigError: If two features of one table declare different widths, or a `count`
+            or `rate` feature has the name of a vocabulary.
     """
     widths: dict[str, int] = {}
     for feature in features.features:
@@ -47,14 +47,14 @@ def table_widths(features: FeatureTable, width: int) -> dict[str, int]:
 
 @keras.utils.register_keras_serializable("crossctr")
 class EmbeddingTables(keras.layers.Layer):
-    """Turns rows into vectors; features of one vocabulary share its table.
+    """Embedding lookup by table row; features of one vocabulary share a table.
 
-    A list feature becomes the mean of its ids' vectors, padding left out; an empty
-    list becomes zeros.
+    A list feature is embedded as the mean of its ids' vectors without padding, an empty
+    list as zeros.
 
     Args:
         features: The features to embed, a `FeatureTable` or its `model_dump()`.
-        width: Embedding width `D` of features that name none.
+        width: Embedding width `D` of features that declare none.
 
     Example:
         >>> from models.features.feature import Feature
@@ -66,9 +66,9 @@ class EmbeddingTables(keras.layers.Layer):
         TensorShape([2, 3])
     """
 
-    # Our choice. An id starts near the zero vector, "nothing known": BatchNorm scales
-    # up whatever varies, and larger random ids drown the value features. Not at zero:
-    # a network of ids alone would stand still behind its relu.
+    # Our choice. Ids start near the zero vector: BatchNorm scales up whatever varies,
+    # and larger random id vectors would drown the value features. Not exactly zero,
+    # because a network of ids alone would then get no gradient through its relu.
     ID_STDDEV = 0.001
     VALUE_STDDEV = 0.05
 
@@ -94,13 +94,13 @@ class EmbeddingTables(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, rows: Mapping[str, Any]) -> dict[str, Any]:
-        """Looks up every feature.
+        """Looks up the vectors of every feature.
 
         Args:
-            rows: Per feature int64 rows, shape (B,), or (B, L) for lists.
+            rows: Table rows by feature, int64 of shape (B,), or (B, L) for lists.
 
         Returns:
-            Per feature a float32 tensor of shape (B, D), in declaration order.
+            Vectors by feature, float32 of shape (B, D), in declaration order.
 
         Raises:
             ValueError: If a feature is missing from `rows`.
@@ -123,7 +123,7 @@ class EmbeddingTables(keras.layers.Layer):
         return embedded
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what the constructor takes."""
+        """Returns the constructor's arguments."""
         config = super().get_config()
         return {
             **config,
@@ -133,11 +133,11 @@ class EmbeddingTables(keras.layers.Layer):
 
 
 def side_by_side(vectors: Sequence[Any]) -> Any:
-    """Concatenates vectors, those that all rows share being repeated.
+    """Concatenates vectors, repeating those shared by the whole batch.
 
     Args:
-        vectors: Tensors of shape (B, D_i), or (1, D_i), known when traced, where one
-            stands for all rows.
+        vectors: Tensors of shape (B, D_i), or of static shape (1, D_i) for a vector
+            shared by the whole batch.
 
     Returns:
         Tensor of shape (B, sum of D_i).
@@ -147,7 +147,7 @@ def side_by_side(vectors: Sequence[Any]) -> Any:
         return tf.concat(vectors, axis=1)
     num_rows = tf.shape(vectors[shared.index(False)])[0]
     parts = []
-    # Neighbours are joined before they are repeated: one copy instead of one each.
+    # Adjacent shared vectors are concatenated before repeating: one copy in all.
     for is_shared, group in itertools.groupby(
         zip(shared, vectors, strict=True), key=operator.itemgetter(0)
     ):

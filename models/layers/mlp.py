@@ -1,4 +1,4 @@
-"""The hidden layers of the networks."""
+"""Hidden layers of the networks."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ import tf_keras as keras
 
 from models.layers.batch_norm import BatchNorm
 
-# Keras's 0.99 needs hundreds of steps before the running statistics describe the data;
-# an A-CTR sees a few dozen. 0.9 needs about 40 (our choice).
+# With Keras's 0.99 the running statistics need hundreds of steps to match the data; an
+# A-CTR trains for a few dozen. 0.9 needs about 40 (our choice).
 BATCH_NORM_MOMENTUM = 0.9
 
 
 class NormalisedStack(keras.layers.Layer):
-    """Hidden layers whose normalisation has statistics of the rows it was trained on.
+    """Base of hidden layers with normalisation statistics.
 
-    Subclasses fill `norms`, first to last, and normalise by `_normalise`.
+    Subclasses fill `norms`, first to last, and call `_normalise`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.norms: list[Any] = []
-        # Whether training normalises by the running statistics and leaves them alone.
+        # Whether training normalises by the running statistics and does not update
+        # them.
         self.keep_statistics = False
         self._watched: list[Any] | None = None
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[list[Any]]:
-        """Collects what each of `norms` reads while the layer is called inside."""
+        """Records the input of each of `norms` during calls inside the context."""
         self._watched = []
         try:
             yield self._watched
@@ -52,8 +53,8 @@ class Mlp(NormalisedStack):
     Args:
         hidden_units: Units of each layer, first to last.
         dropout: Share of units dropped while training, in [0, 1).
-        batch_norm: Whether to normalise before the activation. The dense layers have no
-            bias then, as BatchNorm's shift replaces it.
+        batch_norm: Whether to normalise before the activation. The dense layers then
+            have no bias, as BatchNorm's shift replaces it.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Mlp(NormalisedStack):
         return hidden
 
     def layer(self, index: int, inputs: Any, training: bool) -> Any:
-        """Maps (B, any width) to (B, hidden_units[index]), one layer alone."""
+        """Maps (B, any width) to (B, hidden_units[index]) by a single layer."""
         hidden = self._dense[index](inputs)
         if self.batch_norm:
             hidden = self._normalise(index, hidden, training)
@@ -116,7 +117,7 @@ class Mlp(NormalisedStack):
         return named
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what the constructor takes."""
+        """Returns the constructor's arguments."""
         return {
             **super().get_config(),
             "hidden_units": self.hidden_units,

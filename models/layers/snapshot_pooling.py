@@ -1,7 +1,7 @@
-"""E-CDCTR's use of TPM snapshots: M frozen vectors of an id become one.
+"""Pooling of TPM snapshots in E-CDCTR: M frozen vectors of an id become one.
 
-The tables stay outside Keras's weights: they are constants, so no optimizer, warm start
-or checkpoint ever sees them. Only `SnapshotPooling`'s few weights are trained.
+The snapshot tables are constants, not Keras weights, so no optimizer, warm start or
+checkpoint includes them. Only the few weights of `SnapshotPooling` are trained.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import tf_keras as keras
 from models.data.snapshots import SnapshotTables
 
 # Added to the scores of missing periods: their softmax weight becomes exactly zero in
-# float32, and a row without any period stays finite.
+# float32, and an id without any period stays finite.
 _MASKED_SCORE = -1e9
-# Rows pooled at once while folding; bounds memory.
+# Table rows pooled at once while folding; bounds memory.
 FOLD_CHUNK_ROWS = 65_536
 
 
@@ -30,11 +30,12 @@ class SnapshotPooling(keras.layers.Layer):
     `pooled = mean_m softmax(H Wq (H Wk)^T / sqrt(D)) H Wv`.
 
     Self-attention and mean pooling are the paper's. Our choices: missing periods are
-    masked, as keys and in the mean; an id missing from all of them gets one learned
+    masked, as keys and in the mean; an id missing from all periods gets one learned
     default vector; one head, no output projection; `Wv` starts as the identity, so that
-    training starts from averaged TPM vectors; and dropout of an id's whole history,
-    because TPM has seen CPM's own rows: without it CPM learns to trust what the
-    snapshots remember of its labels, and the default vector is never trained.
+    training starts from averaged TPM vectors; and an id's whole history is dropped at
+    random, because TPM was trained on CPM's impressions: without dropout CPM overfits
+    to what the snapshots remember of its labels, and the default vector is never
+    trained.
 
     Args:
         width: Width `D` of the snapshots.
@@ -82,7 +83,7 @@ class SnapshotPooling(keras.layers.Layer):
 
         Args:
             vectors: Float tensor of shape (B, M, D).
-            present: Bool tensor of shape (B, M); whether the id is in the period.
+            present: Bool tensor of shape (B, M); whether the period contains the id.
             training: Whether dropout applies.
 
         Returns:
@@ -121,7 +122,7 @@ class SnapshotPooling(keras.layers.Layer):
         return {name: getattr(self, name) for name in (*names, "default")}
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what the constructor takes."""
+        """Returns the constructor's arguments."""
         return {
             **super().get_config(),
             "width": self.width,
@@ -131,7 +132,7 @@ class SnapshotPooling(keras.layers.Layer):
 
 
 class SnapshotLookup:
-    """Looks up an id's row in all M periods; the tables are constants.
+    """Lookup of an id's vectors in all M periods; the tables are constants.
 
     Args:
         tables: The aligned snapshots of one id space.
@@ -143,7 +144,7 @@ class SnapshotLookup:
 
     @property
     def num_rows(self) -> int:
-        """Rows of the tables."""
+        """Number of table rows."""
         return int(self._vectors.shape[0])
 
     @property
@@ -152,22 +153,23 @@ class SnapshotLookup:
         return int(self._vectors.shape[-1])
 
     def __call__(self, rows: Any) -> tuple[Any, Any]:
-        """Returns the vectors (B, M, D) and their presence (B, M) of `rows` (B,)."""
+        """Returns vectors (B, M, D) and presence (B, M) of table rows (B,)."""
         return tf.gather(self._vectors, rows), tf.gather(self._present, rows)
 
 
 def fold(
     pooling: SnapshotPooling, lookup: SnapshotLookup, chunk_rows: int = FOLD_CHUNK_ROWS
 ) -> npt.NDArray[np.float32]:
-    """Pools every row once, for serving: the pooling's weights are constants by then.
+    """Pools every table row once, for serving, when the pooling's weights are final.
 
     Args:
         pooling: The trained layer.
         lookup: The snapshots it was trained on.
-        chunk_rows: Rows pooled at once.
+        chunk_rows: Table rows pooled at once.
 
     Returns:
-        One table of shape (rows, D): one lookup gives what M and attention gave.
+        One table of shape (table rows, D), whose lookup replaces M lookups and the
+        attention.
 
     References:
         Liu et al., E-CDCTR, arXiv 2408.16238: aggregation before serving "to reduce
@@ -181,10 +183,10 @@ def fold(
 
 
 class FoldedLookup(tf.Module):
-    """One lookup in a folded table.
+    """Lookup in a folded table.
 
     Args:
-        table: What `fold` returned, shape (rows, D).
+        table: Result of `fold`, shape (table rows, D).
     """
 
     def __init__(self, table: npt.NDArray[np.float32]) -> None:
@@ -192,5 +194,5 @@ class FoldedLookup(tf.Module):
         self.table = tf.Variable(table, trainable=False, name="snapshot")
 
     def __call__(self, rows: Any) -> Any:
-        """Returns the pooled vectors (B, D) of `rows` (B,)."""
+        """Returns the pooled vectors (B, D) of the table rows `rows` (B,)."""
         return tf.gather(self.table, rows)

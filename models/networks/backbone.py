@@ -1,4 +1,4 @@
-"""The network that CPM, A-CTR and every strategy share."""
+"""Backbone: the network that CPM, A-CTR and every strategy share."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ from models.settings import NetworkConfig
 class Backbone(Network):
     """Embeddings and pooled snapshots -> cross layers -> MLP -> logit.
 
-    Per id space with snapshots, every feature of kind `id` in that space gets, beside
-    its ordinary embedding, the pooled vector of its id; both enter the interaction
-    (the paper's). The interaction is DCN-V2's cross layer, stacked under the MLP (our
-    choice; the paper leaves it open).
+    In an id space with snapshots, every feature of kind `id` has, beside its embedding,
+    the pooled vector of its id; both enter the interaction (as in the paper). The
+    interaction is DCN-V2's cross layer, stacked under the MLP (our choice; the paper
+    leaves it open).
 
     Args:
         features: All features.
         network: Sizes.
-        snapshots: Aligned TPM snapshots by id space; none for the ablation without TPM.
+        snapshots: Aligned TPM snapshots by id space; empty for the ablation without
+            TPM.
 
     References:
         Liu et al., E-CDCTR, arXiv 2408.16238, CPM and A-CTR. Wang et al., DCN V2,
@@ -67,11 +68,11 @@ class Backbone(Network):
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
-        """Returns logits of shape (B,) for rows of shape (B,) or (B, L)."""
+        """Returns logits (B,) for table rows of shape (B,) or (B, L)."""
         return self._logits(rows, self.pooled(rows, training), training)
 
     def pooled(self, rows: Mapping[str, Any], training: bool) -> dict[str, Any]:
-        """Returns per feature with snapshots its ids' pooled vectors, (B, D)."""
+        """Returns the pooled vectors (B, D) by feature with snapshots."""
         return {
             feature.name: self.poolings[feature.table](
                 *self.lookups[feature.table](rows[feature.name]), training=training
@@ -80,11 +81,11 @@ class Backbone(Network):
         }
 
     def base(self, rows: Mapping[str, Any], pooled: Mapping[str, Any]) -> Any:
-        """Returns what the interaction reads, (B, F * D)."""
+        """Returns the input of the interaction, (B, F * D)."""
         return side_by_side([*self.embedding(rows).values(), *pooled.values()])
 
     def named_variables(self) -> dict[str, Any]:
-        """Returns every variable by name; the frozen snapshots are not among them."""
+        """Returns every variable by name, without the frozen snapshots."""
         named = super().named_variables()
         for space, pooling in self.poolings.items():
             for name, variable in pooling.named_variables().items():
@@ -107,10 +108,10 @@ class Backbone(Network):
         return ServingForm(logits, variables)
 
     def folded(self) -> tuple[Callable[[Mapping[str, Any]], dict[str, Any]], list[Any]]:
-        """Folds every snapshot pooling.
+        """Folds every snapshot pooling into one lookup table.
 
         Returns:
-            What gives the pooled vectors by feature, and the variables that are served.
+            A function that returns the pooled vectors by feature, and its variables.
         """
         folded = {
             space: FoldedLookup(fold(pooling, self.lookups[space]))
@@ -146,17 +147,17 @@ class Backbone(Network):
     def logits_of_fields(
         self, fields: Mapping[str, Any], rows: Mapping[str, Any], training: bool
     ) -> Any:
-        """Returns logits (B,) for vectors by feature that replace the embeddings.
+        """Returns logits (B,) for vectors that replace the embeddings.
 
         Args:
-            fields: By feature its vectors, (B, D), in the order of the features.
-            rows: By feature its table rows, (B,) or (B, L), for the snapshots.
+            fields: Vectors (B, D) by feature, in the order of the features.
+            rows: Table rows by feature, (B,) or (B, L), for the snapshots.
             training: Whether the network is training.
         """
         pooled = self.pooled(rows, training).values()
         return self.logits_of(side_by_side([*fields.values(), *pooled]), training)
 
     def logits_of(self, base: Any, training: bool) -> Any:
-        """Returns logits (B,) for the features' vectors side by side, (B, F * D)."""
+        """Returns logits (B,) for the features' concatenated vectors, (B, F * D)."""
         hidden = self.mlp(self.cross(base), training=training)
         return tf.squeeze(self.logit(hidden), axis=1)

@@ -1,4 +1,4 @@
-"""What every network of crossctr has in common."""
+"""Base class of all networks."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from models.layers.mlp import NormalisedStack
 
 
 class ServingForm(NamedTuple):
-    """A network as it is served.
+    """Function and variables that are exported for serving.
 
     Attributes:
-        logits: Maps rows by feature to logits of shape (B,).
-        variables: Everything `logits` reads.
+        logits: Maps table rows by feature to logits (B,).
+        variables: All variables that `logits` reads.
     """
 
     logits: Callable[[Mapping[str, Any]], Any]
@@ -30,14 +30,14 @@ class ServingForm(NamedTuple):
 
 
 class Network(keras.Model):
-    """Base of the networks: rows by feature in, one logit per example out.
+    """Base class of networks that map table rows by feature to logits.
 
-    Subclasses set `embedding`, create their layers and end their constructor with
-    `create_variables()`, so that a warm start finds variables before any data is seen.
+    Subclasses set `embedding`, create their layers and call `create_variables()` at the
+    end of the constructor, so that a warm start finds all variables before training.
 
     Args:
         features: The network's inputs.
-        width: Embedding width of features that name none.
+        width: Embedding width of features that declare none.
     """
 
     def __init__(self, features: FeatureTable, width: int, **kwargs: Any) -> None:
@@ -46,7 +46,7 @@ class Network(keras.Model):
         self.embedding = EmbeddingTables(features, width, name="embedding")
 
     def create_variables(self) -> None:
-        """Runs the network once on padding."""
+        """Creates all variables by calling the network on padding."""
         self(
             {
                 feature.name: tf.fill(
@@ -59,18 +59,18 @@ class Network(keras.Model):
 
     @property
     def embedding_variables(self) -> list[Any]:
-        """The embedding tables, which get sparse gradients."""
+        """The embedding tables, whose gradients are sparse."""
         return list(self.embedding.tables.values())
 
     @property
     def dense_variables(self) -> list[Any]:
-        """Every trainable variable that is no embedding table."""
+        """All trainable variables except the embedding tables."""
         tables = {variable.ref() for variable in self.embedding_variables}
         return [v for v in self.trainable_variables if v.ref() not in tables]
 
     @property
     def trained_part(self) -> Any:
-        """What the level's optimizer trains: all of it, unless a subclass says less."""
+        """The part that the level's optimizer trains; the whole network by default."""
         return self
 
     @property
@@ -80,16 +80,17 @@ class Network(keras.Model):
 
     @property
     def stages(self) -> list[list[NormalisedStack]]:
-        """The stacks with normalisation, first to last.
+        """The stacks with normalisation, in stages from first to last.
 
-        Those of one stage do not read one another, so one pass over rows serves all.
+        Stacks of one stage do not read one another, so that one pass over the
+        impressions computes the statistics of all.
         """
         return [[stack] for stack in self.mlps if stack.norms]
 
     def named_variables(self) -> dict[str, Any]:
-        """Returns every variable, trainable or not, by a name that never changes.
+        """Returns every variable, trainable or not, by its permanent name.
 
-        Warm starts, checkpoints and reports go by these names.
+        Warm starts, checkpoints and reports use these names.
         """
         return {
             f"embedding/{table}/table": variable
@@ -97,40 +98,41 @@ class Network(keras.Model):
         }
 
     def set_base_rate(self, click_rate: float) -> None:
-        """Starts the logit's bias at the log-odds of `click_rate`.
+        """Initialises the logit's bias to the log-odds of `click_rate`.
 
-        The first steps then learn who clicks, not how often people click (our choice).
+        The first steps then learn which impressions are clicked instead of the overall
+        click rate (our choice).
 
         Args:
-            click_rate: Share of clicks in the window; 0 and 1 are moved inwards.
+            click_rate: Click rate of the window, clipped away from 0 and 1.
         """
         self.named_variables()["logit/bias"].assign([log_odds(click_rate)])
 
     def set_domain_rates(
         self, click_rates: Mapping[str, float], *, continues: bool
     ) -> None:
-        """Starts what the network has per domain at the domains' click rates.
+        """Initialises domain-specific biases by the domains' click rates.
 
-        Does nothing for a network without parts per domain.
+        No-op for a network without domain-specific biases.
 
         Args:
             click_rates: Click rate of every domain with impressions.
-            continues: Whether the network goes on from an earlier day's model.
+            continues: Whether the network continues an earlier day's model.
         """
 
     def keep_statistics(self, keep: bool) -> None:
-        """Chooses what BatchNorm normalises by while training.
+        """Chooses the statistics that BatchNorm uses in training.
 
-        To be called before a step is traced.
+        Must be called before a training step is traced.
 
         Args:
-            keep: True for the statistics that it has; False for each batch's own.
+            keep: True for the stored statistics; False for each batch's own.
         """
         for mlp in self.mlps:
             mlp.keep_statistics = keep
 
     def serving_form(self) -> ServingForm:
-        """Returns the function that is exported and what it reads."""
+        """Returns the exported function and its variables."""
         return ServingForm(
             lambda rows: self(rows, training=False),
             list(self.named_variables().values()),
@@ -138,7 +140,7 @@ class Network(keras.Model):
 
 
 def log_odds(click_rate: float) -> float:
-    """Returns the log-odds of a click rate; 0 and 1 are moved inwards.
+    """Returns the log-odds of a click rate, clipped away from 0 and 1.
 
     Example:
         >>> round(log_odds(0.2), 3)

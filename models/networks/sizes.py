@@ -1,4 +1,4 @@
-"""How many numbers a network learns, and how many of them are served."""
+"""Parameter counts of a network: trained and served."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from models.networks.network import Network
 
 
 class Sizes(NamedTuple):
-    """Trainable numbers of a network.
+    """Numbers of trainable parameters.
 
     CTNet's source tower is frozen, so it is not counted, though it is served, too.
 
     Attributes:
-        embedding: In embedding tables.
-        dense: In everything else.
-        served: Of `dense`, those that the served function reads.
+        embedding: Parameters in embedding tables.
+        dense: All other parameters.
+        served: Those of `dense` that the served function reads.
     """
 
     embedding: int
@@ -27,14 +27,14 @@ class Sizes(NamedTuple):
 
 
 def sizes_of(network: Network) -> Sizes:
-    """Counts the trainable numbers of `network`, and those of them that are served."""
+    """Counts the trainable parameters of `network`, and the served ones among them."""
     read = {variable.ref() for variable in network.serving_form().variables}
     served = [v for v in network.dense_variables if v.ref() in read]
     return Sizes(**count_parameters(network), served=_count(served))
 
 
 def count_parameters(network: Network) -> dict[str, int]:
-    """Returns the trainable numbers in `embedding` tables and in the `dense` rest."""
+    """Returns the numbers of trainable parameters, `embedding` and `dense`."""
     return {
         "embedding": _count(network.embedding_variables),
         "dense": _count(network.dense_variables),

@@ -1,4 +1,4 @@
-"""TPM, E-CDCTR's tiny pretraining model: long-term interests in a few tables."""
+"""TPM: E-CDCTR's tiny pretraining model, which learns long-term interests."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from models.settings import NetworkConfig
 class TinyModel(Network):
     """Embedding -> shallow MLP -> logit, on the features marked `tpm`.
 
-    No BatchNorm (our choice): TPM's tables are what it is trained for, and without
-    normalisation each period continues the one before exactly.
+    No BatchNorm (our choice): TPM is trained for its embedding tables, and without
+    normalisation each period continues exactly where the previous one ended.
 
     Args:
         features: All features; those with `tpm: true` are read.
@@ -35,7 +35,7 @@ class TinyModel(Network):
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
-        """Returns logits of shape (B,) for rows of shape (B,) or (B, L)."""
+        """Returns logits (B,) for table rows of shape (B,) or (B, L)."""
         embedded = self.embedding(rows)
         hidden = self.mlp(tf.concat(list(embedded.values()), axis=1), training=training)
         return tf.squeeze(self.logit(hidden), axis=1)

@@ -1,9 +1,9 @@
-"""`assets.extra/contract.json`: what a client sends to a model, and what comes back.
+"""Contract of a served model, `assets.extra/contract.json`: requests and responses.
 
-By signature: every input with its type, shape, side and the mark of a missing value,
-the outputs, and one request as TF Serving takes it: the body of REST's `POST
+For each signature: every input with its type, shape, side and placeholder for a missing
+value, the outputs, and an example request for TF Serving: the body of REST's `POST
 /v1/models/<name>:predict`, and the JSON form of gRPC's `PredictRequest`, whose
-`modelSpec` still wants the model's `name`.
+`modelSpec` lacks the model's `name`.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from models.serving.requests import Row
 from models.serving.requests import Tensors
 from models.serving.requests import inputs_of
 
-_CANDIDATES = 3  # in the example of `rank`
+_CANDIDATES = 3  # in the example request of `rank`
 
 
 def write_contract(features: FeatureTable, serving_dir: Path) -> None:
-    """Describes the signatures of the SavedModel in `serving_dir`, beside it.
+    """Writes the contract of the SavedModel in `serving_dir`.
 
     Args:
-        features: The features that requests consist of.
-        serving_dir: Folder of the SavedModel. Types and shapes are what it says itself;
-            the examples' ids are the first of its vocabularies.
+        features: The features of a request.
+        serving_dir: Folder of the SavedModel, from which types and shapes are read; the
+            example requests use the first ids of its vocabularies.
     """
     by_name = {feature.name: feature for feature in features.features}
     rows = [_example_row(features, serving_dir, i) for i in range(_CANDIDATES)]
@@ -63,10 +63,10 @@ def write_contract(features: FeatureTable, serving_dir: Path) -> None:
 
 
 def signatures_of(serving_dir: Path) -> dict[str, Any]:
-    """Returns the signatures that requests can name, as protos, by name."""
+    """Returns the signatures available to requests, as protos by name."""
     content = (serving_dir / SAVED_MODEL_FILE).read_bytes()
     found = SavedModel.FromString(content).meta_graphs[0].signature_def
-    # Those with underscores are the loader's own.
+    # Signatures with a leading underscore are internal to the loader.
     return {name: found[name] for name in sorted(found) if not name.startswith("__")}
 
 
@@ -91,7 +91,8 @@ def grpc_request(signature: str, tensors: Tensors) -> dict[str, Any]:
 
 
 def _as_json(values: Any) -> Any:
-    # The examples' ids were read as UTF-8; another id is sent as {"b64": ...}.
+    # The example ids were read as UTF-8; ids that are not UTF-8 are sent as {"b64":
+    # ...}.
     nested = values.tolist() if isinstance(values, np.ndarray) else values
     if isinstance(nested, list):
         return [_as_json(value) for value in nested]
@@ -127,7 +128,7 @@ def _example_row(features: FeatureTable, serving_dir: Path, index: int) -> Row:
 
 
 def _first_ids(path: Path) -> list[str]:
-    # A hashed id space has no file, an empty one no line.
+    # A hashed id space has no file, an empty vocabulary no line.
     if not path.is_file():
         return ["any id"]
     with path.open(encoding="utf-8", errors="replace") as file:

@@ -1,4 +1,4 @@
-"""SavedModel for TF Serving: raw features in, click probability out."""
+"""SavedModel export for TF Serving: raw features to click probabilities."""
 
 from __future__ import annotations
 
@@ -27,29 +27,28 @@ def export_saved_model(
     | -------------------- | ----------------------------- | ------------------------- |
     | `serving_default`    | `examples`: tf.Example, (B,)  | `ctr`: float32, (B,)      |
     | `predict`            | one raw tensor per feature    | `ctr`: float32, (B,)      |
-    | `rank`               | the same, but user and context with one row, items with N | `ctr`: float32, (N,) |
-    | `transform_features` | `examples`: tf.Example, (B,)  | int64 rows per feature    |
+    | `rank`               | the same; user and context of shape (1,), items (N,) | `ctr`: float32, (N,) |
+    | `transform_features` | `examples`: tf.Example, (B,)  | int64 table rows by feature |
 
     Raw tensors have shape (B,), or (B, any) for lists; an empty string, a negative
-    number or NaN stands for a missing value. Neither label nor day is asked for.
-    Optimizer, metrics and the unfolded snapshots stay out. There is no `rank` if no
-    feature is the item's. Beside the model lies its contract (`serving_contract`).
+    number or NaN means a missing value. Label and day are not inputs. The SavedModel
+    has no optimizer, metrics or unfolded snapshots. Without item features there is no
+    `rank`.
 
     Args:
-        network: The trained network, with or without a calibrator; it names its own
-            features.
-        transform_graph_dir: TransformGraph artifact.
+        network: The trained network, with or without a calibrator.
+        transform_graph_dir: Folder of the TransformGraph artifact.
         serving_dir: Folder of the SavedModel.
     """  # noqa: E501 (a table)
-    # Imported late: it costs a second or more and only the export needs it.
+    # Imported late: it takes more than a second and only the export needs it.
     import tensorflow_transform as tft
 
     output = tft.TFTransformOutput(str(transform_graph_dir))
     transform, kept = saved_transform(output.transform_savedmodel_dir)
     form = network.serving_form()
     module = tf.Module()
-    # Tracked by name of attribute: these two are all that is saved. The functions are
-    # not among them, as saving would trace each of them once more.
+    # These two attributes are all that is tracked and saved. The functions are left
+    # out, because saving would trace each of them again.
     module.weights = form.variables
     module.transform = kept
     features = network.features.features
@@ -72,12 +71,12 @@ def export_saved_model(
 
 
 def _traced(function: Callable[..., Any], argument: Any) -> Any:
-    # Nothing here depends on a tensor's value, so there is nothing to convert.
+    # No Python control flow depends on a tensor, so autograph has nothing to convert.
     return tf.function(function, autograph=False).get_concrete_function(argument)
 
 
 class _Functions:
-    """What the signatures compute; each part that they share is traced once."""
+    """Functions of the signatures; shared parts are traced once."""
 
     def __init__(
         self,
@@ -101,18 +100,18 @@ class _Functions:
         return {"ctr": self._score(self._encode(self._parse(examples)))}
 
     def predict(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        return {"ctr": self._score(self._encode(_all_there(raw)))}
+        return {"ctr": self._score(self._encode(_present_values(raw)))}
 
     def rank(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        rows = self._encode(_all_there(raw))
+        rows = self._encode(_present_values(raw))
         for feature in self._features:
             if feature.served_side != "item":
-                # A shape known when traced is what keeps the user's part at one row.
+                # A static shape keeps the user's part of the network at batch size 1.
                 rows[feature.name] = tf.ensure_shape(
                     rows[feature.name],
                     [1, *feature.encoded_shape],
                 )
-        # Not `_score`: its trace is for one number of rows and would be taken.
+        # Not `_score`, whose existing trace has a single batch size.
         return {"ctr": self._score_rows(rows)}
 
     def transform_features(self, examples: Any) -> dict[str, Any]:
@@ -120,7 +119,7 @@ class _Functions:
         return rows
 
     def _parse(self, examples: Any) -> dict[str, Any]:
-        # VarLen: a missing feature is an empty row, not an error.
+        # VarLen: a missing feature is an empty list, not an error.
         spec = {f.name: tf.io.VarLenFeature(raw_type(f)) for f in self._features}
         parsed: dict[str, Any] = tf.io.parse_example(examples, spec)
         return parsed
@@ -136,12 +135,12 @@ class _Functions:
         return tf.sigmoid(self._logits(rows))
 
 
-def _all_there(raw: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: drop_missing(raw[name]) for name in raw}
+def _present_values(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: drop_missing_values(raw[name]) for name in raw}
 
 
-def drop_missing(values: Any) -> Any:
-    """Returns the values that are there, as the transformation reads them.
+def drop_missing_values(values: Any) -> Any:
+    """Returns the values that are present, in the transformation's input format.
 
     Args:
         values: Tensor of shape (B,) or (B, L); an empty string, a negative number or
@@ -150,16 +149,16 @@ def drop_missing(values: Any) -> Any:
     Returns:
         SparseTensor of shape (B, at most L), values moved to the left.
     """
-    there = values != "" if values.dtype == tf.string else values >= 0
+    is_present = values != "" if values.dtype == tf.string else values >= 0
     if values.shape.rank == 1:
-        # A tenth of the operations that lists need, and most features are none.
-        row = tf.where(there)
+        # A tenth of the operations that lists need; most features are scalars.
+        row = tf.where(is_present)
         return tf.SparseTensor(
             tf.pad(row, [[0, 0], [0, 1]]),
             tf.gather(values, row[:, 0]),
             tf.stack([tf.size(values, tf.int64), 1]),
         )
-    return tf.ragged.boolean_mask(values, there).to_sparse()
+    return tf.ragged.boolean_mask(values, is_present).to_sparse()
 
 
 def _raw_tensor_spec(feature: Feature, num_rows: int | None) -> Any:

@@ -1,7 +1,7 @@
-"""Requests to an exported model, made from raw rows.
+"""Requests to an exported model, built from raw impressions.
 
-A raw row maps features to lists of values, empty where there is none: what a row of the
-raw Examples is.
+A raw impression maps features to lists of values, empty where missing, as in raw
+Examples.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ _BATCH_ROWS = 65_536
 
 
 def raw_type(feature: Feature) -> tf.DType:
-    """Returns the type of a feature's raw tensor."""
+    """Returns the dtype of a feature's raw tensor."""
     return tf.as_dtype(feature.feature_kind.tensor_type)
 
 
 def inputs_of(signature: str, features: FeatureTable, rows: Sequence[Row]) -> Tensors:
-    """Returns the input tensors of a request for `rows`.
+    """Returns the input tensors of a request for some impressions.
 
     Args:
-        signature: One of the exported signatures. `rank` takes what is of user and
-            context from the first row.
+        signature: One of the exported signatures. `rank` takes user and context
+            features from the first impression.
         features: The model's features.
-        rows: At least one raw row.
+        rows: At least one raw impression.
 
     Returns:
-        Array by input: `examples` of shape (B,), or one of shape (B,) or (B, L) by
-        feature, with B = 1 for user and context of `rank`.
+        Arrays by input: `examples` of shape (B,), or an array of shape (B,) or (B, L)
+        per feature, with B = 1 for user and context features of `rank`.
     """
     if signature in ("predict", "rank"):
         return {
@@ -61,13 +61,13 @@ def inputs_of(signature: str, features: FeatureTable, rows: Sequence[Row]) -> Te
 def raw_rows(
     patterns: Sequence[str], features: FeatureTable, days: DayRange, most: int
 ) -> Iterator[Row]:
-    """Yields at most `most` raw rows of some days, in file order.
+    """Yields up to `most` raw impressions of some days, in file order.
 
     Args:
         patterns: Globs of raw Examples (Parquet).
-        features: The features that are read.
+        features: The features to read.
         days: The days.
-        most: Rows after which it stops.
+        most: Largest number of impressions.
     """
     names = [feature.name for feature in features.features]
     left = most
@@ -84,7 +84,7 @@ def raw_rows(
 
 
 def serialized(features: FeatureTable, row: Row) -> bytes:
-    """Returns the row as a serialized tf.Example; missing features are left out."""
+    """Returns an impression as a serialized tf.Example, without missing features."""
     example = tf.train.Example()
     for feature in features.features:
         values = row.get(feature.name) or ()

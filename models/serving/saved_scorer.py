@@ -1,4 +1,4 @@
-"""A SavedModel in a session, as TensorFlow Serving runs it."""
+"""Scorer of a SavedModel in a session, as TensorFlow Serving runs it."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from models.compat import literal_folders
 
 
 class SavedScorer:
-    """The signatures of one SavedModel; calls from several threads are fine.
+    """Callable signatures of a SavedModel; thread-safe.
 
     Attributes:
-        signatures: By name what requests may ask for, as protos.
+        signatures: Signatures available to requests, as protos by name.
     """
 
     def __init__(self, folder: Path) -> None:
         """Loads the model.
 
         Args:
-            folder: The SavedModel's.
+            folder: Folder of the SavedModel.
 
         Raises:
-            OSError: There is none, or it cannot be read.
+            OSError: There is no readable SavedModel.
         """
         self._session = tf.compat.v1.Session(graph=tf.Graph())
         with self._session.graph.as_default(), literal_folders():
             meta = tf.compat.v1.saved_model.load(self._session, ["serve"], str(folder))
-        # Those with underscores are the loader's own.
+        # Signatures with a leading underscore are internal to the loader.
         self.signatures = {
             name: signature
             for name, signature in meta.signature_def.items()
@@ -51,7 +51,7 @@ class SavedScorer:
 
         Args:
             signature: One of `signatures`.
-            inputs: Array of each of its inputs, of its type.
+            inputs: Arrays by input name, of the input's type.
         """
         outputs: dict[str, Any] = self._calls[signature](
             *(inputs[key] for key in sorted(self.signatures[signature].inputs))
@@ -59,5 +59,5 @@ class SavedScorer:
         return outputs
 
     def close(self) -> None:
-        """Frees the model; no call may be running."""
+        """Releases the model; no call may be in progress."""
         self._session.close()

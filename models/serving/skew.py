@@ -1,10 +1,10 @@
-"""Train/serve skew: the same rows through the training path and the SavedModel.
+"""Train/serve skew: the same impressions scored by network and SavedModel.
 
-The training path of a row is what Transform stored of it and the trained network, with
-its snapshots unfolded; the serving path is the raw row through the SavedModel as
-TensorFlow Serving loads it. Stored rows have lost their order, so a row's two forms are
-matched by what they say: what the SavedModel encodes must be among the stored rows of
-that day, as often as it is there.
+The training path is the impression as stored by Transform, scored by the trained
+network with unfolded snapshots; the serving path is the raw impression through the
+SavedModel as TensorFlow Serving loads it. Stored impressions are in another order, so
+the two are matched by content: each impression as encoded by the SavedModel must occur
+among that day's stored ones, at least as often.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from models.serving.saved_scorer import SavedScorer
 from models.training.calibration import Platt
 from models.training.level_inputs import Skew
 
-# What float32 sums in another order differ by; a wrong row differs by far more.
+# Tolerance for float32 sums in another order; a wrong table row differs far more.
 TOLERANCE = 1e-6
 MOST_ROWS = 1_000
 
@@ -43,11 +43,11 @@ Columns = Mapping[str, npt.NDArray[Any]]
 def trained_scores(
     network: Network, calibrator: Platt | None
 ) -> Callable[[Columns], npt.NDArray[Any]]:
-    """Returns what maps encoded rows to the click probabilities of the training path.
+    """Returns the training path: encoded features to click probabilities (B,).
 
     Args:
-        network: As it was trained, with unfolded snapshots.
-        calibrator: What corrects its logits, if anything does.
+        network: The trained network, with unfolded snapshots.
+        calibrator: Calibrator of its logits, if any.
     """
     scale, shift, _ = calibrator or Platt()
 
@@ -66,20 +66,21 @@ def check_skew(
     stored: ExampleReader,
     raw: Sequence[str],
 ) -> Skew:
-    """Compares both paths on the newest day's first rows.
+    """Compares both paths on the newest day's first impressions.
 
     Args:
-        score: The trained network: encoded rows by feature to click probabilities (B,).
-        serving_dir: The SavedModel that was exported from it.
-        stored: The target's transformed rows of the window.
-        raw: Globs of the raw Examples that these were transformed from.
+        score: The training path, see `trained_scores`.
+        serving_dir: The SavedModel exported from the network.
+        stored: The target's transformed impressions of the window.
+        raw: Globs of the corresponding raw Examples.
 
     Returns:
-        The number of rows and the largest difference; no rows if the window has none.
+        The number of impressions and the largest difference; zero impressions if the
+        window has none.
 
     Raises:
         DataError: The paths differ by more than `TOLERANCE`, or the SavedModel encodes
-            a row in a way that Transform did not.
+            an impression differently from Transform.
     """
     day = max(stored.summarise().rows_by_day, default=None)
     if day is None:
@@ -87,9 +88,9 @@ def check_skew(
     rows = list(raw_rows(raw, stored.features, DayRange(day, day), MOST_ROWS))
     if not rows:
         raise DataError(
-            f"the raw Examples at {', '.join(raw)} have no row of {to_date(day)}, of "
-            "which transformed ones exist; the train/serve check needs both. Ingest "
-            "that day again"
+            f"the raw Examples at {', '.join(raw)} have no impression of "
+            f"{to_date(day)}, though transformed Examples have; the train/serve check "
+            "needs both. Ingest that day again"
         )
     served = SavedScorer(serving_dir)
     try:
@@ -107,16 +108,17 @@ def check_skew(
     )
     if not found.largest <= TOLERANCE:
         raise DataError(
-            f"train/serve skew: of {found.rows:,} rows one scores {found.largest:.2e} "
-            f"apart in training and from the exported SavedModel at {serving_dir}; "
-            f"expected at most {TOLERANCE:.0e}. Nothing was published. The row: "
+            f"train/serve skew: of {found.rows:,} impressions, one scores "
+            f"{found.largest:.2e} apart in training and from the exported SavedModel "
+            f"at {serving_dir}; expected at most {TOLERANCE:.0e}. Nothing was "
+            "published. The impression: "
             f"{rows[worst]}"
         )
     return found
 
 
 def _check_encoding(encoded: Columns, rows: Sequence[Row], day: ExampleReader) -> None:
-    """Raises `DataError` unless every encoded row is among the stored ones."""
+    """Raises `DataError` unless every encoded impression is among the stored ones."""
     keys = _keys(encoded)
     wanted, counts = np.unique(keys, return_counts=True)
     found = np.zeros_like(counts)
@@ -130,13 +132,13 @@ def _check_encoding(encoded: Columns, rows: Sequence[Row], day: ExampleReader) -
         row = {name: values[first].tolist() for name, values in encoded.items()}
         raise DataError(
             f"train/serve skew: the exported SavedModel encodes {len(lacking):,} of "
-            f"{len(wanted):,} different rows as Transform did not. Nothing was "
+            f"{len(wanted):,} different impressions not as Transform did. Nothing was "
             f"published. The first: {rows[first]} became {row}"
         )
 
 
 def _keys(columns: Columns) -> npt.NDArray[np.uint64]:
-    """Returns a number for each row, equal for equal rows."""
+    """Returns a key for each impression, equal for equal features."""
     matrix = np.concatenate(
         [values.reshape(len(values), -1) for values in columns.values()], axis=1
     ).astype(np.uint64)

@@ -1,5 +1,5 @@
 """Strategies: how the target level uses the source domains, one module each.
 
-The declarations here import no TensorFlow: planning and the checks of a configuration
-read them. What builds networks and learners imports it inside the methods that do.
+The declarations import no TensorFlow, because planning and configuration checks read
+them. Methods that build networks and learners import it inside.
 """

@@ -1,4 +1,4 @@
-"""Base of the strategies, and what a strategy tells the rest of the pipeline."""
+"""Base class of the strategies, and what it declares to the rest of the pipeline."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 class StrategyConfig(StrictModel):
-    """Keys of an entry of `strategies` that every strategy has.
+    """Keys that every entry of `strategies` has.
 
     Attributes:
-        kind: The strategy: one of `crossctr strategies`, or `package.module:Class` for
-            one of your own; defaults to the entry's own name.
+        kind: The strategy: one listed by `crossctr strategies`, or
+            `package.module:Class` for your own; defaults to the entry's name.
     """
 
     kind: str = ""
@@ -40,17 +40,17 @@ class StrategyConfig(StrictModel):
 
 @dataclass(frozen=True)
 class Needs:
-    """Inputs that a strategy's target level asks of the planner and the graphs.
+    """Inputs of a strategy's target level, for the planner and the graphs.
 
     Attributes:
-        source_impressions: Whether the target level trains on the sources' impressions
-            too, over the same days.
-        tpm_periods: Newest TPM periods whose snapshots it reads; 0 for none.
-        cpm: Whether it starts from CPM.
-        batch_norm: Whether a start from CPM takes over its BatchNorm.
-        source_model: Whether it reads a source model beside its own. It then starts
-            from the same day's model of the strategy without the source model, and
-            continues from its own model day after day.
+        source_impressions: Whether the target level also trains on the sources'
+            impressions of the same days.
+        tpm_periods: Number of newest TPM periods whose snapshots are read.
+        cpm: Whether the target model starts from CPM.
+        batch_norm: Whether a start from CPM also copies its BatchNorm.
+        source_model: Whether a source model is read. The target model is then
+            initialised from the same day's model of the strategy without the source
+            model, and continues from its own model every day.
         newest_source: Whether each day reads the newest source model; False keeps the
             first one.
     """
@@ -64,12 +64,12 @@ class Needs:
 
     @property
     def learns_on_first_day(self) -> bool:
-        """Whether its first day's model differs from the one it starts from."""
+        """Whether the first day's model differs from the one it starts from."""
         return not self.source_model
 
 
 class TrainingRecord(Protocol):
-    """What the learners of one training note for its report.
+    """Record that the learners of one training keep for its report.
 
     Attributes:
         source_rows: Source impressions read so far.
@@ -82,26 +82,27 @@ class TrainingRecord(Protocol):
 
         Args:
             features: All features.
-            vocabulary: Vocabulary artifact that the impressions were encoded with.
+            vocabulary: Folder of the Vocabulary artifact that the impressions were
+                encoded with.
         """
 
 
 @dataclass(frozen=True)
 class NetworkContext:
-    """What a strategy's network is built from.
+    """Inputs for building a strategy's network.
 
     Attributes:
         features: All features.
         network: Sizes of the backbone, with the strategy's own changes.
-        domains: Domains whose impressions are trained on, the target last.
-        domain_rows: Returns the row of each domain in the table of the feature
-            `domain`; a domain without impressions so far has none.
+        domains: Domains that are trained on, the target last.
+        domain_rows: Returns the table row of each domain of the feature `domain`,
+            without domains that have no impressions so far.
         snapshots: Returns the TPM snapshots by id space, aligned with the vocabulary;
             empty if none are read.
         load_source: Fills the variables of the source model, by name; None if no
             source model is read, as on the first day.
-        source_ratio: Source impressions per target impression that the window has, if
-            fewer than the strategy asks for.
+        source_ratio: Source impressions per target impression in the window, if fewer
+            than the strategy asks for.
     """
 
     features: FeatureTable
@@ -115,16 +116,16 @@ class NetworkContext:
 
 @dataclass(frozen=True)
 class LearnerContext:
-    """What a strategy's learner is made from.
+    """Inputs for building a strategy's learner.
 
     Attributes:
         network: The network that `Strategy.build` returned.
         training: Batch size, rates and seed.
         workers: Processes that train together.
-        optimizer: The network's optimizer; None for a new one, in the search for the
-            number of epochs, whose result is thrown away.
+        optimizer: The network's optimizer; None for a new one, used by the search for
+            the number of epochs, whose weights are discarded.
         sources: Returns the source impressions of the window.
-        record: What `Strategy.start_record` returned; a learner adds to it.
+        record: The record from `Strategy.start_record`, which the learner fills.
     """
 
     network: Network
@@ -137,7 +138,7 @@ class LearnerContext:
 
 @dataclass(frozen=True)
 class ReportTable:
-    """A table of the page.
+    """Table of the page.
 
     Attributes:
         columns: Headings; values of number columns are numbers or None.
@@ -152,7 +153,7 @@ class ReportTable:
 
 @dataclass(frozen=True)
 class ReportChart:
-    """A line chart of the page.
+    """Line chart of the page.
 
     Attributes:
         title: Heading.
@@ -167,10 +168,10 @@ class ReportChart:
 
 @dataclass(frozen=True)
 class ReportPart:
-    """What a strategy adds to the page of a run.
+    """A strategy's part of a run's page.
 
     Attributes:
-        title: Heading; the part is left out if it is empty.
+        title: Heading; without one the part is left out.
         sentences: Shown as a list.
         tables: Shown first.
         charts: Shown after the tables.
@@ -188,18 +189,18 @@ ConfigT = TypeVar("ConfigT", bound=StrategyConfig)
 
 
 class Strategy(Generic[ConfigT]):
-    """How the target level uses the source domains.
+    """Use of the source domains by the target level.
 
-    A subclass states its `name` and `Config`, and overrides what differs from training
-    the backbone on the target's impressions alone.
+    A subclass sets `name` and `Config` and overrides the methods that differ from
+    training the backbone on the target's impressions alone.
 
     Args:
         config: The entry of `strategies`.
 
     Attributes:
         name: Value of `kind` that chooses the strategy.
-        Config: Keys of its entries.
-        model_name: What the target model is called in plans; the entry's name if empty.
+        Config: Configuration model of its entries.
+        model_name: Name of the target model in plans; the entry's name if empty.
     """
 
     name: ClassVar[str]
@@ -210,37 +211,37 @@ class Strategy(Generic[ConfigT]):
         self.config = config
 
     def needs(self, tpm_periods: int) -> Needs:
-        """Returns what the target level reads.
+        """Returns the inputs of the target level.
 
         Args:
-            tpm_periods: TPM periods that stay in use, `levels.tpm.snapshots`.
+            tpm_periods: Number of TPM periods in use, `levels.tpm.snapshots`.
         """
         return Needs()
 
     def check(self, features: FeatureTable, network: NetworkConfig) -> None:
-        """Raises ValueError if the features or the network's sizes do not fit."""
+        """Raises ValueError if features or network sizes are unsuitable."""
 
     def check_workers(self, count: int) -> None:
-        """Raises TrainingError if `count` processes cannot train it together."""
+        """Raises TrainingError if `count` workers cannot train together."""
 
     def sizes(self, network: NetworkConfig) -> NetworkConfig:
-        """Returns the sizes of the network, with the strategy's own changes."""
+        """Returns the network sizes with the strategy's own changes."""
         return network
 
     def identity(self, *, source_model: bool) -> dict[str, Any]:
-        """Returns what makes a training of this strategy another one.
+        """Returns the settings that change the result of a training.
 
-        Fingerprints hash it. Left out is what the planner hashes itself: domains,
-        snapshots, the model to start from, sizes and days.
+        They are part of fingerprints. The planner itself adds domains, snapshots, the
+        model to start from, sizes and days.
 
         Args:
-            source_model: Whether the training reads a source model; the one that a
-                strategy with a source model is initialised from does not.
+            source_model: Whether the training reads a source model; False for the
+                training that initialises a strategy with one.
         """
         return {**self.config.model_dump(mode="json"), "kind": self.name}
 
     def ablations(self, tpm_periods: int) -> dict[str, dict[str, Any]]:
-        """Returns changes of the entry that leave out one part each, by name."""
+        """Returns the ablations: by name, entry keys that leave out one part."""
         return {}
 
     def build(self, context: NetworkContext) -> Network:
@@ -254,7 +255,7 @@ class Strategy(Generic[ConfigT]):
         return window
 
     def make_learner(self, context: LearnerContext) -> Learner:
-        """Returns what takes the optimizer steps."""
+        """Returns the learner, which runs the optimizer steps."""
         from models.training.learners import PlainLearner
 
         return PlainLearner(
@@ -273,6 +274,6 @@ class Strategy(Generic[ConfigT]):
         """Returns the strategy's part of the page.
 
         Args:
-            record: What `TrainingRecord.to_json` returned.
+            record: Result of `TrainingRecord.to_json`.
         """
         return ReportPart()

@@ -1,4 +1,4 @@
-"""CCTL: source impressions beside the target's, each with a weight of its own."""
+"""CCTL: source impressions beside the target's, each with its own weight."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class CctlEntryConfig(StrategyConfig):
     """Keys of an entry of kind `cctl`.
 
     Attributes:
-        cctl: How source impressions are mixed and weighed, see `CctlConfig`.
+        cctl: Mixing and weighting of source impressions, see `CctlConfig`.
     """
 
     cctl: CctlConfig = CctlConfig()

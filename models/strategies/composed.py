@@ -20,18 +20,19 @@ from models.strategies.parts import WeightedSourceImpressions
 
 
 class ComposedConfig(StrategyConfig):
-    """Keys of an entry of kind `composed`; by default it has no part at all.
+    """Keys of an entry of kind `composed`, which has no parts by default.
 
     Attributes:
-        snapshots: TPM periods to read; 0 for none.
-        pooling: How the snapshots become one vector; defaults to
+        snapshots: Number of TPM periods to read.
+        pooling: Pooling of the snapshots into one vector; defaults to
             `network.snapshot_pooling`.
         warm_start: Whether the target starts from CPM.
         load_batch_norm: Whether CPM's BatchNorm is loaded too.
-        source_impressions: `none`; `all`, mixed alike; or `weighted`, as CCTL does.
-        cctl: How source impressions are weighed.
-        source_model: How a layer of a frozen source model is read, `glu`, `gate` or
-            `linear`; none by default.
+        source_impressions: `none`; `all`, with equal weights; or `weighted`, as in
+            CCTL.
+        cctl: Weighting of source impressions.
+        source_model: Adapter to the layers of a frozen source model: `glu`, `gate` or
+            `linear`; no source model by default.
         reload: Whether the newest source model is read each day.
     """
 
@@ -46,7 +47,7 @@ class ComposedConfig(StrategyConfig):
 
 
 class Composed(PartsStrategy[ComposedConfig]):
-    """Strategy of our own: the parts that an entry names, together."""
+    """Combination of the transfer parts that an entry names."""
 
     name = "composed"
     Config = ComposedConfig

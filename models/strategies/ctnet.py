@@ -1,4 +1,4 @@
-"""CTNet: a target model that continues daily beside a frozen source model."""
+"""CTNet: a target model that is continued daily beside a frozen source model."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class CtnetEntryConfig(StrategyConfig):
     """Keys of an entry of kind `ctnet`.
 
     Attributes:
-        snapshots: TPM periods that the target tower reads too; 0, as the published
-            method has none.
-        pooling: How the snapshots become one vector; defaults to
+        snapshots: Number of TPM periods that the target tower also reads; 0 by default,
+            as in the published method.
+        pooling: Pooling of the snapshots into one vector; defaults to
             `network.snapshot_pooling`.
-        adapter: How a layer of the source model is read: `glu`, the published gated
+        adapter: Adapter to the layers of the source model: `glu`, the published gated
             linear unit, `gate` or `linear`.
         reload: Whether the newest source model is read each day; false is the ablation
-            in which the first one stays.
+            that keeps the first one.
     """
 
     snapshots: int = Field(default=0, ge=0)
@@ -44,7 +44,7 @@ class CtnetStrategy(PartsStrategy[CtnetEntryConfig]):
     Config = CtnetEntryConfig
 
     def parts(self) -> Parts:
-        """Returns the source model, and snapshots if the entry names a number."""
+        """Returns the source model, and the snapshots if the entry asks for any."""
         return Parts(
             snapshots=Snapshots(self.config.snapshots, self.config.pooling),
             source_model=SourceModel(self.config.adapter, self.config.reload),

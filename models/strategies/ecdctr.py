@@ -1,4 +1,4 @@
-"""E-CDCTR: snapshots of TPM, and a start from CPM without its BatchNorm."""
+"""E-CDCTR: snapshots of TPM, and a warm start from CPM without its BatchNorm."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ class EcdctrConfig(StrategyConfig):
     """Keys of an entry of kind `ecdctr`; a variant differs in single keys.
 
     Attributes:
-        snapshots: TPM periods to read; defaults to `levels.tpm.snapshots`. 0 is the
-            ablation without TPM.
+        snapshots: Number of TPM periods to read; defaults to `levels.tpm.snapshots`. 0
+            is the ablation without TPM.
         warm_start: Whether the target starts from CPM; false is the ablation without
             CPM.
-        load_batch_norm: Whether CPM's BatchNorm is loaded too. False, as E-CDCTR
-            re-initialises it: the target's activations are distributed differently.
-        pooling: How the snapshots become one vector, `attention` or `mean`; defaults to
-            `network.snapshot_pooling`.
+        load_batch_norm: Whether CPM's BatchNorm is loaded too. False by default, as
+            E-CDCTR re-initialises it: the target's activations are distributed
+            differently.
+        pooling: Pooling of the snapshots into one vector, `attention` or `mean`;
+            defaults to `network.snapshot_pooling`.
     """
 
     snapshots: int | None = Field(default=None, ge=0)
@@ -49,7 +50,7 @@ class Ecdctr(PartsStrategy[EcdctrConfig]):
     model_name = "A-CTR"
 
     def parts(self) -> Parts:
-        """Returns the snapshots and the start from CPM."""
+        """Returns the snapshots and the warm start from CPM."""
         return Parts(
             snapshots=Snapshots(self.config.snapshots, self.config.pooling),
             cpm=CpmStart(self.config.load_batch_norm)

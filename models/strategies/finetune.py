@@ -26,5 +26,5 @@ class Finetune(PartsStrategy[FinetuneConfig]):
     Config = FinetuneConfig
 
     def parts(self) -> Parts:
-        """Returns the start from CPM."""
+        """Returns the warm start from CPM."""
         return Parts(cpm=CpmStart(batch_norm=True) if self.config.warm_start else None)

@@ -9,7 +9,7 @@ from models.strategies.parts import SourceImpressions
 
 
 class Joint(PartsStrategy[StrategyConfig]):
-    """Baseline that trains on all domains alike."""
+    """Baseline that trains on the impressions of all domains with equal weights."""
 
     name = "joint"
 

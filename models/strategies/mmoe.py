@@ -1,4 +1,4 @@
-"""MMoE: experts that all domains share, mixed by a gate per domain."""
+"""MMoE: shared experts, mixed by a gate per domain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class MmoeStrategy(MultiDomainStrategy[WithExperts]):
-    """Baseline that mixes shared experts by a gate of each domain.
+    """Baseline with shared experts and a gate per domain.
 
     References:
         Ma et al., MMoE, KDD'18.

@@ -1,4 +1,4 @@
-"""Base of the strategies whose network has a part of each domain's own."""
+"""Base class of the strategies whose network has domain-specific parts."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 
 class WithExperts(StrategyConfig):
-    """Keys of an entry whose network has experts.
+    """Keys of an entry of a strategy with experts.
 
     Attributes:
-        experts: Their numbers, see `ExpertsConfig`.
+        experts: Numbers of experts, see `ExpertsConfig`.
     """
 
     experts: ExpertsConfig = ExpertsConfig()
 
 
 class MultiDomainStrategy(Strategy[ConfigT]):
-    """Trains the backbone's interaction under a body on the impressions of all domains.
+    """Strategy that trains a multi-domain network on the impressions of all domains.
 
     Attributes:
-        least_layers: Hidden layers that the body needs, of which the last is each
-            domain's own.
+        least_layers: Smallest number of hidden layers, of which the last is
+            domain-specific.
     """
 
     least_layers = 2
@@ -47,7 +47,7 @@ class MultiDomainStrategy(Strategy[ConfigT]):
         return Needs(source_impressions=True)
 
     def check(self, features: FeatureTable, network: NetworkConfig) -> None:
-        """Raises ValueError if domains are not told apart or layers are too few."""
+        """Raises ValueError without a usable feature `domain` or enough layers."""
         check_tells_domains_apart(
             features, f"{self.name} has a part of each domain's own"
         )
@@ -71,7 +71,7 @@ class MultiDomainStrategy(Strategy[ConfigT]):
         )
 
     def select(self, window: LevelWindow) -> LevelWindow:
-        """Returns the window; each of its impressions must be of a known domain."""
+        """Returns the window; raises DataError for impressions of an unknown domain."""
         from models.training.window import check_domains_known
 
         check_domains_known(window, sources=False)
@@ -79,4 +79,4 @@ class MultiDomainStrategy(Strategy[ConfigT]):
 
     @abstractmethod
     def body(self, domains: Sequence[str], network: NetworkConfig) -> Body:
-        """Returns what lies between the interaction and the domains' logits."""
+        """Returns the layers between the interaction and the domains' logits."""

@@ -1,7 +1,7 @@
-"""Transfer parts: snapshots, start from CPM, source impressions, source model.
+"""Transfer parts: snapshots, warm start, source impressions, source model.
 
-Each part is an object of its own. A strategy is the parts it has; `kind: composed`
-takes them from the configuration.
+Each part is an object of its own. A strategy is a combination of parts; `kind:
+composed` takes the combination from the configuration.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ AdapterKind = Literal["glu", "gate", "linear"]
 
 @dataclass(frozen=True)
 class Snapshots:
-    """TPM's embedding snapshots, pooled and read beside the ordinary embeddings.
+    """TPM's embedding snapshots, pooled and used beside the ordinary embeddings.
 
     Attributes:
-        periods: Newest TPM periods to read; None for all that stay in use.
-        pooling: How the periods become one vector; None for the network's own setting.
+        periods: Number of newest TPM periods to read; None for all in use.
+        pooling: Pooling of the periods into one vector; None for the network's setting.
 
     References:
         Liu et al., E-CDCTR, arXiv 2408.16238.
@@ -59,10 +59,10 @@ class Snapshots:
 
 @dataclass(frozen=True)
 class CpmStart:
-    """Start of the target model from CPM's weights.
+    """Warm start of the target model from CPM's weights.
 
     Attributes:
-        batch_norm: Whether CPM's BatchNorm is taken over too.
+        batch_norm: Whether CPM's BatchNorm is copied too.
     """
 
     batch_norm: bool = False
@@ -73,7 +73,7 @@ class SourceModel:
     """Frozen source model, read layer by layer through adapters.
 
     Attributes:
-        adapter: What stands between a layer of the source model and the target's.
+        adapter: Adapter between a layer of the source model and the target's.
         newest: Whether each day reads the newest source model; False keeps the first.
 
     References:
@@ -86,26 +86,26 @@ class SourceModel:
 
 @dataclass(frozen=True)
 class SourceImpressions:
-    """Source impressions trained on together with the target's, all alike."""
+    """Source impressions mixed with the target's, all with equal weight."""
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What decides how they are used."""
+        """The settings that change the result of a training."""
         return {"weights": "equal"}
 
     def check(self, features: FeatureTable, entry: str) -> None:
         """Accepts all features."""
 
     def build(self, context: NetworkContext, tower: Callable[[], Network]) -> Network:
-        """Returns the network that reads them: the plain tower."""
+        """Returns the plain tower."""
         return tower()
 
     def select(self, window: LevelWindow) -> LevelWindow:
-        """Returns the window as it is: impressions of all domains, mixed."""
+        """Returns the window unchanged: impressions of all domains, mixed."""
         return window
 
     def make_learner(self, context: LearnerContext) -> Learner:
-        """Returns a learner that weighs all impressions alike."""
+        """Returns a learner that gives all impressions equal weight."""
         from models.training.learners import PlainLearner
 
         return PlainLearner(
@@ -126,10 +126,10 @@ class SourceImpressions:
 
 @dataclass(frozen=True)
 class WeightedSourceImpressions(SourceImpressions):
-    """Source impressions beside the target's, each with a weight of its own.
+    """Source impressions beside the target's, each with its own weight.
 
     Attributes:
-        cctl: How they are mixed and weighed.
+        cctl: Mixing and weighting.
 
     References:
         Zhang et al., CCTL, KDD'23, arXiv 2306.16425.
@@ -139,14 +139,12 @@ class WeightedSourceImpressions(SourceImpressions):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """How they are mixed and weighed."""
+        """The settings of mixing and weighting."""
         return {"weights": self.cctl.model_dump(mode="json")}
 
     def check(self, features: FeatureTable, entry: str) -> None:
-        """Raises ValueError if no feature tells the domains apart."""
-        check_tells_domains_apart(
-            features, f"{entry} says of each source what it brings"
-        )
+        """Raises ValueError without a usable feature `domain`."""
+        check_tells_domains_apart(features, f"{entry} weights each source separately")
 
     def build(self, context: NetworkContext, tower: Callable[[], Network]) -> Network:
         """Returns the companion network of two such towers."""
@@ -199,7 +197,7 @@ class WeightedSourceImpressions(SourceImpressions):
         return CctlRecord(sources)
 
     def report(self, record: dict[str, Any]) -> ReportPart:
-        """Returns weights by source and gains by step."""
+        """Returns the weights by source and the gains by step."""
         from models.cctl.report import report_part
 
         return report_part(record)
@@ -207,7 +205,7 @@ class WeightedSourceImpressions(SourceImpressions):
 
 @dataclass(frozen=True)
 class Parts:
-    """Transfer parts of a strategy; None for those it does without."""
+    """Transfer parts of a strategy; None for absent ones."""
 
     snapshots: Snapshots | None = None
     cpm: CpmStart | None = None
@@ -216,14 +214,14 @@ class Parts:
 
 
 class PartsStrategy(Strategy[ConfigT]):
-    """Strategy that is its transfer parts on the backbone."""
+    """Strategy that adds transfer parts to the backbone."""
 
     def parts(self) -> Parts:
-        """Returns the parts; none by default, which is training on the target alone."""
+        """Returns the parts; none by default: training on the target alone."""
         return Parts()
 
     def needs(self, tpm_periods: int) -> Needs:
-        """Returns what the parts read."""
+        """Returns the inputs of the parts."""
         parts = self.parts()
         snapshots = parts.snapshots or Snapshots(periods=0)
         periods = tpm_periods if snapshots.periods is None else snapshots.periods
@@ -243,7 +241,7 @@ class PartsStrategy(Strategy[ConfigT]):
             impressions.check(features, self.name)
 
     def identity(self, *, source_model: bool) -> dict[str, Any]:
-        """Returns the parts: entries of the same parts share their trainings."""
+        """Returns the parts; entries with equal parts share their trainings."""
         parts = self.parts()
         impressions, source = parts.source_impressions, parts.source_model
         return {
@@ -258,7 +256,7 @@ class PartsStrategy(Strategy[ConfigT]):
             impressions.check_workers(count, self.name)
 
     def sizes(self, network: NetworkConfig) -> NetworkConfig:
-        """Returns the network's sizes with the snapshots' pooling."""
+        """Returns the network sizes with the snapshots' pooling."""
         snapshots = self.parts().snapshots
         return network if snapshots is None else snapshots.sizes(network)
 
@@ -285,7 +283,7 @@ class PartsStrategy(Strategy[ConfigT]):
         return network
 
     def select(self, window: LevelWindow) -> LevelWindow:
-        """Returns the window's impressions as the source impressions' part wants."""
+        """Returns the window as the part for source impressions reads it."""
         impressions = self.parts().source_impressions
         return window if impressions is None else impressions.select(window)
 
@@ -306,11 +304,11 @@ class PartsStrategy(Strategy[ConfigT]):
 
 
 def check_tells_domains_apart(features: FeatureTable, why: str) -> None:
-    """Raises ValueError unless a feature says of which domain an impression is.
+    """Raises ValueError unless a feature tells the domains apart.
 
     Args:
         features: All features.
-        why: What needs it.
+        why: Beginning of the message: the reason for the requirement.
     """
     if not features.tells_domains_apart:
         raise ValueError(

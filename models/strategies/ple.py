@@ -1,4 +1,4 @@
-"""PLE: shared experts and experts of each domain, in levels."""
+"""PLE: shared and domain-specific experts, in levels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PleStrategy(MultiDomainStrategy[WithExperts]):
-    """Baseline that mixes shared experts with those of each domain.
+    """Baseline with shared and domain-specific experts.
 
     References:
         Tang et al., PLE, RecSys'20.

@@ -1,8 +1,8 @@
-"""Registry of the strategies: ours, those of installed packages, and a user's own.
+"""Registry of the strategies: built in, from installed packages, and by class path.
 
-A package offers strategies by entry points of the group `crossctr.strategies`, such as
-`mine = "my_package.my_module:MyStrategy"`; then `kind: mine` chooses it. Without a
-package, `kind: my_package.my_module:MyStrategy` names the class itself.
+A package provides strategies by entry points of the group `crossctr.strategies`, such
+as `mine = "my_package.my_module:MyStrategy"`, selected by `kind: mine`. Without a
+package, `kind: my_package.my_module:MyStrategy` selects the class directly.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from importlib import metadata
 from typing import Any
 
 from models.errors import ConfigError
+from models.errors import shown
 from models.source_hash import hash_of_sources
 from models.strategies.base import Strategy
 from models.strategies.base import StrategyConfig
@@ -46,13 +47,13 @@ _OURS: dict[str, type[Strategy[Any]]] = {
         Composed,
     )
 }
-# What every configuration has unless it names its own.
+# Defaults of every configuration.
 DEFAULT_KIND = Ecdctr.name
 BASELINE_KIND = TargetOnly.name
 
 
 def kinds() -> tuple[str, ...]:
-    """Returns every kind that can be named, ours first."""
+    """Returns all available kinds, built-in ones first."""
     return (*_OURS, *(point.name for point in _entry_points()))
 
 
@@ -60,10 +61,10 @@ def strategy_class(kind: str) -> type[Strategy[Any]]:
     """Returns the strategy of a kind.
 
     Args:
-        kind: Name of a strategy of ours or of an entry point, or `module:Class`.
+        kind: Name of a built-in strategy or an entry point, or `module:Class`.
 
     Raises:
-        ConfigError: There is none, or it cannot be imported.
+        ConfigError: There is no such strategy, or it cannot be imported.
     """
     if kind in _OURS:
         return _OURS[kind]
@@ -73,8 +74,8 @@ def strategy_class(kind: str) -> type[Strategy[Any]]:
         if point.name == kind:
             return _imported(kind, point.value)
     raise ConfigError(
-        f"strategy {kind!r} is not known; expected one of {', '.join(kinds())}, or "
-        "`package.module:Class` for one of your own"
+        f"strategy {shown(kind)} is not known; expected one of {', '.join(kinds())}, "
+        "or `package.module:Class` for one of your own"
     )
 
 
@@ -83,7 +84,7 @@ def create(kind: str, config: Mapping[str, Any] | StrategyConfig) -> Strategy[An
 
     Args:
         kind: The entry's kind.
-        config: Its keys.
+        config: The entry's keys.
     """
     chosen = strategy_class(kind)
     if not isinstance(config, StrategyConfig):
@@ -92,10 +93,10 @@ def create(kind: str, config: Mapping[str, Any] | StrategyConfig) -> Strategy[An
 
 
 def origin(kind: str) -> list[str]:
-    """Returns what a strategy that is not ours is made of, for fingerprints.
+    """Returns the identity of a strategy that is not built in, for fingerprints.
 
-    Name and version of the package with its entry point, or a hash of the sources of
-    the package (or module) that has the class; empty for ours, whose code is hashed
+    Name and version of the package with the entry point, or a hash of the sources of
+    the class's package (or module); empty for built-in strategies, whose code is hashed
     with the rest.
     """
     if kind in _OURS:
@@ -116,23 +117,23 @@ def _imported(kind: str, path: str) -> type[Strategy[Any]]:
     module, _, name = path.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), name)):
         raise ConfigError(
-            f"strategy {kind!r} is {path!r}; expected `package.module:Class`"
+            f"strategy {shown(kind)} is {shown(path)}; expected `package.module:Class`"
         )
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, SyntaxError) as error:
         raise ConfigError(
-            f"strategy {kind!r} cannot be imported: {error}. Install its package, or "
-            "put its folder on PYTHONPATH"
+            f"strategy {shown(kind)} cannot be imported: {error}. Install its package, "
+            "or put its folder on PYTHONPATH"
         ) from error
     if not (isinstance(found, type) and issubclass(found, Strategy)):
         raise ConfigError(
-            f"strategy {kind!r} is {found!r}; expected a subclass of "
+            f"strategy {shown(kind)} names something else; expected a subclass of "
             "models.strategies.base.Strategy"
         )
     if not isinstance(getattr(found, "name", None), str):
         raise ConfigError(
-            f'strategy {kind!r} has no name; add `name = "..."` to the class '
+            f'strategy {shown(kind)} has no name; add `name = "..."` to the class '
             f"{name}, by which messages and fingerprints call it"
         )
     return found

@@ -1,4 +1,4 @@
-"""Shared bottom: all layers but the last are shared by the domains."""
+"""Shared bottom: all hidden layers but the last are shared by the domains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""STAR: every layer is a shared one times one of the domain's own."""
+"""STAR: each layer is a shared one multiplied by the domain's own weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class StarStrategy(MultiDomainStrategy[StrategyConfig]):
-    """Baseline whose layers are a shared one times one of each domain's own.
+    """Baseline whose layers multiply shared weights by the domain's own.
 
     References:
         Sheng et al., STAR, CIKM'21, arXiv 2101.11427.

@@ -7,6 +7,6 @@ from models.strategies.parts import PartsStrategy
 
 
 class TargetOnly(PartsStrategy[StrategyConfig]):
-    """Baseline that has never seen a source."""
+    """Baseline without any use of source domains."""
 
     name = "target_only"

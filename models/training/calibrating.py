@@ -1,4 +1,4 @@
-"""Calibration of a level: its newest days are scored, then trained on, day by day."""
+"""Calibration of a level: each newest day is scored, then trained on."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def train_newest_days(
     gather: Callable[[], Network],
     workers: Workers,
 ) -> tuple[list[TrainingResult], Network]:
-    """Scores each newest day with the model so far, then trains on it.
+    """Scores each of the newest days with the current model, then trains on it.
 
     Args:
         window: The level's window.
         network: The network; its variables are changed in place.
-        scored: Gets the scores.
-        make_learner: Makes what takes the optimizer steps.
-        local: The network as this process alone has it.
-        gather: Returns that anew, after a training.
+        scored: Collects the scores.
+        make_learner: Returns a learner.
+        local: A copy of the network that belongs to this process alone.
+        gather: Returns such a copy after a training.
         workers: Processes that train together.
 
     Returns:
-        What the trainings came to, and the network as this process then has it.
+        The results of the trainings, and this process's copy of the trained network.
     """
     newest = window.newest_rows
     if not newest:
@@ -64,7 +64,7 @@ def train_newest_days(
 
 
 def scored_before(window: LevelWindow) -> ScoredDays:
-    """Returns the days that the model to continue from has scored, if it has any."""
+    """Returns the scored days stored with the model to continue from, if any."""
     inputs, reader = window.inputs, window.reader
     if inputs.continues:
         stored = Path(str(inputs.warm_start)) / TRAIN_FOLDER / SCORED_FILE
@@ -77,9 +77,10 @@ def scored_before(window: LevelWindow) -> ScoredDays:
 
 
 def fit_calibrator(window: LevelWindow, network: Network, scored: ScoredDays) -> Platt:
-    """Fits the calibrator on the newest days.
+    """Fits the calibrator on the newest days' scores.
 
-    A level that continues keeps its former one while these have too few impressions.
+    A level that continues keeps its previous calibrator if these days have too few
+    clicks or too few impressions without one.
     """
     inputs = window.inputs
     calibrator = scored.calibrator(network, first_day=inputs.first_calibration_day)

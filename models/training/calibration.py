@@ -1,4 +1,4 @@
-"""A calibrator of one domain, which corrects the logits of a trained network."""
+"""Platt calibrator of a trained network's logits, for one domain."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from models.features.table import FeatureTable
 from models.networks.network import Network
 from models.networks.network import ServingForm
 
-# Clicks, and impressions without one, below which a correction would be mostly noise:
-# of 30 clicks the rate is known to a fifth.
+# Number of clicks, and of impressions without one, below which a correction would be
+# mostly noise: 30 clicks determine the rate to a fifth.
 MIN_OF_EACH_LABEL = 30
 
 _NEWTON_STEPS = 50
-# Strength with which the scale is held at 1, in rows of evidence (our choice).
+# Strength of the prior that pulls the scale to 1, in impressions (our choice).
 _PRIOR = 1.0
 
 
 class Platt(NamedTuple):
     """`sigmoid(scale * logit + shift)`.
 
-    The scale is positive, so the order of the scores, and with it AUC and GAUC, stays.
+    The scale is positive, so that the order of scores, and with it AUC and GAUC, is
+    kept.
 
     Attributes:
-        scale: Below 1 where the network is too sure.
+        scale: Factor of the logits; below 1 if the network is overconfident.
         shift: Log-odds added to every score.
-        rows: Rows it was fitted on; 0 for one that changes nothing.
+        rows: Number of impressions it was fitted on; 0 for the identity.
     """
 
     scale: float = 1.0
@@ -41,21 +42,21 @@ class Platt(NamedTuple):
 
 
 def fit_platt(logits: npt.ArrayLike, labels: npt.ArrayLike) -> Platt:
-    """Returns the calibrator with the lowest log loss on rows the network has not seen.
+    """Returns the calibrator with the lowest log loss on unseen impressions.
 
-    Newton's method on `mean log loss + (scale - 1)^2 / 2N`. The shift is free, so on
-    these rows predicted clicks equal actual ones. Where the best scale is not positive,
-    which would turn the ranking round, only the shift is fitted. With fewer than
-    `MIN_OF_EACH_LABEL` rows of a label nothing is changed.
+    Newton's method on `mean log loss + (scale - 1)^2 / 2N`. The shift has no prior, so
+    that predicted clicks equal actual clicks on these impressions. If the best scale is
+    not positive, which would reverse the ranking, only the shift is fitted. With fewer
+    than `MIN_OF_EACH_LABEL` impressions of a label the result is the identity.
 
     Args:
-        logits: The network's, shape (N,).
+        logits: The network's logits, shape (N,).
         labels: 0 or 1, shape (N,).
 
     References:
-        Platt, Probabilistic Outputs for Support Vector Machines, 1999. Two numbers
-        suit the few clicks of a day of ads; isotonic regression makes ties and so
-        costs AUC. The prior on the scale is our choice.
+        Platt, Probabilistic Outputs for Support Vector Machines, 1999. Two parameters
+        suit the few clicks of a day of ads; isotonic regression creates ties and
+        thereby lowers AUC. The prior on the scale is our choice.
     """
     logit = np.asarray(logits, np.float64)
     label = np.asarray(labels, np.float64)
@@ -84,7 +85,8 @@ def _newton(
         step[free] = np.linalg.solve(
             hessian[np.ix_(free, free)] + 1e-9 * np.eye(free.sum()), gradient[free]
         )
-        # Halved until it helps: far from the optimum a full step may overshoot.
+        # Halved until the loss decreases: far from the optimum a full step may
+        # overshoot.
         while np.abs(step).max() > 1e-10:
             moved = _loss(parameters - step, columns, label)
             if moved <= loss:
@@ -102,7 +104,7 @@ def _loss(
     label: npt.NDArray[np.float64],
 ) -> float:
     logit = parameters @ columns
-    # log(1 + e^z) - y z, without overflow.
+    # log(1 + e^z) - y z, computed without overflow.
     losses = np.logaddexp(0, logit) - label * logit
     return float(losses.sum() + _PRIOR * (parameters[0] - 1) ** 2 / 2)
 
@@ -112,10 +114,10 @@ def _sigmoid(logit: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 class Calibrated:
-    """A network with its calibrator behind it, as the export takes a network."""
+    """A network followed by its calibrator, as the export expects it."""
 
     def __init__(self, network: Network, calibrator: Platt) -> None:
-        """Remembers both; nothing is computed yet."""
+        """Stores network and calibrator."""
         self._network = network
         self._calibrator = calibrator
 
@@ -137,13 +139,13 @@ class Calibrated:
 
 
 def describe(calibrator: Platt) -> str:
-    """Returns the calibrator in words, for the progress display."""
+    """Returns a description of the calibrator, for the progress display."""
     if not calibrator.rows:
         return (
-            f"calibrator: fewer than {MIN_OF_EACH_LABEL} rows of a label in its days; "
-            "scores stay as they are"
+            f"calibrator: fewer than {MIN_OF_EACH_LABEL} impressions of a label in its "
+            "days; scores are not changed"
         )
     return (
-        f"calibrator on {calibrator.rows:,} rows: scale {calibrator.scale:.3f}, "
+        f"calibrator on {calibrator.rows:,} impressions: scale {calibrator.scale:.3f}, "
         f"odds x {math.exp(calibrator.shift):.3f}"
     )

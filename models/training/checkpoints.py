@@ -1,7 +1,7 @@
-"""Checkpoints: variables by name, read in slices.
+"""Checkpoints of variables by name, read in slices.
 
-The plain named format is used, not Keras's object graph: a warm start goes by name,
-and a table of 10^7 rows is copied without a second copy in memory.
+The name-based format is used, not Keras's object graph: a warm start matches variables
+by name, and a table of 10^7 rows is copied without a second copy in memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tensorflow as tf
 from models.data.file_patterns import plain_path
 from models.errors import DataError
 
-# Rows read at once; 2^18 rows of width 16 are 16 MiB.
+# Table rows read at once; 2^18 rows of width 16 are 16 MiB.
 CHUNK_ROWS = 262_144
 
 
@@ -56,15 +56,15 @@ def read_rows(
     chunk_rows: int = CHUNK_ROWS,
     dtype: Any = tf.float32,
 ) -> Iterator[tuple[int, Any]]:
-    """Yields `(row of the chunk's start, tensor)` for some rows of a variable.
+    """Yields chunks `(first row, tensor)` of some rows of a variable.
 
     Args:
         prefix: The checkpoint.
         name: The variable.
-        num_rows: Rows to read.
-        first_row: Row to start from.
-        chunk_rows: Rows of one chunk.
-        dtype: Type the variable was saved with.
+        num_rows: Number of rows to read.
+        first_row: First row to read.
+        chunk_rows: Rows per chunk.
+        dtype: Dtype of the saved variable.
     """
     shape = variable_shapes(prefix)[name]
     sizes = " ".join(str(size) for size in shape)

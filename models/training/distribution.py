@@ -1,17 +1,15 @@
-"""Several processes that train one network together, as TF_CONFIG says.
+"""Distributed training: several processes train one network, as TF_CONFIG says.
 
 Every worker reads the same batches in the same order and trains on its share of each,
-rows `rank, rank + n, rank + 2n, ...`; gradients are summed over the workers. So all
-take the same number of steps, whatever the files, and what comes out is what one
-process gives, but for dropout and BatchNorm's statistics, which are a worker's own (our
+impressions `rank, rank + n, rank + 2n, ...`; gradients are summed over the workers. All
+workers take the same number of steps, whatever the files, and the result is that of a
+single process, except for dropout and BatchNorm statistics, which are per worker (our
 choice).
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,33 +17,28 @@ from typing import Any
 
 import tensorflow as tf
 
-from models.errors import ConfigError
 from models.networks.network import Network
+from models.training.cluster import read_cluster
 
 _STATISTICS = ("/moving_mean", "/moving_variance")
 
 
 def is_further_worker() -> bool:
-    """Whether TF_CONFIG makes this process one of several, and not the chief."""
-    cluster, is_chief = _cluster()
-    return sum(len(addresses) for addresses in cluster.values()) > 1 and not is_chief
+    """Whether TF_CONFIG makes this process a worker other than the chief.
 
-
-def _cluster() -> tuple[dict[str, list[str]], bool]:
-    """Returns TF_CONFIG's addresses by role, and whether this process is the chief."""
-    config = json.loads(os.environ.get("TF_CONFIG") or "{}")
-    cluster = config.get("cluster", {})
-    task = config.get("task", {"type": "worker", "index": 0})
-    first = task["type"] == "worker" and task["index"] == 0
-    return cluster, task["type"] == "chief" or ("chief" not in cluster and first)
+    Raises:
+        ConfigError: TF_CONFIG cannot be used.
+    """
+    cluster = read_cluster()
+    return cluster.size > 1 and not cluster.is_chief
 
 
 class Workers:
-    """The processes that train together; one without TF_CONFIG's `worker` list.
+    """Processes that train together; a single one without TF_CONFIG's `worker` list.
 
     Attributes:
-        count: How many.
-        is_chief: Whether this process writes the model; worker 0 does.
+        count: Number of processes.
+        is_chief: Whether this process writes the model; true for worker 0.
         strategy: `MultiWorkerMirroredStrategy`, or TensorFlow's default.
     """
 
@@ -56,27 +49,21 @@ class Workers:
 
     @classmethod
     def from_environment(cls, invite: Callable[[], None] = lambda: None) -> Workers:
-        """Joins the workers that TF_CONFIG names; waits until all are there.
+        """Joins the workers named by TF_CONFIG and waits until all have started.
 
         Args:
-            invite: What the chief does before it waits.
+            invite: Called by the chief before it waits.
 
         Raises:
-            ConfigError: If TF_CONFIG names roles other than workers.
+            ConfigError: TF_CONFIG cannot be used, or names roles other than workers.
         """
-        cluster, is_chief = _cluster()
-        if set(cluster) - {"worker", "chief"}:
-            raise ConfigError(
-                f"TF_CONFIG names {', '.join(sorted(cluster))}; expected a list of "
-                "`worker` addresses alone. Parameter servers are another kind of "
-                "training, see docs/scale.md"
-            )
-        if sum(len(addresses) for addresses in cluster.values()) < 2:
+        cluster = read_cluster()
+        if cluster.size < 2:
             return cls()
-        if is_chief:
+        if cluster.is_chief:
             invite()
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
-        return cls(strategy, rank=0 if is_chief else 1)
+        return cls(strategy, rank=0 if cluster.is_chief else 1)
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Returns the context in which variables are created."""
@@ -84,24 +71,24 @@ class Workers:
         return context
 
     def local(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns this process's own copies, which can be read and sliced freely."""
+        """Returns this process's own copies of the variables."""
         if self.count == 1:
             return dict(variables)
         results = self.strategy.experimental_local_results
         return {name: results(variable)[0] for name, variable in variables.items()}
 
     def summary_writer(self, folder: Path) -> Any:
-        """Returns TensorBoard's writer; the chief's alone writes anything."""
+        """Returns TensorBoard's writer; a no-op except on the chief."""
         if not self.is_chief:
             return tf.summary.create_noop_writer()
         return tf.summary.create_file_writer(str(folder))
 
     def gather(self, network: Network, build: Callable[[], Network]) -> Network:
-        """Returns the network as one process has it, for export.
+        """Returns a single-process copy of the network, for export.
 
         Args:
             network: The trained network.
-            build: Makes a network of the same shape.
+            build: Returns a network of the same shape.
         """
         if self.count == 1:
             return network
@@ -115,7 +102,7 @@ class Workers:
         return plain
 
     def spread_statistics(self, local: Network, network: Network) -> None:
-        """Gives the trained network the running statistics of its `gather`ed copy."""
+        """Copies running statistics from a `gather`ed copy into the trained network."""
         if self.count == 1:
             return
         trained = network.named_variables()

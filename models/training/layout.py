@@ -1,4 +1,4 @@
-"""Layout of a model's tables: which row an id has, so that a warm start is exact."""
+"""Layout of a model's embedding tables: the rule that assigns table rows to ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.training.level_inputs import LevelInputs
 
 
 def layout_of(inputs: LevelInputs, features: FeatureTable) -> dict[str, Any]:
-    """Returns what decides which row an id has; a warm start needs it unchanged."""
+    """Returns the layout: per id space the rule and vocabulary of its table rows."""
     spaces = sorted({f.table for f in features.features if f.is_id})
     return {
         "level": inputs.level,
@@ -32,7 +32,7 @@ def layout_of(inputs: LevelInputs, features: FeatureTable) -> dict[str, Any]:
 def check_layout(
     folder: Path, inputs: LevelInputs, features: FeatureTable
 ) -> dict[str, Any]:
-    """Returns the layout of the model in `folder`, whose rows must mean the same."""
+    """Returns the layout of the model in `folder`; raises unless it is compatible."""
     layout: dict[str, Any] = json.loads(
         (folder / LAYOUT_FILE).read_text(encoding="utf-8")
     )

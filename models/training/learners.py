@@ -1,4 +1,4 @@
-"""What turns spans of a window's rows into steps of training."""
+"""Learner protocol, and the plain learner: optimizer steps on spans of batches."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from models.training.steps import make_train_span
 
 
 class Learner(Protocol):
-    """What the training loop asks of a way to train."""
+    """Optimizer steps on spans, which are groups of batches."""
 
     def begin(self, reader: ExampleReader, num_rows: int) -> None:
-        """Gets ready for passes over the `num_rows` rows of `reader`."""
+        """Prepares for passes over the `num_rows` impressions of `reader`."""
 
     def set_rate_factor(self, factor: float) -> None:
         """Sets the learning rates to `factor` times those of the configuration."""
 
     def train(self, span: Batch) -> npt.NDArray[Any]:
-        """Trains on some batches of rows.
+        """Trains on the batches of a span.
 
         Returns:
-            The log loss of each, while training; it ends with the first that is not
+            The training log loss of each batch; ends with the first one that is not
             finite or has exploded.
         """
 
     def end(self) -> None:
-        """Ends what `begin` began."""
+        """Releases what `begin` opened."""
 
 
 class PlainLearner:
-    """Trains a network on the rows it is given, all alike.
+    """Learner that trains a network on all impressions with equal weight.
 
     Args:
         network: The network; its variables are changed in place.
@@ -63,7 +63,7 @@ class PlainLearner:
         self._span = make_train_span(
             network, optimizer, training.batch_size, workers.strategy
         )
-        # Traced here, so that the first epoch's rate is one of training.
+        # Traced here, so that tracing does not count in the first epoch's speed.
         self._span.get_concrete_function()  # type: ignore[attr-defined]
 
     def begin(self, reader: ExampleReader, num_rows: int) -> None:

@@ -1,4 +1,4 @@
-"""Training of one level, from the paths of its inputs to its model's folder."""
+"""Training of a level: from the paths of its inputs to the model's folder."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ from models.training.window import read_window
 def run_level(inputs: LevelInputs) -> LevelReport:
     """Trains a level and writes its model.
 
-    `train_dir` gets the checkpoint, the impressions of each table row, the layout of
-    the tables and the report; `serving_dir` the SavedModel; `run_dir` TensorBoard's
-    scalars.
+    `train_dir` receives the checkpoint, the number of impressions per table row, the
+    layout of the tables and the report; `serving_dir` the SavedModel; `run_dir`
+    TensorBoard's scalars.
 
     Raises:
         DataError: If the window has no impressions, or an input cannot be used.
@@ -60,7 +60,7 @@ def run_level(inputs: LevelInputs) -> LevelReport:
 
 
 class _LevelRun:
-    """One training of a level, step by step."""
+    """Training of a level, step by step."""
 
     def __init__(self, inputs: LevelInputs) -> None:
         self._memory_before = memory.reset_peak()
@@ -83,12 +83,12 @@ class _LevelRun:
         self._results: list[TrainingResult] = []
 
     def run(self) -> LevelReport:
-        """Trains the level, calibrates it and writes what it came to."""
+        """Trains and calibrates the level and writes the results."""
         inputs, window, workers = self._inputs, self._window, self._workers
         copied = self._start()
         parameters = count_parameters(self._network)
         PROGRESS.info(
-            f"{inputs.level} · {window.summary.num_rows:,} rows of "
+            f"{inputs.level} · {window.summary.num_rows:,} impressions of "
             f"{', '.join(inputs.domains)} · {sum(parameters.values()):,} parameters"
         )
         self._network.keep_statistics(inputs.continues)
@@ -132,7 +132,7 @@ class _LevelRun:
                 inputs.raw_examples,
             )
             report = report.model_copy(update={"skew": skew})
-        # Last: a folder with a report is complete.
+        # Written last: a folder with a report is complete.
         _write_json(inputs.train_dir / REPORT_FILE, report.model_dump(mode="json"))
         return report
 
@@ -140,11 +140,11 @@ class _LevelRun:
         return build_network(self._inputs, self._window.source_ratio)
 
     def _gathered(self) -> Network:
-        """Returns the network as this process alone has it."""
+        """Returns this process's own copy of the network."""
         return self._workers.gather(self._network, self._build)
 
     def _start(self) -> dict[str, dict[str, int]] | None:
-        """Sets the initial biases and copies the model to start from, if any."""
+        """Initialises the biases and copies the weights of the warm start, if any."""
         inputs, window, network = self._inputs, self._window, self._network
         if window.before.num_rows:
             rate = window.before.num_clicks / window.before.num_rows
@@ -158,7 +158,7 @@ class _LevelRun:
         return take_over(inputs, network.features, self._workers.local(kept)).to_json()
 
     def _learner(self, *, search: bool = False) -> Learner:
-        """Returns what takes the steps; a search's weights are thrown away."""
+        """Returns a learner; `search` for one whose weights are discarded."""
         window = self._window
         return self._strategy.make_learner(
             LearnerContext(
@@ -194,7 +194,7 @@ class _LevelRun:
         inputs, window, results = self._inputs, self._window, self._results
         record, source_rows = None, None
         if self._record is not None and self._searched is not None:
-            # Of a search for the number of epochs only what it read is kept.
+            # Of the search for the number of epochs only the impressions read are kept.
             source_rows = self._record.source_rows + self._searched.source_rows
             record = self._record.to_json(window.features, inputs.vocabulary)
         return LevelReport(

@@ -1,4 +1,4 @@
-"""What a level's training is given, and what it reports."""
+"""Inputs and report of a level's training."""
 
 from __future__ import annotations
 
@@ -22,41 +22,43 @@ from models.strict_model import StrictModel
 
 
 class LevelInputs(StrictModel):
-    """What one training reads and where it writes.
+    """Inputs and output folders of one training.
 
     Attributes:
-        level: The level; decides the network and the warm start's rule.
-        domains: Domains whose rows are trained on; of level `target` the last is the
+        level: The level, which determines the network and the rule of the warm start.
+        domains: Domains that are trained on; for level `target` the last one is the
             target.
         first_day: First day of the window, days since 1970-01-01.
         last_day: Last day of the window, included.
-        features: All features; TPM takes those with `tpm: true`.
+        features: All features; TPM reads those with `tpm: true`.
         network: Sizes of the network.
-        strategy: Entry of `strategies` with its `kind`, which builds the network of
-            level `target` and takes its steps. Other levels train the backbone.
-        training: How it is trained.
-        load_batch_norm: Whether a warm start takes over BatchNorm from another level.
-            False, as in E-CDCTR: the target's activations are distributed differently.
-            A level that starts from its own model always takes it over (our choice).
-        continues: Whether the level goes on from its own model of an earlier day, on
-            the days since, instead of replaying its window. BatchNorm then normalises
-            by the statistics it has, as a quiet day's rows are too few for new ones,
-            and days without rows leave the model as it is (our choice).
-        begins: Whether source model and target model are only put together: no
-            impressions are read, the window says where both end.
-        calibration_days: Newest days of the window whose rows calibrate the model; 0
-            for no calibrator. After the days before them, the model goes on day by day
-            as a level that continues does: it scores a day, then is trained on it (our
-            choice). So no row is missing from it, and none is scored by a model that
-            knew its label.
+        strategy: Entry of `strategies` with its `kind`, which provides network and
+            learner of level `target`. Other levels train the backbone.
+        training: Training settings.
+        load_batch_norm: Whether a warm start copies BatchNorm from another level. False
+            by default, as in E-CDCTR: the target's activations are distributed
+            differently. A level that starts from its own model always copies it (our
+            choice).
+        continues: Whether the level continues its own model of an earlier day, on the
+            days since, instead of training on a whole window. BatchNorm then keeps its
+            statistics, as a day may have too few impressions for new ones, and days
+            without impressions leave the model unchanged (our choice).
+        begins: Whether source and target model are only assembled, without training:
+            the window is the one that both were trained up to.
+        calibration_days: Number of newest days of the window that calibrate the model;
+            0 for no calibrator. After the days before them, training proceeds day by
+            day like a level that continues: each day is scored first, then trained on
+            (our choice). The model thus sees all impressions, and none is scored by a
+            model trained on its label.
         examples: Glob patterns of transformed Parquet shards.
-        raw_examples: Glob patterns of the target's raw rows, by which the exported
-            model is compared with the trained one; empty for no comparison.
-        transform_graph: TransformGraph artifact, for serving.
-        vocabulary: Vocabulary artifact that the Examples were transformed with.
-        warm_start: Model artifact to start from, or None.
-        source_model: Model artifact of level `source` to read, or None.
-        snapshots: EmbeddingSnapshot artifacts, newest first; TPM reads none.
+        raw_examples: Glob patterns of the target's raw Examples for the train/serve
+            check; empty for no check.
+        transform_graph: Folder of the TransformGraph artifact, for serving.
+        vocabulary: Folder of the Vocabulary artifact that the Examples were transformed
+            with.
+        warm_start: Folder of the Model artifact to start from, or None.
+        source_model: Folder of the Model artifact of level `source` to read, or None.
+        snapshots: Folders of EmbeddingSnapshot artifacts, newest first; TPM reads none.
         serving_dir: Folder for the SavedModel.
         train_dir: Folder for checkpoint, counts and report.
         run_dir: Folder for TensorBoard.
@@ -109,18 +111,18 @@ class LevelInputs(StrictModel):
         return self
 
     def built_strategy(self) -> Strategy[Any]:
-        """Returns the strategy whose network is trained: plain but for the target."""
+        """Returns the strategy of level `target`, the baseline for other levels."""
         entry = self.strategy if self.level == "target" else {"kind": BASELINE_KIND}
         return create(entry["kind"], entry)
 
     @property
     def first_trained_day(self) -> int:
-        """First day that is trained on; past the last one if nothing is."""
+        """First day that is trained on; after the last day if there is no training."""
         return self.last_day + 1 if self.begins else self.first_day
 
     @property
     def last_trained_day(self) -> int:
-        """Last day that is trained on at once; each later one is scored before."""
+        """Last day of the joint training; later ones are scored, then trained on."""
         if self.continues and self.calibration_days:
             return self.first_day - 1
         return self.last_day - self.calibration_days
@@ -132,12 +134,13 @@ class LevelInputs(StrictModel):
 
 
 class Skew(StrictModel):
-    """How far training and serving are apart on the same rows.
+    """Difference between training and serving on the same impressions.
 
     Attributes:
-        day: Day of the rows, days since 1970-01-01; None if there were none.
-        rows: Rows compared.
-        largest: Largest difference between two click probabilities of one row.
+        day: Day of the impressions, days since 1970-01-01; None without impressions.
+        rows: Number of impressions compared.
+        largest: Largest difference between the two click probabilities of an
+            impression.
     """
 
     day: int | None = None
@@ -146,42 +149,40 @@ class Skew(StrictModel):
 
 
 class LevelReport(StrictModel):
-    """What a training came to; `report.json` holds the same.
+    """Report of a training, stored as `report.json`.
 
     Attributes:
         level: The level.
         domains: Domains trained on.
         first_day: First day of the window.
         last_day: Last day of the window.
-        rows: Impressions of the window, each read once per epoch unless `source_rows`
-            says otherwise.
-        rows_by_domain: Of these by domain; empty if several domains are read and no
-            feature `domain` tells them apart.
-        clicks: Those with label 1.
-        target_click_rate: Click rate of the target's impressions in the window, or of
-            the model that it continues if there are none; None for levels that train
-            for no target, without such impressions, and in reports of versions that
-            did not measure.
+        rows: Number of impressions of the window, each read once per epoch unless
+            `source_rows` is set.
+        rows_by_domain: The same by domain; empty if several domains are read and there
+            is no feature `domain`.
+        clicks: Impressions with label 1.
+        target_click_rate: Click rate of the target's impressions in the window, or that
+            of the continued model's window if there are none; None for levels without a
+            target, without such impressions, and in reports of earlier versions.
         steps: Optimizer steps.
         seconds: Time in the training loop, reading included.
         losses: Mean log loss of each epoch, while training.
-        held_out: Log loss of the newest day, held out to choose the number of epochs,
-            after each epoch of that search; empty without early stopping.
-        parameters: Trainable numbers in `embedding` tables and in the `dense` rest.
-        warm_start: What was copied, by variable; None without a warm start.
+        held_out: Log loss of the held-out newest day after each epoch of the search for
+            the number of epochs; empty without early stopping.
+        parameters: Numbers of trainable parameters, `embedding` and `dense`.
+        warm_start: Table rows copied, by variable; None without a warm start.
         snapshot_days: Period days of the snapshots, newest first.
-        calibration: Scale and shift of the logits and the rows they were fitted on;
-            None without a calibrator.
-        skew: Rows compared in training and serving, and the largest difference of two
-            click probabilities; None if none were.
-        strategy: Entry of `strategies` with its `kind`, of level `target`.
-        record: What the strategy's learners recorded, see `TrainingRecord`; None if
-            they record nothing.
-        source_rows: Source impressions read in all, where the strategy chooses how
-            many; None where the window says it.
-        memory_before_mib: Resident memory of the process before, libraries and what
-            earlier levels still hold; None in reports of versions that did not measure.
-        peak_memory_mib: The largest while it trained; None as above.
+        calibration: Scale and shift of the logits and the number of impressions they
+            were fitted on; None without a calibrator.
+        skew: Result of the train/serve check; None without one.
+        strategy: Entry of `strategies` with its `kind`; for level `target` only.
+        record: Record of the strategy's learners, see `TrainingRecord`; None without
+            one.
+        source_rows: Number of source impressions read, if the strategy determines it;
+            None if the window does.
+        memory_before_mib: Resident memory of the process before the training, including
+            libraries and earlier levels; None in reports of earlier versions.
+        peak_memory_mib: Peak resident memory during the training; None as above.
     """
 
     level: str

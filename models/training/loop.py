@@ -1,4 +1,4 @@
-"""The training loop of every level."""
+"""Training loop of every level."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ from models.training.steps import make_evaluation_step
 
 
 class TrainingResult(NamedTuple):
-    """What a training came to.
+    """Result of a training.
 
     Attributes:
-        rows: Rows of the window; each was trained on once per epoch.
-        steps: Optimizer steps of all epochs of the model that is kept.
-        seconds: Time spent in the loop, reading and the search for the number of
-            epochs included.
+        rows: Number of impressions of the window, each trained on once per epoch.
+        steps: Optimizer steps of all epochs, without the search for their number.
+        seconds: Time spent in the loop, including reading and the search for the number
+            of epochs.
         losses: Mean log loss of each epoch, while training.
         held_out: Log loss of the held-out newest day after each epoch of the search;
             empty without early stopping.
-        rates: Rows per second of each epoch, reading included.
-        cpu_rates: Rows per second of the process's CPU time of each epoch.
+        rates: Impressions per second of each epoch, including reading.
+        cpu_rates: Impressions per second of the process's CPU time, for each epoch.
     """
 
     rows: int
@@ -75,18 +75,18 @@ def fit(
 
     Args:
         network: The network; its variables are changed in place.
-        reader: The rows.
+        reader: Reader of the window.
         training: Batch size, epochs, learning rates, seed.
-        rows_by_day: Rows of each day of the window.
+        rows_by_day: Number of impressions of each day of the window.
         run_dir: Folder for TensorBoard's scalars.
         optimizer: The plain learner's optimizer; a new one by default.
         workers: Processes that train together; defaults to this one alone.
-        make_learner: Makes what takes the optimizer steps, given whether that is for
-            the search for the number of epochs, which always has an optimizer of its
-            own; defaults to plain training on the reader's impressions.
+        make_learner: Returns a learner. Its argument says whether it is for the search
+            for the number of epochs, which always has its own optimizer. Defaults to
+            plain training on the reader's impressions.
 
     Raises:
-        DataError: If there are fewer rows than workers.
+        DataError: If there are fewer impressions than workers.
         TrainingError: If the loss is not finite or explodes.
     """
     workers = workers or Workers()
@@ -120,16 +120,17 @@ def fit(
 
 
 class DailyTraining:
-    """Trains on one day after another, once each, whatever `training.epochs` says.
+    """Training on one day after another, one pass each.
 
-    In a second pass the few rows of a day are recognised, and learnt by heart (our
-    choice). The step is traced once, and the optimizer goes on from day to day.
+    `training.epochs` is ignored: in a second pass the network would memorise the few
+    impressions of a day (our choice). The step is traced once, and the optimizer is
+    kept from day to day.
 
     Args:
         network: The network; its variables are changed in place.
         training: Batch size, learning rates, seed.
         run_dir: Folder for TensorBoard's scalars.
-        learner: What takes the steps.
+        learner: The learner.
         workers: Processes that train together.
     """
 
@@ -148,17 +149,17 @@ class DailyTraining:
         self._num_rows = 0
 
     def train(self, day: int, reader: ExampleReader, num_rows: int) -> None:
-        """Trains on the rows of `reader`, all of one day.
+        """Trains on the impressions of `reader`, all of one day.
 
         Raises:
-            DataError: If there are fewer rows than workers.
+            DataError: If there are fewer impressions than workers.
             TrainingError: If the loss is not finite or explodes.
         """
         self._loop.run(reader, num_rows, _Plan(1, [1.0]), name=f"{to_date(day)}, epoch")
         self._num_rows += num_rows
 
     def finish(self) -> TrainingResult:
-        """Returns what all days came to; no further day can follow."""
+        """Returns the result of all days; no day can be added afterwards."""
         self._loop.close()
         return self._loop.result(self._num_rows, time.monotonic() - self._started)
 
@@ -166,21 +167,21 @@ class DailyTraining:
 def plain_learner(
     network: Network, training: TrainingConfig, workers: Workers, optimizer: Any = None
 ) -> Callable[[bool], Learner]:
-    """Returns what makes plain learners of `network`; a search has a new optimizer."""
+    """Returns a factory of plain learners; a search gets a new optimizer."""
     return lambda search: PlainLearner(
         network, training, workers, None if search else optimizer
     )
 
 
 class _Plan(NamedTuple):
-    """How many epochs, and the share of the learning rate in each of them."""
+    """Number of epochs, and the learning rate factor of each."""
 
     epochs: int
     factors: list[float]
 
 
 class _Loop:
-    """One pass through all epochs."""
+    """Pass through all epochs."""
 
     def __init__(
         self,
@@ -213,7 +214,7 @@ class _Loop:
         """
         if num_rows < self._workers:
             raise DataError(
-                f"{num_rows} row(s) to train on, fewer than the {self._workers} "
+                f"{num_rows} impression(s) to train on, fewer than the {self._workers} "
                 "workers of TF_CONFIG, each of which needs one of every batch. Use "
                 "fewer workers, a longer window, or take TF_CONFIG away"
             )
@@ -242,7 +243,7 @@ class _Loop:
     def result(
         self, num_rows: int, seconds: float, held_out: tuple[float, ...] = ()
     ) -> TrainingResult:
-        """Returns what all epochs came to."""
+        """Returns the result of all epochs."""
         return TrainingResult(
             num_rows,
             self.steps,
@@ -311,7 +312,7 @@ class _Loop:
 
 
 def epochs_without_improvement(held_out: list[float], min_improvement: float) -> int:
-    """Returns how many of the last epochs did not improve on the best before them.
+    """Returns the number of last epochs without improvement on the best before them.
 
     Example:
         >>> epochs_without_improvement([0.40, 0.30, 0.31, 0.2999], 0.001)
@@ -326,7 +327,7 @@ def epochs_without_improvement(held_out: list[float], min_improvement: float) ->
 
 @contextlib.contextmanager
 def _weights_put_back(network: Network, workers: Workers) -> Iterator[None]:
-    """Puts the weights back as they were, by way of the disk: tables are large."""
+    """Restores the weights afterwards, via a file, as tables are large."""
     variables = workers.local(network.named_variables())
     with tempfile.TemporaryDirectory(prefix="crossctr-") as folder:
         prefix = Path(folder) / "weights"
@@ -346,8 +347,8 @@ def _stopped(
     )
     return TrainingError(
         f"the loss became {loss:.4g} at step {step} of epoch {epoch + 1}, in a batch "
-        f"of {len(days)} rows from {describe_days(days)}; expected less than "
-        f"{EXPLODED:g}. The batch's encoded rows: {ranges}. Lower "
+        f"of {len(days)} impressions from {describe_days(days)}; expected less than "
+        f"{EXPLODED:g}. The batch's table rows: {ranges}. Lower "
         "training.dense_learning_rate or training.embedding_learning_rate, and look "
         "at the statistics of these days"
     )

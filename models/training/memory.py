@@ -1,6 +1,6 @@
-"""Peak memory of this process since a moment of its life.
+"""Peak memory of this process since a given moment.
 
-`getrusage` knows the peak of the whole life only, and one process trains many levels.
+`getrusage` reports the peak of the whole process, and one process trains many levels.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _PROCESS = Path("/proc/self")
 
 
 def reset_peak() -> float:
-    """Starts counting the peak anew; where the system cannot, the old one stays.
+    """Resets the peak, if the system supports it.
 
-    What earlier work has freed is given back first, so that it is not reused unseen.
+    Freed memory is returned to the system first, so that its reuse is counted.
 
     Returns:
-        Resident memory now, in MiB: what the peak starts from.
+        Current resident memory in MiB, the initial value of the peak.
     """
     gc.collect()
     pa.default_memory_pool().release_unused()
@@ -44,8 +44,8 @@ def reset_peak() -> float:
 def peak_mib() -> float:
     """Returns the largest resident memory since `reset_peak`, in MiB.
 
-    The libraries, some 1,000 MiB of TFX and TensorFlow, are in it, and so is what
-    earlier work of the process still holds.
+    It includes the libraries, some 1,000 MiB of TFX and TensorFlow, and memory still
+    held by earlier work.
     """
     status = _PROCESS / "status"
     if status.is_file():

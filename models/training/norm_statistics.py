@@ -1,4 +1,4 @@
-"""Exact statistics for batch normalisation, counted once training is over."""
+"""Exact BatchNorm statistics, computed after training."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from models.data.mixing import MixedRows
 from models.layers.mlp import NormalisedStack
 from models.networks.network import Network
 
-# Rows that the statistics are counted on: a mean of 2^18 rows is off by 0.2 % of a
-# standard deviation, and the time is bounded however long the window is.
+# Number of impressions for the statistics: a mean of 2^18 values is off by 0.2 % of a
+# standard deviation, and the time is bounded for any window.
 MAX_ROWS = 262_144
 _BATCH_ROWS = 4_096
 
@@ -28,19 +28,19 @@ def count_statistics(
     seed: int,
     max_rows: int = MAX_ROWS,
 ) -> None:
-    """Replaces the running mean and variance of every BatchNorm layer by counted ones.
+    """Replaces the running mean and variance of every BatchNorm layer by exact ones.
 
-    Running averages describe the network that they were taken from: one that was still
-    changing, with dropout. After an epoch of a few dozen steps they belong neither to
-    the final weights nor to the way it is served (our choice). The layers are
-    counted first to last, each with the counted statistics of those before it. A layer
-    that only reads the rows of one domain keeps what it has if there are none.
+    Running averages describe a network that was still changing, with dropout. After an
+    epoch of a few dozen steps they fit neither the final weights nor inference (our
+    choice). Layers are processed first to last, each with the exact statistics of those
+    before it. A layer that reads only one domain keeps its statistics if the domain has
+    no impressions.
 
     Args:
         network: The trained network; its running statistics are changed in place.
-        reader: The rows it was trained on, in the mixture it was trained on.
-        seed: Chooses the rows, if there are more than `max_rows`.
-        max_rows: Rows to count on, at least.
+        reader: The impressions it was trained on, in the same mixture.
+        seed: Seed of the sample, if there are more than `max_rows` impressions.
+        max_rows: Smallest sample of a larger window.
     """
     for stage in network.stages:
         for index in range(max(len(stack.norms) for stack in stage)):
@@ -60,7 +60,7 @@ def _moments(
     seed: int,
     max_rows: int,
 ) -> list[tuple[int, Any, Any]]:
-    """Returns rows, mean and variance of what norm `index` of each stack reads."""
+    """Returns count, mean and variance of the input of norm `index` of each stack."""
     rows_spec, _, _ = batch_signature(network.features)
 
     @tf.function(input_signature=(rows_spec,), autograph=False)
@@ -92,5 +92,5 @@ def _moments(
 
 def _moments_of(count: int, total: Any, squares: Any) -> tuple[int, Any, Any]:
     mean = total / max(count, 1)
-    # Rounding may leave a constant unit just below zero.
+    # Rounding can make the variance of a constant unit slightly negative.
     return count, mean, np.maximum(squares / max(count, 1) - mean**2, 0.0)

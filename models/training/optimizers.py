@@ -1,4 +1,4 @@
-"""The optimizer of every level: a step costs the rows it touches, not the tables."""
+"""Optimizer of every level: its step costs the touched table rows, not the tables."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tensorflow_recommenders.experimental.optimizers import CompositeOptimizer
 
 from models.settings import TrainingConfig
 
-# Our choice, between two evils: the gradient of a batch's mean loss is tiny for one
-# row, so with Keras's 0.1 rare rows hardly move, while near 0 the first touch moves a
+# Our choice, a compromise: a single table row's gradient of a batch's mean loss is
+# tiny, so with Keras's 0.1 rare rows hardly move, while near 0 the first update moves a
 # row by the whole learning rate and ids are memorised within an epoch.
 INITIAL_ACCUMULATOR = 0.01
 
 
 class Trained(Protocol):
-    """What an optimizer trains; a `Network` is one."""
+    """Variables of an optimizer; implemented by `Network`."""
 
     @property
     def embedding_variables(self) -> list[Any]:
-        """The embedding tables, which get sparse gradients."""
+        """The embedding tables, whose gradients are sparse."""
 
     @property
     def dense_variables(self) -> list[Any]:
@@ -32,8 +32,8 @@ class Trained(Protocol):
 def build_optimizer(network: Trained, training: TrainingConfig) -> CompositeOptimizer:
     """Returns Adagrad for the embedding tables and Adam for everything else.
 
-    Adagrad applies a sparse gradient to the rows of the batch alone; Adam's moments
-    would decay in every row of a table on every step.
+    Adagrad applies a sparse gradient to the table rows of the batch only; Adam's
+    moments would decay in every row of a table on every step.
 
     Args:
         network: The network, with its variables created.
@@ -45,7 +45,7 @@ def build_optimizer(network: Trained, training: TrainingConfig) -> CompositeOpti
         jit_compile=False,
     )
     dense = keras.optimizers.Adam(training.dense_learning_rate, jit_compile=False)
-    # Slots are made here, not inside the traced step.
+    # Slots are created here, not inside the traced step.
     embeddings.build(network.embedding_variables)
     dense.build(network.dense_variables)
 
@@ -59,11 +59,10 @@ def build_optimizer(network: Trained, training: TrainingConfig) -> CompositeOpti
 
 
 def optimizer_state(optimizer: CompositeOptimizer) -> dict[str, Any]:
-    """Returns the optimizer's slots and step counts by a name that never changes.
+    """Returns the optimizer's slots and step counts by permanent name.
 
-    `optimizer/<part>/<position>`: a network creates its variables in one order. The
-    learning rates are the configuration's; Keras does not count them among an
-    optimizer's variables.
+    Names are `optimizer/<part>/<position>`, as a network creates its variables in a
+    fixed order. Learning rates are not among them: they come from the configuration.
     """
     return {
         f"optimizer/{part}/{position}": variable
@@ -82,10 +81,10 @@ def set_rate_factor(
 
 
 def cosine_factor(done: float) -> float:
-    """Returns the share of the learning rate that is left, 1 falling to 0.01.
+    """Returns the cosine factor of the learning rate, falling from 1 to 0.01.
 
     Args:
-        done: Share of all steps that are done, from 0 to 1.
+        done: Share of completed steps, from 0 to 1.
 
     Example:
         >>> [round(cosine_factor(done), 3) for done in (0.0, 0.5, 1.0)]

@@ -1,4 +1,4 @@
-"""What a training says while it runs: console lines and TensorBoard's scalars."""
+"""Progress of a training: console lines and TensorBoard's scalars."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import tensorflow as tf
 
 from models.progress import PROGRESS
 
-# Between two progress lines inside an epoch.
+# Interval of progress lines inside an epoch.
 _LINE_SECONDS = 5.0
 
 
 class EpochProgress:
-    """Counts one epoch and says, now and then, how far it is.
+    """Progress of one epoch, reported at intervals.
 
     Args:
-        name: What the lines begin with, e.g. `epoch 1/3`.
-        num_rows: Rows of the epoch.
-        num_batches: Batches of all epochs before it, for TensorBoard's axis.
+        name: Beginning of the lines, e.g. `epoch 1/3`.
+        num_rows: Number of impressions of the epoch.
+        num_batches: Number of batches of all earlier epochs, for TensorBoard's axis.
 
     Attributes:
-        steps: Batches so far, those of earlier epochs included.
-        loss: Mean log loss of the epoch, while training.
-        rate: Rows per second, reading included.
-        cpu_rate: Rows per second of the process's CPU time.
-        step_milliseconds: Mean time of a step, reading included.
+        steps: Number of batches so far, including earlier epochs.
+        loss: Mean training log loss of the epoch.
+        rate: Impressions per second, including reading.
+        cpu_rate: Impressions per second of the process's CPU time.
+        step_milliseconds: Mean time of a step, including reading.
     """
 
     def __init__(self, name: str, num_rows: int, num_batches: int) -> None:
@@ -43,7 +43,7 @@ class EpochProgress:
         self.loss = self.rate = self.cpu_rate = self.step_milliseconds = 0.0
 
     def add(self, sizes: Sequence[int], losses: Any, rate_factor: float) -> None:
-        """Counts batches of `sizes` rows with mean log losses of the same length."""
+        """Adds batches of the given sizes with their mean log losses."""
         self._rows += sum(sizes)
         self.steps += len(losses)
         self._epoch_steps += len(losses)
@@ -57,7 +57,7 @@ class EpochProgress:
             self._say(f"{self._rows / self._num_rows:.0%} of {self._num_rows:,} rows")
 
     def finish(self, epoch: int, held_out: float | None) -> None:
-        """Says and logs what the epoch came to."""
+        """Reports the result of the epoch."""
         end = "" if held_out is None else f" · held-out day {held_out:.4f}"
         self._say(f"{self._rows:,} rows", end)
         tf.summary.scalar("epoch_loss", self.loss, step=epoch)

@@ -1,4 +1,4 @@
-"""What models said of a target's newest days before they were trained on them."""
+"""Scores of a target's newest days by models not yet trained on them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from models.networks.network import Network
 from models.training.calibration import Platt
 from models.training.calibration import fit_platt
 
-# Rows of a day that are scored, at least, if it has more: two numbers need no more, and
-# what is kept of a day stays below 4 MiB.
+# Smallest sample of a larger day that is scored: two parameters need no more, and a
+# stored day stays below 4 MiB.
 MAX_ROWS = 262_144
-# Rows on which two models' levels are compared. They are the same for both, so what the
-# sample has by chance cancels out.
+# Number of impressions for comparing the levels of two models. The sample is the same
+# for both, so that its noise cancels.
 REFERENCE_ROWS = 8_192
 _BATCH_ROWS = 4_096
 
@@ -33,18 +33,18 @@ Rows = Mapping[str, npt.NDArray[np.int64]]
 
 
 class ScoredDays:
-    """Labels and logits of days, each by the model that had seen the days before it.
+    """Labels and logits of days, each scored by a model trained up to the day before.
 
-    These are the rows to fit a calibrator on. But the model that is served has been
-    trained on them since, and so may expect more or fewer clicks everywhere than those
-    that scored them. So a logit is kept relative to the level of its own model, the
-    log-odds of its mean prediction on a fixed sample of rows; the served model's level
-    is added before anything is fitted (our choice).
+    A calibrator is fitted on these days. The served model, however, has been trained on
+    them since and may predict more or fewer clicks overall than the models that scored
+    them. Logits are therefore stored relative to the level of their model, the log-odds
+    of its mean prediction on a fixed sample of impressions; the served model's level is
+    added before fitting (our choice).
 
     Args:
-        reference: The fixed sample, rows by feature.
-        days: Day of each scored row, shape (N,).
-        logits: Logits relative to the level of the model that scored them, shape (N,).
+        reference: The fixed sample: table rows by feature.
+        days: Day of each scored impression, shape (N,).
+        logits: Logits relative to the level of the scoring model, shape (N,).
         labels: 0 or 1, shape (N,).
 
     Example:
@@ -69,7 +69,7 @@ class ScoredDays:
 
     @classmethod
     def drawn_from(cls, reader: ExampleReader, *, seed: int) -> ScoredDays:
-        """Returns no scored day yet, and a reference drawn from the reader's rows."""
+        """Returns an instance without scored days; the reader gives the reference."""
         batches = [batch.rows for batch in _first(reader, REFERENCE_ROWS, seed)]
         names = [feature.name for feature in reader.features.features]
         return cls(
@@ -80,7 +80,7 @@ class ScoredDays:
 
     @classmethod
     def read(cls, path: Path) -> ScoredDays:
-        """Returns what `write` wrote."""
+        """Reads a file of `write`."""
         with np.load(path) as stored:
             prefix = "reference/"
             reference = {
@@ -91,7 +91,7 @@ class ScoredDays:
             return cls(reference, stored["day"], stored["logit"], stored["label"])
 
     def write(self, path: Path, *, first_day: int) -> None:
-        """Writes the reference and the days from `first_day` on as an .npz file."""
+        """Writes the reference and the days since `first_day` as an .npz file."""
         kept = self._days >= first_day
         arrays: dict[str, npt.NDArray[Any]] = {
             "day": self._days[kept],
@@ -106,8 +106,8 @@ class ScoredDays:
 
         Args:
             day: Days since 1970-01-01.
-            network: The network; it must not have been trained on the day yet.
-            reader: The day's rows of the target.
+            network: The network, not yet trained on the day.
+            reader: The target's impressions of the day.
         """
         level = self._level(network)
         for batch in _first(reader, MAX_ROWS, seed=day):
@@ -118,7 +118,7 @@ class ScoredDays:
             self._labels = np.concatenate([self._labels, batch.labels.astype(np.int8)])
 
     def calibrator(self, network: Network, *, first_day: int) -> Platt:
-        """Returns the calibrator of `network` from the days from `first_day` on."""
+        """Returns the calibrator of `network`, fitted on the days since `first_day`."""
         used = self._days >= first_day
         if not used.any():
             return Platt()
@@ -126,7 +126,7 @@ class ScoredDays:
         return fit_platt(self._logits[used] + level, self._labels[used])
 
     def _level(self, network: Network) -> float:
-        """Returns the log-odds of the mean prediction on the reference; 0 without."""
+        """Returns the log-odds of the mean prediction on the reference."""
         if not self._reference:
             return 0.0
         logits = self._predict(network, self._reference)
@@ -146,7 +146,7 @@ class ScoredDays:
 
 
 def _first(reader: ExampleReader, num_rows: int, seed: int) -> Iterator[Batch]:
-    """Yields batches of rows in random order, until there are `num_rows`."""
+    """Yields batches in random order until there are `num_rows` impressions."""
     num_read = 0
     for batch in reader.batches(
         batch_size=_BATCH_ROWS, shuffle_rows=4 * _BATCH_ROWS, seed=seed

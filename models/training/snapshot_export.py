@@ -35,11 +35,11 @@ def export_snapshot(
         vocabulary_dir: The vocabulary it was trained with.
         features: All features.
         out_dir: Folder of the snapshot.
-        period_day: The TPM's run day; its rows end the day before.
+        period_day: The TPM's run day; its window ends the day before.
         spaces: Id spaces to export.
 
     Raises:
-        DataError: If the model has no table for a space, or spaces differ in width.
+        DataError: The model lacks the table of a space, or the spaces' widths differ.
     """
     shapes = variable_shapes(train_dir / WEIGHTS_FILE)
     tables = {space: f"embedding/{space}/table" for space in spaces}

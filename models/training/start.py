@@ -1,4 +1,4 @@
-"""Start of a level: its network, and the weights that it takes over."""
+"""Start of a level's training: its network, and the weights of the warm start."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from models.training.optimizers import optimizer_state
 
 
 def build_network(inputs: LevelInputs, source_ratio: float | None = None) -> Network:
-    """Returns a level's network before training; a source model is filled in.
+    """Returns a level's untrained network, with the source model's weights if any.
 
     Args:
         inputs: The level's inputs.
@@ -66,7 +66,7 @@ def build_network(inputs: LevelInputs, source_ratio: float | None = None) -> Net
 
 
 def _load_source(inputs: LevelInputs, variables: Mapping[str, Any]) -> None:
-    """Fills `variables` from the source model, BatchNorm included."""
+    """Loads `variables` from the source model, including BatchNorm."""
     folder = Path(str(inputs.source_model)) / TRAIN_FOLDER
     source = variable_shapes(folder / WEIGHTS_FILE)
     check_layout(folder, inputs, inputs.features)
@@ -83,7 +83,7 @@ def _load_source(inputs: LevelInputs, variables: Mapping[str, Any]) -> None:
 def checkpoint_variables(
     inputs: LevelInputs, network: Network, optimizer: Any
 ) -> dict[str, Any]:
-    """Returns what a checkpoint holds: weights, and slots if they are inherited."""
+    """Returns the variables of a checkpoint: weights, and inherited optimizer slots."""
     kept = network.named_variables()
     if inputs.training.inherit_optimizer:
         kept |= optimizer_state(optimizer)
@@ -93,12 +93,12 @@ def checkpoint_variables(
 def take_over(
     inputs: LevelInputs, features: FeatureTable, variables: Mapping[str, Any]
 ) -> warm_start.CopyReport:
-    """Copies the weights of the model to start from into `variables`.
+    """Copies the weights of the warm start's model into `variables`.
 
     Args:
-        inputs: The level's inputs, with a model to start from.
+        inputs: The level's inputs, with a warm start.
         features: Features that the network reads.
-        variables: What the checkpoint of this level will hold, by name.
+        variables: Variables of this level's checkpoint, by name.
     """
     folder = Path(str(inputs.warm_start)) / TRAIN_FOLDER
     source = variable_shapes(folder / WEIGHTS_FILE)

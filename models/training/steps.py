@@ -1,4 +1,4 @@
-"""The traced training and evaluation steps."""
+"""Traced training and evaluation steps."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from models.data.batches import batch_signature
 from models.features.table import FeatureTable
 from models.networks.network import Network
 
-# Batches trained on in one call from Python. A call costs about half a millisecond,
-# which is a tenth of a step of 1024 rows.
+# Number of batches per call from Python. A call costs about half a millisecond, a tenth
+# of a step with batch size 1024.
 SPAN = 16
-# A mean log loss of this means that what happened had a probability of e^-20: the
-# weights have run away, though every number is still finite (our choice).
+# At this mean log loss the labels have a probability of e^-20: the weights have
+# diverged, although all values are still finite (our choice).
 EXPLODED = 20.0
 
 
 def make_train_span(
     network: Network, optimizer: Any, batch_size: int, strategy: Any = None
 ) -> Callable[..., Any]:
-    """Returns the compiled `(rows, labels) -> losses`, batch after batch.
+    """Returns the compiled training step over a span, `(rows, labels) -> losses`.
 
     Args:
         network: The network.
         optimizer: Applies the gradients.
-        batch_size: Rows of a batch, of all workers together.
+        batch_size: Batch size of all workers together.
         strategy: Distribution strategy; defaults to the current one.
     """
     step = step_of(network, optimizer, strategy or tf.distribute.get_strategy())
@@ -41,33 +41,34 @@ def make_span(
     batch_size: int,
     beside: float = 0.0,
 ) -> Callable[..., Any]:
-    """Returns the compiled loop over batches of what `step` does with one.
+    """Returns the compiled loop that applies `step` to each batch of a span.
 
-    It cuts the rows as `split_sizes` does and stops after a batch whose loss is not
-    finite or has exploded, so that the losses end with that batch. The check is one
-    comparison of a scalar per batch.
+    The loop splits the span like `split_sizes` and stops after a batch whose loss is
+    not finite or has exploded, so that the losses end with that batch. The check is one
+    scalar comparison per batch.
 
     Args:
-        step: Maps `(rows, labels)` of a batch to its loss; with `beside`, maps
-            `(rows, labels, rows_beside, labels_beside)` to the loss and one number for
-            each row beside.
+        step: Maps `(rows, labels)` of a batch, `rows` being table rows by feature, to
+            its loss; with `beside`, maps `(rows, labels, rows_beside, labels_beside)`
+            to the loss and one number per impression of the second stream.
         features: All features.
-        batch_size: Rows of a batch.
-        beside: Rows of a stream of their own that come beside each row; a batch of
-            rows `a` to `b` has `round(beside * a)` to `round(beside * b)` of them.
+        batch_size: Impressions of a batch.
+        beside: Impressions of a second stream per impression of the first; a batch of
+            impressions `a` to `b` has `round(beside * a)` to `round(beside * b)` of the
+            second stream.
 
     Returns:
         The loop over `(rows, labels)` or `(rows, labels, rows_beside, labels_beside)`;
-        it returns the losses, (batches,), and with `beside` the numbers, one for each
-        row beside the batches that were trained on.
+        it returns the losses, (batches,), and with `beside` the numbers for the
+        impressions of the second stream that were trained on.
     """
     rows_spec, labels_spec, _ = batch_signature(features)
-    # Only the loops below need autograph, which takes ten seconds over the layers.
+    # Only the loop below needs autograph, which would take ten seconds for the layers.
     step = tf.autograph.experimental.do_not_convert(step)
 
     def span(rows: Mapping[str, Any], labels: Any, *stream: Any) -> Any:
         num_rows = tf.shape(labels)[0]
-        # A rest of less than half a batch joins the batch before it.
+        # A remainder of less than half a batch is added to the last full batch.
         num_batches = tf.maximum((2 * num_rows + batch_size) // (2 * batch_size), 1)
         losses = tf.TensorArray(tf.float32, num_batches, element_shape=[])
         numbers = tf.zeros([0])
@@ -97,7 +98,7 @@ def make_span(
 
 
 def _rows_beside(num_rows: Any, ratio: float) -> Any:
-    """Returns what `models.data.mixing.rows_beside` does, to the row."""
+    """Returns the same number as `models.data.mixing.rows_beside`."""
     return tf.cast(tf.round(tf.cast(num_rows, tf.float64) * ratio), tf.int32)
 
 
@@ -106,7 +107,7 @@ def _cut(values: Any, start: Any, stop: Any) -> Any:
 
 
 def make_evaluation_step(network: Network) -> Callable[..., Any]:
-    """Returns the compiled `(rows, labels) -> summed log loss`, not training."""
+    """Returns the compiled evaluation `(rows, labels) -> summed log loss`."""
     rows_spec, labels_spec, _ = batch_signature(network.features)
 
     @tf.function(input_signature=(rows_spec, labels_spec), autograph=False)
@@ -121,12 +122,12 @@ def make_evaluation_step(network: Network) -> Callable[..., Any]:
 
 
 def step_of(network: Network, optimizer: Any, strategy: Any) -> Callable[..., Any]:
-    """Returns the optimizer step `(rows, labels) -> mean log loss`, not compiled.
+    """Returns the uncompiled optimizer step `(rows, labels) -> mean log loss`.
 
     Args:
         network: The network.
         optimizer: Applies the gradients; those of embedding tables are IndexedSlices.
-        strategy: Distribution strategy, whose workers share the rows of a batch.
+        strategy: Distribution strategy, whose workers share a batch.
     """
     variables = network.trainable_variables
     workers = strategy.num_replicas_in_sync
@@ -142,7 +143,8 @@ def step_of(network: Network, optimizer: Any, strategy: Any) -> Callable[..., An
             losses = tf.nn.sigmoid_cross_entropy_with_logits(
                 labels=labels, logits=logits
             )
-            # Divided by the rows of all workers: the gradients are summed over them.
+            # Divided by the batch size of all workers, as gradients are summed over
+            # workers.
             loss = tf.reduce_sum(losses) / size
         gradients = tape.gradient(loss, variables)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))

@@ -1,7 +1,7 @@
-"""Warm start: which weights of a trained model a new one takes over.
+"""Warm start: the weights that a new model copies from a trained one.
 
-Only named variables are copied. There is no metric state among them; the optimizer's
-slots are only if `inherit_optimizer` is set, and then only within one level.
+Only named variables are copied. They include no metric state, and the optimizer's slots
+only if `inherit_optimizer` is set, within one level.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ _NORM_SUFFIX = "_norm"
 
 @dataclass(frozen=True)
 class CopyReport:
-    """What a warm start does, by variable.
+    """Effect of a warm start, by variable.
 
     Attributes:
-        copied: Variables taken over whole, and their rows.
-        resized: Embedding tables of another size, and the rows they have in common,
-            which are copied.
-        new: Variables that the source lacks, and their rows.
-        left_out: Variables of the source that are not taken over, and their rows.
+        copied: Variables copied completely, with their number of rows.
+        resized: Embedding tables of another size, with the number of common rows, which
+            are copied.
+        new: Variables that the source lacks, with their number of rows.
+        left_out: Variables of the source that are not copied, with their number of
+            rows.
     """
 
     copied: dict[str, int]
@@ -45,7 +46,7 @@ class CopyReport:
 
 
 def batch_norm_variables(names: Iterable[str]) -> frozenset[str]:
-    """Returns those of `names` that belong to a BatchNorm layer.
+    """Returns the `names` that belong to a BatchNorm layer.
 
     Scale, shift and both running statistics: `hidden_0_norm/gamma` and so on.
     """
@@ -60,16 +61,16 @@ def plan_copy(
     """Plans a warm start.
 
     E-CDCTR's rule: embedding, interaction and MLP weights are loaded, BatchNorm is
-    re-initialised (pass `batch_norm_variables`). A row of a table never moves, so a
-    table of another size takes over the rows both have.
+    re-initialised (pass `batch_norm_variables`). A table row never moves, so the common
+    rows of a table of another size are copied.
 
     Args:
         source: Shapes in the checkpoint, by variable.
         target: Shapes in the new model, by variable.
-        excluded: Variables to initialise anew.
+        excluded: Variables to leave at their initial values.
 
     Returns:
-        The plan, which is also the report.
+        The plan, which also serves as the report.
 
     Raises:
         TrainingError: If a variable other than a table has another shape.
@@ -101,18 +102,18 @@ def plan_copy(
 
 
 def apply(plan: CopyReport, prefix: Path, variables: Mapping[str, Any]) -> None:
-    """Copies what `plan` says from the checkpoint at `prefix` into `variables`."""
+    """Copies variables from the checkpoint at `prefix` according to `plan`."""
     for name, num_rows in {**plan.copied, **plan.resized}.items():
         restore(prefix, name, variables[name], num_rows)
 
 
 def _num_rows(shape: Shape) -> int:
-    """Returns the rows of a variable; a number on its own is one."""
+    """Returns the number of rows of a variable; 1 for a scalar."""
     return shape[0] if shape else 1
 
 
 def optimizer_variables(names: Iterable[str]) -> frozenset[str]:
-    """Returns those of `names` that are an optimizer's slots or step counts."""
+    """Returns the `names` that are an optimizer's slots or step counts."""
     return frozenset(name for name in names if name.startswith("optimizer/"))
 
 

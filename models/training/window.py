@@ -1,4 +1,4 @@
-"""Impressions of a level's window, counted and checked before anything is trained."""
+"""Window of a level: its impressions, counted and checked before training."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from models.training.level_inputs import LevelInputs
 
 @dataclass(frozen=True)
 class LevelWindow:
-    """Impressions that a level trains on.
+    """Impressions that a level is trained on.
 
     Attributes:
         inputs: The level's inputs.
         features: Features that its network reads.
-        whole: Impressions of the window, days that calibrate included.
-        reader: Of these, the days that are trained on at once.
-        summary: Counts of all domains' impressions in the whole window.
+        whole: Reader of the window, including calibration days.
+        reader: Reader of the joint training's days, without calibration days.
+        summary: Counts of `whole`, for all domains.
         before: Counts of `reader`.
         counts: Impressions and clicks by domain in the whole window.
-        known: The same of the days that are trained on at once.
+        known: The same for the days of `reader`.
         training: Training settings, with the strategy's own changes.
-        normalised: What BatchNorm's statistics are counted on.
-        source_ratio: Source impressions per target impression, where a strategy mixes
-            them; None elsewhere.
+        normalised: Impressions for BatchNorm's statistics.
+        source_ratio: Source impressions per target impression, if the strategy mixes
+            them at a ratio; None otherwise.
     """
 
     inputs: LevelInputs
@@ -55,7 +55,7 @@ class LevelWindow:
 
     @property
     def newest_rows(self) -> dict[int, int]:
-        """Impressions by day of the days after `reader`, which calibrate the model."""
+        """Number of impressions of each calibration day."""
         last = self.inputs.last_trained_day
         rows = self.summary.rows_by_day
         if self.source_ratio is not None:
@@ -66,8 +66,8 @@ class LevelWindow:
     def target_click_rate(self) -> float | None:
         """Returns the click rate of the target's impressions in the window.
 
-        A level that continues and has none, as on the first day beside a source model,
-        keeps the rate of the model it starts from. None for levels that train for no
+        If there are none, as on the first day beside a source model, a level that
+        continues keeps the rate of the model it starts from. None for levels without a
         target.
         """
         inputs = self.inputs
@@ -76,7 +76,7 @@ class LevelWindow:
         target = inputs.domains[-1]
         if target in self.counts.rows:
             count, clicks = self.counts.rows[target], self.counts.clicks[target]
-        else:  # the features do not tell the domains apart, the files do
+        else:  # no feature `domain`: only the files tell the domains apart
             summary = self.targets().summarise()
             count, clicks = summary.num_rows, summary.num_clicks
         if count:
@@ -89,7 +89,7 @@ class LevelWindow:
         return rate
 
     def targets(self, day: int | None = None) -> ExampleReader:
-        """Returns the target's impressions alone, of one day or of the window."""
+        """Returns a reader of the target's impressions, of one day or of the window."""
         inputs = self.inputs
         patterns = inputs.examples
         if len(inputs.domains) > 1:
@@ -98,13 +98,13 @@ class LevelWindow:
         return ExampleReader(patterns, self.features, *days)
 
     def sources(self) -> ExampleReader:
-        """Returns the source impressions of the window."""
+        """Returns a reader of the source impressions of the window."""
         inputs = self.inputs
         patterns = tuple(p for p in inputs.examples if not _is_target(inputs, p))
         return ExampleReader(patterns, self.features, inputs.first_day, inputs.last_day)
 
     def target_alone(self) -> LevelWindow:
-        """Returns the window with only the target's impressions to read.
+        """Returns the window restricted to the target's impressions.
 
         Raises:
             DataError: There are none, and the level does not continue a model.
@@ -122,7 +122,7 @@ def read_window(inputs: LevelInputs) -> LevelWindow:
     """Counts the impressions of a level's window.
 
     Raises:
-        DataError: The window has no impressions, or none of a domain that it needs.
+        DataError: The window has no impressions, or none of a required domain.
     """
     features = inputs.features.tpm_only() if inputs.level == "tpm" else inputs.features
     last = inputs.last_trained_day
@@ -157,11 +157,11 @@ def read_window(inputs: LevelInputs) -> LevelWindow:
 
 
 def check_domains_known(window: LevelWindow, *, sources: bool) -> None:
-    """Raises DataError if an impression is of no domain with a row of its own.
+    """Raises DataError if an impression is of no domain in the domain table.
 
     Args:
         window: The window.
-        sources: Whether source impressions are needed, too.
+        sources: Whether source impressions are required.
     """
     check_rows_known(window.counts, window.summary)
     rows, inputs = window.counts.rows, window.inputs
@@ -174,7 +174,7 @@ def no_rows(inputs: LevelInputs, *domains: str) -> str:
     """Returns the message for a window without impressions of `domains`."""
     days = DayRange(inputs.first_day, inputs.last_day)
     return (
-        f"level {inputs.level!r} has no rows of {', '.join(domains)} in its "
+        f"level {inputs.level!r} has no impressions of {', '.join(domains)} in its "
         f"window {days}; expected at least one. Ingest these days, lengthen "
         f"levels.{inputs.level}.window_days, or choose a later --day"
     )

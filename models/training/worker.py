@@ -1,4 +1,4 @@
-"""Further process of a training of several workers; `crossctr worker` runs it."""
+"""Worker process of a distributed training; `crossctr worker` runs it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ def train_with_chief(path: Path) -> None:
     """Trains a level together with the chief, which alone writes the model.
 
     Args:
-        path: The level's inputs, `INPUTS_FILE` of `models.artifact_files`, which the
-            chief writes into its model artifact before it waits for the others.
+        path: File of the level's inputs, `INPUTS_FILE` of `models.artifact_files`,
+            which the chief writes into its model artifact before it waits for the
+            workers.
 
     Raises:
         ConfigError: TF_CONFIG does not make this process a further worker.
-        DataError: The file is not a level's inputs.
+        DataError: The file does not contain a level's inputs.
     """
     if not is_further_worker():
         raise ConfigError(

@@ -19,16 +19,21 @@ from pipeline.cli.options import hold_root
 from pipeline.cli.options import wide_console
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
+from pipeline.execution.run_index import RunIndex
 from pipeline.planning.retention import KINDS
 from pipeline.planning.retention import Item
 from pipeline.planning.retention import reach
 from pipeline.planning.retention import superfluous
 from pipeline.release.promotion import set_properties
+from pipeline.store.integrity import refuse_lost_metadata
 from pipeline.store.lineage import Made
 from pipeline.store.lineage import makers
 from pipeline.store.lineage import text_of
+from pipeline.store.lost import forget
+from pipeline.store.lost import forgettable
 from pipeline.store.reader import REMOVED
 from pipeline.store.reader import Store
+from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
 
 
@@ -62,18 +67,26 @@ class Removal:
     help="Newest published versions whose lineage is kept, besides those that servers "
     "load: stable, canary and the one before.",
 )
-def clean_command(config_path: Path, yes: bool, keep_versions: int) -> None:
+def clean_command(config_path: Path, yes: bool, keep_versions: int, lost: bool) -> None:
     """List files that no run of a later day can need; remove them with --yes.
 
     Impressions older than any window, models and snapshots that newer ones have
-    superseded, and remains of killed commands. Published versions, vocabularies,
-    reports and the entries in ML Metadata are kept.
+    superseded, records of runs as old, and remains of killed commands. Published
+    versions, vocabularies, reports and the entries in ML Metadata are kept.
     """
     config = load_config(config_path)
     console = wide_console()
     hold_root(config)
     store = Store(config.root, config.metadata)
-    found = [*removals(config, store, keep_versions), *leftovers(config, store)]
+    refuse_lost_metadata(store)
+    if lost:
+        _forget_lost(store, console, yes=yes)
+        return
+    found = [
+        *removals(config, store, keep_versions),
+        *old_records(config, store),
+        *leftovers(config, store),
+    ]
     if not found:
         console.print(f"Nothing under {config.root} can be removed", soft_wrap=True)
         return
@@ -83,7 +96,29 @@ def clean_command(config_path: Path, yes: bool, keep_versions: int) -> None:
         console.print(f"Nothing was removed; --yes removes these {size}")
         return
     remove(store, found)
+    RunIndex(config.root).save()
     console.print(f"Removed {size}")
+
+
+def _forget_lost(store: Store, console: Console, *, yes: bool) -> None:
+    found = forgettable(store)
+    if not found:
+        console.print("Every stored result is whole")
+        return
+    table = Table(title="What rests on lost files", title_justify="left")
+    for column in ("number", "days of rows", "folder"):
+        table.add_column(column, overflow="fold")
+    for stored in found:
+        days = f"{to_date(stored.first_day)}..{to_date(stored.last_day)}"
+        table.add_row(str(stored.id), days, stored.uri)
+    console.print(table)
+    if not yes:
+        console.print(
+            "Nothing was forgotten; --yes forgets these, and a run makes them again"
+        )
+        return
+    forget(store, found)
+    console.print(f"Forgot {len(found)} results; the next run makes them again")
 
 
 def removals(config: Config, store: Store, keep_versions: int) -> list[Removal]:
@@ -128,6 +163,18 @@ def removals(config: Config, store: Store, keep_versions: int) -> list[Removal]:
             what = f"{artifact.type} {part} {to_date(first)}..{to_date(last)}"
             found.append(_removal(what, reason, files, number))
     return found
+
+
+def old_records(config: Config, store: Store) -> list[Removal]:
+    """Returns the records of runs that are older than any day a later run may read."""
+    days = [stored.last_day + 1 for stored in store.artifacts("GateDecision")]
+    horizon = max(days, default=0) - reach(config)
+    reason = f"of a run before {to_date(max(horizon, 0))}, which no later run reads"
+    return [
+        _removal(f"record {folder.name}", reason, _files(folder))
+        for folder, record in RunIndex(config.root).records()
+        if record.steps and max(run.step.run_day for run in record.steps) < horizon
+    ]
 
 
 def items_of(

@@ -15,6 +15,8 @@ from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.errors import listed
 from models.features.table import describe
+from pipeline.cli.error_line import as_ours
+from pipeline.cli.error_line import line_of
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import STRATEGY_HELP
 from pipeline.cli.options import Day
@@ -41,7 +43,6 @@ from pipeline.store.reader import Store
 from pipeline.store.results import target_result
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
-from pipeline.terminal.plain_text import visible
 from pipeline.terminal.progress import duration
 from pipeline.terminal.slice_table import slice_table
 from pipeline.terminal.tables import comparison
@@ -51,6 +52,7 @@ from pipeline.terminal.tables import warm_start_table
 
 # Commands with a module of their own, which is imported when the command is called.
 _COMMANDS = {
+    "accept": "pipeline.cli.accept:accept_command",
     "ablate": "pipeline.cli.ablate:ablate",
     "backfill": "pipeline.cli.backfill:backfill_command",
     "clean": "pipeline.cli.clean:clean_command",
@@ -91,10 +93,12 @@ class _Group(click.Group):
         """Runs the command."""
         try:
             return super().invoke(ctx)
-        except CrossctrError as error:
-            text = " ".join(str(error).split())
-            click.echo(visible(f"{error.headline}: {text}"), err=True)
-            sys.exit(error.exit_code)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:  # noqa: BLE001 (nothing escapes as a traceback)
+            ours = as_ours(error)
+            click.echo(line_of(ours), err=True)
+            sys.exit(ours.exit_code)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -151,7 +155,7 @@ def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) ->
     console = wide_console()
     why = why_due(
         planned.steps,
-        read_earlier(config.root),
+        read_earlier(config.root, planned.steps),
         code_fingerprint(),
         settings_of(config),
     )
@@ -277,6 +281,13 @@ def _print_runs_to_repeat(config_path: Path, planned: Plan, console: Console) ->
             f"  crossctr run {config_path} --day {to_date(day)} -s {strategy}",
             soft_wrap=True,
         )
+    days = [log.day for log in planned.late]
+    console.print(
+        "If a change means nothing for the models, take the logs as they were:\n"
+        f"  crossctr accept {config_path} --from {to_date(min(days))} "
+        f"--to {to_date(max(days))} --reason WHY",
+        soft_wrap=True,
+    )
 
 
 def _import_logs(config: Config, console: Console) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import functools
 import shlex
 import sys
@@ -12,6 +11,8 @@ from contextlib import AbstractContextManager
 import click
 
 from models.days import to_day
+from models.errors import shown
+from pipeline.config.dates import read_date
 from pipeline.config.local_paths import LocalPathArgument
 from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
@@ -26,9 +27,6 @@ STRATEGY_HELP = (
     "times. Default: the configuration's `strategy`."
 )
 
-# Windows of any length stay within Python's calendar.
-_YEARS = (1970, 2999)
-
 
 class Day(click.ParamType):  # type: ignore[type-arg]
     """A date, given as YYYY-MM-DD, converted to days since 1970-01-01."""
@@ -42,16 +40,9 @@ class Day(click.ParamType):  # type: ignore[type-arg]
         if isinstance(value, int):
             return value
         try:
-            date = datetime.date.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is not a valid date; expected YYYY-MM-DD", param, ctx)
-        if not _YEARS[0] <= date.year <= _YEARS[1]:
-            self.fail(
-                f"{value!r} lies outside the years {_YEARS[0]} to {_YEARS[1]}",
-                param,
-                ctx,
-            )
-        return to_day(date)
+            return to_day(read_date(value))
+        except ValueError as error:
+            self.fail(f"{error}; received {shown(value)}", param, ctx)
 
 
 def chosen_strategies(

@@ -1,25 +1,22 @@
-"""Picture of a comparison: an SVG of each difference to the baseline, with interval.
+"""Picture of a comparison as SVG: each strategy minus the baseline, with its interval.
 
-The SVG is self-contained, as Markdown shows it as an image: no script, font or style
-sheet. Colours follow the system's theme. A dot is filled if the difference is told
-apart from zero, all differences of the table considered.
+The file is self-contained, because Markdown shows it as an image: it has no script, no
+font and no external style. Colours follow the system. A dot is filled if the difference
+is told apart from zero, all differences of the table considered.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from components.evaluation.differences import Difference
 from components.evaluation.metrics import COMPARISON_PANELS
 from components.evaluation.metrics import NAMES
 from pipeline.comparing.measure import Measured
 from pipeline.comparing.record import Comparison
-from pipeline.report.charts import as_number
-from pipeline.report.charts import nice_ticks
+from pipeline.report import svg
 
 _WIDTH, _LABELS, _PANEL, _GAP = 720, 150, 246, 50
 _TOP, _ROW, _BOTTOM = 66, 26, 30
@@ -53,12 +50,12 @@ def picture(comparison: Comparison) -> str:
         f"{seeds} {'seed' if seeds == 1 else 'seeds'}, {comparison.rows:,} rows; "
         f"difference to {comparison.baseline} with its 95 % interval"
     )
-    parts = [
-        Markup('<rect class="back" width="{}" height="{}"/>').format(_WIDTH, height),
-        _text(14, 22, title, "start", bold=True),
-        _text(14, 40, below, "start", soft=True),
+    body = [
+        svg.box("back", _WIDTH, height),
+        svg.text(14, 22, title, bold=True),
+        svg.text(14, 40, below, kind="soft"),
         *(
-            _text(_LABELS - 12, _y(row) + 4, model.name, "end")
+            svg.text(_LABELS - 12, _y(row) + 4, model.name, "end")
             for row, model in enumerate(models)
         ),
         *(
@@ -66,74 +63,36 @@ def picture(comparison: Comparison) -> str:
             for number, metric in enumerate(COMPARISON_PANELS)
         ),
     ]
-    return Markup(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" '
-        'height="{1}" role="img" aria-label="{2}; {3}"><style>{4}</style>{5}</svg>\n'
-    ).format(_WIDTH, height, title, below, Markup(_STYLE), Markup("").join(parts))
+    return svg.document(_WIDTH, height, f"{title}; {below}", _STYLE, body)
 
 
 def _panel(models: Sequence[Measured], metric: str, left: float) -> Markup:
     """Returns one metric's axis with a dot and an interval per model."""
     found = [model.differences[metric] for model in models]
     known = [d for d in found if not math.isnan(d.value)]
-    heading = _text(left + _PANEL / 2, _TOP - 8, NAMES[metric], "middle", bold=True)
+    middle = left + _PANEL / 2
+    heading = svg.text(middle, _TOP - 8, NAMES[metric], "middle", bold=True)
     if not known:
-        undefined = _text(left + _PANEL / 2, _y(0) + 4, "undefined", "middle")
-        return heading + undefined
-    ticks = nice_ticks(
+        return heading + svg.text(middle, _y(0) + 4, "undefined", "middle")
+    ticks = svg.nice_ticks(
         min(0.0, *(d.low for d in known)), max(0.0, *(d.high for d in known))
     )
-
-    def x(value: float) -> float:
-        return left + (value - ticks[0]) / (ticks[-1] - ticks[0]) * _PANEL
-
+    x = svg.Scale(ticks[0], ticks[-1], left, left + _PANEL)
     bottom = _TOP + _ROW * len(models)
     parts = [heading]
     for tick in ticks:
         kind = "zero" if tick == 0 else "grid"
-        parts.append(_line(kind, x(tick), _TOP, x(tick), bottom))
-        parts.append(_text(x(tick), bottom + 16, as_number(tick), "middle", soft=True))
+        label = svg.as_number(tick)
+        parts.append(svg.line(kind, x(tick), _TOP, x(tick), bottom))
+        parts.append(svg.text(x(tick), bottom + 16, label, "middle", kind="soft"))
     for row, difference in enumerate(found):
         if not math.isnan(difference.value):
-            parts.append(_whisker(difference, _y(row), x))
-    return Markup("").join(parts)
-
-
-def _whisker(difference: Difference, y: float, x: Callable[[float], float]) -> Markup:
-    bar = _line("bar", x(difference.low), y, x(difference.high), y)
-    return bar + _dot(x(difference.value), y, "" if difference.told_apart else " open")
+            state = "dot" if difference.told_apart else "dot open"
+            y, ends = _y(row), (x(difference.low), x(difference.high))
+            parts.append(svg.line("bar", ends[0], y, ends[1], y))
+            parts.append(svg.dot(state, x(difference.value), y, 4))
+    return svg.joined(parts)
 
 
 def _y(row: int) -> float:
     return _TOP + _ROW * (row + 0.5)
-
-
-def _dot(x: float, y: float, state: str) -> Markup:
-    return Markup('<circle class="dot{}" cx="{:.1f}" cy="{:.1f}" r="4"/>').format(
-        state, x, y
-    )
-
-
-def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
-    return Markup(
-        '<line class="{}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>'
-    ).format(kind, x1, y1, x2, y2)
-
-
-def _text(
-    x: float,
-    y: float,
-    text: str,
-    anchor: str,
-    *,
-    bold: bool = False,
-    soft: bool = False,
-) -> Markup:
-    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}"{}{}>{}</text>').format(
-        x,
-        y,
-        anchor,
-        Markup(' font-weight="600"') if bold else "",
-        Markup(' class="soft"') if soft else "",
-        text,
-    )

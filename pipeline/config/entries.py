@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from models.errors import ConfigError
+from models.errors import shown
 from models.strategies.base import StrategyConfig
 from models.strategies.registry import kinds
 from models.strategies.registry import strategy_class
@@ -44,7 +45,7 @@ def entry_config(name: str, keys: Any) -> StrategyConfig:
     keys = {} if keys is None else keys
     if not isinstance(keys, dict):
         raise ValueError(
-            f"strategies.{name} is {keys!r}; expected keys and values, such as "
+            f"strategies.{name} is {shown(keys)}; expected keys and values, such as "
             f"`{name}: {{kind: {kinds()[0]}}}`"
         )
     kind = str(keys.get("kind") or name)

@@ -9,7 +9,14 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic import ValidationError
 
+from models.errors import shortened
+from models.errors import shown
 from pipeline.config.wording import closest
+
+# Problems that one message names, and characters of each: the keys that a part of the
+# configuration may have are some hundred.
+_MOST_PROBLEMS = 20
+_MOST_CHARACTERS = 1_000
 
 
 def explained(model: type[BaseModel], error: ValidationError, prefix: str = "") -> str:
@@ -20,13 +27,24 @@ def explained(model: type[BaseModel], error: ValidationError, prefix: str = "") 
         error: What pydantic raised.
         prefix: Text before each key, such as `strategies.mine.`.
     """
-    return "; ".join(_explain(model, problem, prefix) for problem in error.errors())
+    problems = [one for one in error.errors() if not _follows_from_others(one)]
+    named = [
+        shortened(_explain(model, problem, prefix), _MOST_CHARACTERS)
+        for problem in problems[:_MOST_PROBLEMS]
+    ]
+    more = len(problems) - len(named)
+    return "; ".join([*named, *([f"{more:,} more problems"] if more else [])])
+
+
+def _follows_from_others(problem: Any) -> bool:
+    """Whether a list only counts as too short because its items were refused."""
+    return problem["type"] == "too_short" and len(problem["input"]) > 0
 
 
 def _explain(model: type[BaseModel], problem: Any, prefix: str) -> str:
     """Returns the message for one of pydantic's errors."""
     location = tuple(problem["loc"])
-    key = prefix + ".".join(str(part) for part in location)
+    key = shortened(prefix + ".".join(str(part) for part in location), 200)
     if problem["type"] == "extra_forbidden":
         allowed = _keys_at(model, location[:-1])
         hint = closest(str(location[-1]), allowed)
@@ -36,16 +54,15 @@ def _explain(model: type[BaseModel], problem: Any, prefix: str) -> str:
     message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] in ("string_type", "invalid_key") and problem["input"] is None:
         message += " (if a name was meant, quote it: 'null')"
-    if (
-        not location
-        or problem["type"] == "value_error"
-        and isinstance(problem["input"], dict)
-    ):
+    if not location:
         return message
+    if problem["type"] == "value_error" and isinstance(problem["input"], dict):
+        return message if message.startswith(key) else f"{key}: {message}"
     received = problem["input"]
     # The text was read as a number, as its bound was checked.
     bounded = problem["type"].startswith(("greater_than", "less_than"))
-    return f"{key}: {message}; received {received if bounded else repr(received)}"
+    value = shortened(str(received), 200) if bounded else shown(received)
+    return f"{key}: {message}; received {value}"
 
 
 def _keys_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:

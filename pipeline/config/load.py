@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,11 @@ from pydantic import BaseModel
 from pydantic import ValidationError
 
 from models.errors import ConfigError
+from models.errors import shortened
+from models.errors import shown
 from pipeline.config.explain import explained
 from pipeline.config.schema import Config
+from pipeline.config.yaml_text import described
 from pipeline.config.yaml_text import read_yaml
 
 # With these flags Beam's workers may be other processes, which `literal_folders` does
@@ -44,17 +46,26 @@ def load_config(path: Path) -> Config:
     try:
         data = read_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = re.sub(r"\s+", " ", str(error))
-        raise ConfigError(f"{path} is not valid YAML: {detail}") from error
+        raise ConfigError(f"{path} is not valid YAML: {described(error)}") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}; make it readable for this user"
+        ) from error
     if not isinstance(data, dict):
-        raise ConfigError(f"{path} holds {type(data).__name__}, expected keys: values")
+        held = "nothing" if data is None else f"one value: {shown(data)}"
+        raise ConfigError(
+            f"{path} holds {held}; expected keys with values, such as "
+            "configs/xmarket.yaml has them"
+        )
     try:
         config = Config.model_validate(data)
+        _refuse_infinity(config)
+        resolved: Config = _absolute(config, path.resolve().parent)
+        _refuse_unreachable_root(resolved)
     except ValidationError as error:
         raise ConfigError(f"{path}: {explained(Config, error)}") from error
-    _refuse_infinity(config)
-    resolved: Config = _absolute(config, path.resolve().parent)
-    _refuse_unreachable_root(resolved)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {shortened(str(error))}") from error
     return resolved
 
 

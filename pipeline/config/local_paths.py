@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
 from typing import Any
 
 import click
+from pydantic import AfterValidator
 from pydantic import BeforeValidator
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:/")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# What a shell fills in and nothing else does.
+_SHELL = re.compile(r"^~|\$[A-Za-z_{]")
+# Of the operating system, for each part of a path.
+_MOST_BYTES = 255
 
 
 def refuse_uri(path: Any) -> Any:
@@ -30,8 +37,47 @@ def refuse_uri(path: Any) -> Any:
     return path
 
 
+def check_path(path: Any) -> Any:
+    """Returns `path` as it is.
+
+    Raises:
+        ValueError: It is a URI, it is empty, holds control characters, a part of it is
+            longer than a name can be, or it is written for a shell.
+    """
+    if not isinstance(path, (str, Path)):
+        raise ValueError("expected a path")
+    refuse_uri(path)
+    text = str(path)
+    if not text:
+        raise ValueError("expected a folder or file; `.` is the configuration's folder")
+    if _CONTROL.search(text):
+        raise ValueError("a path has no control characters; remove them")
+    if _SHELL.search(text):
+        raise ValueError(
+            "`~` and variables such as $HOME are not filled in; write the folder out"
+        )
+    if any(len(os.fsencode(part)) > _MOST_BYTES for part in text.split("/")):
+        raise ValueError(f"a name in a path has at most {_MOST_BYTES} bytes")
+    return path
+
+
+def refuse_wildcards(path: Path) -> Path:
+    """Returns `path` as it is.
+
+    Raises:
+        ValueError: It holds `*` or `?`: a pattern, where one folder is wanted.
+    """
+    if set("*?") & set(str(path)):
+        raise ValueError(
+            "expected one folder, not a pattern; remove `*` and `?` from its path"
+        )
+    return path
+
+
 # A path in a configuration; relative ones are relative to the configuration's folder.
-LocalPath = Annotated[Path, BeforeValidator(refuse_uri)]
+LocalPath = Annotated[Path, BeforeValidator(check_path)]
+# Where everything lies that a run writes.
+RootPath = Annotated[LocalPath, AfterValidator(refuse_wildcards)]
 
 
 class LocalPathArgument(click.Path):

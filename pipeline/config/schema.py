@@ -36,9 +36,13 @@ from models.strategies.registry import BASELINE_KIND
 from models.strategies.registry import DEFAULT_KIND
 from models.strategies.registry import create
 from models.strict_model import StrictModel
+from pipeline.config.dates import Date
 from pipeline.config.entries import entry_config
 from pipeline.config.entries import read_entries
 from pipeline.config.local_paths import LocalPath
+from pipeline.config.local_paths import RootPath
+from pipeline.config.names import Name
+from pipeline.config.names import check_names
 from pipeline.config.sections import MAX_DAYS
 from pipeline.config.sections import ImportConfig
 from pipeline.config.sections import IntervalConfig
@@ -113,16 +117,16 @@ class Config(StrictModel):
         beam_args: Further flags for Beam pipelines.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
-    root: LocalPath
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=100)
+    root: RootPath
     metadata: str = SQLITE
     logs: LocalPath
     schema_path: LocalPath = Field(alias="schema")
     imports: ImportConfig | None = Field(default=None, alias="import")
     simulate: SimulationConfig | None = None
-    first_day: datetime.date
-    target: str
-    sources: tuple[str, ...] = Field(min_length=1)
+    first_day: Date
+    target: Name
+    sources: tuple[Name, ...] = Field(min_length=1)
     columns: dict[str, Source | None]
     domain_columns: dict[str, dict[str, Source | None]] = Field(default_factory=dict)
     timestamp: dict[str, TimeColumn] = Field(default_factory=dict)
@@ -135,7 +139,7 @@ class Config(StrictModel):
     validation: ValidationThresholds = ValidationThresholds()
     vocabularies: dict[str, IdSpace]
     features: tuple[Feature, ...] = Field(min_length=1)
-    anchor_day: datetime.date = datetime.date(1970, 1, 1)
+    anchor_day: Date = datetime.date(1970, 1, 1)
     levels: LevelsConfig = LevelsConfig()
     evaluation_days: int = Field(default=1, gt=0, le=MAX_DAYS)
     network: NetworkConfig = NetworkConfig()
@@ -157,13 +161,21 @@ class Config(StrictModel):
     @classmethod
     def _read_slices(cls, slices: Any) -> Any:
         """Replaces slices given as a feature name by rules."""
+        check_names("slices", slices)
         return read_slices(slices)
 
     @field_validator("strategies", mode="before")
     @classmethod
     def _read_strategies(cls, entries: Any) -> Any:
         """Reads each entry by the keys of its own kind."""
+        check_names("strategies", entries)
         return read_entries(entries)
+
+    @field_validator("vocabularies", mode="before")
+    @classmethod
+    def _check_vocabulary_names(cls, spaces: Any) -> Any:
+        check_names("vocabularies", spaces)
+        return spaces
 
     @field_validator("label")
     @classmethod

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import datetime
+from typing import Annotated
 from typing import Any
 from typing import Literal
 
+from pydantic import AfterValidator
 from pydantic import Field
 from pydantic import field_serializer
 from pydantic import model_validator
 
+from models.settings import MAX_SEED
 from models.settings import TrainingConfig
 from models.strict_model import StrictModel
+from pipeline.config.dates import Date
 from pipeline.config.local_paths import LocalPath
 from pipeline.planning.calendar import Clock
+
+# A thousand years: anything longer is a typing error.
+MAX_DAYS = 365_000
 
 
 class NegativeSampling(StrictModel):
@@ -28,9 +34,9 @@ class NegativeSampling(StrictModel):
         seed: Seed of the draws.
     """
 
-    per_positive: int = Field(gt=0)
+    per_positive: int = Field(gt=0, le=10_000)
     weighting: Literal["uniform", "popularity"] = "uniform"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
 
 
 class ImportConfig(StrictModel):
@@ -49,7 +55,7 @@ class ImportConfig(StrictModel):
     data: LocalPath
     click_at_least: int | None = None
     negatives: NegativeSampling | None = None
-    last_day: datetime.date
+    last_day: Date
 
     @model_validator(mode="before")
     @classmethod
@@ -69,10 +75,6 @@ class ImportConfig(StrictModel):
                 "remove one of them"
             )
         return self
-
-
-# A thousand years: anything longer is a typing error.
-MAX_DAYS = 365_000
 
 
 class LevelConfig(StrictModel):
@@ -115,7 +117,7 @@ class TpmConfig(PretrainingConfig):
 
     every_days: int = Field(default=30, gt=0, le=MAX_DAYS)
     window_days: int = Field(default=180, gt=0, le=MAX_DAYS)
-    snapshots: int = Field(default=3, ge=0)
+    snapshots: int = Field(default=3, ge=0, le=1_000)
 
 
 class CpmConfig(PretrainingConfig):
@@ -172,6 +174,12 @@ class LevelsConfig(StrictModel):
     target: TargetConfig = TargetConfig()
 
 
+def _check_marker(name: str) -> str:
+    if "/" in name or name in ("", ".", ".."):
+        raise ValueError("expected the name of a file in a day's folder, no path")
+    return name
+
+
 class WaitConfig(StrictModel):
     """Wait for the logs of domains with `missing_days: wait`.
 
@@ -185,9 +193,9 @@ class WaitConfig(StrictModel):
             is only safe where whole files are renamed into place.
     """
 
-    minutes: float = Field(default=360, ge=0)
-    poll_seconds: float = Field(default=60, gt=0)
-    marker: str | None = None
+    minutes: float = Field(default=360, ge=0, le=MAX_DAYS * 24 * 60)
+    poll_seconds: float = Field(default=60, ge=0.01, le=24 * 60 * 60)
+    marker: Annotated[str, AfterValidator(_check_marker)] | None = None
 
 
 class IntervalConfig(StrictModel):
@@ -199,7 +207,7 @@ class IntervalConfig(StrictModel):
         level: Share of the draws inside an interval.
     """
 
-    draws: int = Field(default=200, ge=0)
+    draws: int = Field(default=200, ge=0, le=100_000)
     level: float = Field(default=0.95, gt=0, lt=1)
 
 
@@ -214,6 +222,13 @@ class ReferencesConfig(StrictModel):
     rows: int = Field(default=200_000, ge=0)
 
 
+def _check_server_path(path: str) -> str:
+    absolute = path.startswith("/") or "://" in path
+    if not absolute or not path.isprintable():
+        raise ValueError("expected an absolute path, or a URI, in one line")
+    return path
+
+
 class ServingConfig(StrictModel):
     """Publishing of models, to `<directory>/<name>/<version>/`.
 
@@ -226,6 +241,6 @@ class ServingConfig(StrictModel):
     """
 
     directory: LocalPath
-    keep: int = Field(default=10, ge=2)
+    keep: int = Field(default=10, ge=2, le=1_000_000)
     rollout: Literal["stable", "canary"] = "stable"
-    server_path: str = "/models"
+    server_path: Annotated[str, AfterValidator(_check_server_path)] = "/models"

@@ -2,7 +2,8 @@
 
 YAML 1.1 guesses: a marketplace `no` is false to it, `on` true, `007` seven, `1:30`
 ninety and `2024-01-01` a date. Here only an empty value, `~` and `null` are more than
-text, and what wants a number or a yes or no reads it from the text.
+text, and what wants a number or a yes or no reads it from the text. What a small file
+can blow up (nesting, aliases of aliases) is bounded.
 """
 
 from __future__ import annotations
@@ -10,9 +11,23 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
+from yaml.reader import ReaderError
 
+from models.errors import shortened
+from models.errors import shown
+
+_PREFIX = "tag:yaml.org,2002:"
 # What is not text: null, and `<<`, which takes over the keys of another mapping.
-_KEPT = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
+_KEPT = (f"{_PREFIX}null", f"{_PREFIX}merge")
+# `!!int 3` and the like are text, too: the key reads it.
+_TEXT = ("str", "int", "float", "bool", "timestamp")
+_READ = {*_KEPT, *(f"{_PREFIX}{name}" for name in (*_TEXT, "map", "seq"))}
+
+# A configuration has a few thousand characters, levels within levels up to six, and
+# some hundred values.
+_MAX_CHARACTERS = 2**20
+_MAX_DEPTH = 32
+_MAX_VALUES = 10_000
 
 
 class TextLoader(yaml.SafeLoader):
@@ -22,6 +37,28 @@ class TextLoader(yaml.SafeLoader):
         letter: [(tag, pattern) for tag, pattern in resolvers if tag in _KEPT]
         for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def __init__(self, text: str) -> None:
+        """Starts at the beginning of the document `text`."""
+        super().__init__(text)
+        self._depth = self._values = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Returns the next node.
+
+        Raises:
+            yaml.MarkedYAMLError: It lies too deep, or comes after too many others.
+        """
+        self._depth += 1
+        self._values += 1
+        mark = self.peek_event().start_mark
+        if self._depth > _MAX_DEPTH:
+            raise _problem(f"values are nested deeper than {_MAX_DEPTH} levels", mark)
+        if self._values > _MAX_VALUES:
+            raise _problem(f"more than {_MAX_VALUES:,} values", mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> Any:
         """Returns the node of a mapping.
@@ -36,19 +73,93 @@ class TextLoader(yaml.SafeLoader):
                 continue
             if key.value in first:
                 raise yaml.MarkedYAMLError(
-                    "in a mapping that has it before",
+                    "beside the one",
                     first[key.value].start_mark,
-                    f"the key {key.value!r} stands here again; keep one of them",
+                    f"the key {shown(key.value)} stands here again; keep one of them",
                     key.start_mark,
                 )
             first[key.value] = key
         return node
+
+    def get_single_node(self) -> Any:
+        """Returns the document's node.
+
+        Raises:
+            yaml.MarkedYAMLError: It has too many values once its aliases are filled in,
+                or a tag that no key reads.
+        """
+        node = super().get_single_node()
+        if node is not None:
+            _check_size(node, {})
+        return node
+
+
+for _name in _TEXT:
+    TextLoader.add_constructor(f"{_PREFIX}{_name}", TextLoader.construct_yaml_str)
+
+
+def _check_size(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """Returns the values in a node, those of its aliases each time; checks its tag.
+
+    Args:
+        node: The node.
+        sizes: Of the nodes seen before, by identity; 0 while a node is looked into.
+    """
+    if id(node) in sizes:
+        size = sizes[id(node)]
+        if not size:
+            raise _problem("an alias stands inside its own anchor", node.start_mark)
+        return size
+    if node.tag not in _READ:
+        raise _problem(
+            f"the tag {shown(node.tag)} is not read; write the value without a tag",
+            node.start_mark,
+        )
+    sizes[id(node)] = 0
+    inner: list[yaml.Node] = []
+    if isinstance(node, yaml.SequenceNode):
+        inner = node.value
+    elif isinstance(node, yaml.MappingNode):
+        inner = [one for pair in node.value for one in pair]
+    size = 1 + sum(_check_size(one, sizes) for one in inner)
+    if size > _MAX_VALUES:
+        raise _problem(
+            f"more than {_MAX_VALUES:,} values once aliases are filled in",
+            node.start_mark,
+        )
+    sizes[id(node)] = size
+    return size
+
+
+def _problem(text: str, mark: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=text, problem_mark=mark)
+
+
+def described(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """Returns where a file is no YAML and why, in one line of bounded length."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1:,} is not UTF-8; save the file as UTF-8"
+    if isinstance(error, ReaderError):
+        character = chr(error.character)
+        return f"character {error.position + 1:,} is {character!r}; remove it"
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return shortened(" ".join(str(error).split()))
+    mark, context = error.problem_mark, error.context_mark
+    text = f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+    if error.context and context is not None:
+        text += f" ({error.context} of line {context.line + 1})"
+    return shortened(text)
 
 
 def read_yaml(text: str) -> Any:
     """Returns what the YAML document `text` holds.
 
     Raises:
-        yaml.YAMLError: It is no YAML, or a key stands twice in one mapping.
+        yaml.YAMLError: It is no YAML, a key stands twice in one mapping, a value has a
+            tag that no key reads, or it is larger or deeper than any configuration.
     """
+    if len(text) > _MAX_CHARACTERS:
+        raise yaml.YAMLError(
+            f"{len(text):,} characters; a configuration has at most {_MAX_CHARACTERS:,}"
+        )
     return yaml.load(text, TextLoader)

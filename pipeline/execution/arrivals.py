@@ -7,8 +7,10 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from pathlib import Path
 
+from components.log_example_gen.log_files import day_folder
+from components.log_example_gen.log_files import entries_of
 from components.log_example_gen.log_files import is_log_file
-from components.log_example_gen.log_files import list_unread_files
+from components.log_example_gen.unread_files import list_unread_files
 from models.days import DayRange
 from models.days import to_date
 from models.errors import CrossctrError
@@ -51,7 +53,7 @@ def unread_lines(
             )
         ]
         if found:
-            lines.append(f"{domain}: not read: {listed(found)}")
+            lines.append(f"{domain}: not read: {listed(dict.fromkeys(found))}")
     return lines
 
 
@@ -63,10 +65,12 @@ def has_arrived(folder: Path, day: int, marker: str | None) -> bool:
         day: Days since 1970-01-01.
         marker: File that says the day is complete; None to take any log file for it.
     """
-    partition = folder / f"date={to_date(day)}"
+    partition = day_folder(folder, day)
+    if partition is None:
+        return False
     if marker is not None:
         return (partition / marker).exists()
-    return partition.is_dir() and any(map(is_log_file, partition.iterdir()))
+    return any(map(is_log_file, entries_of(partition)))
 
 
 def awaited_logs(config: Config, days: Iterable[DayRange]) -> list[tuple[str, int]]:
@@ -137,7 +141,7 @@ def _unread(config: Config, missing: list[tuple[str, int]]) -> str:
     present = [
         line
         for domain, day in missing
-        if (config.logs / domain / f"date={to_date(day)}").is_dir()
+        if day_folder(config.logs / domain, day) is not None
         for line in unread_lines(config, [DayRange(day, day)], [domain])
     ]
     return f"; {listed(present)}" if present else ""

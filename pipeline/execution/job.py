@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import os
-import re
-import traceback
 from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,17 +15,21 @@ from rich.console import RenderableType
 
 from components.log_example_gen.log_files import list_log_files
 from components.log_example_gen.log_files import refuse_twins
+from models import durable_files
 from models.days import DayRange
 from models.errors import CrossctrError
 from models.errors import DataError
-from models.errors import ExitCode
 from pipeline.config.load import dump
 from pipeline.config.schema import Config
 from pipeline.execution.arrivals import unread_lines
 from pipeline.execution.arrivals import wait_for_logs
 from pipeline.execution.failures import Failures
 from pipeline.execution.failures import raise_failed
+from pipeline.execution.preflight import check_before_work
+from pipeline.execution.readable_errors import readable_errors
+from pipeline.execution.run_index import RunIndex
 from pipeline.execution.run_records import RunRecorder
+from pipeline.execution.run_records import used
 from pipeline.planning.fingerprint import LogFingerprints
 from pipeline.planning.fingerprint import code_fingerprint
 from pipeline.planning.late import LateLog
@@ -42,6 +42,9 @@ from pipeline.planning.reasons import CONFIG_FILE
 from pipeline.planning.retention import refuse_removed
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Step
+from pipeline.store.integrity import refuse_lost_metadata
+from pipeline.store.integrity import refuse_lost_results
+from pipeline.store.integrity import refuse_lost_versions
 from pipeline.store.metadata import connection
 from pipeline.store.reader import Store
 from pipeline.store.results import few_steps
@@ -55,25 +58,13 @@ from pipeline.terminal.progress import quiet_libraries
 from pipeline.terminal.progress import waiting
 
 
-class UnexpectedError(CrossctrError):
-    """Something failed that this project has no better word for."""
-
-    headline = "Unexpected error"
-    exit_code = ExitCode.UNFORESEEN
-
-
-def _planner(config: Config, logs: LogFingerprints) -> Planner:
+def _planner(config: Config, logs: LogFingerprints, store: Store) -> Planner:
     if not config.schema_path.is_file():
         raise DataError(
             f"there is no schema file {str(config.schema_path)!r}; expected a TFMD "
             "schema in text format; set `schema` in the configuration"
         )
-    return Planner(
-        config,
-        known_state(Store(config.root, config.metadata)),
-        logs,
-        code_fingerprint(),
-    )
+    return Planner(config, known_state(store), logs, code_fingerprint())
 
 
 @dataclass(frozen=True)
@@ -96,27 +87,40 @@ class Plan:
     unread: Sequence[str] = ()
 
 
-def plan_run(config: Config, make: Callable[[Planner], list[Step]]) -> Plan:
+def plan_run(
+    config: Config,
+    make: Callable[[Planner], list[Step]],
+    *,
+    save_hashes: bool = False,
+) -> Plan:
     """Plans a command on what is stored and on the logs that are there now.
 
     Args:
         config: The configuration.
         make: Asks the planner for the steps.
+        save_hashes: Whether hashes of log files are kept, which takes a command that
+            holds the root.
 
     Raises:
-        DataError: There is no schema file, a domain has no log folder, or a day that is
-            due holds a file twice.
+        DataError: There is no schema file, a domain has no log folder, a day that is
+            due holds a file twice, or what the plan rests on is lost or damaged.
     """
     logs = LogFingerprints(config)
-    planner = _planner(config, logs)
+    store = Store(config.root, config.metadata, once=True)
+    refuse_lost_metadata(store)
+    planner = _planner(config, logs, store)
     steps = make(planner)
     refused = planner.refused
-    store = Store(config.root, config.metadata)
-    before, now = ingested(store), logs.by_domain()
     days = DayRange(
         min(step.days.first for step in steps), max(step.days.last for step in steps)
     )
+    before, now = ingested(store), logs.by_domain(days)
     late = late_logs(before, now, days)
+    refuse_lost_results(store, used(steps))
+    if any(step.kind == StepKind.TARGET and step.judged for step in steps):
+        refuse_lost_versions(config, store)
+    if save_hashes:
+        logs.hashes.save()
     run_day = max(step.run_day for step in steps)
     refuse_removed(steps, removed_fingerprints(store))
     ingests = [step for step in steps if step.kind == "ingest"]
@@ -145,13 +149,15 @@ def plan_when_ready(
     Raises:
         LogsNotThereError: They did not come in time.
     """
-    plan = plan_run(config, make)
+    plan = plan_run(config, make, save_hashes=True)
     due = [
         step.days
         for step in plan.steps
         if step.kind == StepKind.INGEST and not step.done
     ]
-    return plan_run(config, make) if wait_for_logs(config, due, console) else plan
+    if wait_for_logs(config, due, console):
+        return plan_run(config, make, save_hashes=True)
+    return plan
 
 
 def run_steps(
@@ -195,12 +201,14 @@ def run_steps(
             on_step(step, console)
         console.print("Everything was done already; nothing ran.")
         return
+    check_before_work(config, steps)
     log_file = new_log_file(config)
     if not only_live:
         console.print(f"Full log of all libraries: {log_file}", soft_wrap=True)
-    (log_file.parent / CONFIG_FILE).write_text(dump(config), encoding="utf-8")
+    durable_files.write_text(log_file.parent / CONFIG_FILE, dump(config))
     failures = Failures(steps)
     recorder = RunRecorder(log_file.parent, steps, day, code_fingerprint())
+    RunIndex(config.root).save()
     with quiet_libraries(log_file, console) as shown:
         display = RunDisplay(shown, len(steps), below, only_live=only_live)
         try:
@@ -242,7 +250,7 @@ def _run_due(
         if step.note:
             display.detail(step.note)
         try:
-            with _readable_errors(step):
+            with readable_errors(step, config.root):
                 run_graph(graph_for(config, step), display, connect)
         except CrossctrError as error:
             recorder.failed(
@@ -266,31 +274,6 @@ def _note_few_steps(display: RunDisplay, store: Store, step: Step) -> None:
     note = few_steps(report) if report is not None else ""
     if note:
         display.note(note)
-
-
-@contextlib.contextmanager
-def _readable_errors(step: Step) -> Iterator[None]:
-    """Turns what a graph raises into one of this project's errors."""
-    try:
-        yield
-    except CrossctrError as error:
-        traceback.print_exc()  # standard error is the log file here
-        raise type(error)(f"{step.label}: {_without_beam(str(error))}") from error
-    except Exception as error:
-        traceback.print_exc()
-        # Beam wraps what a worker raises into a RuntimeError that quotes it.
-        quoted = re.search(r"models\.errors\.(\w+): (.+)", str(error))
-        if quoted:
-            raise DataError(f"{step.label}: {_without_beam(quoted[2])}") from error
-        first_line = (str(error).strip().splitlines() or [""])[0]
-        raise UnexpectedError(
-            f"{step.label}: {type(error).__name__}: {first_line}; the traceback is in "
-            "the log file"
-        ) from error
-
-
-def _without_beam(message: str) -> str:
-    return re.sub(r" \[while running .*", "", message, flags=re.DOTALL).strip()
 
 
 def new_log_file(config: Config) -> Path:

@@ -11,9 +11,12 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
+from models.durable_files import naming
 from models.errors import CrossctrError
 from models.errors import ExitCode
+from models.errors import StorageError
 
 LOCK_FILE = "lock.json"
 
@@ -40,10 +43,10 @@ def hold(root: Path, command: str) -> Iterator[None]:
 
     Raises:
         LockedError: Another process holds the lock.
+        StorageError: The root cannot be written.
     """
-    root.mkdir(parents=True, exist_ok=True)
     path = root / LOCK_FILE
-    with path.open("a+", encoding="utf-8") as file:
+    with _opened(root, path) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -52,9 +55,10 @@ def hold(root: Path, command: str) -> Iterator[None]:
                 "overwrite each other's results. Wait for it to end and repeat this "
                 "command, or stop that process"
             ) from None
-        file.truncate(0)
-        file.write(json.dumps(_who(command)))
-        file.flush()
+        with naming(root):
+            file.truncate(0)
+            file.write(json.dumps(_who(command)))
+            file.flush()
         try:
             yield
         finally:
@@ -64,6 +68,18 @@ def hold(root: Path, command: str) -> Iterator[None]:
                 # A command that made nothing leaves nothing.
                 path.unlink()
                 root.rmdir()
+
+
+def _opened(root: Path, path: Path) -> IO[str]:
+    try:
+        with naming(root):
+            root.mkdir(parents=True, exist_ok=True)
+            return path.open("a+", encoding="utf-8")
+    except OSError as error:  # a file in the way, a folder that no one can make
+        raise StorageError(
+            f"root {str(root)!r} cannot be written ({error.strerror}); set `root` to a "
+            "folder that this user may write"
+        ) from error
 
 
 def user_name() -> str:

@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 from pydantic import ValidationError
 
+from models import durable_files
 from models.errors import DataError
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Step
@@ -111,9 +112,7 @@ class RunRecorder:
         self._write()
 
     def _write(self) -> None:
-        temporary = self._path.with_suffix(".writing")
-        temporary.write_bytes(_RECORD.dump_json(self.record, indent=1))
-        temporary.rename(self._path)
+        durable_files.write_bytes(self._path, _RECORD.dump_json(self.record, indent=1))
 
 
 def used(steps: Sequence[Step]) -> list[Step]:
@@ -133,16 +132,6 @@ def used(steps: Sequence[Step]) -> list[Step]:
         for step in steps
         if step.kind != StepKind.INGEST or not step.done or step.fingerprint in read
     ]
-
-
-def read_records(root: Path) -> list[RunRecord]:
-    """Returns the records of all runs under `root`, oldest first.
-
-    Raises:
-        DataError: A record cannot be read.
-    """
-    paths = sorted((root / "runs").glob(f"*/{RECORD_FILE}"))
-    return sorted(map(read_record, paths), key=lambda record: record.started)
 
 
 def read_record(path: Path) -> RunRecord:

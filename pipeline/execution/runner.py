@@ -5,9 +5,12 @@ Importing this module imports TFX, which takes about 20 s.
 
 from __future__ import annotations
 
+import itertools
+from pathlib import Path
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
+from tfx import types
 from tfx.dsl.components.common import resolver
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
@@ -16,9 +19,11 @@ from tfx.orchestration.portable import data_types
 from tfx.orchestration.portable import launcher
 from tfx.utils import name_utils
 
+from components.compat import bounded_reads
+from components.compat import in_process_patches
 from components.compat import launched_by
 from components.compat import literal_folders
-from components.compat import spared
+from models import durable_files
 from models.errors import DataError
 from pipeline.terminal.progress import RunDisplay
 from pipeline.terminal.progress import forward_progress
@@ -63,10 +68,26 @@ def run_graph(
                 )
             return info
 
+        def _publish_successful_execution(
+            self,
+            execution_id: int,
+            contexts: list[metadata_store_pb2.Context],
+            output_dict: dict[str, list[types.Artifact]],
+            executor_output: Any,
+        ) -> None:
+            # ML Metadata, which syncs what it writes, must not name files that a power
+            # cut takes.
+            for artifact in itertools.chain.from_iterable(output_dict.values()):
+                durable_files.sync_tree(Path(artifact.uri))
+            super()._publish_successful_execution(
+                execution_id, contexts, output_dict, executor_output
+            )
+
     with (
         launched_by(ReportingLauncher),
+        bounded_reads(),
         forward_progress(display),
-        spared(graph.beam_pipeline_args),
+        in_process_patches(graph.beam_pipeline_args),
         literal_folders(),
     ):
         LocalDagRunner().run(graph)

@@ -23,7 +23,9 @@ def ingest_nodes(config: Config, step: Step) -> list[BaseNode]:
     """Returns the nodes that make transformed Examples of a block's logs."""
     features = config.table.to_json()
     example_gen = LogExampleGen(
-        logs=json.dumps([config.domain_log(d).model_dump() for d in config.domains]),
+        logs=json.dumps(
+            [config.domain_log(d).model_dump(mode="json") for d in config.domains]
+        ),
         features=features,
         first_day=step.days.first,
         last_day=step.days.last,

@@ -12,6 +12,7 @@ from pipeline.planning.steps import Block
 from pipeline.planning.steps import Known
 from pipeline.planning.steps import Step
 from pipeline.planning.steps import block_of
+from pipeline.schemas.files import read_schema
 from pipeline.schemas.files import transform_part
 
 LogFingerprint = Callable[[DayRange], str]
@@ -36,7 +37,7 @@ class BlockChain:
         self._logs = logs
         self._data = digest(
             code,
-            transform_part(config.schema_path.read_text(encoding="utf-8")),
+            transform_part(read_schema(config.schema_path)),
             config.table.model_dump(),
             # `missing_days` decides whether a block may be made, not its content, and
             # neither does the folder of the logs.

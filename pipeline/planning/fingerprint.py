@@ -11,13 +11,19 @@ import functools
 import json
 from typing import Any
 
-from components.log_example_gen.log_files import log_days
+from components.log_example_gen.content_hashes import ContentHashes
+from components.log_example_gen.log_files import LogFile
+from components.log_example_gen.log_files import day_hash
+from components.log_example_gen.log_files import files_by_day
 from models.days import DayRange
 from models.settings import NetworkConfig
 from models.short_hash import short_hash
 from models.source_hash import hash_of_sources
 from pipeline.config.schema import Config
+from pipeline.planning.accepted import AcceptedLogs
 
+# Under the root: hashes of the contents of log files.
+HASHES_FILE = "log_hashes.json"
 # Days are counted from 1970; the end lies far beyond any log.
 _ANY_DAY = (0, 10**6)
 
@@ -54,37 +60,68 @@ def code_fingerprint() -> str:
 
 
 class LogFingerprints:
-    """Hashes of log files by range of days; lists each domain's folder once."""
+    """Hashes of log files by range of days; lists each domain's folder once.
+
+    Attributes:
+        hashes: Hashes of the files' contents; whoever holds the root saves them.
+    """
 
     def __init__(self, config: Config) -> None:
-        """Stores the configuration; nothing is read yet."""
-        self._config = config
-        self._found: dict[str, dict[int, str]] | None = None
-
-    def __call__(self, days: DayRange) -> str:
-        """Returns a hash of names, sizes and times of the log files of `days`.
+        """Stores the configuration; no log is read yet.
 
         Raises:
-            DataError: A domain has no log folder, or it holds no dated partition.
+            DataError: The list of accepted logs cannot be read.
+        """
+        self._config = config
+        self._accepted = AcceptedLogs(config.root)
+        self._files: dict[str, dict[int, list[LogFile]]] = {}
+        self._found: dict[tuple[str, int], str] = {}
+        self.hashes = ContentHashes(config.root / HASHES_FILE)
+
+    def __call__(self, days: DayRange) -> str:
+        """Returns a hash of names and contents of the log files of `days`.
+
+        Raises:
+            DataError: A domain has no log folder, it holds no dated partition, or a
+                file cannot be read.
         """
         return digest(
             [
                 [domain, day, found]
-                for domain, by_day in sorted(self.by_domain().items())
+                for domain, by_day in sorted(self.by_domain(days).items())
                 for day, found in sorted(by_day.items())
-                if day in days
             ]
         )
 
-    def by_domain(self) -> dict[str, dict[int, str]]:
+    def by_domain(
+        self, days: DayRange, *, as_ingested: bool = True
+    ) -> dict[str, dict[int, str]]:
         """Returns, by domain and day, the hash of that day's log files.
 
+        Args:
+            days: The days of interest; those without files are left out.
+            as_ingested: Whether files that were accepted have the hash of those that
+                were ingested.
+
         Raises:
-            DataError: A domain has no log folder, or it holds no dated partition.
+            DataError: As above.
         """
-        if self._found is None:
-            self._found = {
-                domain: log_days(self._config.logs / domain, *_ANY_DAY)
-                for domain in self._config.domains
+        found: dict[str, dict[int, str]] = {}
+        for domain in self._config.domains:
+            hashed = {
+                day: self._hash(domain, day, as_ingested)
+                for day in range(days.first, days.last + 1)
             }
-        return self._found
+            found[domain] = {day: text for day, text in hashed.items() if text}
+        return found
+
+    def _hash(self, domain: str, day: int, as_ingested: bool) -> str:
+        folder = self._config.logs / domain
+        if domain not in self._files:
+            self._files[domain] = dict(files_by_day(folder, *_ANY_DAY))
+        if (domain, day) not in self._found:
+            files = self._files[domain].get(day)
+            text = day_hash(folder, files, self.hashes) if files else ""
+            self._found[domain, day] = text
+        text = self._found[domain, day]
+        return self._accepted.as_ingested(domain, day, text) if as_ingested else text

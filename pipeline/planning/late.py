@@ -20,6 +20,7 @@ from models.days import DayRange
 from models.days import to_date
 from models.days import to_day
 from models.errors import listed
+from pipeline.planning.accepted import AcceptedLogs
 from pipeline.planning.planner import Planner
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Step
@@ -61,7 +62,8 @@ class Ingested:
 
 
 def ingested(store: Store) -> Ingested:
-    """Reads which log files the stored blocks were made from."""
+    """Reads which log files the stored blocks were made from; newer versions count."""
+    accepted = AcceptedLogs(store.root)
     days: set[int] = set()
     files: dict[str, dict[int, str]] = {}
     for stored in store.artifacts("Examples"):
@@ -76,7 +78,9 @@ def ingested(store: Store) -> Ingested:
             known = files.setdefault(domain, {})
             for day in block:
                 known.pop(day, None)
-            known.update({_day(date): hashed for date, hashed in found.items()})
+            for date, hashed in found.items():
+                day = _day(date)
+                known[day] = accepted.as_ingested(domain, day, hashed)
     return Ingested(frozenset(days), files)
 
 

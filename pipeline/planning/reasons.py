@@ -12,9 +12,7 @@ from typing import Any
 from models.errors import listed
 from pipeline.config.load import dump
 from pipeline.config.schema import Config
-from pipeline.execution.run_records import RECORD_FILE
-from pipeline.execution.run_records import read_record
-from pipeline.planning.step_kinds import StepKind
+from pipeline.execution.run_index import RunIndex
 from pipeline.planning.steps import Step
 from pipeline.planning.steps import prints
 
@@ -40,20 +38,35 @@ class Earlier:
     settings: Mapping[str, object]
 
 
-def read_earlier(root: Path) -> list[Earlier]:
-    """Returns the steps of all commands that ran under `root`, oldest first.
+def read_earlier(root: Path, steps: Sequence[Step]) -> list[Earlier]:
+    """Returns the steps of the commands that say why steps of a plan are due.
+
+    Args:
+        root: The configuration's `root`.
+        steps: The plan.
+
+    Returns:
+        Oldest first, the steps of every command that was to do one that is due now, or
+        one in its position.
 
     Raises:
         DataError: A record cannot be read.
     """
-    found = []
-    for path in sorted((root / "runs").glob(f"*/{RECORD_FILE}")):
-        record = read_record(path)
-        kept = path.with_name(CONFIG_FILE)
-        settings = json.loads(kept.read_bytes()) if kept.exists() else {}
-        flat = flattened(settings)
-        found += [Earlier(r.step, r.state, record.code, flat) for r in record.steps]
-    return found
+    wanted = {
+        name
+        for step in steps
+        if not step.done
+        for name in (step.fingerprint, step.position)
+    }
+    found: list[Earlier] = []
+    for folder, record in RunIndex(root).records(steps=wanted):
+        kept = folder / CONFIG_FILE
+        flat = flattened(json.loads(kept.read_bytes()) if kept.exists() else {})
+        found += [
+            Earlier(run.step, run.state, record.code, flat)
+            for run in reversed(record.steps)
+        ]
+    return found[::-1]
 
 
 def settings_of(config: Config) -> dict[str, object]:
@@ -90,7 +103,7 @@ def why_due(
         code: Hash of the code that makes artifacts.
         settings: The configuration by dotted key.
     """
-    newest = {_identity(one.step): one for one in earlier}
+    newest = {one.step.position: one for one in earlier}
     same = {one.step.fingerprint: one for one in earlier}
     reasons = {}
     for step in steps:
@@ -98,20 +111,12 @@ def why_due(
             continue
         if step.fingerprint in same:
             reason = _interrupted(same[step.fingerprint].state)
-        elif _identity(step) in newest:
-            reason = _changed(step, newest[_identity(step)], code, settings)
+        elif step.position in newest:
+            reason = _changed(step, newest[step.position], code, settings)
         else:
             reason = "not made yet"
         reasons[step.fingerprint] = reason
     return reasons
-
-
-def _identity(step: Step) -> tuple[object, ...]:
-    """Returns what identifies a step, whatever it is made from."""
-    if step.kind == StepKind.INGEST:
-        return step.kind, step.days
-    run_day = step.run_day if step.kind == StepKind.TARGET else step.day
-    return step.kind, step.strategy, step.day, run_day, step.judged
 
 
 def _interrupted(state: str) -> str:

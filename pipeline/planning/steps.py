@@ -95,6 +95,14 @@ class Step:
     note: str = ""
 
     @property
+    def position(self) -> str:
+        """What stays the same of it when it is made from something else."""
+        if self.kind == StepKind.INGEST:
+            return f"{self.kind} {self.days}"
+        run_day = self.run_day if self.kind == StepKind.TARGET else self.day
+        return f"{self.kind} {self.strategy} {self.day} {run_day} {self.judged}"
+
+    @property
     def reads(self) -> frozenset[str]:
         """Fingerprints of every block, model and snapshot that it reads."""
         models = filter(None, (self.warm_start, self.source, self.live))

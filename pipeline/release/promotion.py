@@ -19,6 +19,7 @@ from models.artifact_files import SERVING_FOLDER
 from models.days import to_date
 from models.errors import DataError
 from pipeline.config.schema import Config
+from pipeline.store.integrity import refuse_lost_metadata
 from pipeline.store.reader import Store
 from pipeline.store.reader import Stored
 from pipeline.store.results import decision_of
@@ -93,6 +94,7 @@ def promote(
         DataError: Nothing was judged for `day`, or its model is no longer stored.
     """
     store = Store(config.root, config.metadata)
+    refuse_lost_metadata(store)
     judged = [s for s in store.artifacts("PublishedModel") if _day_of(s) == day]
     if not judged:
         raise DataError(

@@ -15,6 +15,7 @@ from pipeline.config.schema import Config
 from pipeline.release.promotion import Override
 from pipeline.release.promotion import set_properties
 from pipeline.release.promotion import shelf_of
+from pipeline.store.integrity import refuse_lost_metadata
 from pipeline.store.reader import Store
 from pipeline.store.reader import Stored
 
@@ -54,6 +55,7 @@ def roll_back(
             set.
         StorageError: The serving directory cannot be written.
     """
+    refuse_lost_metadata(Store(config.root, config.metadata))
     with alone_in(config.serving.directory):
         return _roll_back(config, override, take_offline=take_offline)
 

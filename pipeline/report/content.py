@@ -13,14 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError
 from pipeline.comparing.standing import standing
 from pipeline.config.schema import Config
 from pipeline.execution.job import plan_run
+from pipeline.execution.run_index import RunIndex
+from pipeline.execution.run_index import oldest_first
 from pipeline.execution.run_records import RunRecord
 from pipeline.execution.run_records import StepRun
-from pipeline.execution.run_records import read_records
 from pipeline.execution.run_records import seconds_by_step
 from pipeline.execution.run_records import used
 from pipeline.planning.step_kinds import StepKind
@@ -168,7 +170,8 @@ def record_of(
     """
     steps = used(steps)
     prints = [step.fingerprint for step in steps]
-    for record in reversed(read_records(config.root)):
+    days = DayRange(day, day)
+    for _, record in RunIndex(config.root).records(days=days):
         if [run.step.fingerprint for run in record.steps] == prints:
             return dataclasses.replace(record, error=record.error or error)
     runs = tuple(StepRun(step, "reused" if step.done else "due") for step in steps)
@@ -184,9 +187,8 @@ def newest_record(config: Config, day: int) -> RunRecord:
     Raises:
         DataError: The day has no run.
     """
-    records = [r for r in read_records(config.root) if r.day == day]
-    if records:
-        return records[-1]
+    for _, record in RunIndex(config.root).records(days=DayRange(day, day)):
+        return record
     planned = plan_run(config, lambda planner: planner.run(day, [config.strategy]))
     if not all(step.done for step in planned.steps):
         raise DataError(
@@ -209,7 +211,8 @@ def gather(
     """
     store = Store(config.root, config.metadata)
     steps = [run.step for run in record.steps]
-    earlier = seconds_by_step(read_records(config.root))
+    prints = {step.fingerprint for step in steps}
+    earlier = seconds_by_step(oldest_first(RunIndex(config.root).records(steps=prints)))
     blocks = [step.fingerprint for step in steps if step.kind == StepKind.INGEST]
     trainings = [
         training

@@ -12,7 +12,8 @@ from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError
 from pipeline.config.schema import Config
-from pipeline.execution.run_records import read_records
+from pipeline.execution.run_index import RunIndex
+from pipeline.execution.run_index import oldest_first
 from pipeline.planning.step_kinds import StepKind
 from pipeline.report.charts import Point
 from pipeline.report.charts import Series
@@ -103,7 +104,8 @@ def gather_days(config: Config, days: DayRange) -> OverDays:
         DataError: No decision of these days is stored.
     """
     store = Store(config.root, config.metadata)
-    lines = [line for line in _judged(config, store) if line.day in days]
+    judged = _judged(config, store, days)
+    lines = [line for line in judged if line.day in days]
     if not lines:
         raise DataError(
             f"no run of {days} is recorded under {str(config.root)!r}; choose other "
@@ -121,8 +123,8 @@ def gather_days(config: Config, days: DayRange) -> OverDays:
     )
 
 
-def _judged(config: Config, store: Store) -> list[DayLine]:
-    """Returns the newest evaluated model of every day and strategy.
+def _judged(config: Config, store: Store, days: DayRange) -> list[DayLine]:
+    """Returns the newest evaluated model of every day and strategy; of `days` at least.
 
     The day of a decision is in the run's record and, for the published strategy, also
     in ML Metadata, which has runs without a record, too.
@@ -134,7 +136,7 @@ def _judged(config: Config, store: Store) -> list[DayLine]:
         for name, stored in published.items()
         if "day" in stored.properties
     }
-    for record in read_records(config.root):
+    for record in oldest_first(RunIndex(config.root).records(days=days)):
         for run in record.steps:
             judged = (
                 run.state in ("done", "reused") and run.step.kind == StepKind.TARGET

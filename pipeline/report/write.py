@@ -10,6 +10,7 @@ from markupsafe import Markup
 from markupsafe import escape
 
 from pipeline.report import charts
+from pipeline.report import svg
 from pipeline.report.content import Report
 from pipeline.report.judged import Metrics
 from pipeline.report.judged import Value
@@ -65,9 +66,9 @@ def _environment() -> jinja2.Environment:
         "reliability_chart": charts.reliability_chart,
         "interval_bar": charts.interval_bar,
         "forest_ends": forest_ends,
-        "as_date": charts.as_date,
-        "as_share": charts.as_share,
-        "as_number": charts.as_number,
+        "as_date": svg.as_date,
+        "as_share": svg.as_share,
+        "as_number": svg.as_number,
     }
     return environment
 

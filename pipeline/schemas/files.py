@@ -59,29 +59,37 @@ def read_schema(path: Path) -> schema_pb2.Schema:
             f"there is no schema file {str(path)!r}; write one with `crossctr schema "
             "infer`, or set `schema` in the configuration"
         )
-    return parse_schema(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is no TFMD schema in text format: byte {error.start:,} is not "
+            "UTF-8; set `schema` to a schema, or write one with `crossctr schema infer`"
+        ) from error
+    return parse_schema(text, str(path))
 
 
-def transform_part(text: str) -> str:
-    """Returns a hash of the part of a schema that determines transformed Examples.
+def transform_part(schema: schema_pb2.Schema) -> str:
+    """Returns a hash of what of a schema shapes the transformed rows.
 
-    Fields for validation alone do not change transformed Examples, so a change of them
-    must not invalidate stored blocks. The order of features has no effect.
+    A schema that only validates otherwise gives the same rows, so it must not make
+    stored blocks stale. Features count in any order.
     """
-    schema = parse_schema(text)
-    for feature in schema.feature:
+    part = schema_pb2.Schema()
+    part.CopyFrom(schema)
+    for feature in part.feature:
         for field in _ONLY_VALIDATES:
             feature.ClearField(field)
         # A dense feature that may be missing is parsed in another way.
         if not feature.HasField("shape"):
             feature.ClearField("presence")
     for field in ("default_environment", "string_domain", "annotation"):
-        schema.ClearField(field)
-    schema.ClearField("dataset_constraints")
-    ordered = sorted(schema.feature, key=lambda feature: feature.name)
-    del schema.feature[:]
-    schema.feature.extend(ordered)
-    return hashlib.sha256(schema.SerializeToString(deterministic=True)).hexdigest()
+        part.ClearField(field)
+    part.ClearField("dataset_constraints")
+    ordered = sorted(part.feature, key=lambda feature: feature.name)
+    del part.feature[:]
+    part.feature.extend(ordered)
+    return hashlib.sha256(part.SerializeToString(deterministic=True)).hexdigest()
 
 
 def to_text(schema: schema_pb2.Schema) -> str:

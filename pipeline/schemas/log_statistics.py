@@ -19,10 +19,11 @@ from tfx_bsl.tfxio import parquet_tfxio
 from components.compat import literal_folders
 from components.example_validator.logic import empty_as_missing
 from components.log_example_gen.conversion import WriteShard
+from components.log_example_gen.log_files import file_size
 from components.log_example_gen.log_files import list_log_files
 from components.log_example_gen.log_files import plan_shards
 from components.log_example_gen.log_files import refuse_twins
-from components.log_example_gen.log_files import refuse_unread_days
+from components.log_example_gen.unread_files import refuse_unread_days
 from models.artifact_files import split_folder
 from models.days import DayRange
 from models.errors import DataError
@@ -91,7 +92,7 @@ def _describe(config: Config, domain: str, days: DayRange) -> LogStatistics | No
     refuse_unread_days(Path(log.folder), days.first, days.last, log.marker)
     files = list_log_files(Path(log.folder), days.first, days.last)
     refuse_twins(files)
-    sizes = [Path(file.path).stat().st_size for file in files]
+    sizes = [file_size(file.path) for file in files]
     with tempfile.TemporaryDirectory(prefix="crossctr-schema-") as folder:
         write = WriteShard(
             folder, f"{folder}/quarantine", {domain: log}, config.table.to_json()

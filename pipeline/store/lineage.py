@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.store.metadata import SQLITE
-from pipeline.store.reader import METADATA_FILE
 from pipeline.store.reader import Store
 
 Made = tuple[metadata_store_pb2.Artifact, list[metadata_store_pb2.Artifact]]
@@ -13,7 +11,7 @@ Made = tuple[metadata_store_pb2.Artifact, list[metadata_store_pb2.Artifact]]
 
 def makers(store: Store) -> list[Made]:
     """Returns every finished artifact with what the execution that made it read."""
-    if store.metadata == SQLITE and not (store.root / METADATA_FILE).exists():
+    if store.is_empty():
         return []
     metadata = store.connect()
     artifacts = {artifact.id: artifact for artifact in metadata.get_artifacts()}

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from models.errors import ConfigError
+from models.errors import DataError
 from pipeline.config.wording import closest
 
 if TYPE_CHECKING:
@@ -19,7 +20,13 @@ SQLITE = "sqlite"
 METADATA_FILE = "metadata.sqlite"
 PASSWORD = "CROSSCTR_METADATA_PASSWORD"
 PASSWORD_FILE = "CROSSCTR_METADATA_PASSWORD_FILE"
+RESTORE = (
+    "restore it together with the artifacts from a backup, or move the whole root away "
+    "to begin anew (`crossctr backfill` makes everything again from the logs)"
+)
 _SCHEME = "mysql"
+# Characters of a library's message that are repeated.
+_SHOWN = 200
 _PORT = 3306
 
 
@@ -102,6 +109,27 @@ def connection(
     config.mysql.database = server.database
     config.mysql.password = password
     return config
+
+
+def unreadable(root: Path, address: str, error: Exception) -> DataError:
+    """Returns the error that says which metadata cannot be read, and why.
+
+    Args:
+        root: The pipeline's root.
+        address: The configuration's `metadata`.
+        error: What ML Metadata raised.
+    """
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:_SHOWN]
+    if address == SQLITE:
+        return DataError(
+            f"{str(root / METADATA_FILE)!r} cannot be read: {reason}; {RESTORE}"
+        )
+    server = parse_server(address)
+    where = f"{server.host}:{server.port}" if server else "of `metadata`"
+    return DataError(
+        f"the metadata server {where} cannot be read: {reason}; start it, or check "
+        f"`metadata` in the configuration, {PASSWORD} and {PASSWORD_FILE}"
+    )
 
 
 def _password() -> str:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 from pipeline.store.metadata import METADATA_FILE as METADATA_FILE
 from pipeline.store.metadata import SQLITE
 from pipeline.store.metadata import connection
+from pipeline.store.metadata import unreadable
 
 if TYPE_CHECKING:
     import ml_metadata
+    from ml_metadata.proto import metadata_store_pb2
 
+_PLAIN = ("int_value", "string_value", "double_value")
 # Custom property of an artifact whose rows or weights `crossctr clean` has removed.
 REMOVED = "removed"
 
@@ -48,44 +51,82 @@ class Stored:
         return int(self.properties.get("last_day", 0))
 
 
+def stored_of(artifact: metadata_store_pb2.Artifact) -> Stored:
+    """Returns an artifact of ML Metadata as planning reads it."""
+    return Stored(
+        id=artifact.id,
+        uri=artifact.uri,
+        properties={
+            name: getattr(value, value.WhichOneof("value"))
+            for name, value in artifact.custom_properties.items()
+            if value.WhichOneof("value")
+            in ("int_value", "string_value", "double_value")
+        },
+    )
+
+
 class Store:
     """The finished artifacts of one pipeline root."""
 
-    def __init__(self, root: Path, metadata: str = SQLITE) -> None:
+    def __init__(
+        self, root: Path, metadata: str = SQLITE, *, once: bool = False
+    ) -> None:
         """Opens the store of a root; one that has run nothing is empty.
 
         Args:
             root: The configuration's `root`.
             metadata: The configuration's `metadata`.
+            once: Whether artifacts of a type are read once and then remembered, for
+                what looks at them several times and runs nothing in between.
         """
         self.root = root
         self.metadata = metadata
+        self._read: dict[str, list[Stored]] | None = {} if once else None
+
+    def is_empty(self) -> bool:
+        """Whether nothing has run yet; `refuse_lost_metadata` tells this from a loss.
+
+        SQLite makes a file of no bytes before it writes the first table.
+        """
+        if self.metadata != SQLITE:
+            return False
+        path = self.root / METADATA_FILE
+        return not path.exists() or path.stat().st_size == 0
 
     def connect(self) -> ml_metadata.MetadataStore:
-        """Returns ML Metadata itself."""
+        """Returns ML Metadata itself.
+
+        Raises:
+            DataError: It cannot be opened.
+        """
         # Imported late: a root that has run nothing needs none of it.
         import ml_metadata
 
-        return ml_metadata.MetadataStore(connection(self.root, self.metadata))
+        try:
+            return ml_metadata.MetadataStore(connection(self.root, self.metadata))
+        except RuntimeError as error:
+            raise unreadable(self.root, self.metadata, error) from error
 
     def artifacts(self, type_name: str) -> list[Stored]:
-        """Returns the finished artifacts of a type, oldest first."""
-        if self.metadata == SQLITE and not (self.root / METADATA_FILE).exists():
+        """Returns the finished artifacts of a type, oldest first.
+
+        Raises:
+            DataError: ML Metadata cannot be read.
+        """
+        if self._read is None:
+            return self._artifacts(type_name)
+        if type_name not in self._read:
+            self._read[type_name] = self._artifacts(type_name)
+        return self._read[type_name]
+
+    def _artifacts(self, type_name: str) -> list[Stored]:
+        if self.is_empty():
             return []
         from ml_metadata.proto import metadata_store_pb2
 
         store = self.connect()
         found = [
-            Stored(
-                id=artifact.id,
-                uri=artifact.uri,
-                properties={
-                    name: getattr(value, value.WhichOneof("value"))
-                    for name, value in artifact.custom_properties.items()
-                    if value.WhichOneof("value")
-                    in ("int_value", "string_value", "double_value")
-                },
-            )
+            stored_of(artifact)
             for artifact in store.get_artifacts_by_type(type_name)
             if artifact.state == metadata_store_pb2.Artifact.LIVE
         ]

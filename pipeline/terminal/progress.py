@@ -66,8 +66,11 @@ def quiet_libraries(log_file: Path, console: Console) -> Iterator[Console]:
                 emoji=False,
             )
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            # A full disk takes no more of the log; the error is to be seen all the
+            # same.
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+                sys.stderr.flush()
             os.dup2(saved_out, 1)
             os.dup2(saved_err, 2)
             os.close(saved_out)

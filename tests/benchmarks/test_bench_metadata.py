@@ -1,4 +1,4 @@
-"""Copies of a day in ML Metadata are connected as the day was."""
+"""Copies of a day in ML Metadata, connected like the original."""
 
 import ml_metadata
 from ml_metadata.proto import metadata_store_pb2
@@ -49,7 +49,7 @@ class World:
         return number, made
 
 
-def test_copies_are_connected_as_the_day_was(tmp_path):
+def test_copies_are_connected_like_the_original_day(tmp_path):
     world = World(tmp_path / "store.sqlite")
     _, earlier = world.run("earlier", [])
     first, middle = world.run("first", [earlier])

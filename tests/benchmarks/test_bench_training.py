@@ -1,4 +1,4 @@
-"""What the training benchmark says of its peers."""
+"""Tables of the training benchmark."""
 
 from __future__ import annotations
 

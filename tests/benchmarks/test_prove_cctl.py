@@ -1,4 +1,4 @@
-"""What CCTL's checks make of numbers."""
+"""Checks of CCTL, given the numbers of its trainings."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from benchmarks.prove_cctl import checks
-from benchmarks.prove_cctl import differences
-from benchmarks.prove_cctl import interval
 from benchmarks.prove_cctl import print_checks
+from benchmarks.study_metrics import differences
+from benchmarks.study_metrics import interval
 
 
 def _seeds(target_only: float, joint: float, cctl: float) -> list[dict[str, Any]]:
@@ -41,7 +41,7 @@ NUMBERS: dict[str, Any] = {
 }
 
 
-def test_an_interval_is_students() -> None:
+def test_an_interval_uses_students_t() -> None:
     mean, low, high = interval([0.01, 0.02, 0.04, 0.03, 0.05])
     # s = 0.0158114, s / sqrt(5) = 0.0070711, t = 2.78
     assert (mean, low, high) == pytest.approx((0.03, 0.010342, 0.049658), abs=1e-5)

@@ -1,4 +1,4 @@
-"""The results' page is made from numbers, and every data set has a configuration."""
+"""Results page, made from stored numbers, and configurations of its data sets."""
 
 from __future__ import annotations
 

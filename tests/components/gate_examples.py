@@ -1,4 +1,4 @@
-"""Rules and judgements of tests of the Gate."""
+"""Example rules and evaluations for tests of the Gate."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Nothing is missed: days without a log, and rows that Transform loses."""
+"""Accounting of the ingest: days without logs, and rows that Transform loses."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_every_missing_day_of_a_block_fails_and_is_named(log):
     assert [file.day for file in shard.files] == [1]
 
 
-def test_a_domain_that_may_skip_days_reads_what_there_is(log):
+def test_a_domain_that_may_skip_days_reads_its_existing_logs(log):
     from components.log_example_gen.executor import _shards
 
     skipping = log.model_copy(update={"missing_days": "skip"})
@@ -54,8 +54,8 @@ def test_a_day_with_nothing_that_is_read_fails_also_where_days_may_be_skipped(lo
         (folder / marker).touch()
     skipping = log.model_copy(update={"missing_days": "skip", "marker": "DONE"})
     assert len(_shards([skipping], 1, 3)) == 1
-    (folder / "part-0.json").touch()
-    with pytest.raises(DataError, match=r"date=1970-01-03/part-0\.json \(rename it"):
+    (folder / "part-0.JSON").touch()
+    with pytest.raises(DataError, match=r"date=1970-01-03/part-0\.JSON \(rename it"):
         _shards([skipping], 1, 3)
 
 

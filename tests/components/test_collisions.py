@@ -1,4 +1,4 @@
-"""Hashed spaces: the collisions that are reported are those that the rows have."""
+"""Collisions of hashed id spaces: reported ones equal those of the table rows."""
 
 import farmhash
 import pyarrow as pa
@@ -39,7 +39,7 @@ def test_ids_that_share_a_row_are_counted_once_whatever_their_days():
     assert found.shared_impressions == 23 * len(sharing)
 
 
-def test_no_ids_do_not_collide():
+def test_no_ids_have_no_collisions():
     from components.vocabulary.collisions import measure_collisions
 
     found = measure_collisions(COUNTS_SCHEMA.empty_table(), CAPACITY)

@@ -1,4 +1,4 @@
-"""What Beam steps leave out when their only worker is a thread of this process."""
+"""Replacements in Beam and TFX when the only worker is a thread of this process."""
 
 import base64
 import bz2
@@ -41,7 +41,7 @@ def test_no_package_is_built_for_a_worker_in_this_process(monkeypatch):
         raise AssertionError("a package was built")
 
     monkeypatch.setattr(dependency_utils, "build_ephemeral_package", build)
-    with compat.spared(LOCAL):
+    with compat.in_process_patches(LOCAL):
         assert dependency_utils.make_beam_dependency_flags(LOCAL) == LOCAL
     with pytest.raises(AssertionError, match="built"):
         dependency_utils.make_beam_dependency_flags(LOCAL)
@@ -57,7 +57,7 @@ def test_workers_elsewhere_get_one_package_of_each_process(monkeypatch):
     once = functools.cache(build)
     monkeypatch.setattr(compat, "_build_package_once", once)
     for _ in range(2):
-        with compat.spared(PORTABLE):
+        with compat.in_process_patches(PORTABLE):
             flags = dependency_utils.make_beam_dependency_flags(PORTABLE)
             assert flags == [*PORTABLE, "--extra_package=tfx.tar.gz"]
     assert built == ["tfx.tar.gz"]
@@ -65,14 +65,14 @@ def test_workers_elsewhere_get_one_package_of_each_process(monkeypatch):
 
 @pytest.mark.parametrize("flags", [LOCAL, PORTABLE])
 def test_what_is_packed_can_be_unpacked(flags):
-    with compat.spared(flags):
+    with compat.in_process_patches(flags):
         packed = pickler.dumps({"x": 1})
         assert pickler.loads(packed) == {"x": 1}
     assert pickler.loads(pickler.dumps([2])) == [2]
 
 
 def test_workers_elsewhere_get_beams_own_packing():
-    with compat.spared(PORTABLE):
+    with compat.in_process_patches(PORTABLE):
         packed = base64.b64decode(pickler.dumps(1))
     assert bz2.decompress(packed)
 
@@ -88,7 +88,7 @@ class _Doubled(beam.DoFn):
 )
 def test_a_functions_arguments_are_those_that_beam_finds(function):
     expected = core.get_function_args_defaults(function)
-    with compat.spared(LOCAL):
+    with compat.in_process_patches(LOCAL):
         for _ in range(2):
             assert core.get_function_args_defaults(function) == expected
 
@@ -98,7 +98,7 @@ def test_a_known_function_is_not_kept_alive():
         return owner, element
 
     method = types.MethodType(process, object())
-    with compat.spared(LOCAL):
+    with compat.in_process_patches(LOCAL):
         core.get_function_args_defaults(method)
     gone = weakref.ref(process)
     del method, process
@@ -107,7 +107,7 @@ def test_a_known_function_is_not_kept_alive():
 
 
 def test_a_pipeline_runs_as_without(tmp_path):
-    with compat.spared(LOCAL), beam.Pipeline(argv=LOCAL) as pipeline:
+    with compat.in_process_patches(LOCAL), beam.Pipeline(argv=LOCAL) as pipeline:
         _ = (
             pipeline
             | beam.Create([1, 2])

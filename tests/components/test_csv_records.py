@@ -1,4 +1,4 @@
-"""CSV: every line of a file is in a record or set aside, whatever is in the file.
+"""CSV: every line of a file is in a record or quarantined, whatever it contains.
 
 The reference is a reader that goes through the file character by character, and
 Python's `csv` module for files without faults.
@@ -7,6 +7,7 @@ Python's `csv` module for files without faults.
 import csv
 import io
 
+import pyarrow as pa
 import pytest
 from hypothesis import assume
 from hypothesis import given
@@ -17,6 +18,7 @@ from components.log_example_gen import csv_records
 from components.log_example_gen import text_lines
 from components.log_example_gen.csv_dialect import CsvDialect
 from components.log_example_gen.readers import read_pieces
+from components.log_example_gen.wanted import Wanted
 from models.errors import DataError
 
 HEADER = b"a,b,c\n"
@@ -29,8 +31,10 @@ def read(path, text, dialect=None, block_bytes=1 << 20):
     rows, reasons, line_breaks = {}, {}, 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_lines, "BLOCK_BYTES", block_bytes)
-        for piece in read_pieces(str(path), 1000, dialect or CsvDialect()):
-            found = piece.table.to_pylist()
+        for piece in read_pieces(str(path), 1000, dialect or CsvDialect(), {}):
+            names = piece.table.column_names
+            kinds = pa.schema([(name, pa.binary()) for name in names])
+            found = piece.table.cast(kinds).to_pylist()
             rows |= dict(zip(piece.numbers.tolist(), found, strict=True))
             reasons |= {line: reason for line, _, reason in piece.rejected}
             line_breaks += piece.line_breaks
@@ -172,7 +176,7 @@ def damaged(draw, healthy):
 @pytest.mark.parametrize(
     ("healthy", "dialect"), [(PLAIN, CsvDialect()), (ESCAPED, SPARK)], ids=["", "spark"]
 )
-def test_every_line_of_a_damaged_file_has_the_fate_that_the_rules_say(
+def test_every_line_of_a_damaged_file_is_read_or_quarantined_by_the_rules(
     path, healthy, dialect
 ):
     @given(damaged(healthy), st.sampled_from([24, 64, 1 << 20]))
@@ -250,11 +254,58 @@ def test_a_value_that_never_ends_is_given_up_after_a_bounded_number_of_bytes(
     assert len(rows) + len(reasons) == 102
 
 
-def test_a_line_without_an_end_is_refused_with_its_number(path, monkeypatch):
+@pytest.mark.parametrize("block_bytes", [16, 64, 100])
+@pytest.mark.parametrize("end", [b"", b"\n4,5,6\n7,8,9\n"], ids=["last", "inside"])
+def test_a_line_that_is_too_long_costs_itself_alone(
+    path, monkeypatch, block_bytes, end
+):
     monkeypatch.setattr(text_lines, "MAX_LINE_BYTES", 100)
-    for block_bytes in (16, 64):
-        with pytest.raises(DataError, match="line 3 is longer than 100 bytes"):
-            read(path, HEADER + b"1,2,3\n" + b"x" * 200, block_bytes=block_bytes)
+    text = HEADER + b"1,2,3\n" + b"x" * 300 + end
+    rows, reasons, _ = read(path, text, block_bytes=block_bytes)
+    assert reasons == {1: "a line longer than 100 bytes"}
+    assert [row["a"] for row in rows.values()] == [b"1", b"4", b"7"][: 3 if end else 1]
+
+
+def test_a_line_that_is_too_long_closes_no_quoted_value(path, monkeypatch):
+    monkeypatch.setattr(text_lines, "MAX_LINE_BYTES", 100)
+    text = HEADER + b'1,"2\n' + b"x" * 300 + b'\n4,5,6\n7,8",9\n'
+    rows, reasons, _ = read(path, text, block_bytes=64)
+    assert list(rows) == [2]
+    assert sorted(reasons) == [0, 1, 3]
+
+
+def test_a_header_that_names_a_wanted_column_twice_is_refused(path):
+    path.write_bytes(b"a,b,a,c,c,c,c (2)\n1,2,3,4,5,6,7\n")
+    with pytest.raises(DataError, match=r"log.csv names the column 'a' 2 times"):
+        list(read_pieces(str(path), 1000, CsvDialect(), {"a": Wanted()}))
+    # Columns that nobody reads may be called alike.
+    (piece,) = read_pieces(str(path), 1000, CsvDialect(), {"b": Wanted()})
+    assert piece.table.column_names == [
+        "a",
+        "b",
+        "a (2)",
+        "c",
+        "c (3)",
+        "c (4)",
+        "c (2)",
+    ]
+    assert piece.table.to_pylist()[0]["c (2)"] == "7"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_named(path, encoding):
+    path.write_bytes("a,b,c\n1,2,3\n".encode(encoding))
+    with pytest.raises(DataError, match=r"log.csv .*UTF-16.*write .* as UTF-8"):
+        list(read_pieces(str(path), 1000, CsvDialect(), {}))
+
+
+def test_another_delimiter_and_tabs(path, tmp_path):
+    text = b'a;b;c\n1;"x;y";2,5\n'
+    rows, _, _ = read(path, text, CsvDialect(delimiter=";"))
+    assert list(rows.values()) == [{"a": b"1", "b": b"x;y", "c": b"2,5"}]
+    tabs = tmp_path / "log.tsv"
+    rows, _, _ = read(tabs, b'a\tb\tc\n1\t"x\ty"\t2,5\n')
+    assert list(rows.values()) == [{"a": b"1", "b": b"x\ty", "c": b"2,5"}]
 
 
 def test_a_header_with_an_open_quotation_mark_is_refused(path):
@@ -267,7 +318,7 @@ def test_a_header_with_an_open_quotation_mark_is_refused(path):
     [b'\xef\xbb\xbf"a",b,c\r\n1,2,3\r\n', b"a,b,c\n1,2,3\r", b"a,b,c\n1,2,3"],
     ids=["bom", "return at the end", "no newline at the end"],
 )
-def test_how_a_file_begins_and_ends_does_not_matter(path, text):
+def test_byte_order_mark_and_last_line_break_are_optional(path, text):
     rows, reasons, _ = read(path, text)
     assert list(rows.values()) == [{"a": b"1", "b": b"2", "c": b"3"}]
     assert not reasons

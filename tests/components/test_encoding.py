@@ -1,4 +1,4 @@
-"""What became of the ids, by feature and day, against counting by hand."""
+"""Encoding statistics of ids, by feature and day, against counts by hand."""
 
 import numpy as np
 import pyarrow as pa

@@ -1,4 +1,4 @@
-"""The evaluation rows: the domain's, of the days, value by value."""
+"""Evaluation set: impressions of one domain and some days, value by value."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -104,7 +104,7 @@ def test_what_is_written_parses_to_what_was_read(tmp_path):
     assert parsed(path) == ROWS
 
 
-def test_nothing_to_write_is_no_row(tmp_path):
+def test_an_empty_input_writes_no_row(tmp_path):
     from components.evaluation_set.executor import write_examples
 
     path = tmp_path / "data_tfrecord.gz"

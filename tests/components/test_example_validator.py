@@ -1,4 +1,4 @@
-"""What a domain is held against: environments, yesterday, the target."""
+"""Comparisons of the validator: environments, the previous block, the target."""
 
 import pytest
 from google.protobuf import text_format
@@ -148,7 +148,7 @@ def test_empty_lists_in_every_row_are_a_missing_feature():
     assert empty_as_missing(statistics_of()) == statistics_of()
 
 
-def test_no_statistics_are_no_rows():
+def test_missing_statistics_count_as_zero_rows():
     assert num_rows(None) == 0
     assert num_rows(statistics_pb2.DatasetFeatureStatisticsList()) == 0
     assert num_rows(statistics_of(5)) == 5

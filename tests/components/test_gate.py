@@ -1,4 +1,4 @@
-"""The Gate's decision, rule by rule."""
+"""Decision of the Gate, rule by rule."""
 
 import json
 import math
@@ -341,5 +341,5 @@ def test_draws_that_leave_a_metric_undefined_are_left_out():
     assert found.changes == {}
 
 
-def test_nobody_counted_is_no_rows():
+def test_missing_counts_are_zero_rows():
     assert Judgement("", "", {}).num_rows == 0.0

@@ -1,4 +1,4 @@
-"""Anomalies in words, and the block they stop."""
+"""Anomalies as sentences, and the block that they stop."""
 
 import datetime
 import json
@@ -37,7 +37,7 @@ def anomalies_of(*features, dataset=None, data_missing=False):
     return found
 
 
-def test_no_anomaly_is_no_sentence():
+def test_without_anomalies_there_is_no_sentence():
     assert describe_anomalies({}) == []
     assert describe_anomalies({"de": anomalies_of(), "ca": anomalies_of()}) == []
 
@@ -117,7 +117,7 @@ def test_a_distance_from_the_target_is_said_in_this_projects_words():
     assert "between feeds and the target is 0.4" in sentence
 
 
-def test_the_way_on_names_the_command_for_each_kind_of_anomaly():
+def test_each_kind_of_anomaly_names_the_command_that_helps():
     found = anomalies_pb2.Anomalies()
     js = REASON.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH
     add_reason(found, "clicks", js, DRIFT)
@@ -130,7 +130,7 @@ def test_the_way_on_names_the_command_for_each_kind_of_anomaly():
     assert f"{accept} hour --day <last day> --days <number>`" in text
 
 
-def test_an_outage_is_not_to_be_accepted():
+def test_an_outage_has_no_accept_command():
     text = how_to_go_on([anomalies_pb2.Anomalies(data_missing=True)])
     assert text == "mend the logs and run the same command again"
 

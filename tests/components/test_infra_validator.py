@@ -1,4 +1,4 @@
-"""A model that no server can load or that answers nonsense is not published."""
+"""Check in a server: models that fail to load or to answer are not published."""
 
 from __future__ import annotations
 

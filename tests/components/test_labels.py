@@ -1,4 +1,4 @@
-"""Which versions a server is told to load, and under which labels."""
+"""Versions that a server is told to load, and their labels."""
 
 import pytest
 from google.protobuf import text_format

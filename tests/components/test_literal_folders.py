@@ -1,4 +1,4 @@
-"""TFX's libraries find their files in folders whose names look like patterns."""
+"""Folders whose names look like glob patterns, read by TFX's libraries."""
 
 import apache_beam as beam
 import pyarrow as pa

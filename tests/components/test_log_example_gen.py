@@ -107,7 +107,7 @@ def test_a_bad_row_is_set_aside_with_its_reason(column, values, reason):
     result = converted(table)
     assert result.rows.num_rows == 1
     assert result.bad_rows == [1]
-    assert result.reasons == [reason]
+    assert [str(found) for found in result.reasons] == [reason]
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,12 @@ def test_a_bad_row_is_set_aside_with_its_reason(column, values, reason):
         (
             "uid",
             [[1]],
-            r"'uid' of some/file is of type list.*expected text or an integer",
+            r"'uid' of some/file is a list of int64; expected text or an integer",
         ),
-        ("last", ["x"], r"'last' .* of type string; expected a list"),
-        ("n", ["many"], r"'n' .* of type string; expected an integer"),
-        ("r", [[0.5]], r"'r' .* of type list.*; expected a number"),
+        ("last", ["x"], r"'last' .* is text; expected a list of ids; .* `separator`"),
+        ("n", [[1]], r"'n' .* is a list of int64; expected an integer"),
+        ("r", [[0.5]], r"'r' .* is a list of double; expected a number"),
+        ("rating", [{"a": 1}], r"'rating' .* is struct.*; expected a number"),
     ],
 )
 def test_a_column_of_the_wrong_type_is_named(column, value, message):
@@ -128,9 +129,38 @@ def test_a_column_of_the_wrong_type_is_named(column, value, message):
         converted(log_table(**{column: value}))
 
 
-def test_a_missing_column_is_named_with_those_there_are():
-    with pytest.raises(DataError, match="no column 'n'; it has uid, last, r, rating"):
-        converted(log_table().drop(["n"]))
+def test_all_columns_of_wrong_types_are_named_at_once():
+    table = log_table(uid=[[1]], r=[[0.5]]).drop(["rating"])
+    with pytest.raises(DataError) as caught:
+        converted(table)
+    assert "no column 'rating'; it has uid, last, n, r" in str(caught.value)
+    assert "'uid' of some/file is a list of int64" in str(caught.value)
+    assert "'r' of some/file is a list of double" in str(caught.value)
+
+
+def test_a_missing_column_of_a_feature_is_reported_and_missing_in_each_row():
+    result = converted(log_table().drop(["n"]))
+    assert result.lacking == ["n"]
+    assert result.rows.column("shown").to_pylist() == [[]]
+    assert converted(log_table()).lacking == []
+
+
+def test_a_column_that_came_later_or_is_gone_is_missing_on_the_other_days():
+    columns = {
+        **LOG.columns,
+        "shown": {"column": "n", "since": "1970-01-06", "until": "1970-01-08"},
+    }
+    log = DomainLog.model_validate({**LOG.model_dump(), "columns": columns})
+    table = pa.concat_tables([log_table()] * 5)
+    days = pa.array([4, 5, 6, 7, 8], pa.int64())
+    result = convert(table, log, FEATURES, days, "f")
+    assert result.rows.column("shown").to_pylist() == [[], [3], [3], [3], []]
+    without = convert(table.drop(["n"]), log, FEATURES, days, "f")
+    assert without.lacking == ["n"]
+    outside = convert(
+        table.slice(0, 1).drop(["n"]), log, FEATURES, days.slice(0, 1), "f"
+    )
+    assert outside.lacking == []
 
 
 @pytest.mark.parametrize("rule", ["rating", "rating => 4", "rating >= four", ""])
@@ -163,6 +193,29 @@ def test_files_are_listed_by_day_and_only_the_days_wanted(tmp_path):
         (2, "a.parquet"),
         (2, "b.parquet"),
     ]
+
+
+def test_two_folders_of_one_day_are_refused(tmp_path):
+    (tmp_path / "date=1970-01-03").mkdir()
+    (tmp_path / "dt=19700103").mkdir()
+    with pytest.raises(DataError, match="are both folders of 1970-01-03"):
+        list_log_files(tmp_path, 0, 9)
+
+
+def test_days_may_be_called_dt_and_have_a_folder_for_each_hour(tmp_path):
+    names = (
+        "dt=1970-01-03/hour=03/a.csv",
+        "dt=1970-01-03/b.csv",
+        "dt=19700104/04/c.pq",
+    )
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    files = list_log_files(tmp_path, 0, 9)
+    assert [file.path for file in files] == [
+        str(tmp_path / name) for name in (names[1], names[0], names[2])
+    ]
+    assert [file.day for file in files] == [2, 2, 3]
 
 
 def test_a_folder_without_days_is_an_error(tmp_path):

@@ -1,4 +1,4 @@
-"""Writing a shard: long files are cut, short ones joined, and no row changes place."""
+"""Shards: long log files are split, short ones joined, the order is kept."""
 
 import json
 

@@ -1,11 +1,13 @@
-"""A day's folder: what is read, what is named as not read, what stops the day."""
+"""Log files of a day: read, reported as not read, or refused."""
+
+import os
 
 import pytest
 
 from components.log_example_gen.log_files import list_log_files
-from components.log_example_gen.log_files import list_unread_files
 from components.log_example_gen.log_files import refuse_twins
-from components.log_example_gen.log_files import refuse_unread_days
+from components.log_example_gen.unread_files import list_unread_files
+from components.log_example_gen.unread_files import refuse_unread_days
 from models.errors import DataError
 
 
@@ -28,19 +30,18 @@ def put(tmp_path):
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        ("part-1.json", "rename it to end in .jsonl"),
-        ("part-1.ndjson", "rename it to end in .jsonl"),
-        ("part-1.json.gz", "rename it to end in .jsonl.gz"),
+        ("part-1.JSON", "rename it to end in .json"),
+        ("part-1.parq", "rename it to end in .parquet"),
         ("part-1.CSV", "rename it to end in .csv"),
         ("part-1.Csv.GZ", "rename it to end in .csv.gz"),
-        ("part-1.pq", "rename it to end in .parquet"),
         ("part-1.tfrecords", "rename it to end in .tfrecord"),
-        ("part-1.tsv", "tab-separated; write it with commas and name it .csv"),
-        ("part-1.csv.zst", "packed as .zst; unpack it, or pack it with gzip"),
+        ("part-1.csv.xz", "packed as .xz; unpack it, or pack it with gzip"),
+        ("part-1.tfrecord.bz2", "packed as .bz2; unpack it, or pack it with gzip"),
         ("part-1.parquet.gz", "packed; unpack it, as Parquet compresses by itself"),
-        ("part-1.csv.tmp", "none of .parquet, .csv, .jsonl, .tfrecord; convert it"),
-        ("part-1", "none of .parquet, .csv, .jsonl, .tfrecord; convert it"),
-        ("hour=03/", "a folder; move its files up into the day's folder"),
+        ("part-1.csv.tmp", "none of .parquet, .pq, .csv, "),
+        ("part-1", "none of .parquet, .pq, .csv, "),
+        ("hour=24/", "a folder; move its files up into the day's folder"),
+        ("old/", "a folder; move its files up into the day's folder"),
         ("part-1.csv/", "a folder; move its files up into the day's folder"),
     ],
 )
@@ -61,7 +62,39 @@ def test_a_link_to_nothing_is_named(tmp_path, put):
     path.with_name("part-1.csv").symlink_to(tmp_path / "gone.csv")
     assert [file.path for file in list_log_files(tmp_path, 2, 2)] == [str(path)]
     (found,) = list_unread_files(tmp_path, 2, 2)
-    assert "part-1.csv (no file; remove the link)" in str(found)
+    assert "part-1.csv (a link to no file; remove it)" in str(found)
+
+
+def test_a_pipe_named_like_a_log_is_named(tmp_path, put):
+    path = put("part-0.csv")
+    os.mkfifo(path.with_name("part-1.csv"))
+    assert [file.path for file in list_log_files(tmp_path, 2, 2)] == [str(path)]
+    (found,) = list_unread_files(tmp_path, 2, 2)
+    assert "part-1.csv (no file but a pipe or a device; remove it)" in str(found)
+
+
+def test_what_lies_beside_the_days_folders_is_named(tmp_path, put):
+    put("part-0.csv")
+    (tmp_path / "part-1.csv").touch()
+    (tmp_path / "1970-01-04").mkdir()
+    (tmp_path / "_import.json").touch()
+    assert [str(file) for file in list_unread_files(tmp_path, 2, 2)] == [
+        "1970-01-04 (a folder of no day; name it date=YYYY-MM-DD, or move it away)",
+        "part-1.csv (beside the days' folders; move it into the folder of its day, "
+        "or away)",
+    ]
+    refuse_unread_days(tmp_path, 2, 2)
+
+
+def test_what_lies_in_an_hours_folder_is_named(tmp_path, put):
+    put("hour=03/part-0.csv")
+    put("hour=03/part-1.txt")
+    put("hour=03/more/")
+    assert [str(file).split(",")[0] for file in list_unread_files(tmp_path, 2, 2)] == [
+        "date=1970-01-03/hour=03/more (a folder; move its files up into the day's "
+        "folder)",
+        "date=1970-01-03/hour=03/part-1.txt (none of .parquet",
+    ]
 
 
 def test_what_writers_keep_for_themselves_is_not_named(tmp_path, put):
@@ -89,10 +122,10 @@ def test_the_marker_of_a_complete_day_is_not_named(tmp_path, put):
 
 def test_a_day_with_nothing_that_is_read_is_refused(tmp_path, put):
     put("part-0.csv", day=2)
-    put("part-1.json", day=2)
+    put("part-1.JSON", day=2)
     refuse_unread_days(tmp_path, 2, 2)
-    put("part-0.json", day=3)
-    with pytest.raises(DataError, match=r"date=1970-01-04/part-0\.json \(rename it"):
+    put("part-0.JSON", day=3)
+    with pytest.raises(DataError, match=r"date=1970-01-04/part-0\.JSON \(rename it"):
         refuse_unread_days(tmp_path, 2, 3)
 
 
@@ -103,4 +136,7 @@ def test_a_file_beside_its_packed_form_is_refused(tmp_path, put):
     refuse_twins(list_log_files(tmp_path, 2, 3))
     put("a.csv.gz")
     with pytest.raises(DataError, match=r"a\.csv and a\.csv\.gz lie side by side"):
+        refuse_twins(list_log_files(tmp_path, 2, 3))
+    put("b.csv.zst")
+    with pytest.raises(DataError, match=r"b\.csv\.gz and b\.csv\.zst lie side"):
         refuse_twins(list_log_files(tmp_path, 2, 3))

@@ -1,4 +1,4 @@
-"""The metrics against scikit-learn and NumPy, their laws, and a real TFMA run."""
+"""Metrics against scikit-learn and NumPy, their laws, and a real TFMA run."""
 
 import math
 import pickle
@@ -216,12 +216,12 @@ def test_a_million_rows_against_ranks():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"scores": [0.1, math.nan]}, "score nan in 1 of 2 evaluated rows; expected a"),
-        ({"scores": [math.inf, math.inf]}, "score inf in 2 of 2 evaluated rows"),
-        ({"labels": [1, 0.5]}, "label 0.5 in 1 of 2 evaluated rows; expected 0 or 1"),
-        ({"labels": [1]}, "labels has 1 rows and scores has 2"),
-        ({"weights": [1, -2]}, r"weight -2.0 in 1 of 2 evaluated rows"),
-        ({"users": ["u"]}, "users has 1 rows and scores has 2"),
+        ({"scores": [0.1, math.nan]}, "score nan in 1 of 2 evaluated impressions"),
+        ({"scores": [math.inf, math.inf]}, "score inf in 2 of 2 evaluated impressions"),
+        ({"labels": [1, 0.5]}, r"label 0.5 in 1 of 2 .*; expected 0 or 1"),
+        ({"labels": [1]}, "labels has 1 entries and scores has 2"),
+        ({"weights": [1, -2]}, r"weight -2.0 in 1 of 2 evaluated impressions"),
+        ({"users": ["u"]}, "users has 1 entries and scores has 2"),
         ({"users": [0.5, 0.5]}, "user ids have type double"),
     ],
 )
@@ -678,5 +678,5 @@ def test_config_names_and_no_thresholds(tfma):
 def test_reading_says_what_is_missing(tmp_path):
     from components.evaluator.reading import read_judgements
 
-    with pytest.raises(DataError, match="holds no metrics over all rows"):
+    with pytest.raises(DataError, match="holds no metrics over all impressions"):
         read_judgements(str(tmp_path))

@@ -1,4 +1,4 @@
-"""Raw features to rows of embedding tables, against plain Python."""
+"""Raw features to rows of embedding tables, against a plain Python reference."""
 
 import math
 

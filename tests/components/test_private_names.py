@@ -22,6 +22,8 @@ PICKLER = "apache_beam.internal.cloudpickle_pickler"
 CORE = "apache_beam.transforms.core"
 FILES = "apache_beam.io.localfilesystem"
 LAUNCHER = "tfx.orchestration.portable.launcher"
+CHANNELS = "tfx.orchestration.portable.input_resolution.channel_resolver"
+EXECUTIONS = "tfx.orchestration.portable.mlmd.execution_lib"
 TRANSFORM = "tfx.components.transform.executor"
 VALIDATOR = "tfx.components.example_validator.executor"
 INFRA = "tfx.components.infra_validator.executor"
@@ -41,6 +43,15 @@ ARGUMENTS = {
         "preprocessing_fn input_specs use_tf_compat_v1 base_temp_dir"
     ),
     f"{BASE}:BaseComponent.__init__": "self spec custom_executor_spec",
+    f"{CHANNELS}:_get_executions_by_all_contexts": "store contexts",
+    f"{CHANNELS}:resolve_single_channel": "handle_like channel",
+    f"{EXECUTIONS}:get_executions_associated_with_all_contexts": (
+        "metadata_handle contexts"
+    ),
+    # Overridden by our launcher.
+    f"{LAUNCHER}:Launcher._publish_successful_execution": (
+        "self execution_id contexts output_dict executor_output"
+    ),
     # Overridden by our executors.
     f"{TRANSFORM}:TransformProcessor._EncodeAndWrite": "schema file_format output_path",
     f"{VALIDATOR}:Executor._Validate": "self inputs outputs",
@@ -66,6 +77,12 @@ USERS = {
     "apache_beam.typehints.decorators:IOTypeHints._make_origin": "TRACEBACK_LIMIT",
     "tfx.orchestration.local.local_dag_runner:LocalDagRunner.run_with_ir": "Launcher",
     f"{LAUNCHER}:Launcher.__init__": "_pipeline_node",
+    f"{LAUNCHER}:Launcher.launch": "_publish_successful_execution",
+    f"{LAUNCHER}:Launcher._register_or_reuse_execution": (
+        "get_executions_associated_with_all_contexts"
+    ),
+    f"{CHANNELS}:resolve_union_channels": "resolve_single_channel",
+    f"{CHANNELS}:resolve_single_channel": "_get_executions_by_all_contexts",
     f"{TRANSFORM}:Executor.Do": "TransformProcessor",
     "tensorflow_transform.beam.impl:_AnalyzeDatasetCommon.expand": (
         "trace_preprocessing_function"

@@ -1,4 +1,4 @@
-"""Dated versions and the copy that a server sees whole or not at all."""
+"""Publishing: dated versions, and a copy that servers never see partly."""
 
 import datetime
 import json

@@ -1,4 +1,4 @@
-"""Log files of every format: the same rows, their numbers, and what is set aside."""
+"""Readers of all log formats: equal rows, row numbers, and quarantined lines."""
 
 import gzip
 import json
@@ -10,15 +10,24 @@ import pytest
 
 from components.log_example_gen import text_lines
 from components.log_example_gen.csv_dialect import CsvDialect
-from components.log_example_gen.log_files import format_of
+from components.log_example_gen.file_names import format_of
 from components.log_example_gen.readers import read_pieces
+from components.log_example_gen.wanted import Wanted
 from models.errors import DataError
+
+WANTED = {
+    "u": Wanted(is_id=True),
+    "n": Wanted(),
+    "l": Wanted(is_list=True),
+    "a": Wanted(is_id=True),
+    "i": Wanted(),
+}
 
 
 def read(path, batch_rows=1000, **dialect):
     """Returns all rows, their numbers and what was set aside."""
     rows, numbers, rejected = [], [], []
-    for piece in read_pieces(str(path), batch_rows, CsvDialect(**dialect)):
+    for piece in read_pieces(str(path), batch_rows, CsvDialect(**dialect), WANTED):
         rows += piece.table.to_pylist()
         numbers += piece.numbers.tolist()
         rejected += piece.rejected
@@ -40,6 +49,12 @@ def write(path, content):
         ("a.jsonl.gz", ".jsonl"),
         ("a.tfrecord", ".tfrecord"),
         ("a.parquet.gz", None),
+        ("a.pq", ".parquet"),
+        ("a.tsv.bz2", ".csv"),
+        ("a.json", ".jsonl"),
+        ("a.ndjson.zst", ".jsonl"),
+        ("a.tfrecord.zst", None),
+        ("a.CSV", None),
         ("_SUCCESS", None),
         (".part-0.csv.crc", None),
         (".a.csv", None),
@@ -51,27 +66,28 @@ def test_a_format_is_told_by_the_name(name, expected):
 
 
 @pytest.mark.parametrize("name", ["log.csv", "log.csv.gz"])
-def test_csv_values_come_as_bytes_with_empty_ones_missing(tmp_path, name):
+def test_csv_values_come_as_text_with_empty_ones_missing(tmp_path, name):
     path = write(tmp_path / name, 'user,"n m"\na,1\n"b, c",\nÜ木,x\n')
     rows, numbers, rejected = read(path)
     assert rows == [
-        {"user": b"a", "n m": b"1"},
-        {"user": b"b, c", "n m": None},
-        {"user": "Ü木".encode(), "n m": b"x"},
+        {"user": "a", "n m": "1"},
+        {"user": "b, c", "n m": None},
+        {"user": "Ü木", "n m": "x"},
     ]
     assert (numbers, rejected) == ([0, 1, 2], [])
 
 
-def test_csv_bytes_that_are_no_text_pass(tmp_path):
-    rows, _, _ = read(write(tmp_path / "log.csv", b"user,n\n\xff\xfe,1\n"))
-    assert rows == [{"user": b"\xff\xfe", "n": b"1"}]
+def test_csv_bytes_that_are_no_text_are_left_to_the_conversion(tmp_path):
+    path = write(tmp_path / "log.csv", b"user,n\n\xff\xfe,1\n")
+    (piece,) = read_pieces(str(path), 1000, CsvDialect(), {})
+    assert piece.table.column("user").cast(pa.binary()).to_pylist() == [b"\xff\xfe"]
 
 
 def test_csv_lines_of_another_width_are_set_aside_with_their_numbers(tmp_path):
     path = write(tmp_path / "log.csv", "a,b\n0,0\nshort\n2,2\n\n4,4\n5,5,5\n6,6\n")
     rows, numbers, rejected = read(path)
     # An empty line is a row without values.
-    assert [row["a"] for row in rows] == [b"0", b"2", None, b"4", b"6"]
+    assert [row["a"] for row in rows] == ["0", "2", None, "4", "6"]
     assert numbers == [0, 2, 3, 4, 6]
     assert rejected == [
         (1, "short", "1 columns, the header has 2"),
@@ -83,7 +99,7 @@ def test_csv_numbers_hold_across_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(text_lines, "BLOCK_BYTES", 64)
     lines = [f"{i},x" if i % 7 else f"{i}" for i in range(100)]
     path = write(tmp_path / "log.csv", "i,x\n" + "\n".join(lines) + "\n")
-    pieces = list(read_pieces(str(path), 10, CsvDialect()))
+    pieces = list(read_pieces(str(path), 10, CsvDialect(), {}))
     assert len(pieces) > 5
     rows, numbers, rejected = read(path)
     assert [int(row["i"]) for row in rows] == numbers
@@ -104,9 +120,10 @@ def test_json_lines_keep_numbers_lists_and_text(tmp_path, name):
     lines = [{"u": "Ü", "n": 1, "l": ["x", "y"]}, {"u": None, "n": 2}]
     path = write(tmp_path / name, "".join(json.dumps(x) + "\n" for x in lines))
     rows, numbers, rejected = read(path)
+    none = {"a": None, "i": None}
     assert rows == [
-        {"u": "Ü", "n": 1, "l": ["x", "y"]},
-        {"u": None, "n": 2, "l": None},
+        {"u": "Ü", "n": 1, "l": ["x", "y"], **none},
+        {"u": None, "n": 2, "l": None, **none},
     ]
     assert (numbers, rejected) == ([0, 1], [])
 
@@ -114,7 +131,7 @@ def test_json_lines_keep_numbers_lists_and_text(tmp_path, name):
 def test_lines_that_are_no_json_object_are_set_aside(tmp_path):
     text = '{"a": 0}\n\n  \n{"a": 1\n{"a": 2}\nno\n[4]\n{"a": 5}\n'
     rows, numbers, rejected = read(write(tmp_path / "log.jsonl", text))
-    assert [row["a"] for row in rows] == numbers == [0, 2, 5]
+    assert [int(row["a"]) for row in rows] == numbers == [0, 2, 5]
     assert [(number, line) for number, line, _ in rejected] == [
         (1, '{"a": 1'),
         (3, "no"),
@@ -143,13 +160,13 @@ def test_parquet_without_row_groups_is_empty(tmp_path):
     path = tmp_path / "part-0.parquet"
     pq.ParquetWriter(path, pa.schema([("user_id", pa.string())])).close()
     assert pq.read_metadata(path).num_row_groups == 0
-    assert list(read_pieces(str(path), 10, CsvDialect())) == []
+    assert list(read_pieces(str(path), 10, CsvDialect(), {})) == []
 
 
 def test_parquet_is_read_a_batch_at_a_time(tmp_path):
     path = tmp_path / "log.parquet"
     pq.write_table(pa.table({"i": range(25)}), path)
-    pieces = list(read_pieces(str(path), 10, CsvDialect()))
+    pieces = list(read_pieces(str(path), 10, CsvDialect(), {}))
     assert [len(piece.table) for piece in pieces] == [10, 10, 5]
     assert np.concatenate([p.numbers for p in pieces]).tolist() == list(range(25))
 
@@ -180,7 +197,10 @@ def test_tf_examples_are_read_as_lists(tmp_path, name):
     ("name", "content", "message"),
     [
         ("log.parquet", b"PAR1 but not really", "cannot be read as Parquet"),
-        ("log.csv", b"", "has no header line"),
+        ("log.csv", b"\na,b\n1,2\n", "has no header line"),
+        ("log.csv", gzip.compress(b"a,b\n1,2\n"), "begins like gzip; rename it so"),
+        ("log.jsonl", bytes.fromhex("28b52ffd"), "begins like zstd; rename it so"),
+        ("log.csv", b"PAR1", "begins like Parquet; rename it to end in .parquet"),
         ("log.csv.gz", b"no gzip at all", "no gzip|cannot be read as CSV"),
         ("log.jsonl.gz", b"no gzip at all", "cannot be read as JSON Lines"),
         pytest.param(
@@ -197,3 +217,29 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, content, message):
     with pytest.raises(DataError, match=message) as caught:
         read(tmp_path / name)
     assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x.jsonl", "x.pq", "x.tfrecord"])
+def test_a_file_of_no_bytes_has_no_records(tmp_path, name):
+    (tmp_path / name).touch()
+    assert read(tmp_path / name) == ([], [], [])
+
+
+def test_a_packed_file_of_nothing_has_no_records(tmp_path):
+    assert read(write(tmp_path / "x.csv.gz", b"")) == ([], [], [])
+    assert read(write(tmp_path / "x.jsonl.gz", b"\n")) == ([], [], [])
+
+
+@pytest.mark.parametrize("end", ["gz", "zst", "bz2"])
+def test_text_files_may_be_packed(tmp_path, end):
+    path = tmp_path / f"log.json.{end}"
+    kind = {"gz": "gzip", "zst": "zstd", "bz2": "bz2"}[end]
+    with pa.output_stream(str(path), compression=kind) as stream:
+        stream.write(b'{"a": "x"}\n')
+    rows, _, _ = read(path)
+    assert [row["a"] for row in rows] == ["x"]
+
+
+def test_a_file_that_has_vanished_is_named(tmp_path):
+    with pytest.raises(DataError, match="gone.csv cannot be read as .csv"):
+        read(tmp_path / "gone.csv")

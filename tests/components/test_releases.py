@@ -1,4 +1,4 @@
-"""Folders and labels together, as publishing changes them."""
+"""Releases: folders and labels change together."""
 
 import datetime
 from concurrent.futures import ThreadPoolExecutor

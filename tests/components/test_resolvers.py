@@ -1,4 +1,4 @@
-"""What a run may read."""
+"""Resolvers: artifacts that a run may read."""
 
 import pytest
 

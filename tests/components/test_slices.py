@@ -1,4 +1,4 @@
-"""Which slice an evaluation row falls into."""
+"""Slices of evaluation impressions."""
 
 import pyarrow as pa
 import pytest

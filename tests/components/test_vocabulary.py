@@ -113,7 +113,7 @@ def test_a_full_table_refuses_and_counts():
     assert (growth.new, growth.refused) == ({1: 2}, 1)
 
 
-def test_growth_says_which_day_added_how_many():
+def test_growth_counts_new_ids_by_day():
     space = IdSpace(capacity=3, min_count=2)
     rows = [(b"a", 1, 1), (b"b", 1, 2), (b"a", 4, 1), (b"c", 4, 2), (b"d", 5, 2)]
     growth = grow(Vocabulary.empty(), counts_of(*rows), space)

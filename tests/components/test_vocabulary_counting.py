@@ -1,4 +1,4 @@
-"""Counting a shard's ids: however it is cut into batches, and none is lost."""
+"""Counts of a shard's ids: independent of batches, and complete."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""The files of TF Serving, Compose and Prometheus, read as their programs read them."""
+"""Files of TF Serving, Compose and Prometheus, parsed as these programs parse them."""
 
 import shutil
 import subprocess

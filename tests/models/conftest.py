@@ -1,4 +1,4 @@
-"""A tiny world for the tests of `models`: features, ids, shards, transform graph."""
+"""Tiny world for the tests of `models`: features, ids, shards, transform graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the two lines do differently gives the same on both."""
+"""Functions that differ between the two lines, with equal results on both."""
 
 import numpy as np
 import pyarrow as pa

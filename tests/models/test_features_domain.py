@@ -1,4 +1,4 @@
-"""When a row says of which domain it is."""
+"""Domain of an impression, by a feature with its own vocabulary."""
 
 import pytest
 

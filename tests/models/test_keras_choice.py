@@ -1,4 +1,4 @@
-"""Keras 2 is chosen in one place, before anything imports TensorFlow."""
+"""Choice of Keras 2, in one place, before anything imports TensorFlow."""
 
 from __future__ import annotations
 

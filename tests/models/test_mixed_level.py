@@ -1,4 +1,4 @@
-"""The target level on the rows of several domains, to a model that serves one."""
+"""Target level trained on several domains, and served for one."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_window_without_target_rows_is_refused(
     inputs: Callable[..., LevelInputs], tmp_path: Path
 ) -> None:
     sources_only = inputs("none", examples=(str(tmp_path / "Split-fr" / "*"),))
-    with pytest.raises(DataError, match=r"'target' has no rows of de in its window"):
+    with pytest.raises(DataError, match=r"no impressions of de in its window"):
         run_level(sources_only)
 
 
@@ -137,7 +137,7 @@ def test_rows_of_a_domain_without_a_row_are_refused(
 ) -> None:
     full = inputs("full", strategy={"kind": "mmoe"})
     write_ids(full.vocabulary, domain=b"de\n")
-    with pytest.raises(DataError, match=r"54 of 72 rows are of no domain .*capacity"):
+    with pytest.raises(DataError, match=r"54 of 72 impressions .*capacity"):
         run_level(full)
 
 
@@ -212,7 +212,7 @@ def test_cctl_says_that_the_sources_are_too_few_for_the_ratio(
     )
     with caplog.at_level("INFO", logger=PROGRESS.name):
         report = run_level(level)
-    assert "3.00 source rows to a row of the target, all there are" in caplog.text
+    assert "3.00 source impressions per target impression, all there are" in caplog.text
     assert report.record["source_passes"] == 2
     assert report.record["source_rows"] == 2 * 54
 
@@ -220,7 +220,7 @@ def test_cctl_says_that_the_sources_are_too_few_for_the_ratio(
 def test_cctl_without_source_rows_is_refused(
     cctl: Callable[..., LevelInputs], tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match=r"'target' has no rows of fr in its window"):
+    with pytest.raises(DataError, match=r"no impressions of fr in its window"):
         run_level(cctl("none", examples=(str(tmp_path / "Split-de" / "*"),)))
 
 

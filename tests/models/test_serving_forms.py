@@ -1,4 +1,4 @@
-"""Every network as it is served: one row for what the candidates share."""
+"""Serving forms of all networks: one row for features shared by the candidates."""
 
 from __future__ import annotations
 

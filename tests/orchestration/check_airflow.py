@@ -1,4 +1,4 @@
-"""Runs the DAG under a real Airflow: parse time, three days by catchup, a killed task.
+"""Check under a real Airflow: parse time, three days by catchup, a killed task.
 
     make check-airflow
 

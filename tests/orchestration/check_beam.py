@@ -1,4 +1,4 @@
-"""One run in memory, on a portable runner, in two processes: the same rows.
+"""Check of three Beam runners: in memory, portable, two processes; equal results.
 
 python -m tests.orchestration.check_beam
 

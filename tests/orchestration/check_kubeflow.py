@@ -1,4 +1,4 @@
-"""Loads compiled pipelines with Kubeflow's own SDK and runs a day's containers here.
+"""Check with Kubeflow's SDK: loads compiled pipelines, runs a day's containers here.
 
     make check-kubeflow
 

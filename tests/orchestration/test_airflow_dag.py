@@ -1,4 +1,4 @@
-"""The DAG of a configuration, read as Airflow reads it: through a link, on its own."""
+"""DAG of a configuration, loaded as Airflow loads it: through a link, by itself."""
 
 from __future__ import annotations
 

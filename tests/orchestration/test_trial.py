@@ -1,4 +1,4 @@
-"""The tiny world of the checks that run a scheduler."""
+"""Trial world of the checks that run a scheduler."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tests.orchestration import trial
 from tests.pipeline import feeds_ads
 
 
-def test_a_folder_may_be_named_from_where_one_stands(tmp_path, monkeypatch):
+def test_a_relative_folder_is_resolved(tmp_path, monkeypatch):
     monkeypatch.setattr(feeds_ads, "NUM_DAYS", feeds_ads.NUM_DAYS)
     monkeypatch.chdir(tmp_path)
     trial.write(Path("some/trial"), 2)

@@ -1,4 +1,4 @@
-"""Writes a folder with a few days of tiny logs and a configuration that trains on them.
+"""Trial world: a few days of tiny logs, and a configuration that trains on them.
 
 python -m tests.orchestration.trial FOLDER [DAYS]
 """

@@ -1,4 +1,4 @@
-"""Logs in the shape of a feeds -> ads company, written into a folder: dirty ones."""
+"""Logs with the columns of a feeds -> ads company, with bad rows."""
 
 from __future__ import annotations
 

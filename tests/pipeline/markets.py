@@ -1,4 +1,4 @@
-"""A pipeline on shipped logs that real runs are made on, each command a process."""
+"""Pipeline on shipped logs for real runs, with each command in its own process."""
 
 from __future__ import annotations
 

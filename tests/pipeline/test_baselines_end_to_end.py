@@ -1,4 +1,4 @@
-"""A real TFX run of CCTL, of a baseline that mixes domains and one that fine-tunes."""
+"""Real TFX runs of CCTL, of a mixed baseline and of fine-tuning."""
 
 from __future__ import annotations
 

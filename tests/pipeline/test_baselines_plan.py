@@ -1,4 +1,4 @@
-"""Which rows the baselines train on, what they start from and when."""
+"""Plans of the baselines: training data, warm starts and clocks."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_ablations_of_cctl_are_models_of_their_own():
                 "features": make_config().features,
                 "strategies": {"ecdctr": {}, "cctl": {}},
             },
-            "cctl says of each source what it brings and needs the feature 'domain'",
+            "cctl weights each source separately and needs the feature 'domain'",
             id="no domain for cctl",
         ),
         pytest.param(

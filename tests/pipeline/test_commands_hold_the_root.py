@@ -1,4 +1,4 @@
-"""Each command that changes something says who holds the root, and changes nothing."""
+"""Commands on a locked root: the error names the holder, nothing changes."""
 
 import subprocess
 import sys
@@ -17,6 +17,7 @@ WHY = ("--reason", "why")
 # By command that changes what other commands read: its options.
 CHANGES = {
     "ablate": DAY,
+    "accept": ("--from", "2019-01-01", *WHY),
     "backfill": ("--from", "2019-01-01", "--to", "2019-01-02"),
     "clean": ("--yes",),
     "compare": DAY,
@@ -108,7 +109,7 @@ def test_every_command_says_whether_it_changes_something():
 
 
 @pytest.mark.parametrize("command", CHANGES)
-def test_it_leaves_a_held_root_alone(world, tmp_path, command):
+def test_a_changing_command_is_refused_on_a_locked_root(world, tmp_path, command):
     before = files_in(tmp_path)
     result = world(command)
     assert result.exit_code == 75, result.output
@@ -118,7 +119,7 @@ def test_it_leaves_a_held_root_alone(world, tmp_path, command):
 
 
 @pytest.mark.parametrize("command", ["show", "validate", "versions"])
-def test_a_look_at_a_held_root_is_free(world, command):
+def test_reading_commands_work_on_a_locked_root(world, command):
     assert world(command).exit_code != 75
 
 

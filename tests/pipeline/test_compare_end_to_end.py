@@ -1,4 +1,4 @@
-"""A real comparison on a tiny simulated world, whose oracle is known."""
+"""Real comparison on a tiny simulated world with a known oracle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sentence below a run's table says differences and claims no winner."""
+"""Sentence below a run's table: differences without a winner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every key of a configuration is kept, printed and read again, whatever its value.
+"""Keys of a configuration: kept, printed and read again with any value.
 
 The keys are those of the pydantic models themselves. A key whose type does not say what
 another value could be has one in `VALUES`; a new key of that kind fails here until it
@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError
 
 from models.errors import ConfigError
+from models.settings import Units
 from models.strategies.registry import kinds
 from models.strategies.registry import strategy_class
 from pipeline.cli.group import main
@@ -211,7 +212,7 @@ def another(key, field, current):
         candidates = list(typing.get_args(annotation))
     elif annotation in (int, float):
         candidates = [0.9, 0.25, 3.0, 30.0] if annotation is float else [3, 7]
-    elif annotation == tuple[int, ...]:
+    elif annotation == tuple[Units, ...]:
         candidates = [[5, 3]]
     elif annotation is datetime.date:
         candidates = ["2020-01-05"]

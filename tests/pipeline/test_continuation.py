@@ -1,4 +1,4 @@
-"""From which model a day's target model goes on, over days and CPM's ticks."""
+"""Warm starts of a day's target model, over days and ticks of CPM."""
 
 from __future__ import annotations
 

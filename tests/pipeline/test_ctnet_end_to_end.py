@@ -1,4 +1,4 @@
-"""CTNet in real TFX runs of its first three days, on a handful of rows."""
+"""Real TFX runs of CTNet's first three days, on few impressions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
-from benchmarks.kill_backfill import warm_start_chains
+from benchmarks.backfill_results import warm_start_chains
 from pipeline.store.reader import METADATA_FILE
 from pipeline.store.reader import Store
 from tests.pipeline import feeds_ads

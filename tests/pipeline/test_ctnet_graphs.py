@@ -1,4 +1,4 @@
-"""The graphs of CTNet's steps: what their trainers read and are told."""
+"""Graphs of CTNet's steps: inputs and parameters of their trainers."""
 
 from __future__ import annotations
 

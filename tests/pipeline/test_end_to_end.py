@@ -1,4 +1,4 @@
-"""Real TFX runs on real rows: a first day, the same day again, and the day after."""
+"""Real TFX runs on shipped logs: a first day, the same day again, and the next days."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A strategy that fails does not take the results of the others with it."""
+"""Failed strategies, which do not affect the results of others."""
 
 from __future__ import annotations
 

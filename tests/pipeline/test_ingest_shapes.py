@@ -1,4 +1,4 @@
-"""A real ingest of logs in the shape of a feeds -> ads company: two formats, dirty."""
+"""Real ingest of logs of a feeds -> ads company: two formats, with bad rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A day between two ticks of the target's clock is published under its own date."""
+"""Days between two ticks of the target's clock, published under their own dates."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`crossctr simulate`: what it writes, keeps, repeats and refuses."""
+"""Command `simulate`: files written, kept and repeated, and errors."""
 
 import datetime
 import hashlib

@@ -1,4 +1,4 @@
-"""An audit that got no answer says so and does not pass."""
+"""Audit of packages, which fails if the service does not answer."""
 
 import runpy
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which lock file a machine gets, and the one line that it gets if there is none."""
+"""Lock file of a machine, and the message if there is none."""
 
 import ast
 import os

@@ -1,4 +1,4 @@
-"""Lock files are complete, have hashes and nothing that production does not need."""
+"""Lock files: complete, with hashes, without packages that production does not need."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where a clean Debian cannot be made, the script says why in one line."""
+"""Script for a clean Debian, and its message where it cannot work."""
 
 import fcntl
 import os

@@ -1,1 +1,1 @@
-"""Networks that are trained on all domains and have a part of each domain's own."""
+"""Multi-domain networks: trained on all domains, with domain-specific parts."""

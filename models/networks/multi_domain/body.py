@@ -1,4 +1,4 @@
-"""What the multi-domain networks have in common."""
+"""Base of the multi-domain networks' bodies, and routing by domain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.settings import NetworkConfig
 
 
 class Body(keras.layers.Layer):
-    """What lies between the interaction and the domains' logits.
+    """Layers between the interaction and the domains' logits.
 
     Args:
         domains: The domains, in the order of their indices.
@@ -27,14 +27,14 @@ class Body(keras.layers.Layer):
         self.domains = tuple(domains)
 
     def shared(self, inputs: Any, training: bool) -> Any:
-        """Returns what is computed alike for rows of every domain.
+        """Returns what is computed in the same way for all domains.
 
         Args:
             inputs: The interaction's output, (B, width).
             training: Whether the network is training.
 
         Returns:
-            A nest of tensors of B rows.
+            A nest of tensors whose first dimension is B.
         """
         raise NotImplementedError
 
@@ -47,25 +47,25 @@ class Body(keras.layers.Layer):
         raise NotImplementedError
 
     def named_variables(self) -> dict[str, Any]:
-        """Returns every variable by a name that does not depend on other domains."""
+        """Returns every variable by a name that is independent of other domains."""
         raise NotImplementedError
 
     def logit_bias(self, index: int) -> Any:
-        """Returns the variable, (1,), that shifts the logits of domain `index`."""
+        """Returns the variable (1,) that is added to the logits of domain `index`."""
         raise NotImplementedError
 
 
 class TowerBody(Body):
-    """A body that ends in one tower per domain.
+    """Body that ends in one tower per domain.
 
-    A tower is the backbone's last hidden layer and its logit, so that a row passes as
-    many layers as in the backbone. It has no BatchNorm (our choice): a batch of mixed
-    domains may hold a handful of the target's rows, too few for statistics.
+    A tower is the backbone's last hidden layer and its logit, so that the network is as
+    deep as the backbone. It has no BatchNorm (our choice): a batch of mixed domains may
+    contain too few target impressions for statistics.
 
     Args:
         domains: The domains, in the order of their indices.
         network: Sizes of the network.
-        below: Units of the hidden layers that all domains share before anything else.
+        below: Units of the first hidden layers, which all domains share.
     """
 
     def __init__(
@@ -87,17 +87,17 @@ class TowerBody(Body):
         self.bottom = Mlp(below, network.dropout) if below else None
 
     def below(self, inputs: Any, training: bool) -> Any:
-        """Returns the output of the shared layers, or `inputs` if there are none."""
+        """Returns the output of the shared layers, or `inputs` without such layers."""
         if self.bottom is None:
             return inputs
         return self.bottom(inputs, training=training)
 
     def stages(self) -> list[list[NormalisedStack]]:
-        """Returns the shared layers, if there are any."""
+        """Returns the shared layers, if any."""
         return [[self.bottom]] if self.bottom is not None else []
 
     def named_variables(self) -> dict[str, Any]:
-        """Returns `bottom/...` and the towers', e.g. `tower/<domain>/logit/bias`."""
+        """Returns `bottom/...` and e.g. `tower/<domain>/logit/bias`."""
         parts: dict[str, Any] = {
             f"tower/{domain}": tower
             for domain, tower in zip(self.domains, self.towers, strict=True)
@@ -107,12 +107,12 @@ class TowerBody(Body):
         return name_variables(parts)
 
     def logit_bias(self, index: int) -> Any:
-        """Returns the bias of a tower's logit."""
+        """Returns the bias of the tower's logit."""
         return self.towers[index].output_layer.bias
 
 
 def name_variables(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the variables of all parts, by `<part>/<name within the part>`."""
+    """Returns the variables of all parts by `<part>/<name within the part>`."""
     return {
         f"{part}/{name}": variable
         for part, layer in parts.items()
@@ -150,18 +150,18 @@ class Tower(keras.layers.Layer):
 def route(
     inputs: Any, indices: Any, functions: Sequence[Callable[[Any], Any]]
 ) -> tf.Tensor:
-    """Applies to each row the function of its index, and to no row another one.
+    """Applies to each example the function of its index.
 
-    So a row costs one function however many there are, and has no gradient with
-    respect to the variables of any other.
+    An example costs one function evaluation however many functions there are, and its
+    gradient involves only that function's variables.
 
     Args:
-        inputs: A nest of tensors of B rows.
+        inputs: A nest of tensors whose first dimension is B.
         indices: Int32 (B,), each in [0, len(functions)).
-        functions: Each maps a nest of n rows, n >= 0, to (n,).
+        functions: Each maps a nest with first dimension n >= 0 to (n,).
 
     Returns:
-        The results (B,), in the order of the rows.
+        The results (B,), in the order of the inputs.
     """
     positions = tf.range(tf.shape(indices)[0])
     rows = tf.dynamic_partition(positions, indices, len(functions))

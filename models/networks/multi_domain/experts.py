@@ -12,10 +12,10 @@ from models.settings import NetworkConfig
 
 
 def expert_units(network: NetworkConfig) -> int:
-    """Returns the units of one expert: half of the layer that the experts replace.
+    """Returns the units of one expert: half of those of the replaced layer.
 
-    So a handful of experts costs about what the layer did (our choice; the parameters
-    are counted in docs/methods/baselines.md).
+    A few experts then cost about as much as the layer (our choice; see the parameter
+    counts in docs/methods/baselines.md).
     """
     return max(1, network.hidden_units[-2] // 2)
 
@@ -23,8 +23,8 @@ def expert_units(network: NetworkConfig) -> int:
 class Experts(keras.layers.Layer):
     """Experts of one layer each, `dense -> batch normalization -> relu -> dropout`.
 
-    They are computed as one wide layer, which is the same: normalisation, activation
-    and dropout treat each unit on its own.
+    They are computed as one wide layer, which is equivalent: normalisation, activation
+    and dropout treat each unit independently.
 
     Args:
         count: Number of experts, `E`.
@@ -49,7 +49,7 @@ class Experts(keras.layers.Layer):
 
 
 class Gate(keras.layers.Layer):
-    """`softmax(x W)`: the shares of the experts in what one reader sees.
+    """`softmax(x W)`: the weights of the experts for one reader.
 
     Args:
         count: Number of experts that are mixed, `E`.
@@ -60,11 +60,11 @@ class Gate(keras.layers.Layer):
         self.dense = keras.layers.Dense(count, use_bias=False, activation="softmax")
 
     def call(self, inputs: Any) -> Any:
-        """Maps (B, any width) to shares (B, E) that sum to 1."""
+        """Maps (B, any width) to weights (B, E) that sum to 1."""
         return self.dense(inputs)
 
     def mix(self, inputs: Any, experts: Any) -> Any:
-        """Returns (B, U), the experts (B, E, U) weighted by the shares of `inputs`."""
+        """Returns the mixture (B, U) of the experts (B, E, U)."""
         return tf.einsum("be,beu->bu", self(inputs), experts)
 
     def named_variables(self) -> dict[str, Any]:

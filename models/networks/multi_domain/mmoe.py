@@ -1,4 +1,4 @@
-"""MMoE: experts of all domains, mixed by a gate of each, then a tower of each."""
+"""MMoE: experts shared by all domains, one gate and one tower per domain."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from models.settings import NetworkConfig
 
 
 class Mmoe(TowerBody):
-    """`logit_k = tower_k(sum_e softmax(x W_k)_e expert_e(x))`, a domain for a task.
+    """`logit_k = tower_k(sum_e softmax(x W_k)_e expert_e(x))`; a task is a domain.
 
-    The experts take the place of the last hidden layer but one; those before it are
-    shared (our choice).
+    The experts replace the last hidden layer but one; the layers before it are shared
+    (our choice).
 
     References:
         Ma et al., Modeling Task Relationships in Multi-task Learning with Multi-gate

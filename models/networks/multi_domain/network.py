@@ -1,4 +1,4 @@
-"""The backbone's embeddings and interaction under a body with parts of each domain."""
+"""Multi-domain network: the backbone's embeddings and interaction under a body."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ from models.settings import NetworkConfig
 
 
 class MultiDomainNetwork(Network):
-    """Embeddings -> cross layers -> body -> the logit of the row's domain.
+    """Embeddings -> cross layers -> body -> the logit of the impression's domain.
 
-    While training, a row goes through the part of its own domain, told by the feature
-    `domain`. Served is the target's part alone, whatever a request says (our choice:
-    the model answers for the target, and an unknown domain must not be an error).
+    In training, an impression is scored by the part of its own domain, given by the
+    feature `domain`. In serving, the target's part scores every request (our choice:
+    the model is the target's, and an unknown domain must not be an error).
 
     Args:
         features: All features.
         network: Sizes; shared with the backbone.
-        body: What lies between the interaction and the domains' logits, the target's
-            last.
-        rows: Row of each domain in the table of the feature `domain`; a domain without
-            rows so far has none. Rows of no known domain go through the target's part.
+        body: Layers between the interaction and the domains' logits; the target is the
+            last domain.
+        rows: Table row of each domain in the table of the feature `domain`; domains
+            without impressions so far are absent. Impressions of an unknown domain are
+            scored by the target's part.
         name: Name of the network.
     """
 
@@ -63,7 +64,7 @@ class MultiDomainNetwork(Network):
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
-        """Returns logits of shape (B,) for rows of shape (B,) or (B, L)."""
+        """Returns logits (B,) for table rows of shape (B,) or (B, L)."""
         indices = tf.gather(tf.constant(self._index_of_row), rows[DOMAIN_FEATURE])
         parts = [
             functools.partial(self.body.logit, index=index, training=training)
@@ -73,7 +74,7 @@ class MultiDomainNetwork(Network):
 
     @property
     def stages(self) -> list[list[NormalisedStack]]:
-        """The body's stacks with normalisation, first to last."""
+        """The body's stacks of hidden layers with normalisation, first to last."""
         return self.body.stages()
 
     def named_variables(self) -> dict[str, Any]:
@@ -85,20 +86,20 @@ class MultiDomainNetwork(Network):
         }
 
     def set_base_rate(self, click_rate: float) -> None:
-        """Starts every domain's bias at the log-odds of `click_rate`."""
+        """Initialises every domain's bias to the log-odds of `click_rate`."""
         self.set_domain_rates(dict.fromkeys(self.domains, click_rate))
 
     def set_domain_rates(
         self, click_rates: Mapping[str, float], *, continues: bool = False
     ) -> None:
-        """Starts the bias of each domain that is named at its own log-odds."""
+        """Initialises the bias of each given domain to its own log-odds."""
         del continues  # A warm start replaces the biases.
         for domain, rate in click_rates.items():
             bias = self.body.logit_bias(self.domains.index(domain))
             bias.assign([log_odds(rate)])
 
     def serving_form(self) -> ServingForm:
-        """Returns the target's part and the variables that it reads."""
+        """Returns the target's part and its variables."""
 
         def logits(rows: Mapping[str, Any]) -> Any:
             shared = self._shared(rows, training=False)

@@ -1,4 +1,4 @@
-"""Normalisation with statistics of one domain's rows."""
+"""Partitioned normalisation: BatchNorm with statistics of a single domain."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
-# Rows that the running statistics remember (our choice): a batch with more of the
-# domain's rows is normalised mostly by its own statistics, one with a handful mostly by
-# those of the batches before, as a handful's own are noise.
+# Memory of the running statistics in impressions (our choice): a batch with more
+# impressions of the domain is normalised mostly by its own statistics, one with fewer
+# mostly by earlier batches', as statistics of a few impressions are noise.
 MEMORY_ROWS = 64
 
 
 class ScaleShift(keras.layers.Layer):
-    """The scale and shift that all domains share."""
+    """Scale and shift that all domains share."""
 
     def build(self, input_shape: Any) -> None:
         """Creates `gamma` and `beta`, (U,)."""
@@ -27,14 +27,14 @@ class ScaleShift(keras.layers.Layer):
 class PartitionedNorm(keras.layers.Layer):
     """`gamma * gamma_k * (x - mean_k) / sqrt(variance_k + epsilon) + beta + beta_k`.
 
-    It only reads rows of one domain k. In the paper a batch holds one domain's rows,
-    and the statistics are the batch's. Here batches are mixed, so they are running ones
-    that a batch of n rows moves by n / (n + MEMORY_ROWS) before they are used; without
-    a row they stay as they are (our choice).
+    The layer reads impressions of one domain k. In the paper a batch holds a single
+    domain and the statistics are the batch's. Here batches are mixed, so running
+    statistics are used, which a batch of n impressions moves by n / (n + MEMORY_ROWS)
+    before they are applied; they stay unchanged for n = 0 (our choice).
 
     Args:
-        shared: Scale and shift of all domains.
-        epsilon: Added to the variance; Keras's default of BatchNormalization.
+        shared: Scale and shift that all domains share.
+        epsilon: Added to the variance; default of Keras's BatchNormalization.
 
     References:
         Sheng et al., STAR, CIKM'21, arXiv 2101.11427, partitioned normalization.
@@ -68,7 +68,7 @@ class PartitionedNorm(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Normalises (n, U), n >= 0 rows of the layer's domain."""
+        """Normalises (n, U), n >= 0 impressions of the layer's domain."""
         mean, variance = self.moving_mean, self.moving_variance
         if training:
             mean, variance = self._moved(inputs)

@@ -1,4 +1,4 @@
-"""PLE: shared and own experts, in several levels of extraction, then a tower each."""
+"""PLE: shared and domain-specific experts in levels of extraction, and towers."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from models.settings import NetworkConfig
 
 
 class Ple(TowerBody):
-    """Levels of extraction, each separating what is shared from what is a domain's.
+    """Levels of extraction that separate shared from domain-specific knowledge.
 
     At each level a domain's gate mixes its own experts with the shared ones. Below the
-    last level another gate mixes all experts, of every domain, into what the shared
-    experts of the next level read. At the last level a row meets nothing of another
-    domain's. Hidden layers before the experts are shared (our choice).
+    last level another gate mixes the experts of all domains into the input of the next
+    level's shared experts. At the last level no expert of another domain is used.
+    Hidden layers before the experts are shared (our choice).
 
     References:
         Tang et al., Progressive Layered Extraction (PLE), RecSys'20, customized gate
@@ -61,7 +61,7 @@ class Ple(TowerBody):
         return self.towers[index](mixed, training=training)
 
     def stages(self) -> list[list[NormalisedStack]]:
-        """Returns the layers before the experts, if any, and the experts by level."""
+        """Returns the shared layers, if any, and the experts of each level."""
         experts = [[level.common, *level.own] for level in self.levels]
         return [*super().stages(), *([part.mlp for part in level] for level in experts)]
 
@@ -77,8 +77,8 @@ class ExtractionLevel(keras.layers.Layer):
     Args:
         domains: The domains.
         network: Sizes of the network.
-        experts: How many experts a domain has and all share.
-        with_shared_gate: Whether all experts are mixed for a next level.
+        experts: Numbers of shared and domain-specific experts.
+        with_shared_gate: Whether all experts are mixed for the next level.
     """
 
     def __init__(
@@ -103,12 +103,12 @@ class ExtractionLevel(keras.layers.Layer):
         """Computes the experts.
 
         Args:
-            own: What each domain's experts and gate read, (B, width) each.
-            common: What the shared experts and their gate read, (B, width).
+            own: Inputs of each domain's experts and gate, (B, width) each.
+            common: Input of the shared experts and their gate, (B, width).
             training: Whether the network is training.
 
         Returns:
-            `inputs`, `own` and `common`: the first and the experts (B, E, U).
+            The inputs, and the domains' and the shared experts, (B, E, U) each.
         """
         return {
             "inputs": [*own, common],
@@ -120,12 +120,12 @@ class ExtractionLevel(keras.layers.Layer):
         }
 
     def mix(self, found: Any, index: int) -> Any:
-        """Returns what domain `index` sees: its own and the shared experts, (B, U)."""
+        """Returns the mixture of domain `index`: own and shared experts, (B, U)."""
         seen = tf.concat([found["own"][index], found["common"]], axis=1)
         return self.gates[index].mix(found["inputs"][index], seen)
 
     def mix_all(self, found: Any) -> Any:
-        """Returns what the next level's shared experts read, (B, U)."""
+        """Returns the input of the next level's shared experts, (B, U)."""
         if self.shared_gate is None:
             raise ValueError("the last level has no gate over all experts")
         seen = tf.concat([*found["own"], found["common"]], axis=1)

@@ -1,4 +1,4 @@
-"""Shared bottom: hidden layers of all domains, then a tower of each."""
+"""Shared bottom: hidden layers shared by all domains, and a tower per domain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""STAR: one shared network in the middle, a domain's own weights times it around."""
+"""STAR: a shared centre network multiplied by each domain's own weights."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from models.settings import NetworkConfig
 class Star(Body):
     """The backbone's MLP with weights `W * W_k` in domain k, plus an auxiliary network.
 
-    `W` starts as the backbone's and `W_k` at one, so all domains start as one network
-    (our choice). Normalisation is partitioned where the backbone normalises, before
-    each activation; the paper normalises the input (our choice, for an equal backbone).
-    The auxiliary network reads the interaction's output, which holds the domain's
-    embedding, and adds its logit to every domain's.
+    `W` is initialised like the backbone's and `W_k` to one, so that all domains start
+    as the same network (our choice). Normalisation is partitioned where the backbone
+    normalises, before each activation; the paper normalises the input (our choice, to
+    match the backbone). The auxiliary network reads the interaction's output, which
+    includes the domain's embedding, and adds its logit to every domain's.
 
     References:
         Sheng et al., One Model to Serve All: Star Topology Adaptive Recommender for
@@ -44,12 +44,12 @@ class Star(Body):
         return {"inputs": inputs, "auxiliary": auxiliary}
 
     def logit(self, shared: Any, index: int, training: bool) -> Any:
-        """Returns the domain's logits (B,), the auxiliary ones included."""
+        """Returns the domain's logits (B,), including the auxiliary ones."""
         own = self.stacks[index](shared["inputs"], training=training)
         return own + shared["auxiliary"]
 
     def stages(self) -> list[list[NormalisedStack]]:
-        """Returns the domains' stacks, none of which reads another."""
+        """Returns the domains' stacks, which do not read one another."""
         return [list(self.stacks)]
 
     def named_variables(self) -> dict[str, Any]:
@@ -64,12 +64,12 @@ class Star(Body):
         }
 
     def logit_bias(self, index: int) -> Any:
-        """Returns the domain's own bias; the shared one is added to it."""
+        """Returns the domain's own bias, to which the shared one is added."""
         return self.stacks[index].output_layer.bias
 
 
 class Centre(keras.layers.Layer):
-    """What all domains share: weights, scales and shifts; it computes nothing itself.
+    """Weights, scales and shifts that all domains share; has no call of its own.
 
     Args:
         hidden_units: Units of each layer, first to last.
@@ -77,7 +77,7 @@ class Centre(keras.layers.Layer):
 
     def __init__(self, hidden_units: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # As in the backbone: no bias where a normalisation's shift follows.
+        # As in the backbone, no bias before a normalisation, whose shift replaces it.
         self.dense = [
             keras.layers.Dense(
                 units,
@@ -104,10 +104,10 @@ class Centre(keras.layers.Layer):
 
 
 class StarStack(NormalisedStack):
-    """One domain's network: the centre's weights times its own.
+    """One domain's network: the centre's weights times the domain's.
 
     Args:
-        centre: What all domains share.
+        centre: The parameters that all domains share.
         dropout: Share of units dropped while training.
     """
 
@@ -119,7 +119,7 @@ class StarStack(NormalisedStack):
         self._dropout = keras.layers.Dropout(dropout)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Maps (n, any width) to logits (n,), n >= 0 rows of the domain."""
+        """Maps (n, any width) to logits (n,), n >= 0 impressions of the domain."""
         hidden = inputs
         for index, dense in enumerate(self.dense):
             hidden = self._normalise(index, dense(hidden), training)
@@ -137,10 +137,10 @@ class StarStack(NormalisedStack):
 
 
 class StarDense(keras.layers.Layer):
-    """`x (W * W_k) + b + b_k`, without biases if the shared layer has none.
+    """`x (W * W_k) + b + b_k`; no biases if the shared layer has none.
 
     Args:
-        shared: Holds W and b.
+        shared: Layer with `W` and `b`.
     """
 
     def __init__(self, shared: keras.layers.Dense, **kwargs: Any) -> None:

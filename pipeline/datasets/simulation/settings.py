@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from models.settings import MAX_SEED
 from models.strict_model import StrictModel
 from pipeline.config.local_paths import LocalPath
 
@@ -44,6 +45,8 @@ PRESETS = {
     # 10^7 feed rows; `rows_per_day` and `days` increase it.
     "scale": Preset(60, 170_000, 100_000, 20_000, 20_000, 2_000),
 }
+# Of impressions a day, users and items; what is larger is a slip of the keyboard.
+_MOST = 10**9
 PresetName = Literal["small", "daily", "scale"]
 
 
@@ -62,13 +65,13 @@ class DomainKnobs(StrictModel):
             predict the change in the later one.
     """
 
-    rows_per_day: int | None = Field(default=None, gt=0)
+    rows_per_day: int | None = Field(default=None, gt=0, le=_MOST)
     theta: float | None = Field(default=None, ge=0, le=180)
     drift: float | None = Field(default=None, ge=0, le=1)
     user_overlap: float | None = Field(default=None, ge=0, le=1)
     item_overlap: float | None = Field(default=None, ge=0, le=1)
     poison: float | None = Field(default=None, ge=0, le=0.8)
-    turn_day: int | None = Field(default=None, ge=0)
+    turn_day: int | None = Field(default=None, ge=0, le=10_000)
 
 
 class SimulationConfig(StrictModel):
@@ -102,17 +105,17 @@ class SimulationConfig(StrictModel):
 
     truth: LocalPath
     preset: PresetName = "daily"
-    seed: int = Field(default=17, ge=0)
+    seed: int = Field(default=17, ge=0, le=MAX_SEED)
     theta: float = Field(default=30.0, ge=0, le=180)
     drift: float = Field(default=0.3, ge=0, le=1)
-    sparsity: float = Field(default=33.0, ge=1)
+    sparsity: float = Field(default=33.0, ge=1, le=_MOST)
     poison: float = Field(default=0.0, ge=0, le=0.8)
     user_overlap: float = Field(default=0.8, ge=0, le=1)
     item_overlap: float = Field(default=0.1, ge=0, le=1)
     days: int | None = Field(default=None, gt=0, le=10_000)
-    rows_per_day: int | None = Field(default=None, gt=0)
-    users: int | None = Field(default=None, gt=0)
-    items: int | None = Field(default=None, gt=0)
+    rows_per_day: int | None = Field(default=None, gt=0, le=_MOST)
+    users: int | None = Field(default=None, gt=0, le=_MOST)
+    items: int | None = Field(default=None, gt=0, le=_MOST)
     domains: dict[str, DomainKnobs] = Field(default_factory=dict)
 
     @property

@@ -80,7 +80,7 @@ def test_order_of_rows_does_not_matter(rows, seed):
 
 
 @given(rows=_rows)
-def test_weight_zero_is_the_row_left_out(rows):
+def test_weight_zero_equals_leaving_out_the_row(rows):
     kept = [row for row in rows if row[2]]
     assert calibration_error(*columns(rows)) == close(calibration_error(*columns(kept)))
 

@@ -1,4 +1,4 @@
-"""Metrics of drawn users against their rows repeated, and the draws themselves."""
+"""Metrics of resampled users against repeated impressions; the draws themselves."""
 
 import numpy as np
 import pytest

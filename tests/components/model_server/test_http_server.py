@@ -1,4 +1,4 @@
-"""The HTTP server over raw sockets: what clients send in their worst moments."""
+"""HTTP server over raw sockets: malformed requests, slow and disappearing clients."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_bad_request_is_refused_in_json_and_the_connection_ends(start, data, s
     ],
     ids=["length", "chunks", "empty", "largest", "same length twice"],
 )
-def test_answers_stay_in_step_on_one_connection(start, data, body):
+def test_answers_on_one_connection_have_the_order_of_the_requests(start, data, body):
     client = Client(start())
     for _ in range(3):
         assert client.ask(data) == (200, ["POST", "/echo", body])
@@ -208,7 +208,7 @@ def test_an_idle_connection_is_closed_without_an_answer(start):
     assert LIMITS.request_seconds < time.monotonic() - started < 5
 
 
-def test_a_client_that_goes_away_leaves_its_place(start):
+def test_a_disconnected_client_frees_its_connection(start):
     server = start()
     for data in [b"", GOOD[:-1], GOOD] * LIMITS.connections:
         client = Client(server)
@@ -236,7 +236,7 @@ def test_connections_and_threads_are_bounded(start):
         assert time.monotonic() < deadline
 
 
-def test_no_more_requests_than_said_are_in_the_model(start):
+def test_concurrent_model_calls_are_limited(start):
     inside, most, lock = 0, 0, threading.Lock()
 
     def slowly(method: str, target: str, body: bytes) -> Answer:

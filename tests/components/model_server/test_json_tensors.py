@@ -29,7 +29,7 @@ from components.model_server.json_tensors import parse
         ([255], np.uint8),
     ],
 )
-def test_values_go_there_and_back(value, dtype):
+def test_values_survive_a_round_trip(value, dtype):
     array = array_of("x", parse(json.dumps(value).encode()), dtype)
     assert array.dtype == dtype
     back = jsonable({"x": array})["x"]
@@ -104,13 +104,13 @@ def test_a_long_value_is_cut_in_the_message():
 
 @pytest.mark.parametrize("depth", [33, 1_000, 1_000_000])
 @pytest.mark.parametrize(("left", "right"), ["[]", ('{"a":', "}"), ('[{"a":', "}]")])
-def test_a_depth_bomb_is_refused_before_it_is_parsed(depth, left, right):
+def test_deeply_nested_json_is_refused_before_parsing(depth, left, right):
     for text in (left * depth, left * depth + "1" + right * depth):
         with pytest.raises(BadRequestError, match="deeper than 32 levels"):
             parse(text.encode())
 
 
-def test_brackets_in_strings_are_no_depth_and_quotes_may_be_escaped():
+def test_brackets_in_strings_do_not_count_as_depth():
     value = {"a": ["[" * 1_000, '"[{\\"' * 100, "\\", "{"], "b": [[[[["x"]]]]]}
     assert parse(json.dumps(value).encode()) == value
 
@@ -130,6 +130,6 @@ def test_brackets_in_strings_are_no_depth_and_quotes_may_be_escaped():
         (b"[" + b"9" * 5_000 + b"]", "no JSON"),
     ],
 )
-def test_what_is_no_json_is_refused(text, message):
+def test_invalid_json_is_refused(text, message):
     with pytest.raises(BadRequestError, match=message):
         parse(text)

@@ -1,4 +1,4 @@
-"""The local server over both protocols, on models of one line each."""
+"""Local model server over gRPC and REST, with constant models."""
 
 from __future__ import annotations
 
@@ -399,7 +399,7 @@ def test_versions_change_without_a_failed_or_mixed_answer(folder, versions, star
     assert server.models["ads"].loaded == [2]
 
 
-def test_what_was_published_last_goes_on_answering(folder, start):
+def test_the_last_loaded_version_keeps_answering(folder, start):
     server = start(folder)
     for version in ("1", "2"):
         shutil.rmtree(folder / version)

@@ -1,4 +1,4 @@
-"""Only REST needs h11, the extra `serve`; checking a model does not."""
+"""Optional h11 (extra `serve`): needed by REST, not by the check of a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CCTL's parts and one training of them, on a tiny world."""
+"""Parts of CCTL, and one training on a tiny world."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from models.cctl.agreement import DomainSums
 from models.cctl.agreement import agreement
 from models.cctl.alignment import Alignment
 from models.cctl.enhancement import Enhancement
-from models.cctl.flow import alike_loss
 from models.cctl.flow import flow_loss
-from models.cctl.flow import share_that_holds
+from models.cctl.flow import group_loss
+from models.cctl.flow import shrinkage_factor
 from models.cctl.flow import weights_of
 from models.cctl.learner import CctlLearner
 from models.cctl.learner import weighted_loss
@@ -70,13 +70,13 @@ def test_agreement_tells_shuffled_clicks_from_real_ones() -> None:
     assert weights[1] <= 0.5 * weights[0]
 
 
-def test_agreement_does_not_ask_how_often_a_domain_is_clicked_on() -> None:
+def test_agreement_is_independent_of_a_domains_click_rate() -> None:
     slopes, _ = _slopes(lambda logits, domain: _clicks(logits + 1.5 * domain))
     assert slopes[1] == pytest.approx(slopes[0], abs=0.2)
 
 
 @pytest.mark.parametrize("wrong", ["neither", "click rate", "logit"])
-def test_what_rows_alike_share_cancels_if_one_side_knows_it(wrong: str) -> None:
+def test_effects_shared_by_a_group_cancel(wrong: str) -> None:
     # Two groups; what the model gives one of them the clicks take away again.
     rng = np.random.default_rng(11)
     group = rng.integers(0, 2, 60_000)
@@ -103,7 +103,7 @@ def test_what_rows_alike_share_cancels_if_one_side_knows_it(wrong: str) -> None:
     assert neither < 0.6
 
 
-def test_the_loss_of_rows_alike_is_least_at_their_click_rate_and_mean() -> None:
+def test_the_group_loss_is_least_at_the_groups_click_rate_and_mean_logit() -> None:
     labels, logits = (
         tf.constant([1.0, 0.0, 0.0, 0.0]),
         tf.constant([1.0, 2.0, 4.0, 5.0]),
@@ -111,7 +111,7 @@ def test_the_loss_of_rows_alike_is_least_at_their_click_rate_and_mean() -> None:
 
     def loss(rate: float, mean: float) -> float:
         odds = tf.fill([4], np.float32(np.log(rate / (1 - rate))))
-        return float(alike_loss(labels, odds, logits, tf.fill([4], mean)))
+        return float(group_loss(labels, odds, logits, tf.fill([4], mean)))
 
     least = loss(0.25, 3.0)
     assert least < min(loss(0.2, 3.0), loss(0.3, 3.0), loss(0.25, 2.9), loss(0.25, 3.1))
@@ -123,18 +123,18 @@ def test_the_flow_loss_is_least_at_the_groups_slope() -> None:
     assert min(losses) == losses[1]  # 0.8 / 2.0
 
 
-def test_differences_that_held_are_believed_and_chance_is_not() -> None:
+def test_shrinkage_keeps_reproducible_differences_and_removes_noise() -> None:
     rng = np.random.default_rng(4)
     mass = np.full(20_000, 0.1, np.float32)
     group = rng.integers(0, 2, len(mass)) - 0.5
     gain = mass * (0.4 + 0.8 * group) + 0.3 * rng.normal(size=len(mass))
     slope = np.full(len(mass), 0.4)
-    assert share_that_holds(group, gain, mass, slope) == pytest.approx(0.76, abs=0.06)
-    assert share_that_holds(2 * group, gain, mass, slope) < 0.42
+    assert shrinkage_factor(group, gain, mass, slope) == pytest.approx(0.76, abs=0.06)
+    assert shrinkage_factor(2 * group, gain, mass, slope) < 0.42
     chance = rng.permutation(group)
-    assert share_that_holds(chance, gain, mass, slope) < 0.1
-    assert share_that_holds(-group, gain, mass, slope) == 0.0
-    assert share_that_holds(0 * group, gain, mass, slope) == 0.0
+    assert shrinkage_factor(chance, gain, mass, slope) < 0.1
+    assert shrinkage_factor(-group, gain, mass, slope) == 0.0
+    assert shrinkage_factor(0 * group, gain, mass, slope) == 0.0
 
 
 def test_no_gradient_reaches_the_weights_through_the_weighted_loss() -> None:
@@ -247,7 +247,7 @@ def _train(learner: CctlLearner, target: ExampleReader) -> None:
     learner.end()
 
 
-def test_kerass_own_lists_of_variables_are_there(features: FeatureTable) -> None:
+def test_lists_of_variables_of_keras_are_complete(features: FeatureTable) -> None:
     network = CompanionNetwork(features, NETWORK, CctlConfig(), ("fr",), {"fr": 3})
     served = {id(variable) for variable in network.mixed.named_variables().values()}
     assert served <= {id(variable) for variable in network.variables}
@@ -261,7 +261,7 @@ def _assert_one(network: CompanionNetwork) -> None:
 
 
 @pytest.mark.slow
-def test_towers_are_one_after_each_sync_and_the_ratio_holds(
+def test_towers_are_equal_after_each_sync_and_the_ratio_holds(
     features: FeatureTable, world: tuple[ExampleReader, ExampleReader]
 ) -> None:
     target, source = world
@@ -291,7 +291,7 @@ def test_towers_are_one_after_each_sync_and_the_ratio_holds(
 
 
 @pytest.mark.slow
-def test_towers_are_one_again_after_a_day_without_source_rows(
+def test_towers_are_equal_again_after_a_target_only_day(
     features: FeatureTable,
     world: tuple[ExampleReader, ExampleReader],
 ) -> None:
@@ -452,7 +452,7 @@ def test_the_learners_source_loss_teaches_neither_flow_nor_reference(
     ],
     ids=lambda settings: next(iter(settings)),
 )
-def test_every_switch_trains_and_does_what_it_says(
+def test_every_setting_trains_and_takes_effect(
     features: FeatureTable,
     world: tuple[ExampleReader, ExampleReader],
     settings: dict[str, Any],
@@ -482,7 +482,7 @@ def test_every_switch_trains_and_does_what_it_says(
 
 
 @pytest.mark.slow
-def test_ids_of_many_values_are_not_what_agreement_is_measured_by(
+def test_agreement_is_not_measured_on_large_id_features(
     features: FeatureTable,
     world: tuple[ExampleReader, ExampleReader],
     monkeypatch: pytest.MonkeyPatch,

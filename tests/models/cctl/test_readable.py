@@ -1,4 +1,4 @@
-"""Rows of a record are shown as a log would have them."""
+"""Impressions of a record, shown with raw values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a CCTL training says of its sources in words."""
+"""Sentences about the sources of a CCTL training."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_source_of_which_no_row_was_read_is_named() -> None:
     record.add_rows(_batch(2), np.zeros(2, np.int32), np.full(2, 0.5, np.float32))
     said = record.words()
     assert said[0].startswith("fr: mean weight 0.50")
-    assert said[1] == "uk: no row of it was read"
+    assert said[1] == "uk: none of its impressions was read"
 
 
 def test_what_the_companion_keeps_is_said() -> None:

@@ -1,4 +1,4 @@
-"""What gains of windows do to the trust in the sources."""
+"""Gains of windows, and how they change the trust in sources."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_companion_keeps_the_source_whose_windows_gain() -> None:
 
 
 @pytest.mark.parametrize("gain", [0.0, -1.0])
-def test_few_windows_say_nothing(gain: float) -> None:
+def test_few_windows_leave_the_trust_unchanged(gain: float) -> None:
     assert _after([gain] * 3) == 0.0
 
 

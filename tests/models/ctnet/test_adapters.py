@@ -1,4 +1,4 @@
-"""Each adapter against its formula, by hand."""
+"""Adapters against their formulas, by hand."""
 
 from __future__ import annotations
 

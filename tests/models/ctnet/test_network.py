@@ -1,4 +1,4 @@
-"""CTNet on its first day, what trains in it and what does not."""
+"""CTNet on its first day, and which of its parts are trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No reader runs the code that a Parquet file brings along (CVE-2023-47248)."""
+"""Parquet files with embedded code (CVE-2023-47248), which no reader runs."""
 
 import os
 import pickle
@@ -32,7 +32,7 @@ read_source(folder / "x.parquet", rated=False)
     "ingest, schema": """
 from components.log_example_gen.csv_dialect import CsvDialect
 from components.log_example_gen.readers import read_pieces
-list(read_pieces(str(folder / "x.parquet"), 10, CsvDialect()))
+list(read_pieces(str(folder / "x.parquet"), 10, CsvDialect(), {}))
 """,
     "vocabularies": """
 from components.vocabulary.files import pq

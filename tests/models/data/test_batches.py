@@ -1,4 +1,4 @@
-"""Laws of the reader: every row of the window once, none outside, well mixed."""
+"""Laws of the reader: every impression of the window once, none outside, well mixed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Source rows come at the configured ratio, whatever the domains' sizes."""
+"""Mixing of source impressions at the configured ratio, for domains of any size."""
 
 from __future__ import annotations
 

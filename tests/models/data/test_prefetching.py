@@ -1,4 +1,4 @@
-"""Prefetching: order, errors, and an end when nobody asks any more."""
+"""Prefetching: order, errors, and the end when the caller stops."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_order_is_kept(ahead: int) -> None:
     assert _readers() == 0
 
 
-def test_nothing_is_nothing() -> None:
+def test_an_empty_iterable_gives_nothing() -> None:
     assert list(prefetched(iter(()), 2)) == []
 
 

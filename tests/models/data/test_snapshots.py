@@ -1,4 +1,4 @@
-"""EmbeddingSnapshot: what is written, what pyarrow reads, how it joins."""
+"""EmbeddingSnapshot: writing, reading with pyarrow, joining by raw id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cross layers' values, names and configuration."""
+"""Cross layers: values, names and configuration."""
 
 import numpy as np
 import pytest

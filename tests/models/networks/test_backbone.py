@@ -1,4 +1,4 @@
-"""Backbone and TPM: names, sizes, and what the snapshots may and may not do."""
+"""Backbone and TPM: names, sizes, and the effect of snapshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks with a part of each domain's own: whose rows teach what, what is served."""
+"""Multi-domain networks: which impressions train which part, and the serving form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serialized Examples: known ids, unknown ones, nothing at all, too much."""
+"""Serialized Examples: known ids, unknown ids, empty, and with additional features."""
 
 from __future__ import annotations
 

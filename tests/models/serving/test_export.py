@@ -1,4 +1,4 @@
-"""The SavedModel: both loaders, hostile requests, without this project's code."""
+"""SavedModel: both loaders, hostile requests, without this project's code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from models.artifact_files import CONTRACT_FILE
 from models.data.snapshots import SnapshotTables
 from models.features.table import FeatureTable
 from models.networks.backbone import Backbone
-from models.serving.export import drop_missing
+from models.serving.export import drop_missing_values
 from models.serving.export import export_saved_model
 from models.serving.requests import inputs_of
 from models.settings import NetworkConfig
@@ -328,8 +328,8 @@ def test_nothing_but_serving_is_saved(saved_model: Path) -> None:
         pytest.param([0.5, -0.5, float("nan")], [[0.5], [], []], id="floats"),
     ],
 )
-def test_drop_missing(values: Any, expected: Any) -> None:
-    sparse = drop_missing(tf.constant(values))
+def test_drop_missing_values(values: Any, expected: Any) -> None:
+    sparse = drop_missing_values(tf.constant(values))
     ragged = tf.RaggedTensor.from_sparse(sparse).to_list()
     as_text = [[v.decode() if isinstance(v, bytes) else v for v in r] for r in ragged]
     assert as_text == expected

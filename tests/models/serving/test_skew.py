@@ -1,4 +1,4 @@
-"""Training against serving: the same rows, found again without their order."""
+"""Skew check: the same impressions in training and serving, matched by content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`crossctr sizes` counts the network that a training builds, for every strategy."""
+"""Sizes of `crossctr sizes` against the networks that trainings build."""
 
 from __future__ import annotations
 

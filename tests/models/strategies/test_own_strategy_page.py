@@ -1,4 +1,4 @@
-"""The strategy of docs/own-strategy.md, taken from the page, is planned and trained."""
+"""Strategy of docs/own-strategy.md, taken from the page, planned and trained."""
 
 from __future__ import annotations
 

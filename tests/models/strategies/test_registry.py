@@ -1,4 +1,4 @@
-"""Kinds of strategy: ours, those of installed packages, and a module of one's own."""
+"""Kinds of strategy: built in, of installed packages, and of a user's module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calibrator against scikit-learn, its laws, and the exported model."""
+"""Calibrator against scikit-learn, its laws, and in the exported model."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A level from Parquet shards to its model's folder, and from level to level."""
+"""Training of a level, from Parquet shards to its model's folder; chains of levels."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def _is_users(model: Path, name: str) -> bool:
 
 def test_empty_window_names_level_domains_and_days(train: Train) -> None:
     with pytest.raises(
-        DataError, match=r"'cpm' has no rows of de .*1970-02-01\.\.1970-02-02"
+        DataError, match=r"'cpm' has no impressions of de .*1970-02-01\.\.1970-02-02"
     ):
         train("cpm", "cpm", first_day=31, last_day=32)
 

@@ -1,4 +1,4 @@
-"""Training: a step learns, touches its own rows only, and stops at NaN."""
+"""Training loop: learning, sparse updates, and the stop at a non-finite loss."""
 
 from __future__ import annotations
 

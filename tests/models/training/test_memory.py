@@ -1,4 +1,4 @@
-"""Peak memory: what a moment needed, not the whole life of the process."""
+"""Peak memory of a part of a process's life."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BatchNorm's statistics belong to the trained network, not to the way there."""
+"""BatchNorm statistics of the trained network, counted after training."""
 
 from __future__ import annotations
 

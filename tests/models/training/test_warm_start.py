@@ -1,4 +1,4 @@
-"""Warm start: the plan in literal shapes, the copy in literal numbers."""
+"""Warm start: the plan by shapes, the copy by values."""
 
 from __future__ import annotations
 

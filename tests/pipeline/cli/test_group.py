@@ -1,4 +1,4 @@
-"""Bad input at the command line: one line, exit code 2, nothing written."""
+"""Bad input on the command line: one line, exit code 2, nothing written."""
 
 import datetime
 import subprocess
@@ -277,8 +277,11 @@ def test_an_impossible_run_is_refused(crossctr, tmp_path, arguments, texts):
 @pytest.mark.parametrize(
     ("day", "text"),
     [
-        ("yesterday", "'yesterday' is not a valid date; expected YYYY-MM-DD"),
-        ("9999-12-01", "outside the years 1970 to 2999"),
+        ("yesterday", "expected a date as YYYY-MM-DD; received 'yesterday'"),
+        (
+            "9999-12-01",
+            "expected a date in the years 1970 to 2999; received '9999-12-01'",
+        ),
     ],
 )
 def test_a_day_that_is_no_date_is_refused(crossctr, day, text):

@@ -1,4 +1,4 @@
-"""Somebody else's package of a name of ours is refused in one line."""
+"""Other packages with the name of one of ours, refused in one line."""
 
 from __future__ import annotations
 

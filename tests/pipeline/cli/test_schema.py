@@ -1,4 +1,4 @@
-"""A schema made from logs, blocks held against it, and what is accepted into it."""
+"""Schemas: inferred from logs, compared with blocks, and relaxed."""
 
 from __future__ import annotations
 

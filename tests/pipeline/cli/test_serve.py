@@ -1,4 +1,4 @@
-"""Trying a published model: rows in, probabilities out, or what is wrong."""
+"""Commands `serve` and `predict`: probabilities for rows, or an error."""
 
 import json
 import os
@@ -126,7 +126,7 @@ def test_a_refusal_is_the_servers(config, server):
     assert "both name a version" in _predict(config, server, "{}", *both).output
 
 
-def test_nobody_there_says_how_to_start_a_server(config):
+def test_a_missing_server_is_reported_with_the_start_command(config):
     result = _predict(config, "127.0.0.1:9", '{"user_id": "u"}')
     assert result.exit_code == 2
     assert "nothing answers at 127.0.0.1:9; start a server with" in result.output

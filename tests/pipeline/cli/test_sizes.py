@@ -1,4 +1,4 @@
-"""The table of parameters in the documentation is the command's."""
+"""Table of parameters in the documentation, as printed by the command."""
 
 from pathlib import Path
 

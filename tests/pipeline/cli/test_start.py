@@ -1,4 +1,4 @@
-"""What a command imports before its work begins."""
+"""Imports of a command before its work begins."""
 
 from __future__ import annotations
 

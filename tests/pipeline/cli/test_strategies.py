@@ -1,4 +1,4 @@
-"""`crossctr strategies` lists kinds with their keys and what they read."""
+"""Command `strategies`: kinds, their keys, and what they read."""
 
 from __future__ import annotations
 

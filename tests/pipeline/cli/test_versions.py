@@ -1,4 +1,4 @@
-"""What is published, newest first."""
+"""Command `versions`: published versions, newest first."""
 
 import json
 

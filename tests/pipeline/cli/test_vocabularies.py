@@ -1,4 +1,4 @@
-"""What `crossctr vocabularies` says of ids, by feature and day."""
+"""Command `vocabularies`: statistics of ids by feature and day."""
 
 from models.features.feature import Feature
 from models.features.id_space import IdSpace

@@ -1,4 +1,4 @@
-"""`crossctr worker` joins a training; alone it refuses to write over a model."""
+"""Command `worker`: joins a training; alone it refuses to overwrite a model."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_further_worker_trains_what_the_chief_wrote_down(inputs, monkeypatch, 
 
 
 @pytest.mark.parametrize("content", [b"{}", b"no JSON", b"\xff"])
-def test_what_are_no_inputs_is_refused(inputs, monkeypatch, content):
+def test_a_file_that_is_not_valid_inputs_is_refused(inputs, monkeypatch, content):
     monkeypatch.setenv("TF_CONFIG", tf_config(1))
     inputs.write_bytes(content)
     result = CliRunner().invoke(main, ["worker", str(inputs)])

@@ -1,4 +1,4 @@
-"""A comparison written by hand: three strategies, two seeds, made-up numbers."""
+"""Example comparison: three strategies, two seeds, made-up numbers."""
 
 import datetime
 import math

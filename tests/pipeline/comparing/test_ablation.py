@@ -1,4 +1,4 @@
-"""Variants of E-CDCTR: what they are, what they share, how they compare."""
+"""Variants of E-CDCTR: differences, shared levels, comparison."""
 
 from __future__ import annotations
 

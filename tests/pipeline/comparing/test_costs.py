@@ -1,4 +1,4 @@
-"""What a strategy costs: every level it rests on, counted once."""
+"""Costs of a strategy: every level it depends on, counted once."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_rows_and_seconds_add_up_and_the_most_memory_counts(tmp_path):
     assert found.milliseconds == 1.5
 
 
-def test_of_source_rows_that_come_beside_those_that_were_read_count(tmp_path):
+def test_mixed_source_impressions_count_as_far_as_they_were_read(tmp_path):
     store = Models(
         tmp_path,
         cpm2=report(1_000, 3, 5.0),

@@ -1,4 +1,4 @@
-"""Models on the same rows: differences, the reachable gap, the best."""
+"""Models on the same impressions: differences, the reachable gap, the best."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_without_a_reachable_gap_there_is_no_share():
     assert math.isnan(share.gap_share.value)
 
 
-def test_the_best_model_is_what_the_others_are_behind_of():
+def test_other_models_are_compared_with_the_best():
     models = {"plain": scored(QUARTER), "half": scored(HALF), "best": scored(BEST)}
     names = by_name(measure(models, "plain"))
     assert names["best"].behind_best is None

@@ -1,4 +1,4 @@
-"""What is written of a comparison can be read back."""
+"""Record of a comparison: written and read back."""
 
 from __future__ import annotations
 

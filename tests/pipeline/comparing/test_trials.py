@@ -1,4 +1,4 @@
-"""Every (strategy, seed) once, seeds outermost, and what is done is not done again."""
+"""Trials: every (strategy, seed) once, seeds outermost, finished ones reused."""
 
 from __future__ import annotations
 
@@ -280,7 +280,7 @@ def test_a_kind_that_the_configuration_cannot_have_is_refused():
         chosen(make_config(), ["star"])
 
 
-def test_what_is_itself_only_over_days_is_not_compared_on_one():
+def test_a_strategy_that_needs_several_days_is_not_compared_on_one():
     with pytest.raises(ConfigError, match="'ctnet' is of kind ctnet, which scores"):
         chosen(make_config(), ["ctnet"])
 

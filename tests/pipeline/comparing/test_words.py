@@ -1,4 +1,4 @@
-"""Sentences that are made from numbers, and who won."""
+"""Sentences made from numbers, and which strategies win."""
 
 from __future__ import annotations
 

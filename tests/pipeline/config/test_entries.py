@@ -1,4 +1,4 @@
-"""Entries of `strategies` are read by the keys of their own kind."""
+"""Entries of `strategies`, with the keys of their own kind."""
 
 from __future__ import annotations
 

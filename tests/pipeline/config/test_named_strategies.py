@@ -1,4 +1,4 @@
-"""Commands take entries of the configuration, and kinds that it does not name."""
+"""Strategies named on the command line: entries of the configuration, and kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a configuration means: paths, overrides by level, strategy and domain."""
+"""Meaning of a configuration: paths, overrides by level, strategy and domain."""
 
 import copy
 import inspect

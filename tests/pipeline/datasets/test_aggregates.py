@@ -1,4 +1,4 @@
-"""Point-in-time aggregates: against a per-row reference, and nothing leaks."""
+"""Point-in-time aggregates against a per-row reference, without later information."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The importer: every row accounted for, folders whole or absent, bad input refused."""
+"""Importer: every row accounted for, complete folders, bad input refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulated world: what its knobs do, and that nothing but its seed decides it."""
+"""Simulated world: effects of its parameters, and its dependence on the seed alone."""
 
 import dataclasses
 import math

@@ -1,4 +1,4 @@
-"""Program of another process that holds the lock on a root."""
+"""Program that holds the lock on a root, run as another process."""
 
 HOLDER = """
 import sys, time

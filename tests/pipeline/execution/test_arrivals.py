@@ -1,4 +1,4 @@
-"""Waiting for logs: what is waited for, how long, and what is said."""
+"""Waiting for logs: for which, how long, and the messages."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Days in order, a line for each, a table of all; no TFX."""
+"""Backfill without TFX: days in order, a line for each, a table of all."""
 
 import dataclasses
 from types import SimpleNamespace

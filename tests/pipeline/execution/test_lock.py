@@ -1,4 +1,4 @@
-"""One command at a time on a root."""
+"""Lock of a root: one command at a time."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The record of a run: complete after every step, also when one fails."""
+"""Record of a run: complete after every step, also after a failure."""
 
 import dataclasses
 
@@ -6,9 +6,10 @@ import pytest
 
 from models.days import DayRange
 from models.errors import DataError
+from pipeline.execution.run_index import RunIndex
+from pipeline.execution.run_index import oldest_first
 from pipeline.execution.run_records import RECORD_FILE
 from pipeline.execution.run_records import RunRecorder
-from pipeline.execution.run_records import read_records
 from pipeline.execution.run_records import seconds_by_step
 from pipeline.execution.run_records import used
 from pipeline.planning.step_kinds import StepKind
@@ -30,6 +31,10 @@ TARGET = Step(
     training="m1",
     evaluation=DayRange(10, 10),
 )
+
+
+def read_records(root):
+    return oldest_first(RunIndex(root).records())
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The specs of Kubeflow Pipelines, and the command lines of their containers."""
+"""Specs of Kubeflow Pipelines, and the command lines of their containers."""
 
 import pytest
 import yaml

@@ -1,4 +1,4 @@
-"""Clocks, windows and gaps."""
+"""Calendar: clocks, windows and gaps."""
 
 import pytest
 from hypothesis import given

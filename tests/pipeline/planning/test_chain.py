@@ -1,4 +1,4 @@
-"""What CTNet starts from, which rows it reads and when its source is read again."""
+"""Plans of CTNet: warm starts, days read, and reloads of the source model."""
 
 from __future__ import annotations
 

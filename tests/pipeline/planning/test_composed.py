@@ -1,4 +1,4 @@
-"""Transfer parts, alone and together: what is planned, and who shares trainings."""
+"""Plans of transfer parts, alone and together, and the trainings they share."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Equal inputs hash alike, changed ones do not."""
+"""Fingerprints: equal for equal inputs, different for changed ones."""
 
 import datetime
 import hashlib
 import importlib.util
 import os
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,12 +13,15 @@ import pytest
 from models.days import DayRange
 from models.days import to_day
 from models.errors import DataError
+from pipeline.planning.accepted import Accepted
+from pipeline.planning.accepted import AcceptedLogs
 from pipeline.planning.fingerprint import LogFingerprints
 from pipeline.planning.fingerprint import code_fingerprint
 from pipeline.planning.fingerprint import digest
 
 DAY = to_day(datetime.date(2020, 1, 2))
 DAYS = DayRange(DAY, DAY + 1)
+WHO = ("Ada", "2020-01-04T00:00:00+00:00", "nobody reads the column")
 
 
 def test_a_digest_is_the_hash_of_the_json():
@@ -67,9 +71,15 @@ def write(folder, domain, offset, name, content, at=1_000_000_000):
     os.utime(path, (at, at))
 
 
+def fingerprints(logs):
+    return LogFingerprints(
+        SimpleNamespace(domains=("ca", "de"), logs=logs, root=logs / "runs")
+    )
+
+
 def hashed(logs, days=DAYS):
     """Returns the hash that a new process would see."""
-    return LogFingerprints(SimpleNamespace(domains=("ca", "de"), logs=logs))(days)
+    return fingerprints(logs)(days)
 
 
 def test_the_same_files_hash_alike(logs):
@@ -82,15 +92,48 @@ def test_the_same_files_hash_alike(logs):
     "change",
     [
         {"name": "data.parquet", "content": b"other", "at": 1_000_000_000},
-        {"name": "data.parquet", "content": b"swor", "at": 1_000_000_001},
+        {"name": "data.parquet", "content": b"swor", "at": 1_000_000_000},
         {"name": "late.parquet", "content": b"rows", "at": 1_000_000_000},
     ],
-    ids=["size", "time", "new file"],
+    ids=["size", "content", "new file"],
 )
 def test_a_change_within_the_days_shows(logs, domain, offset, change):
     before = hashed(logs)
     write(logs, domain, offset, **change)
     assert hashed(logs) != before
+
+
+def test_a_copy_with_other_times_is_the_same_log(logs, tmp_path):
+    before = hashed(logs)
+    for path in logs.rglob("*.parquet"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert hashed(logs) == before
+    copy = tmp_path.with_name(f"{tmp_path.name}-restored")
+    shutil.copytree(logs, copy)
+    assert hashed(copy) == before
+
+
+def test_logs_that_were_accepted_count_as_those_that_were_ingested(logs):
+    before = fingerprints(logs)
+    ingested, digest_before = before.by_domain(DAYS), before(DAYS)
+    write(logs, "de", 0, "data.parquet", b"changed")
+    (logs / "ca" / "date=2020-01-03" / "data.parquet").unlink()
+    changed = fingerprints(logs)
+    assert changed(DAYS) != digest_before
+    now = changed.by_domain(DAYS)
+    (logs / "runs").mkdir()
+    changes = (("de", "2020-01-02", DAY), ("ca", "2020-01-03", DAY + 1))
+    AcceptedLogs(logs / "runs").add(
+        [
+            Accepted(name, date, now[name].get(day, ""), ingested[name][day], *WHO)
+            for name, date, day in changes
+        ]
+    )
+    assert fingerprints(logs)(DAYS) == digest_before
+    assert fingerprints(logs).by_domain(DAYS) == ingested
+    assert fingerprints(logs).by_domain(DAYS, as_ingested=False) == now
+    write(logs, "de", 0, "data.parquet", b"changed again")
+    assert fingerprints(logs)(DAYS) != digest_before
 
 
 def test_a_file_that_is_gone_or_renamed_shows(logs):
@@ -126,10 +169,10 @@ def test_where_the_logs_lie_does_not_show(logs, tmp_path):
 
 
 def test_folders_are_listed_once(logs):
-    fingerprints = LogFingerprints(SimpleNamespace(domains=("ca", "de"), logs=logs))
-    before = fingerprints(DAYS)
+    found = fingerprints(logs)
+    before = found(DAYS)
     write(logs, "de", 0, "late.parquet", b"rows")
-    assert fingerprints(DAYS) == before
+    assert found(DAYS) == before
     assert hashed(logs) != before
 
 

@@ -1,4 +1,4 @@
-"""Late logs: what counts as late, why a block is due again, which runs to repeat."""
+"""Late logs: detection, blocks due again, runs to repeat."""
 
 import dataclasses
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""A strategy from outside: its keys, its code and its version decide its trainings."""
+"""User's strategy: trainings depend on its keys, code and version."""
 
 from __future__ import annotations
 

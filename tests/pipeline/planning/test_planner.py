@@ -1,4 +1,4 @@
-"""What runs for a day: pure planning, no TFX and no files but the schema."""
+"""Plans of a day: pure planning without TFX; the only file is the schema."""
 
 import datetime
 

@@ -1,4 +1,4 @@
-"""Why a step is due: new, broken off, or what has changed since."""
+"""Reasons why a step is due: new, interrupted, or changed."""
 
 import dataclasses
 
@@ -69,7 +69,7 @@ def test_an_entry_of_another_strategy_is_no_reason():
     assert not [reason for reason in reasons if "configuration" in reason]
 
 
-def test_where_things_lie_is_no_reason():
+def test_a_moved_folder_is_no_reason():
     (first, *_) = why(plan(code="new", root="elsewhere"), plan())
     assert "configuration" not in first
 
@@ -92,9 +92,9 @@ def test_the_newest_command_counts(tmp_path):
         config = make_config(network={"width": width})
         (folder / CONFIG_FILE).write_text(dump(config))
         RunRecorder(folder, plan(network={"width": width})[0], 38, code)
-    earlier = read_earlier(tmp_path)
-    assert [one.code for one in earlier] == ["a"] * 3 + ["b"] * 3
     steps, settings = plan(network={"width": 5}, evaluation_days=1)
+    earlier = read_earlier(tmp_path, steps)
+    assert [one.code for one in earlier] == ["a"] * 3 + ["b"] * 3
     reasons = why_due(steps, earlier, "b", settings)
     target = reasons[steps[-1].fingerprint]
     assert target == "the configuration has changed: network.width"

@@ -1,4 +1,4 @@
-"""What no later day needs: rules on literal items, then the command's files."""
+"""Artifacts that no later day needs: rules on literal items, then the command."""
 
 import dataclasses
 
@@ -202,7 +202,7 @@ def test_what_a_killed_command_left_goes(world):
     assert (artifacts / "Node" / "output" / "1" / "report.json").exists()
 
 
-def test_nothing_is_left_over_by_a_metadata_that_knows_nothing(world):
+def test_an_empty_metadata_store_has_nothing_to_remove(world):
     (world.root / "metadata.sqlite").unlink()
     assert removals(world, _store(world), 3) == []
     assert leftovers(world, _store(world)) == []

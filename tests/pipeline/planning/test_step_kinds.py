@@ -1,4 +1,4 @@
-"""Every kind of step that a plan can hold is reached by `run` and by schedulers."""
+"""Kinds of step: each is reached by `run` and by schedulers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.pipeline.planning.worlds import planner
 DAYS = (38, 40, 41)
 
 
-class HandedOverError(Exception):
+class HandedOverError(BaseException):
     """Ends a command once it has handed its steps to the runner."""
 
 

@@ -1,4 +1,4 @@
-"""Small configurations, and what is known once their plans have run."""
+"""Small configurations, and the known artifacts after their plans have run."""
 
 import datetime
 from pathlib import Path

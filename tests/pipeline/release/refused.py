@@ -1,4 +1,4 @@
-"""Metadata of a day whose model the Gate refused, without a run."""
+"""Metadata of a day whose model the Gate refused, written without a run."""
 
 import datetime
 import json

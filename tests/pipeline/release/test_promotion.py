@@ -1,4 +1,4 @@
-"""Publishing in spite of the Gate: what is written, recorded and refused."""
+"""Promotion of refused models: files, records and errors."""
 
 import datetime
 import json

@@ -1,4 +1,4 @@
-"""A finished run of two ingested blocks, a CPM and a judged model, written by hand.
+"""Finished run of two ingested blocks, a CPM and an evaluated model, without TFX.
 
 Nothing is trained: ML Metadata and the files that components leave are what a page is
 made from, so they are put there literally.

@@ -1,4 +1,4 @@
-"""Tenths of the rows: predicted against actual click rates."""
+"""Deciles of the predictions: predicted and actual click rates."""
 
 import numpy as np
 import pytest

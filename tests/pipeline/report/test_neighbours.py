@@ -1,4 +1,4 @@
-"""Neighbours by cosine, and what is said of ids that are not there."""
+"""Neighbours by cosine, and the errors for missing ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a run: what it says equals what is stored, whatever is missing."""
+"""Report of a run: equal to the stored artifacts, with any of them missing."""
 
 import dataclasses
 import datetime
@@ -303,7 +303,7 @@ def test_the_page_says_what_the_sources_brought(run):
     gains = [point.y for line in chart.series for point in line.points]
     assert gains[0] is None
     assert gains[1:] == pytest.approx([0.15, 0.2])
-    assert "Log loss that source rows saved in a window" in text
+    assert "Log loss saved by source impressions in a window" in text
     assert "No window" not in text
 
 
@@ -314,10 +314,10 @@ def test_a_training_of_few_steps_says_that_it_has_no_gain(run):
     first = dataclasses.replace(report.trainings[0], strategy=_part(saw))
     text = check(render_run(dataclasses.replace(report, trainings=(first,))))
     assert "No window of this training has a gain" in text
-    assert "Log loss that source rows saved in a window" not in text
+    assert "Log loss saved by source impressions in a window" not in text
 
 
-def test_a_page_of_nothing_is_a_page():
+def test_a_report_without_artifacts_is_written():
     now = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
     report = content.Report(
         "n", "2019-01-01", ("a",), "b", now, now, "", (), None, None, (), ()
@@ -443,7 +443,7 @@ def test_report_refuses_what_it_cannot_show(run, arguments, said):
     assert said in result.output
 
 
-def test_a_report_that_fails_is_said_and_ends_nothing(run, monkeypatch, capsys):
+def test_a_failed_report_is_printed_and_does_not_end_the_run(run, monkeypatch, capsys):
     def fail(*_, **__):
         raise ZeroDivisionError("[bold]no[/bold]")
 

@@ -1,4 +1,4 @@
-"""Scores that are kept: as they were, with the time that a request took."""
+"""Stored scores: read back unchanged, with the time of a request."""
 
 from __future__ import annotations
 

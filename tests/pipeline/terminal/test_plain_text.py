@@ -1,4 +1,4 @@
-"""What comes from logs and files is shown as it is: by every table and message."""
+"""Text from logs and files, shown literally by every table and message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees of a run, and that nothing else gets on their screen."""
+"""Progress of a run on the screen, without any output of libraries."""
 
 import io
 import os
@@ -181,7 +181,7 @@ def test_what_stands_below_the_live_line_moves_with_it():
     assert "two of the trials" in file.getvalue()
 
 
-def test_the_summary_books_time_by_what_it_was_spent_on(clock):
+def test_the_summary_lists_time_by_purpose(clock):
     display = Screen().display
     clock.now += 20
     display.spend("importing TFX")

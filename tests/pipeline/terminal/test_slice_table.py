@@ -1,4 +1,4 @@
-"""The table by slice, as it is printed."""
+"""Table of metrics by slice, as printed."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The tables that the command line prints."""
+"""Tables of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How two models' days are compared."""
+"""Differences of two models over the steps of a study."""
 
 import datetime
 import re
@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.ctnet_months import MONTHS
 from benchmarks.ctnet_months import month_starts
-from benchmarks.ctnet_study import difference
-from benchmarks.ctnet_study import told
+from benchmarks.study_metrics import difference
+from benchmarks.study_metrics import difference_text
 from models.days import to_date
 
 
@@ -21,7 +21,6 @@ def _result(ctnet, base):
     }
 
 
-@pytest.mark.slow
 def test_a_difference_is_paired_and_leaves_the_first_step_out():
     results = [
         _result([0.9, 0.62, 0.73], [0.1, 0.60, 0.70]),
@@ -32,16 +31,14 @@ def test_a_difference_is_paired_and_leaves_the_first_step_out():
     # Three differences of 0.02, 0.03 and 0.04: a standard deviation of 0.01.
     assert high - mean == pytest.approx(1.96 * 0.01 / 3**0.5)
     assert mean - low == pytest.approx(high - mean)
-    assert told((mean, low, high)) == "+0.0300 [+0.0187, +0.0413]"
+    assert difference_text((mean, low, high)) == "+0.0300 [+0.0187, +0.0413]"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("found", [(0.01, -0.01, 0.03), (-0.02, -0.03, -0.01)])
 def test_an_interval_that_is_too_narrow_names_no_winner(found):
-    assert not re.search("[a-z]", told(found))
+    assert not re.search("[a-z]", difference_text(found))
 
 
-@pytest.mark.slow
 def test_months_begin_on_their_first_day_and_end_with_one_more():
     starts = [to_date(day) for day in month_starts(datetime.date(2013, 11, 1))]
     assert len(starts) == MONTHS + 1

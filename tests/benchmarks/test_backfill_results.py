@@ -1,12 +1,12 @@
-"""When a killed backfill's result counts as that of an undisturbed one."""
+"""Comparison of the results of two backfills."""
 
 import dataclasses
 import json
 
 import pytest
 
-from benchmarks.kill_backfill import Result
-from benchmarks.kill_backfill import rounded
+from benchmarks.backfill_results import Result
+from benchmarks.backfill_results import rounded
 
 DECISION = {
     "approved": True,
@@ -19,13 +19,13 @@ def _changed(auc):
     return {**DECISION, "candidate": {**DECISION["candidate"], "auc": auc}}
 
 
-def test_a_decision_is_kept_but_for_what_threads_change():
+def test_rounding_changes_only_long_fractions():
     text = json.dumps(DECISION)
     assert json.loads(rounded(text)) == _changed(0.51235)
 
 
 @pytest.mark.parametrize("other", [0.512345678901 + 1e-8, 0.5123456])
-def test_sums_in_another_order_are_equal(other):
+def test_decisions_that_differ_by_float_error_are_equal(other):
     assert rounded(json.dumps(_changed(other))) == rounded(json.dumps(DECISION))
 
 
@@ -38,7 +38,7 @@ def test_sums_in_another_order_are_equal(other):
         {**DECISION, "candidate": {**DECISION["candidate"], "example_count": 39}},
     ],
 )
-def test_anything_else_is_a_difference(other):
+def test_decisions_with_any_other_change_differ(other):
     assert rounded(json.dumps(other)) != rounded(json.dumps(DECISION))
 
 
@@ -56,7 +56,7 @@ RESULT = Result(
 
 
 @pytest.mark.parametrize("part", sorted(vars(RESULT)))
-def test_every_part_counts_but_the_decisions_last_bits(part):
+def test_every_part_is_compared_except_unrounded_decisions(part):
     other = dataclasses.replace(RESULT, **{part: ["something else"]})
     expected = [] if part == "decisions" else [part]
     assert RESULT.differences(other) == expected

@@ -1,0 +1,89 @@
+"""Which columns of a log are read, and for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from components.log_example_gen.logic import ColumnSource
+from components.log_example_gen.logic import DomainLog
+from components.log_example_gen.logic import parse_label_rule
+from models.errors import ConfigError
+from models.features.feature import DOMAIN_FEATURE
+from models.features.feature import Feature
+from models.features.table import FeatureTable
+
+
+@dataclass
+class Wanted:
+    """What one column of a log is read for.
+
+    Attributes:
+        is_list: Whether a list of ids; else a single value.
+        separator: What stands between the ids of a list that is written as one text.
+        is_id: Whether a single value is an id.
+        is_time: Whether a single value is a time.
+    """
+
+    is_list: bool = False
+    separator: str | None = None
+    is_id: bool = False
+    is_time: bool = False
+
+    @property
+    def is_number(self) -> bool:
+        """Whether a single value is a number and nothing else."""
+        return not (self.is_list or self.is_id or self.is_time)
+
+
+WantedColumns = dict[str, Wanted]
+
+
+def source_of(log: DomainLog, feature: Feature) -> ColumnSource | None:
+    """Returns where a feature comes from; None if the domain lacks it."""
+    if feature.name == DOMAIN_FEATURE and feature.name not in log.columns:
+        return ColumnSource(constant=log.domain)
+    return log.columns[feature.name]
+
+
+def wanted_columns(log: DomainLog, features: FeatureTable) -> WantedColumns:
+    """Returns the columns that a domain's log is read for.
+
+    Args:
+        log: The domain's column mapping.
+        features: The features to keep.
+
+    Raises:
+        ConfigError: One column is wanted both as a list and as a single value, or cut
+            at two different separators.
+    """
+    found: WantedColumns = {parse_label_rule(log.label).column: Wanted()}
+    if log.timestamp is not None:
+        found.setdefault(log.timestamp.column, Wanted()).is_time = True
+    singles = set(found)
+    for feature in features.features:
+        source = source_of(log, feature)
+        if source is None or source.column is None:
+            continue
+        before = found.get(source.column)
+        wanted = found.setdefault(source.column, Wanted())
+        if feature.is_list:
+            if source.column in singles:
+                raise _used_twice(log, source.column, "a list and as a single value")
+            if before is not None and before.separator != source.separator:
+                raise _used_twice(log, source.column, "lists with two separators")
+            wanted.is_list, wanted.separator = True, source.separator
+            continue
+        if wanted.is_list:
+            raise _used_twice(log, source.column, "a list and as a single value")
+        singles.add(source.column)
+        wanted.is_time |= source.hour_of is not None
+        wanted.is_id |= feature.is_id and source.hour_of is None
+    return found
+
+
+def _used_twice(log: DomainLog, column: str, ways: str) -> ConfigError:
+    return ConfigError(
+        f"column {column!r} of domain {log.domain!r} is read as {ways}; expected one "
+        "way to read a column; give one of the features a column of its own in "
+        f"`domain_columns.{log.domain}`"
+    )
