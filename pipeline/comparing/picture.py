@@ -49,6 +49,7 @@ def picture(comparison: Comparison) -> str:
     below = (
         f"{seeds} {'seed' if seeds == 1 else 'seeds'}, {comparison.rows:,} rows; "
         f"difference to {comparison.baseline} with its 95 % interval"
+        f"{'' if comparison.random_effects else ', too narrow'}"
     )
     body = [
         svg.box("back", _WIDTH, height),

@@ -52,6 +52,9 @@ class Comparison:
         best_reference: The one with the highest AUC; empty without any.
         reference_notes: Remarks about references, by name.
         guard: Why GAUC is not usable; empty if it is.
+        random_effects: Whether intervals take seeds, users and items as random
+            effects; records of former versions have those of a bootstrap instead,
+            which were too narrow.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Comparison:
     best_reference: str = ""
     reference_notes: Mapping[str, str] = field(default_factory=dict)
     guard: str = ""
+    random_effects: bool = False
 
 
 _RECORD = TypeAdapter(Comparison)

@@ -28,6 +28,7 @@ from pipeline.comparing.record import to_json
 from pipeline.comparing.trials import Trials
 from pipeline.comparing.trials import run_trials
 from pipeline.comparing.trials import seeds_of
+from pipeline.comparing.words import interval_note
 from pipeline.comparing.words import verdict
 from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
@@ -162,6 +163,7 @@ def compared(question: Question, trials: Trials) -> Comparison:
             if one.remark
         },
         guard=simple.guard if simple else "",
+        random_effects=True,
     )
 
 
@@ -200,9 +202,7 @@ def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1)
         f"rows of {comparison.target} from {comparison.day} to {comparison.last_day}: "
         f"{comparison.clicks:,} clicks, {comparison.users:,} users; GAUC speaks for "
         f"{comparison.coverage:.1%} of the rows. Seeds {seeds}; ± is the standard "
-        "deviation over them. In brackets paired 95 % intervals with seeds, users and "
-        "items as random effects, each for itself; * marks a difference that Holm's "
-        "correction for all of the table tells apart from zero.\n\n"
+        f"deviation over them. {interval_note(comparison)}\n\n"
         f"{grid.as_markdown()}\n"
         "What each costs, all levels that it needs. Seconds and milliseconds follow "
         "what else the machine does meanwhile; rows read and sizes do not:\n\n"

@@ -52,6 +52,20 @@ def wins(comparison: Comparison) -> str:
     )
 
 
+def interval_note(comparison: Comparison) -> str:
+    """Returns what the intervals in brackets are."""
+    if not comparison.random_effects:
+        return (
+            "In brackets paired 95 % intervals of the former bootstrap over users and "
+            "seeds, too narrow, and each for itself, not corrected for their number."
+        )
+    return (
+        "In brackets paired 95 % intervals with seeds, users and items as random "
+        "effects, each for itself; * marks a difference that is told apart from zero "
+        "with Holm's correction for all differences of the table."
+    )
+
+
 def with_interval(difference: Difference | None, form: str = "+.4f") -> str:
     """Returns a number and its interval, such as `+0.0100 [-0.0020, +0.0220]`.
 

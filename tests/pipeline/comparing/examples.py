@@ -95,6 +95,7 @@ def comparison(**changes):
         "oracle": metrics(0.71),
         "references": (LOGISTIC,),
         "best_reference": "logistic",
+        "random_effects": True,
         "note": "",
         "command": "crossctr compare configs/feeds_ads.yaml --day 2024-02-23",
         "written": datetime.datetime(2024, 3, 1, 4, 5, tzinfo=datetime.timezone.utc),
