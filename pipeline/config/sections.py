@@ -215,8 +215,8 @@ class ReferencesConfig(StrictModel):
     """References beside the strategies: models that a user would try first.
 
     Attributes:
-        rows: Impressions that they are fitted on, at most, in memory: each domain has
-            the same share, and a larger window is sampled. 0 leaves references out.
+        rows: Impressions that they are fitted on, at most, in memory; a larger window
+            is sampled, with an even share of each domain. 0 leaves references out.
     """
 
     rows: int = Field(default=200_000, ge=0)
