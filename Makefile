@@ -10,7 +10,7 @@ PEERS := benchmarks/peers
 IN_TWO := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test package test-fast check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-metadata prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam check-debian audit
+.PHONY: help setup run run-simulated test package test-fast check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam check-debian audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -69,8 +69,8 @@ bench-backfill: $(READY) ## Measure what a further day of a backfill costs, and 
 kill-backfill: $(READY) ## Kill a backfill of five days 30 times, repeat it, compare what is left (an hour; goes on if called again)
 	$(BIN)/python -m benchmarks.kill_backfill $(BENCH_FLAGS)
 
-bench-metadata: $(READY) ## Measure what a year of stored days adds to a further day's run (10 min)
-	$(BIN)/python -m benchmarks.bench_metadata $(BENCH_FLAGS)
+bench-calendar: $(READY) ## Measure what a year of stored days adds to a plan and to a further day's run (10 min)
+	$(BIN)/python -m benchmarks.bench_calendar $(BENCH_FLAGS)
 
 # For real logs: PROOF_CONFIG=configs/amazon.yaml PROOF_DAY=2014-06-01 PREPARE=import
 prove-ecdctr: PROOF_CONFIG ?= configs/feeds_ads.yaml

@@ -118,8 +118,8 @@ def _result(name: str, config: Config, seed: int) -> dict[str, Any]:
     stored = RUNS / name / f"{MONTHS}-months-{seed}.json"
     if not stored.is_file():
         # Late: it imports TensorFlow.
-        from benchmarks.ctnet_study import CTNETS
         from benchmarks.ctnet_study import Study
+        from benchmarks.ctnet_trainees import CTNETS
 
         steps = month_starts(DATA_SETS[name].first)
         study = Study(

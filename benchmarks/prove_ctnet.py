@@ -84,8 +84,8 @@ def _result(
     stored = RUNS / world / f"{arguments.days}-days-{arguments.rows}-rows-{seed}.json"
     if not stored.is_file():
         # Late: it imports TensorFlow.
-        from benchmarks.ctnet_study import CTNETS
         from benchmarks.ctnet_study import Study
+        from benchmarks.ctnet_trainees import CTNETS
 
         models = [*CTNETS, "finetune", "joint"] if world == "plain" else PLANTED_MODELS
         study = Study(config, seed, steps(config, arguments.days), WINDOW)

@@ -27,7 +27,7 @@ are judged on, stand with each table. `ctnet` needs days before it differs from 
 
 A strategy **wins** if its AUC is above that of `target_only` and above that of the best reference (constant, best single feature, logistic regression,
 boosted trees, on the target alone and with the sources), both told apart over at least ten seeds with Holm's correction for all differences of the table.
-Intervals take seeds, users and items as random effects ([compare.md](compare.md#what-it-says)).
+Intervals take seeds, users and items as random effects ([compare.md](compare.md#results)).
 
 **A table whose intervals are called too narrow was made before 2026-12-01**, without references, on three seeds and with a bootstrap that redraws these: equal
 strategies look different in 8 to 21 % of the comparisons, where 5 % is meant. Nothing in it counts as won or lost; `make results` replaces it. On

@@ -205,15 +205,17 @@ def _executions_of_all(metadata_handle: Any, contexts: Iterable[Any]) -> list[An
     from tfx.dsl.compiler import constants
 
     store = getattr(metadata_handle, "store", metadata_handle)
-    run = constants.PIPELINE_RUN_CONTEXT_TYPE_NAME
-    # A run has a dozen executions, its pipeline and nodes have those of all days.
-    first, *others = sorted(contexts, key=lambda context: context.type != run)
-    wanted = {context.id for context in others}
+    # A run has a dozen executions; its pipeline and its nodes have those of all days.
+    run = store.get_context_type(constants.PIPELINE_RUN_CONTEXT_TYPE_NAME).id
+    ordered = sorted(contexts, key=lambda context: context.type_id != run)
+    if not ordered:
+        return []
+    others = {context.id for context in ordered[1:]}
     return [
         execution
-        for execution in store.get_executions_by_context(first.id)
-        if not wanted
-        or wanted <= {c.id for c in store.get_contexts_by_execution(execution.id)}
+        for execution in store.get_executions_by_context(ordered[0].id)
+        if not others
+        or others <= {c.id for c in store.get_contexts_by_execution(execution.id)}
     ]
 
 

@@ -1,8 +1,9 @@
-"""Short hashes of contents: in fingerprints, vocabularies and snapshots."""
+"""Short hashes of contents: in fingerprints, vocabularies, snapshots and logs."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 _DIGITS = 16
@@ -16,7 +17,7 @@ def short_hash(content: bytes) -> str:
         >>> short_hash(b"")
         'e3b0c44298fc1c14'
     """
-    return _shortened(hashlib.sha256(content).hexdigest())
+    return _hash_of([content])
 
 
 def short_hash_of_file(path: Path) -> str:
@@ -25,12 +26,12 @@ def short_hash_of_file(path: Path) -> str:
     Raises:
         OSError: The file cannot be read.
     """
-    found = hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(_PIECE_BYTES):
-            found.update(piece)
-    return _shortened(found.hexdigest())
+        return _hash_of(iter(lambda: file.read(_PIECE_BYTES), b""))
 
 
-def _shortened(digest: str) -> str:
-    return digest[:_DIGITS]
+def _hash_of(pieces: Iterable[bytes]) -> str:
+    found = hashlib.sha256()
+    for piece in pieces:
+        found.update(piece)
+    return found.hexdigest()[:_DIGITS]

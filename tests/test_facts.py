@@ -122,7 +122,8 @@ def test_metrics_are_listed_in_one_module():
 
     known = set(metrics.EVALUATED)
     home = {path for path, t in sources("pipeline", "components", "models") if lists(t)}
-    assert home == {"components/evaluation/metrics.py"}
+    # Not even there: lists are read off the classes.
+    assert home == set()
 
 
 @pytest.mark.parametrize("kind", kinds())

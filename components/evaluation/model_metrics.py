@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
-from components.evaluation.probability import entropy
-from components.evaluation.ranking import auc
-from components.evaluation.ranking import grouped_auc
-from components.evaluation.ranking import log_losses
+from components.evaluation.impressions import ScoredImpressions
+from components.evaluation.metrics import METRICS
+from components.evaluation.metrics import RESULT_COLUMNS
+from components.evaluation.metrics import ExampleCount
+from components.evaluation.ranking import user_codes
 
 
 def metrics_of(
     users: npt.ArrayLike, labels: npt.ArrayLike, scores: npt.ArrayLike
 ) -> dict[str, float]:
-    """Returns the metrics of a result table, by the names that the Evaluator uses.
+    """Returns the metrics of a result table, `RESULT_COLUMNS`.
 
     Args:
-        users: Ids as `grouped_auc` takes them, shape (N,).
+        users: Ids as `user_codes` takes them, shape (N,).
         labels: 0 or 1, shape (N,).
         scores: Click probabilities, shape (N,).
     """
-    label, score = np.asarray(labels), np.asarray(scores, np.float64)
-    rows, clicks = len(label), int(label.sum())
-    grouped = grouped_auc(users, score, label)
-    loss = float(log_losses(score, label).mean()) if rows else math.nan
-    return {
-        "auc": auc(score, label),
-        "gauc": grouped.gauc,
-        "gauc_coverage": grouped.coverage,
-        "log_loss": loss,
-        "normalized_entropy": loss / entropy(clicks / rows if rows else 0.0),
-        "calibration": float(score.sum()) / clicks if clicks else math.nan,
-        "example_count": float(rows),
-        "click_count": float(clicks),
+    label, score = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
+    impressions = ScoredImpressions(
+        user_codes(users), score, label, np.ones(len(label))
+    )
+    found = {
+        metric.name: metric.value(impressions)
+        for metric in METRICS
+        if metric.in_results and not metric.tfma_class
     }
+    found[ExampleCount.name] = float(len(label))
+    return {name: found[name] for name in RESULT_COLUMNS}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from components.evaluation.metrics import RESAMPLED
 from components.evaluation.probability import entropy
 from components.evaluation.ranking import Codes
 from components.evaluation.ranking import Floats
@@ -35,6 +37,16 @@ def user_clusters(codes: Codes) -> Codes:
     clusters = codes.copy()
     clusters[lone] = codes.max(initial=-1) + 1 + np.arange(len(lone))
     return np.unique(clusters, return_inverse=True)[1].astype(np.int64)
+
+
+class Draw(NamedTuple):
+    """Metrics on redrawn users; NaN where undefined."""
+
+    auc: float
+    gauc: float
+    log_loss: float
+    normalized_entropy: float
+    calibration: float
 
 
 class Resampled:
@@ -95,17 +107,24 @@ class Resampled:
 
     def __call__(self, counts: Floats) -> Floats:
         """Returns `RESAMPLED` for draw counts by cluster; NaN if undefined."""
-        rows, clicks, predicted, losses = self._sums @ counts
+        draw = self.draw(counts)
+        return np.array([getattr(draw, name) for name in RESAMPLED])
+
+    def draw(self, counts: Floats) -> Draw:
+        """Returns the metrics of a draw.
+
+        Args:
+            counts: How often each cluster was drawn, shape (num_clusters,).
+        """
+        impressions, clicks, predicted, losses = self._sums @ counts
         weights = counts[self._users] * self._impressions
-        loss, rate = _ratio(losses, rows), _ratio(clicks, rows)
-        return np.array(
-            [
-                self._auc(counts),
-                _ratio((weights * self._aucs).sum(), weights.sum()),
-                loss,
-                _ratio(loss, entropy(rate)),
-                _ratio(predicted, clicks),
-            ]
+        loss, rate = _ratio(losses, impressions), _ratio(clicks, impressions)
+        return Draw(
+            auc=self._auc(counts),
+            gauc=_ratio((weights * self._aucs).sum(), weights.sum()),
+            log_loss=loss,
+            normalized_entropy=_ratio(loss, entropy(rate)),
+            calibration=_ratio(predicted, clicks),
         )
 
     def _auc(self, counts: Floats) -> float:

@@ -1,105 +1,83 @@
-"""Bootstrap replicates of the metrics as a TFMA metric."""
+"""Bootstrap replicates of the metrics, as a TFMA metric."""
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
-import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.metrics import metric_util
-from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
 
+from components.evaluation.impressions import ScoredImpressions
 from components.evaluation.metrics import RESAMPLED
 from components.evaluation.ranking import Floats
 from components.evaluation.resampling import Resampled
 from components.evaluation.resampling import poisson_counts
 from components.evaluation.resampling import user_clusters
 from components.evaluation.resampling import user_keys
-from components.evaluator.rows import Rows
-from components.evaluator.rows import from_rows
+from components.evaluator.adapter import ImpressionMetric
+from models.features.feature import USER_FEATURE
 
 NAME = "replicates"
-# Redrawing fewer users shows less than the metric varies; of one, nothing at all.
+# With fewer users the draws understate the variation of a metric.
 MIN_USERS = 10
 
 
-class Replicates(tfma.metrics.Metric):
-    """The metrics of `RESAMPLED` on redrawn users, for intervals.
+class Replicates(ImpressionMetric):
+    """Metrics of `RESAMPLED` on redrawn users, for intervals.
 
-    The value is an array of shape (draws, metrics). Users are drawn, with all their
-    rows, because the rows of one user are no independent evidence. TFMA's own
-    confidence intervals draw rows, which makes them too narrow, and send every row
-    through Beam once a draw. Here the rows are gathered once, and a draw is some NumPy
-    calls over them. Two models in one evaluation are measured on the same draws, so
-    the difference of their replicates is a paired bootstrap of the change.
+    The value is an array of shape (draws, metrics). Users are drawn with all their
+    impressions, because impressions of one user are not independent. TFMA's own
+    confidence intervals draw impressions, which makes them too narrow, and pass every
+    impression through Beam once per draw. Here the impressions are gathered once, and a
+    draw is a few NumPy calls on them. Two models in one evaluation are measured on the
+    same draws, so that the difference of their replicates is a paired bootstrap of the
+    change.
 
-    A row without a user is drawn on its own, by its position among such rows: the one
-    place where the order in which rows arrive matters.
+    An impression without a user is drawn on its own, by its position among such
+    impressions: the only place where the order of the impressions matters.
+
+    Args:
+        user_key: Raw feature that holds the user id.
+        num_draws: Number of draws.
+        name: Name of the metric in TFMA's configuration.
     """
 
     def __init__(
-        self,
-        user_key: str = "user_id",
-        num_draws: int = 200,
-        name: str = NAME,
+        self, user_key: str = USER_FEATURE, num_draws: int = 200, name: str = NAME
     ) -> None:
-        """Declares the metric.
+        super().__init__(user_key, name, num_draws=num_draws)
 
-        Args:
-            user_key: That of `GAUC`, so that rows are gathered once for both.
-            num_draws: Number of draws.
-            name: Key of the array.
-        """
-        super().__init__(
-            metric_util.merge_per_key_computations(_computations),
-            name=name,
-            user_key=user_key,
-            num_draws=num_draws,
-        )
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Returns the name of the array."""
+        return (NAME,)
+
+    @classmethod
+    def values(cls, impressions: ScoredImpressions, **options: Any) -> dict[str, Any]:
+        """Returns the array by its name."""
+        return {NAME: replicates(impressions, **options)}
 
 
-def _computations(
-    name: str = NAME,
-    user_key: str = "user_id",
-    num_draws: int = 200,
-    eval_config: EvalConfig | None = None,
-    model_name: str = "",
-    output_name: str = "",
-    example_weighted: bool = False,
-) -> list[Any]:
-    return from_rows(
-        (name,),
-        functools.partial(_values, num_draws=num_draws),
-        user_key=user_key,
-        eval_config=eval_config,
-        model_name=model_name,
-        output_name=output_name,
-        example_weighted=example_weighted,
-    )
-
-
-def _values(rows: Rows, *, num_draws: int) -> tuple[Floats]:
-    return (replicates(rows, num_draws),)
-
-
-def replicates(rows: Rows, num_draws: int) -> Floats:
+def replicates(impressions: ScoredImpressions, num_draws: int) -> Floats:
     """Returns `RESAMPLED` on redrawn users, shape (num_draws, metrics).
 
-    NaN where a draw leaves a metric undefined, such as one without a click, and
-    where fewer than `MIN_USERS` users count: with both labels for GAUC, any for the
-    others.
+    Values are NaN if the metric is undefined in a draw, such as one without a click,
+    and with fewer than `MIN_USERS` users: users with both labels for GAUC, all users
+    for the other metrics.
     """
-    codes = rows.user_codes
-    scores, labels, weights = rows.columns
-    clusters = user_clusters(codes)
-    resampled = Resampled(codes, clusters, labels, scores, weights)
+    codes = impressions.users
+    resampled = Resampled(
+        codes,
+        user_clusters(codes),
+        impressions.labels,
+        impressions.scores,
+        impressions.weights,
+    )
     if resampled.num_clusters < MIN_USERS:
         return np.full((num_draws, len(RESAMPLED)), np.nan)
-    # Clusters are users by code, then rows without one. Bundles arrive in any order,
-    # so that codes differ from run to run, and hashes do not.
+    # Clusters are users by code, then impressions without one. Bundles arrive in any
+    # order, so that codes differ between runs; hashes do not.
     lone = [f"row {i}".encode() for i in range(int(np.count_nonzero(codes < 0)))]
-    keys = user_keys([*rows.codes, *lone])
+    keys = user_keys([*impressions.user_ids, *lone])
     drawn = [resampled(poisson_counts(keys, draw)) for draw in range(num_draws)]
     values = np.array(drawn).reshape(num_draws, len(RESAMPLED))
     if resampled.num_qualifying < MIN_USERS:

@@ -17,7 +17,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.log_example_gen.id_lists import of_lengths
 from components.log_example_gen.id_lists import read_id_lists
 from components.log_example_gen.logic import COMPARISONS
 from components.log_example_gen.logic import ColumnSource
@@ -32,6 +31,7 @@ from components.log_example_gen.times import read_times
 from components.log_example_gen.values import ColumnTypeError
 from components.log_example_gen.values import Mark
 from components.log_example_gen.values import is_list
+from components.log_example_gen.values import of_lengths
 from components.log_example_gen.values import plain
 from components.log_example_gen.values import read_ids
 from components.log_example_gen.values import read_numbers

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from components.log_example_gen.csv_dialect import CsvDialect
@@ -126,45 +127,101 @@ def _parse(
     found: Records, header: list[str], dialect: CsvDialect, first_line: int
 ) -> Piece:
     starts = found.starts + first_line
-    skipped: list[int] = []
-    rejected = [
+    malformed = [
         (bad.line + first_line, as_text(bad.text), bad.reason)
         for bad in found.malformed
     ]
-
-    def set_aside(row: Any) -> str:
-        skipped.append(int(row.number) - 1)  # Arrow counts from 1
-        reason = f"{row.actual_columns} columns, the header has {row.expected_columns}"
-        rejected.append((int(starts[skipped[-1]]), row.text, reason))
-        return "skip"
-
-    table = _no_rows(header)
-    if found.text:
-        table = pyarrow.csv.read_csv(
-            pa.BufferReader(found.text),
-            pyarrow.csv.ReadOptions(
-                use_threads=False, block_size=len(found.text) + 1, column_names=header
-            ),
-            pyarrow.csv.ParseOptions(
-                delimiter=dialect.delimiter,
-                quote_char=dialect.quote or False,
-                # Else an empty line would shift the numbers of the records after it.
-                ignore_empty_lines=False,
-                invalid_row_handler=set_aside,
-            ),
-            # As text, also where it is not UTF-8: what a column means, and whether
-            # its values can be used, is for the conversion to say.
-            pyarrow.csv.ConvertOptions(
-                check_utf8=False,
-                column_types=dict.fromkeys(header, pa.string()),
-                strings_can_be_null=True,
-                null_values=["", *dialect.null_values],
-            ),
-        )
+    if not found.text:
+        table, skipped, rejected = _no_rows(header), [], []
+    elif _is_utf8(found.text):
+        table, skipped, rejected = _values(found.text, header, dialect)
+    else:
+        table, skipped, rejected = _values_of_bytes(found.text, header, dialect)
+    wrong = zip(skipped, rejected, strict=True)
     return Piece(
         table,
         np.delete(starts, skipped) if skipped else starts,
         len(starts) + len(found.malformed),
-        sorted(rejected),
+        sorted([*malformed, *((int(starts[row]), *why) for row, why in wrong)]),
         found.lines - len(found.malformed) - len(starts),
     )
+
+
+def _values(
+    text: bytes, header: list[str], dialect: CsvDialect
+) -> tuple[pa.Table, list[int], list[tuple[str, str]]]:
+    """Returns the values of records of the right width.
+
+    Returns:
+        The values as text, positions of the other records, their texts and reasons.
+    """
+    skipped: list[int] = []
+    rejected: list[tuple[str, str]] = []
+
+    def set_aside(row: Any) -> str:
+        skipped.append(int(row.number) - 1)  # Arrow counts from 1
+        reason = f"{row.actual_columns} columns, the header has {row.expected_columns}"
+        rejected.append((row.text, reason))
+        return "skip"
+
+    table = pyarrow.csv.read_csv(
+        pa.BufferReader(text),
+        pyarrow.csv.ReadOptions(
+            use_threads=False, block_size=len(text) + 1, column_names=header
+        ),
+        pyarrow.csv.ParseOptions(
+            delimiter=dialect.delimiter,
+            quote_char=dialect.quote or False,
+            # Else an empty line would shift the numbers of the records after it.
+            ignore_empty_lines=False,
+            invalid_row_handler=set_aside,
+        ),
+        # What a column means is for the conversion to say.
+        pyarrow.csv.ConvertOptions(
+            check_utf8=False,
+            column_types=dict.fromkeys(header, pa.string()),
+            strings_can_be_null=True,
+            null_values=["", *dialect.null_values],
+        ),
+    )
+    return table, skipped, rejected
+
+
+def _values_of_bytes(
+    text: bytes, header: list[str], dialect: CsvDialect
+) -> tuple[pa.Table, list[int], list[tuple[str, str]]]:
+    """Does what `_values` does, with text that is not UTF-8 throughout.
+
+    pyarrow cannot hand over a record of the wrong width that is not UTF-8. So it gets
+    each byte as a character, and what comes out is turned back.
+    """
+    nulls = tuple(null.encode().decode("latin-1") for null in dialect.null_values)
+    table, skipped, rejected = _values(
+        text.decode("latin-1").encode(),
+        header,
+        dialect.model_copy(update={"null_values": nulls}),
+    )
+    columns = [_as_bytes(column.combine_chunks()) for column in table.columns]
+    texts = [
+        (record.encode("latin-1").decode("utf-8", "backslashreplace"), reason)
+        for record, reason in rejected
+    ]
+    return pa.table(columns, header), skipped, texts
+
+
+def _as_bytes(values: pa.Array) -> pa.Array:
+    """Returns texts with each character turned back into the byte that it was."""
+    if pc.all(pc.string_is_ascii(values)).as_py() is not False:
+        return values
+    raw = [None if v is None else v.encode("latin-1") for v in values.to_pylist()]
+    return pa.array(raw, pa.binary()).view(pa.string())
+
+
+def _is_utf8(text: bytes) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -11,6 +11,7 @@ from components.log_example_gen.values import ColumnTypeError
 from components.log_example_gen.values import Mark
 from components.log_example_gen.values import is_list
 from components.log_example_gen.values import is_text
+from components.log_example_gen.values import of_lengths
 from components.log_example_gen.values import plain
 from components.log_example_gen.values import read_ids
 
@@ -62,12 +63,6 @@ def read_id_lists(
         flat = flat.filter(pa.array(position < max_length))
         lengths = np.minimum(lengths, max_length)
     return of_lengths(lengths, flat), longer
-
-
-def of_lengths(lengths: np.typing.ArrayLike, flat: pa.Array) -> pa.Array:
-    """Returns `flat` cut into large lists of these lengths."""
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return pa.LargeListArray.from_arrays(pa.array(offsets), flat)
 
 
 def _split(values: pa.Array, separator: str | None, mark: Mark) -> pa.Array:

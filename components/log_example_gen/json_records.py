@@ -16,8 +16,9 @@ from components.log_example_gen.wanted import WantedColumns
 # Arrow takes more spellings of these than Python, and neither is JSON; half a
 # surrogate pair is no text.
 _ODD = re.compile(rb"[:,\[]\s*-?(?:NaN|Inf)|\\u[dD][89a-fA-F]")
-# Without any of these there is nothing to look for, which is the rule.
-_SIGNS = (b"NaN", b"Inf", rb"\ud", rb"\uD")
+# Without any of these there is nothing to look for, which is the rule. A single byte is
+# found much faster than three, so it is looked for first.
+_SIGNS = ((b"N", b"NaN"), (b"I", b"Inf"), (b"\\", rb"\ud"), (b"\\", rb"\uD"))
 
 
 class _Object(tuple[tuple[str, Any], ...]):
@@ -35,7 +36,7 @@ class Record(NamedTuple):
 
 def odd_places(text: bytes) -> list[int]:
     """Returns where lines have something that only `parse_line` reads right."""
-    if not any(sign in text for sign in _SIGNS):
+    if not any(byte in text and sign in text for byte, sign in _SIGNS):
         return []
     return [match.start() for match in _ODD.finditer(text)]
 

@@ -62,11 +62,13 @@ def _type(values: list[Any], column: Wanted) -> pa.DataType | None:
     kinds = {type(value) for value in values}
     if kinds == {bool}:
         return None if column.is_time else pa.bool_()
-    if kinds <= {str}:
-        return pa.string() if values or not column.is_number else pa.float64()
+    if not kinds:
+        return pa.string() if column.is_id or column.is_time else pa.float64()
+    if kinds == {str}:
+        return pa.string()
     if not kinds <= {int, float}:
         return None
-    if column.is_number or float in kinds:
+    if column.is_rate or float in kinds:
         return pa.float64()
     if min(values) >= 0 and 2**63 <= max(values) < _UINT64_MAX:
         return pa.uint64()

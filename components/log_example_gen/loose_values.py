@@ -15,8 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from components.log_example_gen.id_lists import of_lengths
 from components.log_example_gen.values import EXACT_FLOAT
+from components.log_example_gen.values import of_lengths
 from components.log_example_gen.wanted import Wanted
 from components.log_example_gen.wanted import WantedColumns
 

@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -48,14 +49,27 @@ class ColumnTypeError(TypeError):
 
 
 def plain(values: pa.Array) -> pa.Array:
-    """Returns values without the ways of storing them: dictionaries and extensions."""
+    """Returns values without their ways of being stored.
+
+    Dictionaries are looked up, lists and bytes of a fixed size become those of any
+    size (a missing list an empty one), extension types what they are made of.
+    """
     if isinstance(values, pa.ExtensionArray):
         values = values.storage
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_fixed_size_binary(values.type):
         return values.cast(pa.binary())
+    if pa.types.is_fixed_size_list(values.type):
+        present = values.is_valid().to_numpy(zero_copy_only=False)
+        return of_lengths(present * values.type.list_size, values.flatten())
     return values
+
+
+def of_lengths(lengths: npt.ArrayLike, flat: pa.Array) -> pa.Array:
+    """Returns `flat` cut into large lists of these lengths."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return pa.LargeListArray.from_arrays(pa.array(offsets), flat)
 
 
 def is_text(kind: pa.DataType) -> bool:

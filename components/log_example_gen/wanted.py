@@ -22,17 +22,14 @@ class Wanted:
         separator: What stands between the ids of a list that is written as one text.
         is_id: Whether a single value is an id.
         is_time: Whether a single value is a time.
+        is_rate: Whether a single value is a number that is seldom whole.
     """
 
     is_list: bool = False
     separator: str | None = None
     is_id: bool = False
     is_time: bool = False
-
-    @property
-    def is_number(self) -> bool:
-        """Whether a single value is a number and nothing else."""
-        return not (self.is_list or self.is_id or self.is_time)
+    is_rate: bool = False
 
 
 WantedColumns = dict[str, Wanted]
@@ -77,7 +74,9 @@ def wanted_columns(log: DomainLog, features: FeatureTable) -> WantedColumns:
             raise _used_twice(log, source.column, "a list and as a single value")
         singles.add(source.column)
         wanted.is_time |= source.hour_of is not None
-        wanted.is_id |= feature.is_id and source.hour_of is None
+        if source.hour_of is None:
+            wanted.is_id |= feature.is_id
+            wanted.is_rate |= feature.feature_kind.tensor_type == "float32"
     return found
 
 

@@ -112,13 +112,17 @@ class Shelf:
         Returns:
             Where its files are now.
         """
-        stamp = "".join(letter for letter in when if letter.isdigit())
-        kept = self.folder / WITHDRAWN_FOLDER / f"{version}-{stamp}"
+        kept = self.withdrawn_folder(version, when)
         with durable_files.naming(self.folder):
             kept.parent.mkdir(exist_ok=True)
         # First: a server is not to be told to load what is gone.
         self.write(after)
         return durable_files.move_folder(self.folder / str(version), kept)
+
+    def withdrawn_folder(self, version: int, when: str) -> Path:
+        """Returns where the files of a version are once it was withdrawn."""
+        stamp = "".join(letter for letter in when if letter.isdigit())
+        return self.folder / WITHDRAWN_FOLDER / f"{version}-{stamp}"
 
     def withdrawn(self, model_fingerprint: str) -> int | None:
         """Returns the version as which this very model was withdrawn.

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from models import durable_files
 from models.days import DayRange
 from models.errors import ConfigError
 from models.errors import ExitCode
@@ -100,7 +101,7 @@ def infer(
         made = schema_evolution.infer(config, statistics)
         open_lists = schema_evolution.closed_lists(made)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_HEADER.format(days=looked_at) + to_text(made), encoding="utf-8")
+    durable_files.write_text(path, _HEADER.format(days=looked_at) + to_text(made))
     console.print(f"{len(made.feature)} features in {path}", soft_wrap=True)
     for name, number in open_lists.items():
         console.print(
@@ -225,10 +226,10 @@ def _replace(
         return
     text = path.read_text(encoding="utf-8")
     backup = path.with_name(f"{path.name}.bak")
-    backup.write_text(text, encoding="utf-8")
+    durable_files.write_text(backup, text)
     content = leading_comments(text) + after
     parse_schema(content)
-    path.write_text(content, encoding="utf-8")
+    durable_files.write_text(path, content)
     lost = " (only it has comments between features)" * has_inner_comments(text)
     console.print(f"{path} is changed; its backup is {backup}{lost}", soft_wrap=True)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from models import durable_files
 from models.days import to_date
 from models.errors import ConfigError
 from models.errors import DataError
@@ -176,9 +177,7 @@ def write(comparison: Comparison, folder: Path, stem: str = STEM) -> None:
         (".svg", picture(comparison)),
         (".json", to_json(comparison)),
     ):
-        temporary = folder / f"{stem}{suffix}.writing"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.rename(folder / f"{stem}{suffix}")
+        durable_files.write_text(folder / f"{stem}{suffix}", text)
 
 
 def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1) -> str:

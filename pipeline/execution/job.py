@@ -64,6 +64,11 @@ def _planner(config: Config, logs: LogFingerprints, store: Store) -> Planner:
             f"there is no schema file {str(config.schema_path)!r}; expected a TFMD "
             "schema in text format; set `schema` in the configuration"
         )
+    if not config.schema_path.read_bytes().strip():
+        raise DataError(
+            f"the schema file {str(config.schema_path)!r} is empty; restore it from a "
+            "backup, or make it anew with `crossctr schema infer CONFIG --force`"
+        )
     return Planner(config, known_state(store), logs, code_fingerprint())
 
 

@@ -13,6 +13,7 @@ from components.log_example_gen.component import LogExampleGen
 from components.statistics_gen.component import StatisticsGen
 from components.transform.component import Transform
 from components.vocabulary.component import Vocabulary
+from models import durable_files
 from models.short_hash import short_hash
 from pipeline.config.schema import Config
 from pipeline.graphs.inputs import previous_block
@@ -84,5 +85,5 @@ def _schema(config: Config) -> BaseNode:
     name = f"{short_hash(content)}.pbtxt"
     path = config.root / "schemas" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    durable_files.write_bytes(path, content)
     return ImportSchemaGen(schema_file=str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from components.publisher.labels import Labels
 from components.publisher.labels import alone_in
 from components.publisher.labels import without
 from components.publisher.logic import versions_in
+from models import durable_files
 from models.errors import DataError
 from pipeline.config.schema import Config
 from pipeline.release.promotion import Override
@@ -18,6 +20,9 @@ from pipeline.release.promotion import shelf_of
 from pipeline.store.integrity import refuse_lost_metadata
 from pipeline.store.reader import Store
 from pipeline.store.reader import Stored
+
+# In the model's folder while a rollback runs; the leading dot hides it from servers.
+_BEGUN_FILE = ".rollback.json"
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,10 @@ def roll_back(
     """Withdraws the canary or, without one, the stable version.
 
     Servers fall back to the stable version, or to the one before it; if none is left,
-    they unload the model. ML Metadata is updated first: the next run then compares with
-    the version that is left, and a command that was killed in between is completed by
-    repeating it. The files move in one rename and are kept.
+    they unload the model. Which version goes is noted first, so that a command that was
+    killed in between is finished by repeating it, and takes no other away. Then ML
+    Metadata is told: the next run compares with the version that is left. The files
+    move in one rename and are kept.
 
     Args:
         config: The configuration.
@@ -65,15 +71,18 @@ def _roll_back(config: Config, override: Override, *, take_offline: bool) -> Wit
     folder = shelf.folder
     versions = versions_in(folder)
     before = shelf.labels()
+    begun = _begun(folder)
+    if begun is not None and begun[0] not in versions:
+        # All was done but to say so.
+        (folder / _BEGUN_FILE).unlink()
+        return Withdrawal(begun[0], shelf.withdrawn_folder(*begun), before)
     if not versions or before is None:
         raise DataError(
             f"nothing is published in {str(folder)!r}, so there is nothing to withdraw"
         )
     store = Store(config.root, config.metadata)
     known = _published_at(store, folder)
-    # Withdrawn in ML Metadata, but still published: a command was killed in between.
-    unfinished = [v for v in versions if v in known and _is_withdrawn(known[v])]
-    version = unfinished[0] if unfinished else before.canary or before.stable
+    version, when = begun or (before.canary or before.stable, override.when)
     if version not in versions:
         raise DataError(
             f"models.config of {str(folder.parent)!r} names version {version}, which "
@@ -89,12 +98,28 @@ def _roll_back(config: Config, override: Override, *, take_offline: bool) -> Wit
             "model first with `crossctr promote CONFIG --day D --reason WHY`"
         )
     after = without(before, version, left)
+    note = json.dumps({"version": version, "when": when})
+    durable_files.write_text(folder / _BEGUN_FILE, note)
     _record(store, known.get(version, []), override)
-    return Withdrawal(version, shelf.withdraw(version, override.when, after), after)
+    kept = shelf.withdraw(version, when, after)
+    (folder / _BEGUN_FILE).unlink()
+    return Withdrawal(version, kept, after)
 
 
-def _is_withdrawn(stored: Sequence[Stored]) -> bool:
-    return "withdrawn_at" in stored[-1].properties
+def _begun(folder: Path) -> tuple[int, str] | None:
+    """Returns version and time of a rollback that was begun and not finished."""
+    path = folder / _BEGUN_FILE
+    if not path.is_file():
+        return None
+    try:
+        note = json.loads(path.read_bytes())
+        return int(note["version"]), str(note["when"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{str(path)!r}, the note of a rollback that was not finished, cannot be "
+            f"read ({error}); look at `crossctr versions CONFIG`, remove the file, and "
+            "repeat the command if the version is still there"
+        ) from error
 
 
 def _record(store: Store, published: Sequence[Stored], override: Override) -> None:

@@ -9,6 +9,7 @@ import jinja2
 from markupsafe import Markup
 from markupsafe import escape
 
+from models import durable_files
 from pipeline.report import charts
 from pipeline.report import svg
 from pipeline.report.content import Report
@@ -126,8 +127,5 @@ def _duration(seconds: float | None) -> str:
 
 def _write(page: str, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Renamed at the end, so that a partial page is never found.
-    temporary = path.with_suffix(".writing")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.rename(path)
+    durable_files.write_text(path, page)
     return path

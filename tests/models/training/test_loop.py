@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from models.settings import EarlyStopping
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 from models.training.distribution import Workers
+from models.training.loop import TrainingResult
 from models.training.loop import epochs_without_improvement
 from models.training.loop import fit
 from models.training.optimizers import build_optimizer
@@ -35,6 +37,8 @@ NETWORK = NetworkConfig(width=3, hidden_units=(4,), dropout=0.0)
 TRAINING = TrainingConfig(batch_size=8, epochs=2)
 
 MakeRows = Callable[..., dict[str, Any]]
+MakeReader = Callable[[int], ExampleReader]
+Train = Callable[..., TrainingResult]
 
 
 @pytest.fixture
@@ -43,12 +47,60 @@ def network(features: FeatureTable) -> Network:
     return Backbone(features, NETWORK)
 
 
-def _reader(
-    write_shard: Callable[..., Path], rows: dict[str, Any], features: FeatureTable
+@pytest.fixture
+def make_reader(
+    features: FeatureTable, make_rows: MakeRows, write_shard: Callable[..., Path]
+) -> MakeReader:
+    """Returns a function that makes a reader of impressions of day 9."""
+
+    def make(num_rows: int) -> ExampleReader:
+        label, day = np.arange(num_rows) % 2, np.full(num_rows, 9)
+        path = write_shard({**make_rows(num_rows), "label": label, "day": day})
+        return ExampleReader([str(path)], features, 0, 10)
+
+    return make
+
+
+@pytest.fixture
+def train(network: Network, make_reader: MakeReader, tmp_path: Path) -> Train:
+    """Returns a function that trains `network` on some impressions of day 9."""
+
+    def train(
+        num_rows: int, training: TrainingConfig = TRAINING, **settings: Any
+    ) -> TrainingResult:
+        return fit(
+            network,
+            make_reader(num_rows),
+            training,
+            rows_by_day={9: num_rows},
+            run_dir=tmp_path / "logs",
+            **settings,
+        )
+
+    return train
+
+
+@pytest.fixture
+def two_days(
+    features: FeatureTable, make_rows: MakeRows, write_shard: Callable[..., Path]
 ) -> ExampleReader:
-    num_rows = len(rows["user_id"])
-    columns = {**rows, "label": np.arange(num_rows) % 2, "day": np.full(num_rows, 9)}
-    return ExampleReader([str(write_shard(columns))], features, 0, 10)
+    """A reader of random labels, 32 on day 9 and 32 on day 10."""
+    day = np.where(np.arange(64) % 2, 10, 9)
+    labels = np.random.default_rng(1).integers(0, 2, 64)
+    path = write_shard({**make_rows(64), "label": labels, "day": day})
+    return ExampleReader([str(path)], features, 9, 10)
+
+
+@pytest.fixture
+def logged(tmp_path: Path) -> Callable[[], Iterator[Any]]:
+    """Returns a function that yields the values that `train` wrote for TensorBoard."""
+
+    def values() -> Iterator[Any]:
+        (events,) = (tmp_path / "logs").iterdir()
+        for event in tf.compat.v1.train.summary_iterator(str(events)):
+            yield from event.summary.value
+
+    return values
 
 
 def test_steps_lower_the_loss(network: Network, make_rows: MakeRows) -> None:
@@ -94,21 +146,15 @@ def test_traced_step_never_reads_or_writes_a_whole_table(network: Network) -> No
 
 
 def test_fit_reports_rows_and_losses(
-    network: Network,
-    features: FeatureTable,
-    make_rows: MakeRows,
-    write_shard: Callable[..., Path],
-    tmp_path: Path,
+    train: Train,
+    logged: Callable[[], Iterator[Any]],
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A busy machine would add lines inside an epoch.
     monkeypatch.setattr("models.training.progress._LINE_SECONDS", 1e9)
-    reader = _reader(write_shard, make_rows(20), features)
     with caplog.at_level(logging.INFO, PROGRESS.name):
-        result = fit(
-            network, reader, TRAINING, rows_by_day={9: 20}, run_dir=tmp_path / "logs"
-        )
+        result = train(20)
     assert result.rows == 20
     assert result.steps == 2 * 3
     assert len(result.losses) == 2
@@ -117,13 +163,7 @@ def test_fit_reports_rows_and_losses(
         "epoch 1/2 · 20 rows · ",
         "epoch 2/2 · 20 rows · ",
     ]
-    (events,) = (tmp_path / "logs").iterdir()
-    tags = {
-        value.tag
-        for event in tf.compat.v1.train.summary_iterator(str(events))
-        for value in event.summary.value
-    }
-    assert tags == {
+    assert {value.tag for value in logged()} == {
         "batch_loss",
         "learning_rate_factor",
         "epoch_loss",
@@ -132,56 +172,27 @@ def test_fit_reports_rows_and_losses(
     }
 
 
-def test_nan_names_step_and_days(
-    network: Network,
-    features: FeatureTable,
-    make_rows: MakeRows,
-    write_shard: Callable[..., Path],
-    tmp_path: Path,
-) -> None:
+def test_nan_names_step_and_days(network: Network, train: Train) -> None:
     network.named_variables()["logit/bias"].assign([np.nan])
-    reader = _reader(write_shard, make_rows(4), features)
     with pytest.raises(
         TrainingError,
         match=r"became nan at step 0 of epoch 1.* 1970-01-10\.\..*user_id \d+\.\.\d",
     ):
-        fit(network, reader, TRAINING, rows_by_day={9: 4}, run_dir=tmp_path / "logs")
+        train(4)
 
 
 def test_a_window_of_one_row_trains(
-    network: Network,
-    features: FeatureTable,
-    make_rows: MakeRows,
-    write_shard: Callable[..., Path],
-    tmp_path: Path,
+    network: Network, train: Train, make_rows: MakeRows
 ) -> None:
-    reader = _reader(write_shard, make_rows(1), features)
-    result = fit(
-        network, reader, TRAINING, rows_by_day={9: 1}, run_dir=tmp_path / "logs"
-    )
-    assert result.steps == 2
+    assert train(1).steps == 2
     assert np.isfinite(network(make_rows(3))).all()
 
 
-def test_fewer_rows_than_workers_are_refused(
-    network: Network,
-    features: FeatureTable,
-    make_rows: MakeRows,
-    write_shard: Callable[..., Path],
-    tmp_path: Path,
-) -> None:
-    reader = _reader(write_shard, make_rows(2), features)
+def test_fewer_rows_than_workers_are_refused(train: Train) -> None:
     workers = Workers()
     workers.count = 3
-    with pytest.raises(DataError, match="2 row.s. to train on, fewer than the 3 work"):
-        fit(
-            network,
-            reader,
-            TRAINING,
-            rows_by_day={9: 2},
-            run_dir=tmp_path / "logs",
-            workers=workers,
-        )
+    with pytest.raises(DataError, match=r"2 impression\(s\) to train on, fewer than"):
+        train(2, workers=workers)
 
 
 def _whole_tables(graph: Any, shapes: set[tuple[int, ...]]) -> list[str]:
@@ -325,29 +336,11 @@ def test_numbers_beside_end_with_the_first_bad_batch(
     assert numbers.numpy().tolist() == [0, 1, 2, 3]
 
 
-def _days(
-    write_shard: Callable[..., Path],
-    features: FeatureTable,
-    make_rows: MakeRows,
-    num_rows: int,
-) -> tuple[ExampleReader, dict[int, int]]:
-    """Returns a reader of random labels, half of them on day 9 and half on day 10."""
-    rows = make_rows(num_rows)
-    day = np.where(np.arange(num_rows) % 2, 10, 9)
-    labels = np.random.default_rng(1).integers(0, 2, num_rows)
-    path = write_shard({**rows, "label": labels, "day": day})
-    reader = ExampleReader([str(path)], features, 9, 10)
-    return reader, reader.summarise().rows_by_day
-
-
 @pytest.mark.slow
 def test_early_stopping_trains_the_best_number_of_epochs_on_the_whole_window(
-    features: FeatureTable,
-    make_rows: MakeRows,
-    write_shard: Callable[..., Path],
-    tmp_path: Path,
+    features: FeatureTable, two_days: ExampleReader, tmp_path: Path
 ) -> None:
-    reader, rows_by_day = _days(write_shard, features, make_rows, 64)
+    rows_by_day = two_days.summarise().rows_by_day
     assert rows_by_day == {9: 32, 10: 32}
     stopping = TrainingConfig(
         batch_size=8,
@@ -359,13 +352,13 @@ def test_early_stopping_trains_the_best_number_of_epochs_on_the_whole_window(
     keras.utils.set_random_seed(5)
     searched = Backbone(features, NETWORK)
     result = fit(
-        searched, reader, stopping, rows_by_day=rows_by_day, run_dir=tmp_path / "a"
+        searched, two_days, stopping, rows_by_day=rows_by_day, run_dir=tmp_path / "a"
     )
     best = 1 + int(np.argmin(result.held_out))
-    # Labels are random: learning them by heart makes the held-out day worse.
+    # Labels are random: memorising them makes the held-out day worse.
     assert len(result.held_out) == best + 2 < 6
     assert result.steps == best * 8
-    # The search leaves nothing behind but the number of epochs.
+    # Only the number of epochs remains of the search.
     keras.utils.set_random_seed(5)
     direct = Backbone(features, NETWORK)
     plain = stopping.model_copy(
@@ -375,44 +368,34 @@ def test_early_stopping_trains_the_best_number_of_epochs_on_the_whole_window(
             "learning_rate_schedule": "constant",
         }
     )
-    fit(direct, reader, plain, rows_by_day=rows_by_day, run_dir=tmp_path / "b")
+    fit(direct, two_days, plain, rows_by_day=rows_by_day, run_dir=tmp_path / "b")
     for ours, expected in zip(
         searched.get_weights(), direct.get_weights(), strict=True
     ):
         np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-5)
 
 
-def test_one_day_has_nothing_to_hold_out(
-    network: Network,
-    features: FeatureTable,
-    make_rows: MakeRows,
-    write_shard: Callable[..., Path],
-    tmp_path: Path,
-) -> None:
-    reader = _reader(write_shard, make_rows(20), features)
+def test_one_day_has_nothing_to_hold_out(train: Train) -> None:
     training = TrainingConfig(
         batch_size=8, epochs=2, early_stopping=EarlyStopping(patience=1)
     )
-    result = fit(network, reader, training, rows_by_day={9: 20}, run_dir=tmp_path)
+    result = train(20, training)
     assert result.held_out == ()
     assert len(result.losses) == 2
 
 
 @pytest.mark.slow
 def test_a_seed_gives_the_same_model(
-    features: FeatureTable,
-    make_rows: MakeRows,
-    write_shard: Callable[..., Path],
-    tmp_path: Path,
+    features: FeatureTable, two_days: ExampleReader, tmp_path: Path
 ) -> None:
-    reader, rows_by_day = _days(write_shard, features, make_rows, 64)
+    rows_by_day = two_days.summarise().rows_by_day
     losses = []
     for seed in (3, 3, 4):
         keras.utils.set_random_seed(seed)
         network = Backbone(features, NETWORK.model_copy(update={"dropout": 0.3}))
         training = TRAINING.model_copy(update={"seed": seed})
         result = fit(
-            network, reader, training, rows_by_day=rows_by_day, run_dir=tmp_path
+            network, two_days, training, rows_by_day=rows_by_day, run_dir=tmp_path
         )
         losses.append(result.losses)
     np.testing.assert_allclose(losses[0], losses[1], atol=1e-3)
@@ -420,23 +403,15 @@ def test_a_seed_gives_the_same_model(
 
 
 def test_cosine_lowers_both_rates(
-    network: Network,
-    features: FeatureTable,
-    make_rows: MakeRows,
-    write_shard: Callable[..., Path],
-    tmp_path: Path,
+    train: Train, logged: Callable[[], Iterator[Any]]
 ) -> None:
-    reader = _reader(write_shard, make_rows(400), features)
-    training = TrainingConfig(batch_size=8, learning_rate_schedule="cosine")
-    fit(network, reader, training, rows_by_day={9: 400}, run_dir=tmp_path / "logs")
-    (events,) = (tmp_path / "logs").iterdir()
+    train(400, TrainingConfig(batch_size=8, learning_rate_schedule="cosine"))
     factors = [
         float(tf.make_ndarray(value.tensor))
-        for event in tf.compat.v1.train.summary_iterator(str(events))
-        for value in event.summary.value
+        for value in logged()
         if value.tag == "learning_rate_factor"
     ]
-    # 50 steps, set anew every 16 of them.
+    # 50 steps; the rate is set every 16 steps.
     expected = [0.01 + 0.495 * (1 + np.cos(np.pi * s / 50)) for s in (0, 16, 32, 48)]
     np.testing.assert_allclose(factors, expected, rtol=1e-5)
 

@@ -1,9 +1,9 @@
-"""Copies of a day in ML Metadata, connected like the original."""
+"""Copies of a step in ML Metadata, connected like the original, under new names."""
 
 import ml_metadata
 from ml_metadata.proto import metadata_store_pb2
 
-from benchmarks.bench_metadata import copy_executions
+from benchmarks.stored_days import copy_executions
 
 IN, OUT = metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.OUTPUT
 
@@ -49,12 +49,14 @@ class World:
         return number, made
 
 
-def test_copies_are_connected_like_the_original_day(tmp_path):
+def test_copies_are_connected_like_the_original(tmp_path):
     world = World(tmp_path / "store.sqlite")
     _, earlier = world.run("earlier", [])
     first, middle = world.run("first", [earlier])
     second, _ = world.run("second", [earlier, middle])
-    copy_executions(world.store, [first, second], range(2))
+    for copy in ("copy-0", "copy-1"):
+        prints = {"first": f"first {copy}", "second": f"second {copy}"}
+        copy_executions(world.store, [first, second], copy, prints, {"last_day": 9})
 
     names = {a.id: a.name for a in world.store.get_artifacts()}
     found = {}
