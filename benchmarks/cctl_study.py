@@ -30,7 +30,7 @@ from models.networks.backbone import Backbone
 from models.settings import CctlConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
-from models.training.loop import TrainingResult
+from models.training.epochs import TrainingResult
 from models.training.loop import fit
 from models.training.norm_statistics import count_statistics
 from pipeline.datasets.simulation.settings import SimulationConfig
@@ -85,10 +85,23 @@ class World:
 
 
 def make_world(
-    seed: int, *, theta: float = 30.0, poison: float = 0.0, size: str = "few"
+    seed: int,
+    *,
+    theta: float = 30.0,
+    poison: float = 0.0,
+    size: str = "few",
+    **changes: int,
 ) -> World:
-    """Draws a world of `few` or `many` users; target impressions depend on the seed."""
-    knobs = {"truth": Path(), "seed": seed, "theta": theta, "poison": poison}
+    """Draws a world; the target's impressions depend on the seed.
+
+    Args:
+        seed: Seed of the world.
+        theta: Degrees between the taste of the source and of the target.
+        poison: Share of the source's impressions with an accidental label.
+        size: `few` or `many` users and items.
+        **changes: Other settings of the simulation.
+    """
+    knobs = {"truth": Path(), "seed": seed, "theta": theta, "poison": poison, **changes}
     simulation = SimulationConfig.model_validate({**_WORLD, **_WORLDS[size], **knobs})
     days = simulation.num_days
     table, rows = draw(plan_domains(simulation, ("feeds",), "ads"), seed, days)
@@ -135,7 +148,7 @@ def train_plain(
     keras.utils.set_random_seed(seed)
     with tempfile.TemporaryDirectory(prefix="crossctr-") as name:
         folder = Path(name)
-        reader = _written(world, parts, folder)
+        reader = written(world, parts, folder)
         window = reader.summarise()
         network = Backbone(world.table, _NETWORK)
         network.set_base_rate(window.num_clicks / window.num_rows)
@@ -177,7 +190,7 @@ def train_cctl(
     learners: list[_Timed] = []
     with tempfile.TemporaryDirectory(prefix="crossctr-") as name:
         folder = Path(name)
-        everything = _written(world, {**sources, "ads": world.target}, folder)
+        everything = written(world, {**sources, "ads": world.target}, folder)
 
         def read(domains: Iterable[str]) -> ExampleReader:
             patterns = tuple(str(folder / domain / "*") for domain in domains)
@@ -268,13 +281,13 @@ def _weights(
     return weights
 
 
-def _written(world: World, parts: Mapping[str, Rows], folder: Path) -> ExampleReader:
+def written(world: World, parts: Mapping[str, Rows], folder: Path) -> ExampleReader:
+    """Writes impressions by part below `folder`; returns a reader of all parts."""
     for name, rows in parts.items():
         write(rows, folder / name / "part-0.parquet")
     days = world.target.columns["day"]
-    return ExampleReader(
-        (str(folder / "*" / "*"),), world.table, int(days.min()), int(days.max())
-    )
+    patterns = tuple(str(folder / name / "*") for name in parts)
+    return ExampleReader(patterns, world.table, int(days.min()), int(days.max()))
 
 
 def _metrics(network: Any, world: World) -> dict[str, float]:

@@ -31,7 +31,7 @@ from rich.progress import Progress
 
 from components.publisher import labels
 from components.publisher.logic import versions_in
-from components.publisher.releases import Shelf
+from components.publisher.releases import ModelRepository
 from models.days import to_day
 from pipeline.terminal.plain_text import Console
 
@@ -66,13 +66,13 @@ def main(minutes: float, clients: int) -> None:
     """Load a server while versions change."""
     console = Console(width=110)
     with tempfile.TemporaryDirectory(prefix="crossctr-load-") as name:
-        shelf = Shelf(Path(name) / "serving", NAME, "/models", keep=3)
-        shelf.directory.mkdir()
+        repository = ModelRepository(Path(name) / "serving", NAME, "/models", keep=3)
+        repository.directory.mkdir()
         models = _models(Path(name) / "models")
-        shelf.release(models[0], _day(0), {"model_fingerprint": "0"})
+        repository.release(models[0], _day(0), {"model_fingerprint": "0"})
         spawn = multiprocessing.get_context("spawn")
         ports, stop = spawn.Queue(), spawn.Event()
-        server = spawn.Process(target=_serve, args=(shelf.folder, ports, stop))
+        server = spawn.Process(target=_serve, args=(repository.folder, ports, stop))
         server.start()
         port = ports.get(timeout=120)
         stopping, seen = threading.Event(), [Seen() for _ in range(clients)]
@@ -86,7 +86,7 @@ def main(minutes: float, clients: int) -> None:
         with Progress(console=console) as progress:
             task = progress.add_task("requests under change", total=minutes * 60)
             while time.monotonic() < ends:
-                changes += _round(shelf, models)
+                changes += _round(repository, models)
                 first_rss = first_rss or _rss(server.pid)
                 progress.update(
                     task, completed=minutes * 60 - (ends - time.monotonic())
@@ -170,7 +170,7 @@ def _ask(port: int, stopping: threading.Event, seen: Seen) -> None:
                 seen.mixed += 1
 
 
-def _round(shelf: Shelf, models: list[Path]) -> int:
+def _round(repository: ModelRepository, models: list[Path]) -> int:
     """Publishes all versions, adds a canary, rolls all back; returns the changes."""
     changes = 0
 
@@ -182,25 +182,25 @@ def _round(shelf: Shelf, models: list[Path]) -> int:
     for version in range(1, VERSIONS):
         as_canary = version % 2 == 0
         about = {"model_fingerprint": str(version)}
-        released = shelf.release(
+        released = repository.release(
             models[version], _day(version), about, as_canary=as_canary
         )
         changed()
         if as_canary:
-            shelf.write(labels.promoted(released.labels, int(released.path.name)))
+            repository.write(labels.promoted(released.labels, int(released.path.name)))
             changed()
     # `keep` removed the first versions; publishing them again is like a backfill.
     for version in range(VERSIONS - 1):
         about = {"model_fingerprint": str(version)}
-        shelf.release(models[version], _day(version), about)
+        repository.release(models[version], _day(version), about)
     changed()
-    while len(there := versions_in(shelf.folder)) > 1:
-        known = shelf.labels()
+    while len(there := versions_in(repository.folder)) > 1:
+        known = repository.labels()
         version = known.stable if known else there[-1]
         left = [v for v in there if v != version]
-        shelf.write(labels.without(known, version, left))
-        withdrawn = shelf.folder / f".withdrawn-{version}"
-        (shelf.folder / str(version)).rename(withdrawn)
+        repository.write(labels.without(known, version, left))
+        withdrawn = repository.folder / f".withdrawn-{version}"
+        (repository.folder / str(version)).rename(withdrawn)
         shutil.rmtree(withdrawn)
         changed()
     return changes

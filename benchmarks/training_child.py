@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Tuned on the impressions of `TUNED_SEED`: the best of 10 pairs for this project, the
+# Tuned on impressions of another seed: the best of 10 pairs for this project, the
 # better of 0.001 and 0.003 for the peers.
 DENSE_LEARNING_RATE = 0.005
 EMBEDDING_LEARNING_RATE = 0.01

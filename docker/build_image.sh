@@ -1,14 +1,14 @@
 #!/bin/bash
-# Builds the pipeline's image without a Docker engine, and tries it.
+# Builds the pipeline's image without a Docker engine, and tests it.
 #
 #   docker/build_image.sh [FOLDER]      default: build/image; needs some 15 GB
 #   RELEASE=trixie docker/build_image.sh
 #
-# RELEASE decides the TFX line: bookworm (the default) has Python 3.11 and so TFX 1.16,
-# trixie Python 3.13 and TFX 1.21. The base is made by debootstrap from the Debian mirror that apt is set up for; buildah
-# runs the Dockerfile in it with chroot isolation. Needs root, Debian's packages buildah
-# and debootstrap. Package indexes and certificates that this machine is set up for are
-# handed on to pip and uv.
+# RELEASE determines the TFX line: bookworm (the default) has Python 3.11 and so TFX 1.16,
+# trixie Python 3.13 and TFX 1.21. debootstrap makes the base from apt's Debian mirror;
+# buildah runs the Dockerfile in it with chroot isolation. Needs root, Debian's packages
+# buildah and debootstrap. This machine's package indexes and certificates are passed on to
+# pip and uv.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."

@@ -17,7 +17,6 @@ SUFFIXES = {
     ".ndjson": ".jsonl",
     ".tfrecord": ".tfrecord",
 }
-FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 # Ways in which the files of a format may be packed; Parquet packs itself.
 _PACKED_AS = {".csv": tuple(PACKED), ".jsonl": tuple(PACKED), ".tfrecord": (".gz",)}
 EXPECTED_SUFFIXES = f"{', '.join(SUFFIXES)} (text also {', '.join(PACKED)})"

@@ -50,8 +50,10 @@ def parse(text: bytes) -> Any:
             f"JSON must be UTF-8; byte {error.start:,} is not. Other bytes are sent "
             'as {"b64": "..."}'
         ) from error
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise BadRequestError(f"this is no JSON: {error}") from error
+    except ValueError as error:  # Python converts no more than 4,300 digits
+        raise BadRequestError("an integer has more digits than any type") from error
 
 
 def _check_depth(text: bytes) -> None:

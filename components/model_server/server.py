@@ -26,6 +26,8 @@ _log = logging.getLogger("crossctr.serve")
 
 # A request of 10,000 candidates with long lists has a few megabytes.
 _MOST_BYTES = 256 * 2**20
+# gRPC calls that are open at once; as many as REST has connections.
+_MOST_CALLS = 64
 
 
 class ModelServer:
@@ -57,6 +59,8 @@ class ModelServer:
         self._stopping = threading.Event()
         self._grpc = grpc.server(
             futures.ThreadPoolExecutor(threads),
+            # More are refused with RESOURCE_EXHAUSTED instead of waiting in memory.
+            maximum_concurrent_rpcs=_MOST_CALLS,
             options=[
                 ("grpc.max_receive_message_length", _MOST_BYTES),
                 ("grpc.max_send_message_length", _MOST_BYTES),

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from components.publisher.labels import Labels
+from components.publisher.labels import is_taken_offline
 from components.publisher.labels import labels_in
-from components.publisher.labels import nothing_is_wanted
 from components.publisher.logic import versions_in
 from models.serving.saved_scorer import SavedScorer
 
@@ -63,7 +63,7 @@ class ModelVersions:
         """Loads and drops versions until they are those that are wanted."""
         there = versions_in(self._folder)
         labels = labels_in(self._folder.parent, self.name, there)
-        offline = nothing_is_wanted(self._folder.parent, self.name, there)
+        offline = is_taken_offline(self._folder.parent, self.name, there)
         wanted = [v for v in there if labels is not None and v in labels.loaded]
         for version in wanted:
             if version not in self._loaded and version not in self.failed:

@@ -1,88 +1,129 @@
-"""Component spec of Publisher."""
+"""Publisher component: copies an approved model and records either outcome.
 
-from __future__ import annotations
+No postponed annotations here: TFX reads those of the function itself.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
 
 from tfx import types
-from tfx.dsl.components.base import base_component
-from tfx.dsl.components.base import executor_spec
-from tfx.types import standard_artifacts
-from tfx.types.component_spec import ChannelParameter
-from tfx.types.component_spec import ExecutionParameter
+from tfx.dsl.component.experimental.annotations import InputArtifact
+from tfx.dsl.component.experimental.annotations import OutputArtifact
+from tfx.dsl.component.experimental.annotations import Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types.standard_artifacts import InfraBlessing
+from tfx.types.standard_artifacts import Model
+from tfx.utils import path_utils
 
-from components import artifacts
-from components.publisher import executor
-
-
-class PublisherSpec(types.ComponentSpec):
-    """A model, the Gate's decision and a server's in, a version folder out."""
-
-    PARAMETERS = {
-        "name": ExecutionParameter(type=str),
-        "directory": ExecutionParameter(type=str),
-        "day": ExecutionParameter(type=int),
-        "fingerprint": ExecutionParameter(type=str),
-        "keep": ExecutionParameter(type=int),
-        "rollout": ExecutionParameter(type=str),
-        "server_path": ExecutionParameter(type=str),
-    }
-    INPUTS = {
-        "model": ChannelParameter(type=standard_artifacts.Model),
-        "decision": ChannelParameter(type=artifacts.GateDecision),
-        "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
-    }
-    OUTPUTS = {"published": ChannelParameter(type=artifacts.PublishedModel)}
+from components.artifacts import GateDecision
+from components.artifacts import PublishedModel
+from components.artifacts import stamp
+from components.publisher.labels import CANARY
+from components.publisher.releases import ModelRepository
+from components.publisher.releases import describe
+from models.artifact_files import DECISION_FILE
+from models.artifact_files import REQUESTS_FILE
+from models.days import to_date
+from models.progress import PROGRESS
 
 
-class Publisher(base_component.BaseComponent):
-    """Publishes an approved model under a version made of its day.
+@component
+def Publisher(  # noqa: N802 (the name of the node and of its type)
+    model: InputArtifact[Model],
+    decision: InputArtifact[GateDecision],
+    infra_blessing: InputArtifact[InfraBlessing],
+    published: OutputArtifact[PublishedModel],
+    name: Parameter[str],
+    directory: Parameter[str],
+    day: Parameter[int],
+    fingerprint: Parameter[str],
+    keep: Parameter[int],
+    rollout: Parameter[str],
+    server_path: Parameter[str],
+) -> None:
+    """Publishes an approved model under a version derived from its day.
 
-    TFX's Pusher takes versions from the wall clock, so a backfilled day would become
-    the newest.
+    TFX's Pusher takes versions from the wall clock, so that a backfilled day would
+    become the newest.
+
+    Args:
+        model: The candidate.
+        decision: The Gate's decision on it.
+        infra_blessing: Whether a server could load it, and its warmup requests.
+        published: The published model, or the note why it was refused.
+        name: Name of the model.
+        directory: Folder that a server watches.
+        day: The run's day, which is the version's date.
+        fingerprint: Hash of all inputs of the result.
+        keep: Number of versions that are kept; older ones are removed.
+        rollout: `stable` or `canary`, the label of a new version.
+        server_path: Path under which servers see `directory`.
     """
+    content = (Path(decision.uri) / DECISION_FILE).read_text(encoding="utf-8")
+    decided = json.loads(content)
+    repository = ModelRepository(Path(directory), name, server_path, keep)
+    model_fingerprint = model.get_string_custom_property("fingerprint")
+    refusal = _refusal(infra_blessing, repository.withdrawn(model_fingerprint), day)
+    path = ""
+    if decided["approved"] and not refusal:
+        lineage = {
+            "day": str(to_date(day)),
+            "strategy": decided["strategy"],
+            "fingerprint": fingerprint,
+            "model_fingerprint": model_fingerprint,
+            "decision": decided,
+        }
+        path = _release(repository, model, infra_blessing, day, lineage, rollout)
+    Path(published.uri).mkdir(parents=True, exist_ok=True)
+    stamp(
+        published,
+        day=day,
+        first_day=model.get_int_custom_property("first_day"),
+        last_day=model.get_int_custom_property("last_day"),
+        fingerprint=fingerprint,
+        model_fingerprint=model_fingerprint,
+        pushed=int(bool(path)),
+        path=path,
+        infra_reason=refusal,
+    )
 
-    SPEC_CLASS = PublisherSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(
-        self,
-        *,
-        model: types.BaseChannel,
-        decision: types.BaseChannel,
-        infra_blessing: types.BaseChannel,
-        name: str,
-        directory: str,
-        day: int,
-        fingerprint: str,
-        keep: int,
-        rollout: str,
-        server_path: str,
-    ) -> None:
-        """Declares the component.
+def _refusal(blessing: types.Artifact, withdrawn: int | None, day: int) -> str:
+    """Returns why an approved model is not published; empty if it may be.
 
-        Args:
-            model: The candidate.
-            decision: The Gate's decision on it.
-            infra_blessing: Whether a server could load it, and its warmup requests.
-            name: Name of the model.
-            directory: Folder that a server watches.
-            day: The run's day; the version's date.
-            fingerprint: Hash of everything the result is made from.
-            keep: Versions that are kept; older ones are removed.
-            rollout: `stable` or `canary`, the label of a new version.
-            server_path: Where servers see `directory`.
-        """
-        super().__init__(
-            PublisherSpec(
-                model=model,
-                decision=decision,
-                infra_blessing=infra_blessing,
-                name=name,
-                directory=directory,
-                day=day,
-                fingerprint=fingerprint,
-                keep=keep,
-                rollout=rollout,
-                server_path=server_path,
-                published=types.Channel(type=artifacts.PublishedModel),
-            )
-        )
+    Args:
+        blessing: InfraValidator's result.
+        withdrawn: Version under which the model was withdrawn, if it was. The model may
+            be that of an earlier day, as the target's clock may tick less than daily.
+        day: The run's day.
+    """
+    if blessing.get_int_custom_property("blessed") != 1:
+        return blessing.get_string_custom_property("reason") or "not checked"
+    if withdrawn is None:
+        return ""
+    return (
+        f"version {withdrawn} of this model was withdrawn by a person; "
+        f"`crossctr promote CONFIG --day {to_date(day)} --reason WHY` brings it back"
+    )
+
+
+def _release(
+    repository: ModelRepository,
+    model: types.Artifact,
+    blessing: types.Artifact,
+    day: int,
+    lineage: dict[str, Any],
+    rollout: str,
+) -> str:
+    """Publishes the model; returns the folder of its version."""
+    released = repository.release(
+        Path(path_utils.serving_model_path(model.uri)),
+        day,
+        lineage,
+        warmup=Path(blessing.uri) / REQUESTS_FILE,
+        as_canary=rollout == CANARY,
+    )
+    PROGRESS.info(f"published {released.path}")
+    PROGRESS.info(describe(released))
+    return str(released.path)

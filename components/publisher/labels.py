@@ -1,15 +1,15 @@
-"""`<directory>/models.config`: which versions TF Serving loads, and their labels.
+"""Labels of model versions, in TF Serving's `<directory>/models.config`.
 
-    stable    answers; what a client asks for by this label
-    canary    a newer version that a part of the requests is sent to, if any
-    (none)    the version before the stable one stays loaded: the way back costs nothing
+    stable    answers requests; clients can request it by this label
+    canary    a newer version that receives part of the requests, if any
+    (none)    the version before the stable one stays loaded for an instant rollback
 
-A request without a label goes to the highest version that is loaded: to the stable one
-while there is no canary.
+A request without a label goes to the highest loaded version: the stable one if there is
+no canary.
 
 The file is TF Serving's own (`ModelServerConfig` as text), has an entry for each model
-of the directory and is replaced by a rename, so that a server that polls it never reads
-half of it.
+of the directory and is replaced by a rename, so that a polling server never reads an
+incomplete file.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _HEADER = """\
 
 @dataclass(frozen=True)
 class Labels:
-    """The versions of a model that a server loads.
+    """Versions of a model that a server loads.
 
     Attributes:
-        stable: The one that answers.
-        canary: A newer one on trial, if any.
-        previous: The one before the stable one, if any.
+        stable: The version that answers requests.
+        canary: A newer version on trial, if any.
+        previous: The version before the stable one, if any.
     """
 
     stable: int
@@ -60,21 +60,21 @@ class Labels:
 
     @property
     def loaded(self) -> tuple[int, ...]:
-        """All of them, ascending."""
+        """All loaded versions, ascending."""
         versions = {self.stable, self.canary, self.previous} - {None}
         return tuple(sorted(v for v in versions if v is not None))
 
     def by_name(self) -> dict[str, int]:
-        """Returns version by label."""
+        """Returns the versions by label."""
         named = {STABLE: self.stable}
         return named if self.canary is None else {**named, CANARY: self.canary}
 
 
 def published(labels: Labels | None, version: int, *, as_canary: bool) -> Labels:
-    """Returns the labels after a new version was published.
+    """Returns the labels after the publication of a version.
 
-    A version below the stable one changes nothing: a day that is backfilled or trained
-    again never takes over by itself. The first version of all is stable in any case.
+    A version below the stable one changes nothing, so that a backfilled or retrained
+    day is never promoted automatically. The first version is always stable.
     """
     if labels is None:
         return Labels(stable=version)
@@ -86,10 +86,10 @@ def published(labels: Labels | None, version: int, *, as_canary: bool) -> Labels
 
 
 def promoted(labels: Labels | None, version: int) -> Labels:
-    """Returns the labels after a version was made the stable one, whichever it is.
+    """Returns the labels after the promotion of any version to the stable one.
 
-    The former stable version stays loaded if it is lower: requests without a label go
-    to the highest version that is loaded.
+    The former stable version stays loaded if it is lower, because requests without a
+    label go to the highest loaded version.
     """
     if labels is None:
         return Labels(stable=version)
@@ -101,16 +101,16 @@ def promoted(labels: Labels | None, version: int) -> Labels:
 
 
 def without(labels: Labels | None, version: int, left: Sequence[int]) -> Labels | None:
-    """Returns the labels after a version was withdrawn.
+    """Returns the labels after the withdrawal of a version.
 
     Args:
-        labels: Those before.
-        version: The one that is gone.
-        left: The versions that are left, ascending.
+        labels: The labels before.
+        version: The withdrawn version.
+        left: The remaining versions, ascending.
 
     Returns:
-        The stable version falls back to the one before it, which is the highest one
-        below it that is left; None if nothing is.
+        Labels in which the stable version, if withdrawn, is replaced by the highest
+        remaining one below it; None without remaining versions.
     """
     if labels is None or not left:
         return None
@@ -131,7 +131,7 @@ def without(labels: Labels | None, version: int, left: Sequence[int]) -> Labels 
 
 
 def read_labels(directory: Path, name: str) -> Labels | None:
-    """Returns a model's labels; None if the file does not speak of it.
+    """Returns a model's labels; None if the file has no entry for it.
 
     Raises:
         DataError: The file cannot be read as TF Serving reads it.
@@ -149,16 +149,16 @@ def read_labels(directory: Path, name: str) -> Labels | None:
 
 
 def labels_in(directory: Path, name: str, versions: Sequence[int]) -> Labels | None:
-    """Returns a model's labels, also of versions of before there was the file.
+    """Returns a model's labels, also for versions older than the file.
 
     Args:
-        directory: The folder with a folder for each model.
-        name: The model.
-        versions: The versions that are published, ascending.
+        directory: Folder with a subfolder per model.
+        name: Name of the model.
+        versions: The published versions, ascending.
 
     Returns:
-        Without an entry, the highest version is the stable one; None if nothing is
-        published.
+        The entry's labels; without an entry, labels with the highest version as the
+        stable one; None without versions.
     """
     known = read_labels(directory, name)
     if known is not None or not versions:
@@ -166,32 +166,31 @@ def labels_in(directory: Path, name: str, versions: Sequence[int]) -> Labels | N
     return Labels(versions[-1], None, versions[-2] if len(versions) > 1 else None)
 
 
-def nothing_is_wanted(directory: Path, name: str, versions: Sequence[int]) -> bool:
-    """Returns whether a server is told to load no version of a model at all.
+def is_taken_offline(directory: Path, name: str, versions: Sequence[int]) -> bool:
+    """Returns whether servers must load no version of a model.
 
-    True once its only version was withdrawn; false where neither versions nor
-    `models.config` can be seen, as when a mount is gone, or where nobody has written
-    labels yet.
+    True after the withdrawal of the only version; False if neither versions nor
+    `models.config` are visible, as with a lost mount, or if no labels were written yet.
 
     Args:
-        directory: The folder with a folder for each model.
-        name: The model.
+        directory: Folder with a subfolder per model.
+        name: Name of the model.
         versions: The versions that are published.
     """
-    there = (directory / LABELS_FILE).is_file()
-    return there and not versions and read_labels(directory, name) is None
+    has_labels = (directory / LABELS_FILE).is_file()
+    return has_labels and not versions and read_labels(directory, name) is None
 
 
 def write_labels(
     directory: Path, name: str, labels: Labels | None, server_path: str
 ) -> Path:
-    """Writes a model's entry and leaves the others as they are.
+    """Writes a model's entry and keeps the others.
 
     Args:
-        directory: The folder with a folder for each model.
-        name: The model.
-        labels: What its entry says; None takes it out.
-        server_path: Where the server sees `directory`.
+        directory: Folder with a subfolder per model.
+        name: Name of the model.
+        labels: Labels of the entry; None removes it.
+        server_path: Path under which the server sees `directory`.
 
     Returns:
         The file.
@@ -199,8 +198,8 @@ def write_labels(
     config = _read(directory)
     others = [e for e in config.model_config_list.config if e.name != name]
     del config.model_config_list.config[:]
-    # A file without models must say so: TF Serving refuses one that says nothing, and
-    # what was withdrawn would go on answering.
+    # A file without models must contain an empty list: TF Serving rejects an empty
+    # file, and a withdrawn version would go on answering.
     config.model_config_list.SetInParent()
     config.model_config_list.config.extend(others)
     if labels is not None:
@@ -219,10 +218,10 @@ def write_labels(
 
 @contextlib.contextmanager
 def alone_in(directory: Path) -> Iterator[None]:
-    """Waits until no other command changes versions or labels in `directory`.
+    """Locks the versions and labels in `directory` against other commands.
 
-    Pipelines with roots of their own may publish in one directory, whose file of labels
-    is theirs together. The operating system lets go of the lock when the process ends.
+    Pipelines with different roots may publish into one directory and share its file of
+    labels. The operating system releases the lock when the process ends.
 
     Raises:
         StorageError: The directory cannot be written.
@@ -236,7 +235,7 @@ def alone_in(directory: Path) -> Iterator[None]:
 
 
 def _read(directory: Path) -> Any:
-    # Late: its protos cost a second, and `crossctr --help` needs none.
+    # Imported late: the protos take a second, and `crossctr --help` needs none.
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
     path = directory / LABELS_FILE
@@ -248,7 +247,7 @@ def _read(directory: Path) -> Any:
         raise DataError(
             f"{path} is no ModelServerConfig: {error}. {_WAY_BACK}"
         ) from error
-    # Written without a model, too, it names the list: see `write_labels`.
+    # Even without models the file contains the list, see `write_labels`.
     if config.WhichOneof("config") is None:
         raise DataError(
             f"{path} says nothing ({path.stat().st_size} bytes), so which version is "

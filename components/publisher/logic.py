@@ -1,9 +1,9 @@
-"""Versions and the atomic copy: no TFX.
+"""Versions of a model and their atomic copy; imports no TFX.
 
     <directory>/<name>/<version>/        version = YYYYMMDD * 100 + attempt
 
-A server that polls `<directory>/<name>` sees a version whole or not at all, and the
-highest version is that of the latest day, whenever it was made.
+A server that polls `<directory>/<name>` sees a complete version or none, and the
+highest version is that of the latest day, whenever it was published.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def next_version(day: int, taken: Iterable[int]) -> int:
         taken: Versions that exist.
 
     Raises:
-        DataError: The day has had all its attempts.
+        DataError: All attempts of the day are used.
     """
     first = version_of(day, 0)
     last = max((v for v in taken if first <= v < first + _ATTEMPTS), default=first - 1)
@@ -70,15 +70,15 @@ def publish(
 ) -> Path:
     """Copies a SavedModel to its version folder.
 
-    A killed attempt leaves nothing that a server would load, and the same command
-    repeated finds the version that it had written.
+    A killed attempt leaves nothing that a server would load, and a repeated command
+    finds the version written before.
 
     Args:
         source: The SavedModel.
         folder: The model's folder, `<directory>/<name>`.
         day: The model's day.
-        lineage: What the model is made from, written beside it; `model_fingerprint`
-            tells whether a version holds this very model, which is not copied again.
+        lineage: Inputs of the model, written beside it; a model whose
+            `model_fingerprint` is published already is not copied again.
         warmup: Requests that TF Serving replays when it loads the version, if any.
 
     Returns:
@@ -93,7 +93,7 @@ def publish(
         if known.get("model_fingerprint") == lineage["model_fingerprint"]:
             return folder / str(version)
     version = next_version(day, versions)
-    # The leading dot keeps it from being a version until it is whole.
+    # With a leading dot the folder is no version until it is complete.
     temporary = folder / f".{version}.writing"
     if temporary.exists():
         shutil.rmtree(temporary)
@@ -108,37 +108,47 @@ def publish(
 
 
 def lineage_of(version: Path) -> dict[str, Any]:
-    """Returns what a version was made from; nothing if it does not say."""
+    """Returns the inputs of a version's model; empty if they are not stored.
+
+    Raises:
+        DataError: The stored inputs cannot be read.
+    """
     path = version / LINEAGE_FILE
     if not path.is_file():
         return {}
-    lineage: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        lineage: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(
+            f"{path} is no JSON: {error}; restore it from a backup, or remove this "
+            "version's folder and publish another one with `crossctr promote`"
+        ) from error
     return lineage
 
 
 def superfluous(versions: Sequence[int], keep: int, in_use: Iterable[int]) -> list[int]:
-    """Returns the versions that may go, oldest first.
+    """Returns the versions to remove, oldest first.
 
     Args:
-        versions: All of them, ascending.
-        keep: How many of the newest stay.
-        in_use: Those that a server is told to load, which stay, too.
+        versions: All versions, ascending.
+        keep: Number of newest versions to keep.
+        in_use: Loaded versions, which are kept too.
     """
     used = set(in_use)
     return [version for version in versions[:-keep] if version not in used]
 
 
 def remove(folder: Path, version: int) -> None:
-    """Removes a version; a server sees it whole or not at all."""
+    """Removes a version; a server sees it complete or not at all."""
     leaving = folder / f".{version}.removing"
     (folder / str(version)).rename(leaving)
     shutil.rmtree(leaving)
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Removes what commands that were killed have left of versions.
+    """Removes incomplete versions that killed commands left behind.
 
-    Nothing else may be writing in `folder`.
+    No other process may write into `folder`.
     """
     for ending in ("writing", "removing"):
         for left in folder.glob(f".*.{ending}"):

@@ -1,7 +1,7 @@
-"""A version comes, is chosen or goes: the folders and their labels together.
+"""Releases of versions: published, withdrawn and labelled, folders and labels together.
 
-The folder comes first, then the labels: a server is never told to load what is not
-there. What is removed goes the other way round.
+The folder is written before the labels, so that a server is never told to load a
+missing version; a removal happens in the opposite order.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from components.publisher.logic import superfluous
 from components.publisher.logic import versions_in
 from models import durable_files
 
-# The leading dot keeps servers from taking it for a version.
+# With a leading dot servers do not take the folder for a version.
 WITHDRAWN_FOLDER = ".withdrawn"
 
 
 @dataclass(frozen=True)
 class Release:
-    """What `release` came to.
+    """Result of a release.
 
     Attributes:
-        path: Version folder.
-        labels: What servers are told from now on.
+        path: Folder of the version.
+        labels: The new labels.
         removed: Old versions that were removed.
     """
 
@@ -40,14 +40,14 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """Where a model's versions are, and how they are handled.
+class ModelRepository:
+    """Published versions of a model, with their labels.
 
     Attributes:
-        directory: The folder with a folder for each model.
-        name: The model.
-        server_path: Where servers see `directory`.
-        keep: How many versions stay, at least.
+        directory: Folder with a subfolder per model.
+        name: Name of the model.
+        server_path: Path under which servers see `directory`.
+        keep: Smallest number of versions that are kept.
     """
 
     directory: Path
@@ -61,7 +61,7 @@ class Shelf:
         return self.directory / self.name
 
     def labels(self) -> Labels | None:
-        """Returns the labels."""
+        """Returns the current labels; None without versions."""
         return labels.labels_in(self.directory, self.name, versions_in(self.folder))
 
     def release(
@@ -79,10 +79,11 @@ class Shelf:
         Args:
             source: The SavedModel.
             day: The model's day, days since 1970-01-01.
-            lineage: What it is made from.
-            warmup: Requests that TF Serving replays when it loads it, if any.
-            as_canary: Whether it gets the label `canary` instead of `stable`.
-            force: Whether it becomes the stable one even if a later day's model is.
+            lineage: Inputs of the model.
+            warmup: Requests that TF Serving replays when it loads the version, if any.
+            as_canary: Whether the version gets the label `canary` instead of `stable`.
+            force: Whether the version becomes stable even if the stable one is of a
+                later day.
         """
         with labels.alone_in(self.directory):
             clear_leftovers(self.folder)
@@ -100,22 +101,22 @@ class Shelf:
         return Release(path, after, tuple(removed))
 
     def withdraw(self, version: int, when: str, after: Labels | None) -> Path:
-        """Takes a version away from servers and keeps its files.
+        """Withdraws a version from servers and keeps its files.
 
-        The caller holds `labels.alone_in`, under which it has decided on `after`.
+        The caller holds `labels.alone_in`, and has held it since it determined `after`.
 
         Args:
             version: The version.
             when: Time in UTC, ISO 8601, which makes the kept folder's name unique.
-            after: What servers are told from now on; None for no version at all.
+            after: The new labels; None for no version.
 
         Returns:
-            Where its files are now.
+            The folder of its files.
         """
         kept = self.withdrawn_folder(version, when)
         with durable_files.naming(self.folder):
             kept.parent.mkdir(exist_ok=True)
-        # First: a server is not to be told to load what is gone.
+        # Written first, so that no server is told to load a missing version.
         self.write(after)
         return durable_files.move_folder(self.folder / str(version), kept)
 
@@ -125,9 +126,9 @@ class Shelf:
         return self.folder / WITHDRAWN_FOLDER / f"{version}-{stamp}"
 
     def withdrawn(self, model_fingerprint: str) -> int | None:
-        """Returns the version as which this very model was withdrawn.
+        """Returns the version under which a model was withdrawn.
 
-        None if it was not, or if it has been published again since.
+        None if it was not withdrawn, or has been published again since.
         """
 
         def holds(path: Path) -> bool:
@@ -141,12 +142,12 @@ class Shelf:
         return max(versions, default=None)
 
     def write(self, after: Labels | None) -> None:
-        """Tells servers what to load."""
+        """Writes the labels, which servers follow."""
         labels.write_labels(self.directory, self.name, after, self.server_path)
 
 
 def describe(release: Release) -> str:
-    """Says in words what servers are told."""
+    """Returns a sentence about the labels after a release."""
     version = int(release.path.name)
     words = [
         f"{label} is {number}" for label, number in release.labels.by_name().items()

@@ -1,60 +1,51 @@
-"""Component spec of SnapshotExporter."""
+"""SnapshotExporter component: writes a TPM's user and item tables, keyed by raw id.
 
-from __future__ import annotations
+No postponed annotations here: TFX reads those of the function itself.
+"""
 
-from tfx import types
-from tfx.dsl.components.base import base_component
-from tfx.dsl.components.base import executor_spec
-from tfx.types import standard_artifacts
-from tfx.types.component_spec import ChannelParameter
-from tfx.types.component_spec import ExecutionParameter
+from pathlib import Path
 
-from components import artifacts
-from components.snapshot_exporter import executor
+from tfx.dsl.component.experimental.annotations import InputArtifact
+from tfx.dsl.component.experimental.annotations import OutputArtifact
+from tfx.dsl.component.experimental.annotations import Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types.standard_artifacts import Model
 
-
-class SnapshotExporterSpec(types.ComponentSpec):
-    """A tiny pretraining model in, its period's EmbeddingSnapshot out."""
-
-    PARAMETERS = {
-        "features": ExecutionParameter(type=str),
-        "period_day": ExecutionParameter(type=int),
-    }
-    INPUTS = {
-        "model": ChannelParameter(type=standard_artifacts.Model),
-        "vocabulary": ChannelParameter(type=artifacts.Vocabulary),
-    }
-    OUTPUTS = {"snapshot": ChannelParameter(type=artifacts.EmbeddingSnapshot)}
+from components.artifacts import EmbeddingSnapshot
+from components.artifacts import Vocabulary
+from components.artifacts import stamp
+from models.artifact_files import TRAIN_FOLDER
+from models.features.table import FeatureTable
+from models.training.snapshot_export import export_snapshot
 
 
-class SnapshotExporter(base_component.BaseComponent):
-    """Exports user and item embeddings of one TPM period (E-CDCTR, TPM)."""
+@component
+def SnapshotExporter(  # noqa: N802 (the name of the node and of its type)
+    model: InputArtifact[Model],
+    vocabulary: InputArtifact[Vocabulary],
+    snapshot: OutputArtifact[EmbeddingSnapshot],
+    features: Parameter[str],
+    period_day: Parameter[int],
+) -> None:
+    """Exports the user and item embeddings of one TPM period (E-CDCTR).
 
-    SPEC_CLASS = SnapshotExporterSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
-
-    def __init__(
-        self,
-        *,
-        model: types.BaseChannel,
-        vocabulary: types.BaseChannel,
-        features: str,
-        period_day: int,
-    ) -> None:
-        """Declares the component.
-
-        Args:
-            model: The trained TPM.
-            vocabulary: The vocabulary it was trained with.
-            features: JSON of the `FeatureTable`.
-            period_day: The TPM's run day; its rows end the day before.
-        """
-        super().__init__(
-            SnapshotExporterSpec(
-                model=model,
-                vocabulary=vocabulary,
-                features=features,
-                period_day=period_day,
-                snapshot=types.Channel(type=artifacts.EmbeddingSnapshot),
-            )
-        )
+    Args:
+        model: The trained TPM.
+        vocabulary: The vocabulary it was trained with.
+        snapshot: The snapshot that is written.
+        features: JSON of the `FeatureTable`.
+        period_day: The TPM's run day; its window ends the day before.
+    """
+    export_snapshot(
+        Path(model.uri) / TRAIN_FOLDER,
+        Path(vocabulary.uri),
+        FeatureTable.from_json(features),
+        Path(snapshot.uri),
+        period_day=period_day,
+    )
+    stamp(
+        snapshot,
+        first_day=model.get_int_custom_property("first_day"),
+        last_day=model.get_int_custom_property("last_day"),
+        fingerprint=model.get_string_custom_property("fingerprint"),
+    )

@@ -28,6 +28,7 @@ from components.vocabulary.logic import count_ids
 from components.vocabulary.logic import counted_features
 from components.vocabulary.logic import grow
 from components.vocabulary.logic import merge_counts
+from models import durable_files
 from models.artifact_files import VOCABULARY_FILE
 from models.artifact_files import split_folder
 from models.compat import read_batches
@@ -221,7 +222,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 )
             )
         text = json.dumps(summary, indent=1, sort_keys=True)
-        (folder / VOCABULARY_FILE).write_text(text, encoding="utf-8")
+        durable_files.write_text(folder / VOCABULARY_FILE, text)
         stamp(
             output,
             first_day=examples.get_int_custom_property("first_day"),

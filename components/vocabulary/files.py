@@ -21,6 +21,7 @@ from components.vocabulary.collisions import Collisions
 from components.vocabulary.logic import PENDING_SCHEMA
 from components.vocabulary.logic import Growth
 from components.vocabulary.logic import Vocabulary
+from models import durable_files
 from models.data.arrow_files import pq
 from models.days import to_date
 from models.features.id_space import IdSpace
@@ -58,7 +59,7 @@ def write_vocabulary(
         the ids, `pending_hash`; hashes have 16 hexadecimal digits.
     """
     content = b"".join(line + b"\n" for line in vocabulary.ids.to_pylist())
-    ids_path(folder, space).write_bytes(content)
+    durable_files.write_bytes(ids_path(folder, space), content)
     pending = pending_path(folder, space)
     pq.write_table(vocabulary.pending, pending)
     return {

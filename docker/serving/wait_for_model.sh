@@ -1,8 +1,8 @@
 #!/bin/sh
-# Waits until a whole version of a model is published and models.config names the model:
-# both are renamed into place, so what is there is complete.
+# Waits until a version of a model is published and models.config names the model. Both
+# are renamed into place, so they are never seen partly written.
 #
-#   wait_for_model.sh DIRECTORY NAME [SECONDS]      default: for ever
+#   wait_for_model.sh DIRECTORY NAME [SECONDS]      default: no limit
 set -eu
 directory=$1
 name=$2

@@ -135,6 +135,12 @@ class LearnerContext:
     sources: Callable[[], ExampleReader]
     record: TrainingRecord | None
 
+    def plain_learner(self) -> Learner:
+        """Returns a learner that gives all impressions equal weight."""
+        from models.training.learners import PlainLearner
+
+        return PlainLearner(self.network, self.training, self.workers, self.optimizer)
+
 
 @dataclass(frozen=True)
 class ReportTable:
@@ -256,11 +262,7 @@ class Strategy(Generic[ConfigT]):
 
     def make_learner(self, context: LearnerContext) -> Learner:
         """Returns the learner, which runs the optimizer steps."""
-        from models.training.learners import PlainLearner
-
-        return PlainLearner(
-            context.network, context.training, context.workers, context.optimizer
-        )
+        return context.plain_learner()
 
     def start_record(self, sources: tuple[str, ...]) -> TrainingRecord | None:
         """Returns an empty record of a training; None if nothing is recorded.

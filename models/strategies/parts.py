@@ -106,11 +106,7 @@ class SourceImpressions:
 
     def make_learner(self, context: LearnerContext) -> Learner:
         """Returns a learner that gives all impressions equal weight."""
-        from models.training.learners import PlainLearner
-
-        return PlainLearner(
-            context.network, context.training, context.workers, context.optimizer
-        )
+        return context.plain_learner()
 
     def check_workers(self, count: int, entry: str) -> None:
         """Accepts any number of workers."""

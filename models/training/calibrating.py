@@ -14,9 +14,9 @@ from models.progress import PROGRESS
 from models.training.calibration import Platt
 from models.training.calibration import describe
 from models.training.distribution import Workers
+from models.training.epochs import TrainingResult
 from models.training.learners import Learner
 from models.training.loop import DailyTraining
-from models.training.loop import TrainingResult
 from models.training.scored_days import ScoredDays
 from models.training.window import LevelWindow
 

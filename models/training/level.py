@@ -31,11 +31,11 @@ from models.training.calibration import Calibrated
 from models.training.calibration import Platt
 from models.training.checkpoints import save_variables
 from models.training.distribution import Workers
+from models.training.epochs import TrainingResult
 from models.training.layout import layout_of
 from models.training.learners import Learner
 from models.training.level_inputs import LevelInputs
 from models.training.level_inputs import LevelReport
-from models.training.loop import TrainingResult
 from models.training.loop import fit
 from models.training.norm_statistics import count_statistics
 from models.training.optimizers import build_optimizer

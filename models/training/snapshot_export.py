@@ -41,20 +41,8 @@ def export_snapshot(
     Raises:
         DataError: The model lacks the table of a space, or the spaces' widths differ.
     """
-    shapes = variable_shapes(train_dir / WEIGHTS_FILE)
-    tables = {space: f"embedding/{space}/table" for space in spaces}
-    lacking = [space for space in spaces if tables[space] not in shapes]
-    if lacking:
-        raise DataError(
-            f"the model at {train_dir} has no table of {', '.join(lacking)}; mark a "
-            "feature of that vocabulary with `tpm: true`"
-        )
-    widths = {space: shapes[tables[space]][1] for space in spaces}
-    if len(set(widths.values())) != 1:
-        raise DataError(
-            f"the exported tables must have one width; received {widths}. Give the "
-            "features of these vocabularies the same width"
-        )
+    checkpoint = train_dir / WEIGHTS_FILE
+    width = _common_width(checkpoint, spaces)
     out_dir.mkdir(parents=True, exist_ok=True)
     vocabularies = {space: describe_ids(vocabulary_dir, space) for space in spaces}
     written = {}
@@ -62,16 +50,14 @@ def export_snapshot(
         for space in spaces:
             ids = read_ids(vocabulary_dir, space)
             first = features.vocabularies[space].first_id_row
-            chunks = read_rows(
-                train_dir / WEIGHTS_FILE, tables[space], len(ids), first_row=first
-            )
+            chunks = read_rows(checkpoint, _table(space), len(ids), first_row=first)
             written[space] = snapshots.write_space(
                 out_dir,
                 space,
                 ids,
                 counts[space][first : first + len(ids)],
                 ((start - first, chunk.numpy()) for start, chunk in chunks),
-                widths[space],
+                width,
                 {
                     "period_day": period_day,
                     "vocabulary_hash": vocabularies[space]["hash"],
@@ -80,7 +66,30 @@ def export_snapshot(
     snapshots.write_summary(
         out_dir,
         period_day=period_day,
-        width=widths[spaces[0]],
+        width=width,
         vocabularies=vocabularies,
         rows=written,
     )
+
+
+def _table(space: str) -> str:
+    """Returns the variable of a space's embedding table."""
+    return f"embedding/{space}/table"
+
+
+def _common_width(checkpoint: Path, spaces: Sequence[str]) -> int:
+    """Returns the width of the tables; raises DataError unless they have one."""
+    shapes = variable_shapes(checkpoint)
+    lacking = [space for space in spaces if _table(space) not in shapes]
+    if lacking:
+        raise DataError(
+            f"the model at {checkpoint.parent} has no table of {', '.join(lacking)}; "
+            "mark a feature of that vocabulary with `tpm: true`"
+        )
+    widths = {space: shapes[_table(space)][1] for space in spaces}
+    if len(set(widths.values())) != 1:
+        raise DataError(
+            f"the exported tables must have one width; received {widths}. Give the "
+            "features of these vocabularies the same width"
+        )
+    return widths[spaces[0]]

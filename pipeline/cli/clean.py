@@ -67,6 +67,12 @@ class Removal:
     help="Newest published versions whose lineage is kept, besides those that servers "
     "load: stable, canary and the one before.",
 )
+@click.option(
+    "--lost",
+    is_flag=True,
+    help="Forget results whose files are gone or damaged instead, so that the next run "
+    "makes them again.",
+)
 def clean_command(config_path: Path, yes: bool, keep_versions: int, lost: bool) -> None:
     """List files that no run of a later day can need; remove them with --yes.
 

@@ -6,6 +6,7 @@ import errno
 import tempfile
 import traceback
 
+from models.durable_files import advice_of
 from models.errors import CrossctrError
 from models.errors import shortened
 from models.errors import shown
@@ -14,7 +15,6 @@ from pipeline.terminal.plain_text import visible
 
 # Characters of a line: all problems of a configuration are named in fewer.
 _MOST_CHARACTERS = 20_000
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class FileError(CrossctrError):
@@ -52,14 +52,12 @@ def line_of(error: CrossctrError) -> str:
 def _about_file(error: OSError) -> str:
     where = "" if error.filename is None else shown(str(error.filename))
     reason = error.strerror or str(error)
-    advice = (
-        "free space there, or choose another disk"
-        if error.errno in _NO_ROOM
-        else "check what lies there and whether this user may read and write it"
+    advice = advice_of(error) or (
+        "check what lies there and whether this user may read and write it"
     )
     return (
-        f"{where + ': ' if where else ''}{shortened(reason)}; {advice}, then repeat "
-        "the command"
+        f"{where + ': ' if where else ''}{shortened(reason)}; {advice}, and repeat the "
+        "same command"
     )
 
 

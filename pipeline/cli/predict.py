@@ -69,12 +69,11 @@ def predict_command(
     config = load_config(config_path)
     if label and version is not None:
         raise ConfigError("--label and --version both name a version; give one of them")
+    features = {feature.name: feature for feature in config.table.features}
+    rows = None if rows_path is None else read_rows(rows_path, features)
     with quiet_serving(config) as terminal:
-        if rows_path is None:
+        if rows is None:
             rows = stored_rows(config, number)
-        else:
-            features = {feature.name: feature for feature in config.table.features}
-            rows = read_rows(rows_path, features)
         answer, milliseconds = ask(
             server, config, rows, signature, label=label, version=version
         )
@@ -92,14 +91,15 @@ def stored_rows(config: Config, number: int) -> list[Row]:
     Raises:
         DataError: Nothing is ingested.
     """
-    from models.days import DayRange
-    from models.serving.requests import raw_rows
-
     stored = [
         s
         for s in Store(config.root, config.metadata).artifacts("Examples")
         if s.properties.get("role") == "raw"
     ]
+    if stored:
+        # Late: it imports TensorFlow.
+        from models.days import DayRange
+        from models.serving.requests import raw_rows
     for block in sorted(stored, key=lambda s: s.last_day, reverse=True):
         pattern = f"{block.uri}/{split_folder(config.target)}/*.parquet"
         for day in range(block.last_day, int(block.properties["first_day"]) - 1, -1):

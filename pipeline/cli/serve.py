@@ -16,7 +16,7 @@ from pipeline.cli.options import CONFIG
 from pipeline.cli.options import quiet_serving
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
-from pipeline.release.promotion import shelf_of
+from pipeline.release.promotion import repository_of
 from pipeline.terminal.plain_text import Console
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def serve_command(config_path: Path, host: str, port: int, rest_port: int) -> No
     and REST predict. Production is TensorFlow Serving: docs/containers.md.
     """
     config = load_config(config_path)
-    folder = shelf_of(config).folder
+    folder = repository_of(config).folder
     if not versions_in(folder):
         raise DataError(
             f"nothing is published in {str(folder)!r}; run `crossctr run` for a day "

@@ -19,7 +19,7 @@ from pipeline.cli.options import wide_console
 from pipeline.config.load import load_config
 from pipeline.execution.lock import user_name
 from pipeline.release.promotion import Override
-from pipeline.release.promotion import shelf_of
+from pipeline.release.promotion import repository_of
 from pipeline.release.rollback import roll_back
 from pipeline.terminal.plain_text import Table
 
@@ -36,7 +36,7 @@ def versions_command(config_path: Path) -> None:
             f"nothing is published in {str(folder)!r}; run `crossctr run` for a day "
             "that the Gate approves first"
         )
-    wide_console().print(versions_table(folder, found, shelf_of(config).labels()))
+    wide_console().print(versions_table(folder, found, repository_of(config).labels()))
 
 
 @click.command(name="rollback")

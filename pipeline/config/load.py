@@ -46,7 +46,8 @@ def load_config(path: Path) -> Config:
     try:
         data = read_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {described(error)}") from error
+        detail = shortened(described(error))
+        raise ConfigError(f"{path} is not valid YAML: {detail}") from error
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}; make it readable for this user"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pydantic import ValidationError
 
 from models.errors import ConfigError
+from models.errors import shown
 from models.strategies.registry import kinds
 from pipeline.config.entries import entry_config
 from pipeline.config.schema import Config
@@ -29,7 +30,7 @@ def with_strategies(config: Config, names: Iterable[str]) -> Config:
     for name in names:
         if name not in known:
             raise ConfigError(
-                f"strategy {name!r} is neither in the configuration nor a kind; "
+                f"strategy {shown(name)} is neither in the configuration nor a kind; "
                 f"expected one of {', '.join(known)}{closest(name, known)}"
             )
         if name not in entries:

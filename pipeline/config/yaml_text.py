@@ -3,7 +3,8 @@
 YAML 1.1 guesses: a marketplace `no` is false to it, `on` true, `007` seven, `1:30`
 ninety and `2024-01-01` a date. Here only an empty value, `~` and `null` are more than
 text, and what wants a number or a yes or no reads it from the text. What a small file
-can blow up (nesting, aliases of aliases) is bounded.
+can blow up (nesting, aliases of aliases) is bounded. Airflow's file of DAGs loads this
+module alone, so it imports nothing of the packages.
 """
 
 from __future__ import annotations
@@ -12,9 +13,6 @@ from typing import Any
 
 import yaml
 from yaml.reader import ReaderError
-
-from models.errors import shortened
-from models.errors import shown
 
 _PREFIX = "tag:yaml.org,2002:"
 # What is not text: null, and `<<`, which takes over the keys of another mapping.
@@ -28,6 +26,8 @@ _READ = {*_KEPT, *(f"{_PREFIX}{name}" for name in (*_TEXT, "map", "seq"))}
 _MAX_CHARACTERS = 2**20
 _MAX_DEPTH = 32
 _MAX_VALUES = 10_000
+# Characters of a key or tag that a message shows.
+_MOST_SHOWN = 80
 
 
 class TextLoader(yaml.SafeLoader):
@@ -75,7 +75,7 @@ class TextLoader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(
                     "beside the one",
                     first[key.value].start_mark,
-                    f"the key {shown(key.value)} stands here again; keep one of them",
+                    f"the key {_short(key.value)} stands here again; keep one of them",
                     key.start_mark,
                 )
             first[key.value] = key
@@ -112,7 +112,7 @@ def _check_size(node: yaml.Node, sizes: dict[int, int]) -> int:
         return size
     if node.tag not in _READ:
         raise _problem(
-            f"the tag {shown(node.tag)} is not read; write the value without a tag",
+            f"the tag {_short(node.tag)} is not read; write the value without a tag",
             node.start_mark,
         )
     sizes[id(node)] = 0
@@ -131,24 +131,28 @@ def _check_size(node: yaml.Node, sizes: dict[int, int]) -> int:
     return size
 
 
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}...")
+
+
 def _problem(text: str, mark: Any) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=text, problem_mark=mark)
 
 
 def described(error: yaml.YAMLError | UnicodeDecodeError) -> str:
-    """Returns where a file is no YAML and why, in one line of bounded length."""
+    """Returns where a file is no YAML and why, in one line."""
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start + 1:,} is not UTF-8; save the file as UTF-8"
     if isinstance(error, ReaderError):
         character = chr(error.character)
         return f"character {error.position + 1:,} is {character!r}; remove it"
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return shortened(" ".join(str(error).split()))
+        return " ".join(str(error).split())
     mark, context = error.problem_mark, error.context_mark
     text = f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
     if error.context and context is not None:
         text += f" ({error.context} of line {context.line + 1})"
-    return shortened(text)
+    return text
 
 
 def read_yaml(text: str) -> Any:

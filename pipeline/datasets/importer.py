@@ -216,21 +216,21 @@ def _read_manifest(folder: Path) -> dict[str, Any] | None:
             return None
         raise DataError(
             f"{str(folder)!r} has no {MANIFEST_FILE}, so no import wrote it; importing "
-            "would delete what it holds; move the folder away, or set `logs` to "
+            "would delete its content; move the folder away, or set `logs` to "
             "another one"
         )
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise DataError(
-            f"{path} is not valid JSON ({error}); expected what the import wrote; "
+            f"{path} is not valid JSON ({error}); expected the manifest of an import; "
             f"remove the folder {str(folder)!r} to import it again"
         ) from error
     num_files = manifest["counts"]["num_files"]
     num_days = sum(1 for _ in folder.glob("date=*"))
     if num_days > num_files:
         raise DataError(
-            f"{str(folder)!r} holds {num_days:,} days, of which an import wrote "
+            f"{str(folder)!r} has {num_days:,} days, of which an import wrote "
             f"{num_files:,}; importing would delete the others; move the folder away, "
             "or set `logs` to another one"
         )

@@ -1,3 +1,3 @@
 """TFX pipelines: one factory per graph."""
 
-import models  # noqa: F401 (chooses Keras before anything imports TensorFlow)
+import components  # noqa: F401 (chooses Keras and defers imports, before TFX is imported)

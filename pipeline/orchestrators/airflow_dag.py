@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import datetime
 import importlib.util
+import logging
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -27,7 +29,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import yaml
 from airflow import DAG
 from airflow.exceptions import AirflowException
 from airflow.models import BaseOperator
@@ -49,6 +50,8 @@ def _load(folder: str, name: str) -> ModuleType:
     return module
 
 
+_log = logging.getLogger(__name__)
+_yaml_text = _load("config", "yaml_text")
 _step_kinds = _load("planning", "step_kinds")
 
 
@@ -95,8 +98,14 @@ class CrossctrOperator(BaseOperator):
 
 
 def dag_of(path: Path) -> DAG:
-    """Returns the DAG of the configuration at `path`."""
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    """Returns the DAG of the configuration at `path`.
+
+    Raises:
+        ValueError: The file has no keys with values.
+    """
+    config = _yaml_text.read_yaml(path.read_text(encoding="utf-8"))
+    if not isinstance(config, dict):
+        raise ValueError("expected keys with values")
     # A run of day D is evaluated on days from D on, so it waits for the last of them.
     lag = int(config.get("evaluation_days", 1)) - 1
     retry = datetime.timedelta(
@@ -164,7 +173,28 @@ def _configurations() -> Iterator[Path]:
         yield from sorted(path.glob("*.yaml")) if path.is_dir() else [path]
 
 
+def stand_in_for(path: Path, reason: str) -> DAG:
+    """Returns a DAG without tasks for a configuration that cannot be read.
+
+    An exception would remove the DAGs of all other configurations from Airflow. This
+    one is never scheduled; its description and its tag say what is wrong.
+    """
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem)
+    return DAG(
+        f"crossctr_unreadable_{name}"[:200],
+        description=f"{path.name} cannot be read: {reason}"[:1_000],
+        schedule=None,
+        start_date=datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc),
+        tags=["crossctr", "unreadable"],
+    )
+
+
 for _path in _configurations():
+    try:
+        _dag = dag_of(_path)
+    except Exception as _error:  # noqa: BLE001 (one must not remove all others)
+        _reason = " ".join(f"{type(_error).__name__}: {_error}".split())
+        _log.error("no DAG of %s: %s; try `crossctr validate`", _path, _reason[:1_000])
+        _dag = stand_in_for(_path, _reason)
     # Airflow collects DAGs from the module's global names.
-    _dag = dag_of(_path)
     globals()[_dag.dag_id] = _dag

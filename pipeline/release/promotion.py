@@ -13,7 +13,7 @@ from components.gate.reasons import reasons_of
 from components.publisher import labels
 from components.publisher.labels import Labels
 from components.publisher.logic import versions_in
-from components.publisher.releases import Shelf
+from components.publisher.releases import ModelRepository
 from models.artifact_files import REQUESTS_FILE
 from models.artifact_files import SERVING_FOLDER
 from models.days import to_date
@@ -70,10 +70,12 @@ class Promotion:
     newer: int | None
 
 
-def shelf_of(config: Config) -> Shelf:
+def repository_of(config: Config) -> ModelRepository:
     """Returns where the configuration's versions are."""
     serving = config.serving
-    return Shelf(serving.directory, config.name, serving.server_path, serving.keep)
+    return ModelRepository(
+        serving.directory, config.name, serving.server_path, serving.keep
+    )
 
 
 def promote(
@@ -87,36 +89,73 @@ def promote(
     Args:
         config: The configuration; its `strategy` is the one that is published.
         day: The run's day.
-        override: Who does it, and why.
+        override: Who decides, and why.
         as_canary: Whether it becomes the canary instead.
 
     Raises:
-        DataError: Nothing was judged for `day`, or its model is no longer stored.
+        DataError: No model was judged for `day`, or its files are no longer stored.
     """
     store = Store(config.root, config.metadata)
     refuse_lost_metadata(store)
+    newest = _newest_judged(config, store, day)
+    decision = decision_of(store, newest.fingerprint)
+    refusals = _refusals(newest, decision)
+    repository = repository_of(config)
+    path = Path(str(newest.properties.get("path", "")))
+    # A version whose folder was lost is published again.
+    if newest.properties.get("pushed") and path.is_dir():
+        changed, after = _relabel(repository, int(path.name), as_canary=as_canary)
+        if changed:
+            _note(store, newest, override, "canary" if as_canary else "stable")
+        newer = _above(repository.folder, path)
+        return Promotion(path, True, changed, refusals, after, newer)
+    versions = versions_in(repository.folder)
+    path, after = _publish(config, store, newest, decision, override, as_canary)
+    newer = _above(repository.folder, path)
+    # An earlier day of the same model may have published it.
+    known = int(path.name) in versions
+    return Promotion(path, known, True, refusals, after, newer)
+
+
+def _newest_judged(config: Config, store: Store, day: int) -> Stored:
+    """Returns the newest artifact of a target model that the Gate judged for `day`.
+
+    Raises:
+        DataError: There is none.
+    """
     judged = [s for s in store.artifacts("PublishedModel") if _day_of(s) == day]
     if not judged:
         raise DataError(
             f"no model of {to_date(day)} was judged under {str(config.root)!r}; run "
             f"`crossctr run` for this day first"
         )
-    newest = judged[-1]
-    decision = decision_of(store, newest.fingerprint)
-    refusals = tuple(str(r) for r in reasons_of(decision) if r.outcome == "refused")
-    unfit = newest.properties.get("infra_reason")
+    return judged[-1]
+
+
+def _refusals(judged: Stored, decision: dict[str, Any]) -> tuple[str, ...]:
+    """Returns why the Gate and the server refused a model; empty if neither did."""
+    refusals = [str(r) for r in reasons_of(decision) if r.outcome == "refused"]
+    unfit = judged.properties.get("infra_reason")
     if unfit:
-        refusals = (*refusals, f"not fit to be served: {unfit}")
-    shelf = shelf_of(config)
-    path = Path(str(newest.properties.get("path", "")))
-    # A version whose folder was lost is published again.
-    if newest.properties.get("pushed") and path.is_dir():
-        changed, after = _relabel(shelf, int(path.name), as_canary=as_canary)
-        if changed:
-            _note(store, newest, override, "canary" if as_canary else "stable")
-        newer = _above(shelf.folder, path)
-        return Promotion(path, True, changed, refusals, after, newer)
-    fingerprint = str(newest.properties["model_fingerprint"])
+        refusals.append(f"not fit to be served: {unfit}")
+    return tuple(refusals)
+
+
+def _publish(
+    config: Config,
+    store: Store,
+    judged: Stored,
+    decision: dict[str, Any],
+    override: Override,
+    as_canary: bool,
+) -> tuple[Path, Labels]:
+    """Publishes a model that was not published; returns its folder and all labels.
+
+    Raises:
+        DataError: The model's files are no longer stored.
+    """
+    day = _day_of(judged)
+    fingerprint = str(judged.properties["model_fingerprint"])
     model = store.newest("Model", fingerprint)
     if model is None or not Path(model.uri, SERVING_FOLDER).is_dir():
         raise DataError(
@@ -126,15 +165,14 @@ def promote(
     lineage = {
         "day": str(to_date(day)),
         "strategy": decision["strategy"],
-        "fingerprint": newest.fingerprint,
+        "fingerprint": judged.fingerprint,
         "model_fingerprint": fingerprint,
         "decision": decision,
         "override": vars(override),
     }
-    blessing = store.newest("InfraBlessing", newest.fingerprint)
+    blessing = store.newest("InfraBlessing", judged.fingerprint)
     warmup = Path(blessing.uri, REQUESTS_FILE) if blessing else None
-    versions = versions_in(shelf.folder)
-    released = shelf.release(
+    released = repository_of(config).release(
         Path(model.uri, SERVING_FOLDER),
         day,
         lineage,
@@ -142,18 +180,17 @@ def promote(
         as_canary=as_canary,
         force=True,
     )
-    gate = store.newest("GateDecision", newest.fingerprint)
-    _record(store, newest, [model, *([gate] if gate else [])], released.path, override)
-    newer = _above(shelf.folder, released.path)
-    # An earlier day of the same model may have published it.
-    known = int(released.path.name) in versions
-    return Promotion(released.path, known, True, refusals, released.labels, newer)
+    gate = store.newest("GateDecision", judged.fingerprint)
+    _record(store, judged, [model, *([gate] if gate else [])], released.path, override)
+    return released.path, released.labels
 
 
-def _relabel(shelf: Shelf, version: int, *, as_canary: bool) -> tuple[bool, Labels]:
+def _relabel(
+    repository: ModelRepository, version: int, *, as_canary: bool
+) -> tuple[bool, Labels]:
     """Gives a published version a label; returns whether it changed, and all labels."""
-    with labels.alone_in(shelf.directory):
-        before = shelf.labels()
+    with labels.alone_in(repository.directory):
+        before = repository.labels()
         if as_canary:
             after = labels.published(before, version, as_canary=True)
             if version not in after.by_name().values() or after.stable == version:
@@ -164,7 +201,7 @@ def _relabel(shelf: Shelf, version: int, *, as_canary: bool) -> tuple[bool, Labe
                 )
         else:
             after = labels.promoted(before, version)
-        shelf.write(after)
+        repository.write(after)
     return after != before, after
 
 

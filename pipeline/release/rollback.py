@@ -15,8 +15,8 @@ from models import durable_files
 from models.errors import DataError
 from pipeline.config.schema import Config
 from pipeline.release.promotion import Override
+from pipeline.release.promotion import repository_of
 from pipeline.release.promotion import set_properties
-from pipeline.release.promotion import shelf_of
 from pipeline.store.integrity import refuse_lost_metadata
 from pipeline.store.reader import Store
 from pipeline.store.reader import Stored
@@ -67,15 +67,15 @@ def roll_back(
 
 
 def _roll_back(config: Config, override: Override, *, take_offline: bool) -> Withdrawal:
-    shelf = shelf_of(config)
-    folder = shelf.folder
+    repository = repository_of(config)
+    folder = repository.folder
     versions = versions_in(folder)
-    before = shelf.labels()
+    before = repository.labels()
     begun = _begun(folder)
     if begun is not None and begun[0] not in versions:
         # All was done but to say so.
         (folder / _BEGUN_FILE).unlink()
-        return Withdrawal(begun[0], shelf.withdrawn_folder(*begun), before)
+        return Withdrawal(begun[0], repository.withdrawn_folder(*begun), before)
     if not versions or before is None:
         raise DataError(
             f"nothing is published in {str(folder)!r}, so there is nothing to withdraw"
@@ -101,7 +101,7 @@ def _roll_back(config: Config, override: Override, *, take_offline: bool) -> Wit
     note = json.dumps({"version": version, "when": when})
     durable_files.write_text(folder / _BEGUN_FILE, note)
     _record(store, known.get(version, []), override)
-    kept = shelf.withdraw(version, when, after)
+    kept = repository.withdraw(version, when, after)
     (folder / _BEGUN_FILE).unlink()
     return Withdrawal(version, kept, after)
 

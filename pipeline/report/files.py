@@ -21,5 +21,6 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(
-            f"{str(path)!r} is no JSON ({error}); run the day again to replace it"
+            f"{str(path)!r} is not valid JSON ({error}); run the day again to replace "
+            "it"
         ) from error

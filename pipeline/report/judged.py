@@ -136,7 +136,7 @@ class Judged:
     def against(self) -> str:
         """Model that the decision compares with, in words."""
         if self.cold_start:
-            return "No model was live, so only the value thresholds counted."
+            return "No model was live, so only the rules on values applied."
         return "Compared with the live model on the same rows."
 
 

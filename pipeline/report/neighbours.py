@@ -59,15 +59,15 @@ def nearest(folder: Path, space: str, raw_id: str, count: int) -> list[Neighbour
         hint = f"closest: {', '.join(alike)}. " if alike else ""
         raise ConfigError(
             f"{space} {raw_id!r} is not in this snapshot of {len(ids):,} ids, which "
-            f"holds those with an impression in the period's window; {hint}Check the "
+            f"has those with an impression in the period's window; {hint}Check the "
             "spelling, or choose another --day"
         )
     lengths = np.linalg.norm(vectors, axis=1)
     at = ids.index(raw_id)
     if lengths[at] == 0:
         raise ConfigError(
-            f"the embedding of {space} {raw_id!r} is all zeros, so nothing is near it; "
-            "expected a trained one. Train TPM on more rows"
+            f"the embedding of {space} {raw_id!r} is all zeros, so its cosine is "
+            "undefined; expected a trained embedding. Train TPM on more impressions"
         )
     with np.errstate(invalid="ignore"):
         similarity = vectors @ vectors[at] / (lengths * lengths[at])

@@ -176,7 +176,7 @@ def _raw_folders(config: Config, store: Store, step: Step) -> Iterable[str]:
     for block in step.evaluation_blocks:
         if block.fingerprint not in raw:
             raise DataError(
-                f"the rows of {block.days} are not stored; run the day of "
+                f"the Examples of {block.days} are not stored; run the day of "
                 f"{step.label!r} again"
             )
         yield f"{raw[block.fingerprint]}/{split_folder(config.target)}"

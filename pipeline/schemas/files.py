@@ -9,6 +9,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from models.errors import ConfigError
+from models.errors import shortened
 
 # Fields of a feature that only validation uses. Transform parses Examples by the others
 # (name, type, shape, sparse and struct features, ...).
@@ -43,8 +44,8 @@ def parse_schema(text: str, where: str = "the schema") -> schema_pb2.Schema:
         return text_format.Parse(text, schema_pb2.Schema())
     except text_format.ParseError as error:
         raise ConfigError(
-            f"{where} is no TFMD schema in text format: {error}; mend that line, or "
-            "write a new one with `crossctr schema infer`"
+            f"{where} is not a TFMD schema in text format: {shortened(str(error))}; "
+            "correct that line, or write a new one with `crossctr schema infer`"
         ) from error
 
 

@@ -154,14 +154,17 @@ def refuse_lost_versions(config: Config, store: Store) -> None:
     ]
     # Another directory's versions say nothing of this one.
     here = [path for path in pushed if path.parent.resolve() == folder.resolve()]
-    if not here:
+    versions, labels_file = versions_in(folder), directory / LABELS_FILE
+    # Without versions, a file that does not name the model says that it was taken
+    # offline; records of versions that newer ones have superseded stay.
+    offline = not versions and known is None and labels_file.is_file()
+    if not here or offline:
         return
-    labels_file = directory / LABELS_FILE
     way_back = (
         "restore it from a backup, or publish the model of a day again with "
         "`crossctr promote CONFIG --day D --reason WHY`"
     )
-    if not versions_in(folder):
+    if not versions:
         raise DataError(
             f"{str(folder)!r} holds no version, and {here[-1].name} was published "
             f"there; {way_back}"

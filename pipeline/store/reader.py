@@ -122,12 +122,17 @@ class Store:
     def _artifacts(self, type_name: str) -> list[Stored]:
         if self.is_empty():
             return []
+        from ml_metadata import errors
         from ml_metadata.proto import metadata_store_pb2
 
         store = self.connect()
+        try:
+            artifacts = store.get_artifacts_by_type(type_name)
+        except errors.StatusError as error:
+            raise unreadable(self.root, self.metadata, error) from error
         found = [
             stored_of(artifact)
-            for artifact in store.get_artifacts_by_type(type_name)
+            for artifact in artifacts
             if artifact.state == metadata_store_pb2.Artifact.LIVE
         ]
         return sorted(found, key=lambda stored: stored.id)

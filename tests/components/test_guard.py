@@ -189,7 +189,7 @@ def guard(tmp_path):
     from tfx.types import standard_artifacts
 
     from components.artifacts import GuardReport
-    from components.guard.executor import Executor
+    from components.guard.component import Guard
 
     def run(anomalies, may_be_empty=()):
         found, report = standard_artifacts.ExampleAnomalies(), GuardReport()
@@ -215,8 +215,9 @@ def guard(tmp_path):
             "target": "de",
             "min_rows": 1,
         }
-        inputs = {"anomalies": [found], "statistics": [described]}
-        Executor().Do(inputs, {"report": [report]}, properties)
+        Guard.test_call(
+            anomalies=found, statistics=described, report=report, **properties
+        )
         return report
 
     return run

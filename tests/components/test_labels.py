@@ -6,8 +6,8 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from components.publisher.labels import LABELS_FILE
 from components.publisher.labels import Labels
+from components.publisher.labels import is_taken_offline
 from components.publisher.labels import labels_in
-from components.publisher.labels import nothing_is_wanted
 from components.publisher.labels import promoted
 from components.publisher.labels import published
 from components.publisher.labels import read_labels
@@ -96,12 +96,12 @@ def test_without_a_model_the_file_says_that_there_is_none(tmp_path):
 
 
 def test_a_withdrawn_model_is_told_from_a_folder_that_cannot_be_seen(tmp_path):
-    assert not nothing_is_wanted(tmp_path, "ads", [])
+    assert not is_taken_offline(tmp_path, "ads", [])
     write_labels(tmp_path, "ads", Labels(3), "/models")
-    assert not nothing_is_wanted(tmp_path, "ads", [])
+    assert not is_taken_offline(tmp_path, "ads", [])
     write_labels(tmp_path, "ads", None, "/models")
-    assert nothing_is_wanted(tmp_path, "ads", [])
-    assert not nothing_is_wanted(tmp_path, "ads", [3])
+    assert is_taken_offline(tmp_path, "ads", [])
+    assert not is_taken_offline(tmp_path, "ads", [3])
 
 
 def test_an_entry_of_another_hand_has_no_labels(tmp_path):

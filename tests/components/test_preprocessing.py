@@ -34,7 +34,6 @@ FEATURES = FeatureTable(
 )
 # Rows 2, 3 and 4 of `user` are for ids it does not hold, then come its own in order.
 USER_ROW = {b"u0": 5, NOT_TEXT: 6, "é".encode(): 7}
-ITEM_ROW = {b"i0": 4, b"i1": 5}
 UNKNOWN_ITEM = {2, 3}
 
 

@@ -20,7 +20,7 @@ def test_roles_are_kept_apart():
 
 
 def test_nothing_dated_on_the_run_day_or_later_is_read():
-    with pytest.raises(DataError, match="rows up to 1970-01-08, the run's day"):
+    with pytest.raises(DataError, match="impressions up to 1970-01-08, the run's day"):
         select([Candidate(1, "a", 7)], ["a"], before_day=7)
     assert select([Candidate(1, "a", 7)], ["a"], before_day=8)[0].id == 1
 

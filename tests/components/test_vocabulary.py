@@ -23,6 +23,8 @@ from models.features.feature import Feature
 from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
 from models.vocabulary_files import check_vocabulary
+from tests.faults import cut_at
+from tests.faults import operations
 
 
 def counts_of(*rows):
@@ -149,6 +151,7 @@ def test_files_keep_ids_that_are_not_text(tmp_path):
 
 def _write(folder, growth, parent=None):
     """Writes the artifact of one space as the component does; returns its summary."""
+    folder.mkdir(exist_ok=True)
     written = write_vocabulary(folder, "user", growth.vocabulary)
     summary = {"user": summarise(growth, IdSpace(capacity=9), 6, written, parent)}
     (folder / "vocabulary.json").write_text(json.dumps(summary))
@@ -190,6 +193,15 @@ def test_a_damaged_vocabulary_is_found_when_it_is_read(stored, name, content, wh
     for read in (check_vocabulary, lambda folder: read_vocabulary(folder, "user")):
         with pytest.raises(DataError, match=f"(?s)is damaged: {what}.*backup.*--lost"):
             read(stored)
+
+
+def test_a_vocabulary_that_breaks_off_is_written_again(tmp_path):
+    growth = grow(Vocabulary.empty(), counts_of((b"u1", 1, 2), (b"u2", 1, 2)), PICKY)
+    for number in range(operations(lambda: _write(tmp_path / "counted", growth))):
+        folder = tmp_path / str(number)
+        cut_at(number, lambda folder=folder: _write(folder, growth))
+        _write(folder, growth)
+        check_vocabulary(folder)
 
 
 def test_a_vocabulary_that_does_not_continue_its_parent_is_found(stored):

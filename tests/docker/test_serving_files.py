@@ -145,6 +145,20 @@ def test_published_ports_are_this_machines_unless_it_is_asked_for_more():
         assert port.startswith("${LISTEN:-127.0.0.1}:")
 
 
+def test_no_container_of_ours_runs_as_root():
+    lines = (SERVING / "Dockerfile").read_text().splitlines()
+    users = [line.split()[1] for line in lines if line.startswith("USER ")]
+    assert users == ["10001:10001"]
+    assert lines.index("USER 10001:10001") < lines.index(
+        next(line for line in lines if line.startswith("ENTRYPOINT"))
+    )
+    services = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]
+    assert services["wait-for-model"]["user"] == users[0]
+    for service in services.values():
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
 def test_waiting_ends_with_a_whole_version_and_not_before(tmp_path):
     def wait():
         script = str(SERVING / "wait_for_model.sh")

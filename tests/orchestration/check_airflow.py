@@ -2,8 +2,8 @@
 
     make check-airflow
 
-Airflow's scheduler runs in an environment of its own; crossctr in the one that this
-script is started with. One task is killed, and Airflow has to start it again.
+Airflow's scheduler runs in its own environment; crossctr in the environment of this
+script. One task is killed, and Airflow must start it again.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from models.days import to_date
 from tests.orchestration import trial
 
 DAG = "crossctr_feeds_ads"
 DAYS = 3
-# Airflow's own modules are there already when it parses a file. Busy machines make wall
-# time tell little, so processor time is measured, too.
+# Airflow's own modules are imported before the clock starts, as in its processes. CPU
+# time is measured, too, because wall time depends on the load.
 _PARSE = """
 import json
 import time
@@ -48,12 +49,12 @@ print(json.dumps({
 
 
 def main() -> int:
-    """Prints what was seen and one line of JSON; 0 if all was as it should be."""
+    """Prints the observations and one line of JSON; returns 0 if the check passed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("airflow", type=Path, help="bin folder of Airflow's venv")
     parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument(
-        "--command", help="instead of crossctr, to see how Airflow starts it"
+        "--command", help="program to run instead of crossctr, to test Airflow alone"
     )
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="check-airflow-"))
@@ -70,74 +71,21 @@ def main() -> int:
 def check(
     airflow: Path, folder: Path, limit: float, command: str | None
 ) -> dict[str, object]:
-    """Returns what Airflow showed."""
+    """Runs the days under Airflow and returns the observations.
+
+    Args:
+        airflow: Folder `bin` of Airflow's environment.
+        folder: Working folder.
+        limit: Seconds after which the check ends.
+        command: Program to run instead of crossctr.
+    """
     trial.write(folder, DAYS + 2)
-    dags = folder / "dags"
-    dags.mkdir()
-    source = Path(__file__).parents[2] / "pipeline" / "orchestrators" / "airflow_dag.py"
-    (dags / source.name).symlink_to(source)
-    environment = {
-        **os.environ,
-        "AIRFLOW_HOME": str(folder / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "2",
-        "CROSSCTR": command or f"{sys.executable} -m pipeline",
-        "CROSSCTR_CONFIGS": str(folder / "config.yaml"),
-        "CROSSCTR_START": str(to_date(trial.START)),
-        "CROSSCTR_RETRY_SECONDS": "2",
-        "PATH": f"{airflow}:{os.environ['PATH']}",
-    }
-
-    def call(*command: str) -> str:
-        # Airflow's own environment has nothing of crossctr on its path.
-        own = {k: v for k, v in environment.items() if k != "PYTHONPATH"}
-        return subprocess.run(
-            command, env=own, cwd=folder, capture_output=True, text=True, check=True
-        ).stdout
-
-    call("airflow", "db", "migrate")
-    parsed = json.loads(call("python", "-c", _PARSE).strip().splitlines()[-1])
-    print(
-        f"Airflow {parsed['version']} parsed the file in {parsed['seconds']:.2f} s, "
-        f"{parsed['cpu_seconds']:.2f} s of the processor",
-        flush=True,
-    )
-    killed, runs, tries, message = False, {}, {}, ""
-    scheduler = subprocess.Popen(
-        ["airflow", "scheduler"],
-        env=environment,
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        end = time.monotonic() + limit
-        while time.monotonic() < end:
-            time.sleep(2)
-            killed = killed or _kill(folder)
-            now = _runs(folder / "airflow" / "airflow.db")
-            if now != runs:
-                print({day: now[day] for day in sorted(now)}, flush=True)
-            runs = now
-            finished = [s for s in runs.values() if s in ("success", "failed")]
-            if len(finished) >= DAYS:
-                break
-        for log in (folder / "airflow" / "logs").rglob("attempt=*.log"):
-            run, task = re.search(r"run_id=(.+?)/task_id=(\w+)", str(log)).groups()
-            key = f"{run[-25:-15]} {task}"
-            tries[key] = tries.get(key, 0) + 1
-            text = log.read_text()
-            for line in text.splitlines():
-                if "AirflowException: `" in line:
-                    message = line.split("AirflowException: ")[1]
-    finally:
-        os.killpg(scheduler.pid, signal.SIGTERM)
-        scheduler.wait(60)
+    environment = _environment(airflow, folder, command)
+    parsed = _parse(environment, folder)
+    killed, runs = _schedule(environment, folder, limit)
+    tries = _tries(folder)
     again = {key: count for key, count in tries.items() if count > 1}
-    print(f"tries of the tasks: {tries}\nfailure message: {message}")
+    print(f"tries of the tasks: {tries}")
     days = [str(to_date(trial.START + n)) for n in range(DAYS)]
     succeeded = [day for day in days if runs.get(day) == "success"]
     serving = folder / "serving" / "feeds_ads"
@@ -158,8 +106,95 @@ def check(
     }
 
 
+def _environment(airflow: Path, folder: Path, command: str | None) -> dict[str, str]:
+    """Links the DAG file; returns the scheduler's environment variables."""
+    dags = folder / "dags"
+    dags.mkdir()
+    source = Path(__file__).parents[2] / "pipeline" / "orchestrators" / "airflow_dag.py"
+    (dags / source.name).symlink_to(source)
+    return {
+        **os.environ,
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "2",
+        "CROSSCTR": command or f"{sys.executable} -m pipeline",
+        "CROSSCTR_CONFIGS": str(folder / "config.yaml"),
+        "CROSSCTR_START": str(to_date(trial.START)),
+        "CROSSCTR_RETRY_SECONDS": "2",
+        "PATH": f"{airflow}:{os.environ['PATH']}",
+    }
+
+
+def _parse(environment: dict[str, str], folder: Path) -> dict[str, Any]:
+    """Creates Airflow's database and parses the DAG file; returns `_PARSE`'s output."""
+    # Airflow's own environment has nothing of crossctr on its path.
+    own = {k: v for k, v in environment.items() if k != "PYTHONPATH"}
+    for command in (["airflow", "db", "migrate"], ["python", "-c", _PARSE]):
+        done = subprocess.run(
+            command, env=own, cwd=folder, capture_output=True, text=True, check=True
+        )
+    parsed: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    print(
+        f"Airflow {parsed['version']} parsed the file in {parsed['seconds']:.2f} s, "
+        f"{parsed['cpu_seconds']:.2f} s of CPU time",
+        flush=True,
+    )
+    return parsed
+
+
+def _schedule(
+    environment: dict[str, str], folder: Path, limit: float
+) -> tuple[bool, dict[str, str]]:
+    """Runs the scheduler until all days have ended, and kills the first ingest.
+
+    Returns:
+        Whether an ingest was killed, and the state of each day's run.
+    """
+    killed, runs = False, {}
+    scheduler = subprocess.Popen(
+        ["airflow", "scheduler"],
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        end = time.monotonic() + limit
+        while time.monotonic() < end:
+            time.sleep(2)
+            killed = killed or _kill(folder)
+            now = _runs(folder / "airflow" / "airflow.db")
+            if now != runs:
+                print({day: now[day] for day in sorted(now)}, flush=True)
+            runs = now
+            if sum(state in ("success", "failed") for state in runs.values()) >= DAYS:
+                break
+    finally:
+        os.killpg(scheduler.pid, signal.SIGTERM)
+        scheduler.wait(60)
+    return killed, runs
+
+
+def _tries(folder: Path) -> dict[str, int]:
+    """Returns the number of tries of each day's tasks; prints failure messages."""
+    tries: dict[str, int] = {}
+    for log in (folder / "airflow" / "logs").rglob("attempt=*.log"):
+        found = re.search(r"run_id=(.+?)/task_id=(\w+)", str(log))
+        assert found is not None
+        run, task = found.groups()
+        key = f"{run[-25:-15]} {task}"
+        tries[key] = tries.get(key, 0) + 1
+        for line in log.read_text().splitlines():
+            if "AirflowException: `" in line:
+                print(f"failure message: {line.split('AirflowException: ')[1]}")
+    return tries
+
+
 def _runs(database: Path) -> dict[str, str]:
-    """Returns the state of each day's run; asking Airflow takes seconds each time."""
+    """Returns the state of each day's run, from the database: the CLI is slow."""
     with contextlib.closing(
         sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     ) as db:
@@ -168,7 +203,7 @@ def _runs(database: Path) -> dict[str, str]:
 
 
 def _kill(folder: Path) -> bool:
-    """Kills the first ingest as soon as it runs; True if it did."""
+    """Kills an ingest if one is running; returns whether it did."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().decode(errors="replace").split("\0")

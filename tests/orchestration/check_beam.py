@@ -3,9 +3,9 @@
 python -m tests.orchestration.check_beam
 
 crossctr is built into a wheel and installed into a folder outside the repository; the
-job service and the pool of workers are processes of their own, as on a cluster. Rows,
-vocabularies and quarantine must be equal; models are not compared bit by bit, as they
-see their rows in the runner's order.
+job service and the pool of workers are separate processes, as on a cluster. Examples,
+vocabularies and quarantine must be equal. Models are not compared bit by bit, because
+they read Examples in the runner's order.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _WAIT_SECONDS = 180
 
 
 def main() -> None:
-    """Runs three times and compares."""
+    """Runs a day on three runners and compares the results."""
     with tempfile.TemporaryDirectory(prefix="crossctr-beam-") as name:
         folder = Path(name)
         environment = _install(folder)
@@ -64,18 +64,18 @@ def main() -> None:
         for runner, result in found.items()
     }
     rows = sum(expected["rows"].values())
-    print(f"{rows} rows of Examples, {len(expected['vocabularies'])} vocabulary files")
+    print(f"{rows} Examples, {len(expected['vocabularies'])} vocabulary files")
     print(json.dumps({runner: not keys for runner, keys in different.items()}))
     if any(different.values()):
         sys.exit(f"different from the run in memory: {different}")
 
 
 def _install(folder: Path) -> dict[str, str]:
-    """Installs the wheel and returns the environment that finds only it."""
+    """Installs the wheel; returns an environment in which only the wheel is found."""
     source = folder / "source"
     source.mkdir()
     # A copy, as setuptools would leave its build folder in the repository.
-    for name in ("pipeline", "components", "models", "schema"):
+    for name in ("pipeline", "components", "models"):
         shutil.copytree(ROOT / name, source / name)
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
@@ -105,7 +105,7 @@ def _install(folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _job_service(folder: Path, environment: dict[str, str]) -> Iterator[list[str]]:
-    """Starts Beam's job service and a pool of workers; yields the flags for them."""
+    """Starts Beam's job service and a pool of workers; yields the Beam flags."""
     job, pool = _free_port(), _free_port()
     runners = "apache_beam.runners"
     commands = [
@@ -130,7 +130,7 @@ def _job_service(folder: Path, environment: dict[str, str]) -> Iterator[list[str
         yield [
             "--runner=PortableRunner",
             f"--job_endpoint=localhost:{job}",
-            # Else a job that takes over a minute counts as lost.
+            # By default a job that takes over a minute counts as lost.
             "--job_server_timeout=86400",
             "--environment_type=EXTERNAL",
             f"--environment_config=localhost:{pool}",
@@ -164,7 +164,7 @@ def _wait_for(port: int) -> None:
 def _run(
     trial: Path, runner: str, arguments: list[str], environment: dict[str, str]
 ) -> dict[str, Any]:
-    """Runs a day and returns what must not depend on the runner."""
+    """Runs a day and returns the results that must not depend on the runner."""
     settings = yaml.safe_load((trial / "config.yaml").read_text(encoding="utf-8"))
     root = trial / runner.replace(" ", "-")
     settings |= {

@@ -2,8 +2,8 @@
 
     make check-kubeflow
 
-Runs with the SDK's own Python. The command lines are taken from the spec as the SDK
-read it and run word by word, with `crossctr` from PATH instead of an image.
+It runs with the SDK's own Python. The command lines of the spec, as loaded by the SDK,
+are run unchanged, with `crossctr` from PATH instead of an image.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kfp import components
 
 
 def main() -> None:
-    """Prints what each file's pipeline is; raises what the loader raises."""
+    """Prints the pipeline of each file and runs the tasks of a day."""
     folder, day = Path(sys.argv[1]), sys.argv[2]
     for path in sorted(folder.glob("*.yaml")):
         loaded = components.load_component_from_text(path.read_text())

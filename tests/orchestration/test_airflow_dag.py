@@ -49,10 +49,11 @@ def load(monkeypatch, tmp_path):
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.delenv("CROSSCTR_START", raising=False)
 
-    def make(file=FILE, **changes):
+    def make(file=FILE, others=(), **changes):
         config = tmp_path / "config.yaml"
         config.write_text(yaml.safe_dump(feeds_ads.settings(tmp_path) | changes))
-        monkeypatch.setenv("CROSSCTR_CONFIGS", str(config))
+        paths = map(str, [*others, config])
+        monkeypatch.setenv("CROSSCTR_CONFIGS", ":".join(paths))
         dags = tmp_path / "dags"
         dags.mkdir(exist_ok=True)
         link = dags / "crossctr.py"
@@ -61,9 +62,36 @@ def load(monkeypatch, tmp_path):
         spec = importlib.util.spec_from_file_location("dags_crossctr", link)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        return module.crossctr_feeds_ads
+        return module if others else module.crossctr_feeds_ads
 
     return make
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [1",
+        "",
+        "- a",
+        "name: x",
+        "name: x\nfirst_day: 2024-02-31",
+        "name: x\nfirst_day: 2024-02-01\nevaluation_days: many",
+        "name: x\nfirst_day: 2024-02-01\nlevels: [1]",
+        "a: " + "[" * 500,
+        "a: !!int " + "9" * 5_000,
+        "\0",
+    ],
+)
+def test_a_broken_configuration_removes_no_other_dag(load, tmp_path, text):
+    (tmp_path / "broken [1].yaml").write_text(text)
+    others = [tmp_path / "broken [1].yaml", tmp_path / "none.yaml"]
+    module = load(others=others)
+    assert module.crossctr_feeds_ads.tasks
+    stand_in = module.crossctr_unreadable_broken__1_
+    assert stand_in.settings["schedule"] is None
+    assert "broken [1].yaml cannot be read: " in stand_in.settings["description"]
+    assert stand_in.tasks == []
+    assert module.crossctr_unreadable_none.settings["schedule"] is None
 
 
 @pytest.mark.parametrize("kind", [*kinds(), "no_such_kind"])

@@ -53,7 +53,7 @@ def _run_publisher(world, config, day, *, approved=True, name="m"):
 
     from components import artifacts
     from components.artifacts import stamp
-    from components.publisher.executor import Executor
+    from components.publisher.component import Publisher
 
     gate = world.folder / f"gate-{day}"
     gate.mkdir()
@@ -82,10 +82,12 @@ def _run_publisher(world, config, day, *, approved=True, name="m"):
         "directory": str(world.serving.parent),
         "fingerprint": f"step-{day}",
     }
-    Executor().Do(
-        {"model": [model], "decision": [given], "infra_blessing": [blessing]},
-        {"published": [published]},
-        properties,
+    Publisher.test_call(
+        model=model,
+        decision=given,
+        infra_blessing=blessing,
+        published=published,
+        **properties,
     )
     world.add("GateDecision", gate, fingerprint=f"step-{day}")
     world.add("Model", model.uri, fingerprint=name, last_day=TICK - 1)

@@ -81,8 +81,8 @@ def read_truth(
         path = day_folder(truth / domain, first_day, day) / DAY_FILE
         if not path.is_file():
             raise DataError(
-                f"there is no truth {str(path)!r}; expected what `crossctr simulate` "
-                "wrote; run it, or choose days that were simulated"
+                f"there are no true probabilities {str(path)!r}; expected a file of "
+                "`crossctr simulate`; run it, or choose days that were simulated"
             )
         tables.append(pq.read_table(path, schema=TRUTH_SCHEMA))
     return pa.concat_tables(tables)

@@ -136,7 +136,7 @@ def _check_ours(folder: Path) -> None:
     if names and MANIFEST_FILE not in names or ours != names:
         stranger = sorted(names - ours) or sorted(names)
         raise DataError(
-            f"{str(folder)!r} holds {stranger[0]!r}, which no simulation wrote; "
+            f"{str(folder)!r} has {stranger[0]!r}, which no simulation wrote; "
             "simulating would delete it; move the folder away, or set `logs` and "
             "`simulate.truth` to others"
         )

@@ -21,7 +21,7 @@ from models.cctl.flow import group_loss
 from models.cctl.flow import shrinkage_factor
 from models.cctl.flow import weights_of
 from models.cctl.learner import CctlLearner
-from models.cctl.learner import weighted_loss
+from models.cctl.losses import weighted_loss
 from models.cctl.network import CompanionNetwork
 from models.cctl.window import with_ratio_of
 from models.data.batches import ExampleReader
@@ -427,14 +427,16 @@ def test_the_learners_source_loss_teaches_neither_flow_nor_reference(
     slope = tf.ones([800])
     with tf.GradientTape() as tape:
         weights = network.row_weights(slope, network.flow(theirs.rows).slope, 1.0)
-        whole, _ = learner._losses_of_mixed(
+        whole, _ = learner._trainer.losses_of_mixed(
             own.rows, tf.constant(own.labels), theirs.rows, theirs.labels, weights
         )
     gradients = tape.gradient(whole, [*others, *network.mixed.trainable_variables])
     assert all(gradient is None for gradient in gradients[: len(others)])
     assert all(gradient is not None for gradient in gradients[len(others) :])
     with tf.GradientTape() as tape:
-        mixed, pure = learner._losses_of_towers(own.rows, tf.constant(own.labels))
+        mixed, pure = learner._trainer.losses_of_towers(
+            own.rows, tf.constant(own.labels)
+        )
     assert tape.gradient(pure - mixed, network.trainable_variables[:1]) == [None]
 
 

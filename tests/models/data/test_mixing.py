@@ -66,7 +66,7 @@ def test_no_row_is_read_more_often_than_the_ratio_needs(
 def test_sources_without_rows_are_named(features: FeatureTable, tmp_path: Path) -> None:
     reader = ExampleReader((str(tmp_path / "none" / "*"),), features, 0, 9)
     source = SourceStream(reader, batch_rows=2, shuffle_rows=8, seed=1)
-    with pytest.raises(DataError, match="sources have no rows"):
+    with pytest.raises(DataError, match="sources have no impressions"):
         source.take(1)
 
 

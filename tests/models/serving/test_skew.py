@@ -125,7 +125,7 @@ def test_another_encoding_is_found_and_a_missing_row_too(
     changed = columns["item_impressions"].copy()
     changed[1] = 2 if changed[1] != 2 else 3
     other = stored(item_impressions=changed)
-    with pytest.raises(DataError, match="as Transform did not"):
+    with pytest.raises(DataError, match="not as Transform did"):
         check_skew(score, served, other, [raw])
 
 

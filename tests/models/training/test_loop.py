@@ -25,8 +25,8 @@ from models.settings import EarlyStopping
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
 from models.training.distribution import Workers
-from models.training.loop import TrainingResult
-from models.training.loop import epochs_without_improvement
+from models.training.epochs import TrainingResult
+from models.training.epochs import epochs_without_improvement
 from models.training.loop import fit
 from models.training.optimizers import build_optimizer
 from models.training.steps import make_span

@@ -1,10 +1,12 @@
 """Bad input on the command line: one line, exit code 2, nothing written."""
 
 import datetime
+import inspect
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -326,6 +328,23 @@ def test_a_log_that_does_not_come_ends_with_the_code_for_later(crossctr, setting
     assert result.exit_code == 75, result.output
     for text in ("Waiting for the logs of fr 201", "Logs not there yet", "`skip` days"):
         assert text in result.output
+
+
+def commands(group):
+    """Yields name and command of all commands, those of groups inside, too."""
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
+        if isinstance(command, click.Group):
+            yield from commands(command)
+        else:
+            yield name, command
+
+
+@pytest.mark.parametrize(("name", "command"), commands(main))
+def test_a_command_takes_what_its_options_give(name, command):
+    given = {parameter.name for parameter in command.params}
+    taken = set(inspect.signature(command.callback).parameters)
+    assert given == taken, name
 
 
 def test_the_command_line_starts_without_tensorflow():

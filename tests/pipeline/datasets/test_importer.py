@@ -332,7 +332,7 @@ def test_never_deletes_logs_of_other_origin(source: Path, logs: Path) -> None:
 def test_never_deletes_days_added_to_an_import(source: Path, logs: Path) -> None:
     _import(source, logs)
     (logs / "ca" / "date=2014-02-01").mkdir()
-    with pytest.raises(DataError, match="holds 4 days, of which an import wrote 3"):
+    with pytest.raises(DataError, match="has 4 days, of which an import wrote 3"):
         _import(source, logs)
 
 

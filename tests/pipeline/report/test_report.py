@@ -483,7 +483,7 @@ def test_a_record_without_a_day_takes_that_of_its_steps(run):
 def test_a_broken_artifact_is_named(run):
     (path,) = run.root.rglob("decision.json")
     path.write_text("{")
-    with pytest.raises(DataError, match=r"decision\.json.*is no JSON"):
+    with pytest.raises(DataError, match=r"decision\.json.*is not valid JSON"):
         gather(run.config, newest_record(run.config, stored.DAY))
 
 

@@ -167,6 +167,12 @@ def test_a_lost_publication_is_named_with_the_way_back(world, damage, what):
         refuse_lost_versions(world.config, world.store)
 
 
+def test_a_model_that_was_taken_offline_is_not_lost(world):
+    shutil.rmtree(published(world))
+    write_labels(world.serving.parent, "xmarket", None, "/models")
+    refuse_lost_versions(world.config, world.store)
+
+
 def test_versions_of_another_directory_are_not_missed_in_this_one(world, tmp_path):
     world.add("PublishedModel", "x", pushed=1, path=str(tmp_path / "old" / "1"), day=1)
     refuse_lost_versions(world.config, world.store)
