@@ -143,7 +143,7 @@ class _Units:
 
     def clicks(self, label: Floats) -> Floats:
         """Returns the clicks of each unit, given labels by row."""
-        found: Floats = np.bincount(self.unit, label, len(self.rows))
+        found: Floats = np.bincount(self.unit, label, len(self.rows)).astype(np.float64)
         return found
 
     def pairs(self) -> tuple[Codes, Codes]:
