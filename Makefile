@@ -10,7 +10,7 @@ PEERS := benchmarks/peers
 IN_TWO := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test package test-fast check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam check-debian audit
+.PHONY: help setup run run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam check-debian audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -35,13 +35,13 @@ run-simulated: $(READY) ## E-CDCTR from feeds to ads on simulated logs, compared
 	$(BIN)/crossctr simulate configs/feeds_ads.yaml
 	$(BIN)/crossctr run configs/feeds_ads.yaml --day 2024-02-23 -s ecdctr -s ecdctr_no_tpm -s ecdctr_no_cpm -s target_only
 
-check: $(READY) ## Lint, format, types, and which package may import what
+check: $(READY) ## Lint, format, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: check ## Everything: lint, types, unit tests, TFX runs on small real rows
+test: check ## Everything: lint, types, unit tests, TFX runs on small real logs
 	$(BIN)/python -m pytest $(IN_TWO) --durations=10
 
 package: $(READY) ## Build sdist and wheel, run the fast tests on the installed wheel (3 min)
@@ -50,26 +50,30 @@ package: $(READY) ## Build sdist and wheel, run the fast tests on the installed 
 test-fast: check ## The part that takes under two minutes
 	$(BIN)/python -m pytest $(IN_TWO) -m "not slow"
 
-bench-start: $(READY) ## Measure what a command costs before its work begins: imports, a plan (2 min)
+fuzz: MINUTES ?= 10
+fuzz: $(READY) ## Generate configurations and logs for MINUTES (10): every error must be a readable one
+	$(BIN)/python -m tests.fuzz.run --minutes $(MINUTES)
+
+bench-start: $(READY) ## Measure the start-up cost of a command: imports, a plan (2 min)
 	$(BIN)/python -m benchmarks.bench_start $(BENCH_FLAGS)
 
-bench-ingest: $(READY) ## Measure the ingest against stock TFX: speed, native share, memory (10 min)
+bench-ingest: $(READY) ## Measure the ingest beside stock TFX: speed, native share, memory (10 min)
 	$(BIN)/python -m benchmarks.bench_ingest $(BENCH_FLAGS)
 
 bench-simulator: $(READY) ## Measure the simulator's speed and how much of its optimum is learned (4 min)
 	$(BIN)/python -m benchmarks.bench_simulator $(BENCH_FLAGS)
 
-kill-ingest: $(READY) ## Kill an ingest 20 times, repeat it, compare what is left (25 min)
+kill-ingest: $(READY) ## Kill an ingest 20 times, repeat it, compare the results (25 min)
 	$(BIN)/python -m benchmarks.kill_ingest $(BENCH_FLAGS)
 
-bench-backfill: $(READY) ## Measure what a further day of a backfill costs, and the rows of a day of CTNet (10 min)
+bench-backfill: $(READY) ## Measure the fixed cost of a further day of a backfill, and impressions read by CTNet (10 min)
 	$(BIN)/crossctr simulate configs/feeds_ads.yaml
 	$(BIN)/python -m benchmarks.bench_backfill $(BENCH_FLAGS)
 
-kill-backfill: $(READY) ## Kill a backfill of five days 30 times, repeat it, compare what is left (an hour; goes on if called again)
+kill-backfill: $(READY) ## Kill a backfill of five days 30 times, repeat it, compare the results (an hour; resumes if called again)
 	$(BIN)/python -m benchmarks.kill_backfill $(BENCH_FLAGS)
 
-bench-calendar: $(READY) ## Measure what a year of stored days adds to a plan and to a further day's run (10 min)
+bench-calendar: $(READY) ## Measure the cost that a year of stored days adds to a plan and to a further day (10 min)
 	$(BIN)/python -m benchmarks.bench_calendar $(BENCH_FLAGS)
 
 # For real logs: PROOF_CONFIG=configs/amazon.yaml PROOF_DAY=2014-06-01 PREPARE=import
@@ -86,11 +90,11 @@ prove-ctnet: $(READY) ## Check CTNet on simulated logs: first day, frozen source
 	$(BIN)/python -m benchmarks.prove_ctnet --seeds $(SEEDS)
 
 prove-cctl: SEEDS ?= 10
-prove-cctl: $(READY) ## Check CCTL on simulated rows: noise, a copy, nine worlds, cost, each part left out (an hour)
+prove-cctl: $(READY) ## Check CCTL on simulated impressions: noise, a copy, nine conditions, cost, each part left out (an hour)
 	$(BIN)/python -m benchmarks.prove_cctl --seeds $(SEEDS) --ablations $(SEEDS)
 
 ctnet-months: SEEDS ?= 10
-ctnet-months: $(READY) ## CTNet over twelve months of amazon and xmarket, beside other ways to use a source (50 min)
+ctnet-months: $(READY) ## Compare CTNet over twelve months of amazon and xmarket with other strategies (50 min)
 	$(BIN)/python -m benchmarks.ctnet_months --seeds $(SEEDS)
 
 results: SEEDS ?= 10
@@ -100,10 +104,10 @@ results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b for 
 bench-training: $(READY) $(PEERS)/.venv-deepctr/.ready $(PEERS)/.venv-rechub/.ready ## Measure the training: reading, table sizes, DeepCTR, torch-rechub, memory (30 min)
 	$(BIN)/python -m benchmarks.bench_training $(BENCH_FLAGS)
 
-bench-serving: $(READY) $(PEERS)/.venv-deepctr/.ready ## Measure a request: every strategy, rank, gRPC, against DeepCTR (5 min)
+bench-serving: $(READY) $(PEERS)/.venv-deepctr/.ready ## Measure the latency of a request: every strategy, rank, gRPC, against DeepCTR (5 min)
 	TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m benchmarks.bench_serving --deepctr-python $(PEERS)/.venv-deepctr/bin/python $(BENCH_FLAGS)
 
-load-serving: $(READY) ## Ask a server for ten minutes while versions change (11 min)
+load-serving: $(READY) ## Load a server for ten minutes while versions change (11 min)
 	TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m benchmarks.load_serving $(BENCH_FLAGS)
 
 # Complete lists, so nothing is resolved: see the note in each.
@@ -125,7 +129,7 @@ check-beam: $(READY) ## Run a day on a portable runner and in two processes, com
 	$(BIN)/python -m tests.orchestration.check_beam
 
 check-kubeflow: TRIAL = build/check-kubeflow
-check-kubeflow: $(READY) .venv-kfp/.ready ## Load the compiled pipelines with Kubeflow's SDK, run their command lines here (3 min)
+check-kubeflow: $(READY) .venv-kfp/.ready ## Load the compiled pipelines with Kubeflow's SDK and run their command lines here (3 min)
 	@rm -rf $(TRIAL)
 	@$(BIN)/python -m tests.orchestration.trial $(TRIAL)
 	$(BIN)/crossctr compile $(TRIAL)/config.yaml --runner kubeflow --output $(TRIAL)/specs
@@ -138,10 +142,10 @@ check-kubeflow: $(READY) .venv-kfp/.ready ## Load the compiled pipelines with Ku
 	@$(BIN)/uv pip sync --quiet --python $(@D)/bin/python $(filter requirements/%,$^)
 	@touch $@
 
-lock: $(READY) ## Resolve the lock files of both lines anew, with hashes
+lock: $(READY) ## Resolve the lock files of both lines again, with hashes
 	requirements/lock.sh
 
-audit: .venv-audit/.ready ## Ask the vulnerability service about every package of the lock files
+audit: .venv-audit/.ready ## Query the vulnerability service for every package of the lock files
 	.venv-audit/bin/python requirements/audit.py
 
 .venv-audit/.ready: requirements/audit.txt
@@ -154,5 +158,5 @@ check-debian: COMMAND ?= make test-fast run
 check-debian: ## Run COMMAND on a clean Debian RELEASE: the other TFX line's fast tests and main job (10 min, root)
 	tests/on_debian.sh $(RELEASE) "$(COMMAND)"
 
-clean: ## Remove what runs wrote (runs/); .venv stays
+clean: ## Remove the files of runs (runs/); .venv stays
 	rm -rf runs

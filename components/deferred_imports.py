@@ -64,7 +64,7 @@ class _DeferredModule(ModuleType):
         special = name.startswith("__") and name.endswith("__") and name != "__all__"
         if special or spec is None or spec.loader is None:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        with _DeferredModule._running:
+        with self._running:
             if type(self) is _DeferredModule:
                 # First, as the code may ask for attributes of its own module.
                 self.__class__ = ModuleType

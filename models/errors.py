@@ -9,6 +9,8 @@ from enum import IntEnum
 _SHOWN = 5
 # Characters of a value that a message shows: a path has fewer, a pasted file has more.
 _MOST_OF_A_VALUE = 120
+# Of an entry of a list, which may be a path.
+_MOST_OF_AN_ENTRY = 300
 
 
 def listed(entries: Iterable[object], first: int = _SHOWN) -> str:
@@ -19,7 +21,9 @@ def listed(entries: Iterable[object], first: int = _SHOWN) -> str:
         'a, b and 1 more'
     """
     entries = list(entries)
-    shown = ", ".join(str(entry) for entry in entries[:first])
+    shown = ", ".join(
+        shortened(str(entry), _MOST_OF_AN_ENTRY) for entry in entries[:first]
+    )
     more = len(entries) - first
     return f"{shown} and {more:,} more" if more > 0 else shown
 

@@ -54,7 +54,7 @@ def main() -> int:
     for line in found:
         print(line)
     if not found:
-        print(f"{len(package_files(sources))} files in each package")
+        print(f"Each has all {len(package_files(sources))} files, and no others")
     return bool(found)
 
 

@@ -165,9 +165,9 @@ def _check_columns(domain: str, account: _Account) -> None:
         day = max(by_day)
         file, *columns = by_day[day]
         raise DataError(
-            f"{file} has no column {column!r}; it has {', '.join(columns)}; map the "
-            "feature to one of these in `columns`, give the column `since` or `until` "
-            "if the log has it on some days only, or fix the log"
+            f"{file} has no column {column!r}; it has {listed(columns, first=50)}; map "
+            "the feature to one of these in `columns`, give the column `since` or "
+            "`until` if the log has it on some days only, or fix the log"
         )
 
 

@@ -39,6 +39,7 @@ from components.log_example_gen.values import to_float32
 from components.log_example_gen.values import type_name
 from components.log_example_gen.wanted import source_of
 from models.errors import DataError
+from models.errors import listed
 from models.features.feature import Feature
 from models.features.table import DAY
 from models.features.table import LABEL
@@ -291,7 +292,7 @@ class _Reader:
             return self._column(name)
         self.problems.columns.append(
             f"{self._path} has no column {name!r}; it has "
-            f"{', '.join(self._table.column_names)}; name one of these in the "
+            f"{listed(self._table.column_names, first=50)}; name one of these in the "
             "configuration, or fix the log"
         )
         return None

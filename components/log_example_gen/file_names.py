@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.log_example_gen.text_lines import PACKED
-
 # The format of each suffix.
 SUFFIXES = {
     ".parquet": ".parquet",
@@ -17,6 +15,8 @@ SUFFIXES = {
     ".ndjson": ".jsonl",
     ".tfrecord": ".tfrecord",
 }
+# Ways in which text files may be packed, with Arrow's name of each.
+PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 # Ways in which the files of a format may be packed; Parquet packs itself.
 _PACKED_AS = {".csv": tuple(PACKED), ".jsonl": tuple(PACKED), ".tfrecord": (".gz",)}
 EXPECTED_SUFFIXES = f"{', '.join(SUFFIXES)} (text also {', '.join(PACKED)})"

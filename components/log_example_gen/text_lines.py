@@ -12,15 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from components.log_example_gen.file_names import PACKED
 from components.log_example_gen.pieces import unreadable
 from models.errors import DataError
 
 BLOCK_BYTES = 8 << 20
 # A longer line is no line of a log, and would have to be held in memory.
 MAX_LINE_BYTES = 8 << 20
-
-# Ways in which text files may be packed, by the end of their names.
-PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 
 NEWLINE, CARRIAGE_RETURN = 10, 13
 _HEAD_BYTES = 1000
@@ -60,7 +58,7 @@ def line_blocks(path: str, kind: str) -> Iterator[bytes | LongLine]:
     longer than `MAX_LINE_BYTES` comes on its own, without its text.
 
     Args:
-        path: A text file; packed as its name says, see `PACKED`.
+        path: A text file; packed as its name says, see `file_names.PACKED`.
         kind: Format of the file, for error messages.
 
     Raises:

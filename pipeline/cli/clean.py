@@ -70,7 +70,7 @@ class Removal:
 @click.option(
     "--lost",
     is_flag=True,
-    help="Forget results whose files are gone or damaged instead, so that the next run "
+    help="Forget results whose files are lost or damaged instead, so that the next run "
     "makes them again.",
 )
 def clean_command(config_path: Path, yes: bool, keep_versions: int, lost: bool) -> None:
@@ -111,7 +111,10 @@ def _forget_lost(store: Store, console: Console, *, yes: bool) -> None:
     if not found:
         console.print("Every stored result is whole")
         return
-    table = Table(title="What rests on lost files", title_justify="left")
+    table = Table(
+        title="Results whose files are lost, and those made with them",
+        title_justify="left",
+    )
     for column in ("number", "days of rows", "folder"):
         table.add_column(column, overflow="fold")
     for stored in found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from pipeline.config.explain import explained
 from pipeline.config.schema import Config
 from pipeline.config.yaml_text import described
 from pipeline.config.yaml_text import read_yaml
+
+# What JSON may hold as it is and YAML refuses or takes for a line's end.
+_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 # With these flags Beam's workers may be other processes, which `literal_folders` does
 # not reach.
@@ -72,7 +76,8 @@ def load_config(path: Path) -> Config:
 
 def dump(config: Config) -> str:
     """Returns every key of `config` as JSON, which `load_config` reads, too."""
-    return config.model_dump_json(by_alias=True, indent=2)
+    text = config.model_dump_json(by_alias=True, indent=2)
+    return _NO_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _absolute(value: Any, base: Path) -> Any:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
-from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -22,9 +20,7 @@ from components.log_example_gen.logic import Source
 from components.log_example_gen.logic import TimeColumn
 from components.log_example_gen.logic import parse_label_rule
 from models.days import to_day
-from models.features.feature import USER_FEATURE
 from models.features.feature import Feature
-from models.features.id import SNAPSHOT_SPACES
 from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
 from models.settings import NetworkConfig
@@ -36,6 +32,7 @@ from models.strategies.registry import BASELINE_KIND
 from models.strategies.registry import DEFAULT_KIND
 from models.strategies.registry import create
 from models.strict_model import StrictModel
+from pipeline.config.checks import check_whole
 from pipeline.config.dates import Date
 from pipeline.config.entries import entry_config
 from pipeline.config.entries import read_entries
@@ -50,13 +47,10 @@ from pipeline.config.sections import LevelsConfig
 from pipeline.config.sections import ReferencesConfig
 from pipeline.config.sections import ServingConfig
 from pipeline.config.sections import WaitConfig
-from pipeline.config.slices import check_slices
 from pipeline.config.slices import read_slices
 from pipeline.config.slices import usual_slices
-from pipeline.config.wording import check_one_of
 from pipeline.datasets.simulation.settings import SimulationConfig
 from pipeline.store.metadata import SQLITE
-from pipeline.store.metadata import parse_server
 
 
 class Config(StrictModel):
@@ -191,118 +185,9 @@ class Config(StrictModel):
         return rules
 
     @model_validator(mode="after")
-    def _check_references(self) -> Config:
-        # Not a field validator: its error would show the value with its password.
-        parse_server(self.metadata)
-        table = FeatureTable(features=self.features, vocabularies=self.vocabularies)
-        if self.target in self.sources:
-            raise ValueError(
-                f"target {self.target!r} is also listed in sources; a domain is one "
-                "or the other"
-            )
-        if len(set(self.sources)) < len(self.sources):
-            raise ValueError(
-                f"sources {list(self.sources)} names a domain twice; keep one"
-            )
-        if self.imports is not None and self.imports.last_day < self.first_day:
-            raise ValueError(
-                f"import.last_day {self.imports.last_day} is before first_day "
-                f"{self.first_day}; swap them"
-            )
-        label = parse_label_rule(self.label).column
-        if self.imports is not None and self.imports.negatives and label != "click":
-            raise ValueError(
-                f"label {self.label!r} reads the column {label!r}, but with "
-                "import.negatives the logs have `click`; write `label: click == 1`"
-            )
-        names = [feature.name for feature in table.features]
-        for domain, columns in {"": self.columns, **self.domain_columns}.items():
-            where = f"domain_columns.{domain}" if domain else "columns"
-            if domain:
-                check_one_of(where, domain, self.domains)
-            for name in columns:
-                check_one_of(f"{where}.{name}", name, names)
-        for key in ("missing_days", "domain_labels", "timestamp", "csv"):
-            for domain in getattr(self, key):
-                check_one_of(key, domain, self.domains)
-        for name in names:
-            if name != "domain" and name not in self.columns:
-                raise ValueError(
-                    f"feature {name!r} has no entry in columns; add "
-                    f"`{name}: <the log's column>`, or `{name}: null` and the domains "
-                    "that have it in domain_columns"
-                )
-        self._check_simulation()
-        check_one_of("strategy", self.strategy, list(self.strategies))
-        for name in self.strategies:
-            try:
-                self.strategy_of(name).check(table, self.network)
-            except ValueError as error:
-                raise ValueError(f"strategies.{name}: {error}") from error
-        if USER_FEATURE not in names or not table[USER_FEATURE].is_single_id:
-            raise ValueError(
-                f"features need {USER_FEATURE!r} of kind 'id', by which GAUC tells "
-                f"users apart; map your column: `columns: {{{USER_FEATURE}: <yours>}}`"
-            )
-        if any(self.needs(name).tpm_periods for name in self.strategies):
-            self._check_snapshot_spaces(table)
-        check_slices(self.slice_rules, table)
-        self._check_gate()
+    def _check_whole(self) -> Config:
+        check_whole(self)
         return self
-
-    def _check_gate(self) -> None:
-        """Raises if a rule of the Gate needs an interval and none is made."""
-        high = self.gate.max_normalized_entropy_high
-        if high is not None and not self.intervals.draws:
-            raise ValueError(
-                f"gate.max_normalized_entropy_high {high:g} is a rule on an interval, "
-                "and intervals.draws 0 makes none; choose more draws (200 by default), "
-                "or judge by the value alone: "
-                "`gate: {max_normalized_entropy_high: null}`"
-            )
-
-    def _check_simulation(self) -> None:
-        if self.simulate is None:
-            return
-        if self.imports is not None:
-            raise ValueError(
-                "`import` and `simulate` would both write the logs; remove one of them"
-            )
-        for domain in self.simulate.domains:
-            check_one_of("simulate.domains", domain, self.domains)
-        logs, truth = (
-            Path(os.path.normpath(path)) for path in (self.logs, self.simulate.truth)
-        )
-        if logs == truth or logs in truth.parents:
-            raise ValueError(
-                f"simulate.truth {str(truth)!r} lies in logs {str(logs)!r}, where a "
-                "model could read it; choose a folder outside"
-            )
-
-    def _check_snapshot_spaces(self, table: FeatureTable) -> None:
-        """Raises unless TPM trains one table of each space that snapshots export."""
-        widths = {}
-        for space in SNAPSHOT_SPACES:
-            if space in table.vocabularies and table.vocabularies[space].hashed:
-                raise ValueError(
-                    f"vocabularies.{space}.encoding: 'hash' keeps no ids, and TPM "
-                    "exports its embeddings by raw id; use 'append_only', or set "
-                    "levels.tpm.snapshots to 0"
-                )
-            read = [f for f in table.features if f.vocabulary == space and f.tpm]
-            if not any(feature.is_single_id for feature in read):
-                raise ValueError(
-                    f"TPM exports embeddings of the vocabularies "
-                    f"{' and '.join(SNAPSHOT_SPACES)}, but no feature of kind 'id' "
-                    f"with `vocabulary: {space}` is marked `tpm: true`; mark one, or "
-                    "set levels.tpm.snapshots to 0"
-                )
-            widths[space] = read[0].width or self.network.width
-        if len(set(widths.values())) > 1:
-            raise ValueError(
-                f"the vocabularies that TPM exports need one width; received {widths};"
-                " give their features the same `width`"
-            )
 
     @property
     def domains(self) -> tuple[str, ...]:

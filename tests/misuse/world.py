@@ -130,3 +130,26 @@ def contents(world: Path) -> dict[str, Any]:
         )
         for path in sorted(world.rglob("*"))
     }
+
+
+def load_table(name: str) -> dict[str, Any]:
+    """Returns the rows of a table beside this file, by name."""
+    path = Path(__file__).with_name(f"{name}.yaml")
+    rows = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {f"{name}: {row}": content for row, content in rows.items()}
+
+
+def command_of(row: Mapping[str, Any], world: Path) -> list[str]:
+    """Returns the words of a row's command line."""
+    words = row.get("run", "validate {config}").split()
+    return [_named(repeated(word), world) for word in words]
+
+
+def line_of(row: Mapping[str, Any], world: Path) -> str:
+    """Returns the line that a row expects."""
+    return _named(repeated(row["line"]), world)
+
+
+def _named(text: str, world: Path) -> str:
+    config = str(world / "config.yaml")
+    return text.replace("{config}", config).replace("{world}", str(world))

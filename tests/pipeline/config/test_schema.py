@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from models.errors import ConfigError
+from pipeline.config.load import dump
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
 
@@ -449,3 +450,11 @@ def test_every_default_is_documented(model):
     }
     missing = sorted(defaults - documented(model))
     assert not missing, f"{model.__name__} says nothing about {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("odd", ["\x80", "a\x85b", "\u2028", "\ufeff", "\x7f", "😀"])
+def test_what_is_written_out_is_read_again(load, tmp_path, odd):
+    config = load(columns={**MINIMAL["columns"], "shown": odd})
+    path = tmp_path / "written.json"
+    path.write_text(dump(config))
+    assert load_config(path) == config

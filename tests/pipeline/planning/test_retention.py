@@ -11,8 +11,10 @@ from components.publisher.labels import write_labels
 from models.errors import DataError
 from pipeline.cli.clean import items_of
 from pipeline.cli.clean import leftovers
+from pipeline.cli.clean import old_records
 from pipeline.cli.clean import removals
 from pipeline.cli.clean import remove
+from pipeline.execution.run_records import RunRecorder
 from pipeline.planning.planner import Planner
 from pipeline.planning.retention import Item
 from pipeline.planning.retention import reach
@@ -186,6 +188,23 @@ def test_a_published_version_keeps_the_model_it_was_made_from(world):
     labels = Labels(stable=1970011400, previous=1970011200)
     write_labels(world.serving.directory, world.name, labels, "/models")
     assert removals(world, store, 1) == []
+
+
+def test_records_of_runs_that_no_later_run_reads_go(world):
+    horizon = 901 - reach(world)
+    for name, run_day in (("old", horizon - 1), ("new", horizon), ("newest", 901)):
+        folder = world.root / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / "libraries.log").write_text("x" * 50)
+        steps = planner(world).run(38, ["target_only"])
+        steps = [dataclasses.replace(step, run_day=run_day) for step in steps]
+        RunRecorder(folder, steps, run_day)
+    found = old_records(world, _store(world))
+    assert [one.what for one in found] == ["record old"]
+    remove(_store(world), found)
+    assert not (world.root / "runs" / "old").exists()
+    assert (world.root / "runs" / "new" / "libraries.log").exists()
+    assert old_records(world, _store(world)) == []
 
 
 def test_what_a_killed_command_left_goes(world):
