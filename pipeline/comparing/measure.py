@@ -27,6 +27,8 @@ from models.errors import DataError
 from pipeline.report.scoring import Scored
 
 _GAUC, _AUC = COMPARED.index("gauc"), COMPARED.index("auc")
+# Key of the AUC minus that of the best reference, beside keys of metrics.
+_OVER_REFERENCE = "over reference"
 # Fewer trainings say too little of the luck of a training to count a win.
 LEAST_SEEDS = 10
 
@@ -145,55 +147,9 @@ def measure(
     Raises:
         DataError: The models were not scored on the same impressions or seeds.
     """
-    first = _same_rows(scored, references or {})
-    users, labels = first.users, first.labels
-    codes, grouped = user_codes(users), crossing(users, first.items)
-
-    def seeds_of(columns: Sequence[npt.ArrayLike]) -> _Seeds:
-        found = [influences(codes, labels, column) for column in columns]
-        return _Seeds(
-            np.stack([one.values for one in found]),
-            np.stack([one.rows for one in found]),
-        )
-
-    models = {n: seeds_of([one.scores for one in s]) for n, s in scored.items()}
-    simple = {name: seeds_of([scores]) for name, scores in (references or {}).items()}
-    best, best_simple = _best(models, _GAUC), _best(simple, _AUC)
-    plain = models[baseline]
-    apart = {
-        (name, metric): (one - plain).interval(column, grouped)
-        for name, one in {**models, **simple}.items()
-        if name != baseline
-        for column, metric in enumerate(COMPARED)
-    }
-    over = {
-        (name, ""): (one - simple[best_simple]).interval(_AUC, grouped)
-        for name, one in models.items()
-        if best_simple is not None
-    }
-    judged = _adjusted({**apart, **over})
-    truth = None if oracle is None else seeds_of([oracle])
-
-    def measured(name: str, columns: Sequence[npt.ArrayLike]) -> Measured:
-        own = {metric: judged.get((name, metric)) for metric in COMPARED}
-        differences = {metric: one for metric, one in own.items() if one is not None}
-        over_reference = judged.get((name, ""))
-        return Measured(
-            name=name,
-            by_seed=tuple(_metrics(users, labels, column) for column in columns),
-            differences=differences,
-            gap_share=None
-            if name == baseline or truth is None or name in simple
-            else gap_share(models[name], plain, truth, grouped),
-            behind_best=None
-            if best in (None, name) or name in simple
-            else (models[name] - models[str(best)]).interval(_GAUC, grouped),
-            over_reference=over_reference,
-            wins=len(columns) >= LEAST_SEEDS
-            and _above(differences.get("auc"))
-            and _above(over_reference),
-        )
-
+    simple = references or {}
+    table = _Table(_same_rows(scored, simple), scored, simple, baseline, oracle)
+    users, labels = table.users, table.labels
     counts = grouped_auc(users, scored[baseline][0].scores, labels)
     return Measurement(
         rows=len(labels),
@@ -201,15 +157,96 @@ def measure(
         users=counts.num_users,
         coverage=counts.coverage,
         models=tuple(
-            measured(name, [one.scores for one in by_seed])
+            table.measured(name, [one.scores for one in by_seed])
             for name, by_seed in scored.items()
         ),
         references=tuple(
-            measured(name, [scores]) for name, scores in (references or {}).items()
+            table.measured(name, [scores]) for name, scores in simple.items()
         ),
-        best_reference=best_simple or "",
+        best_reference=table.best_reference or "",
         oracle=None if oracle is None else _metrics(users, labels, oracle),
     )
+
+
+class _Table:
+    """All models of a table on the same rows, with their adjusted differences.
+
+    Attributes:
+        users: Raw user ids of the rows.
+        labels: 0 or 1.
+        best_reference: The reference with the highest AUC; None without any.
+    """
+
+    def __init__(
+        self,
+        rows: Scored,
+        scored: Mapping[str, Sequence[Scored]],
+        references: Mapping[str, npt.ArrayLike],
+        baseline: str,
+        oracle: npt.ArrayLike | None,
+    ) -> None:
+        self.users, self.labels = rows.users, rows.labels
+        self._codes = user_codes(rows.users)
+        self._grouped = crossing(rows.users, rows.items)
+        self._baseline = baseline
+        self._models = {
+            name: self._seeds_of([one.scores for one in by_seed])
+            for name, by_seed in scored.items()
+        }
+        self._references = {
+            name: self._seeds_of([scores]) for name, scores in references.items()
+        }
+        self._oracle = None if oracle is None else self._seeds_of([oracle])
+        self._best = _best(self._models, _GAUC)
+        self.best_reference = _best(self._references, _AUC)
+        self._judged = self._differences()
+
+    def measured(self, name: str, columns: Sequence[npt.ArrayLike]) -> Measured:
+        """Returns a model or reference of the table, given its scores by seed."""
+        own = {metric: self._judged.get((name, metric)) for metric in COMPARED}
+        differences = {metric: one for metric, one in own.items() if one is not None}
+        over_reference = self._judged.get((name, _OVER_REFERENCE))
+        model, plain = self._models.get(name), self._models[self._baseline]
+        share = behind = None
+        if model is not None and self._oracle is not None and name != self._baseline:
+            share = gap_share(model, plain, self._oracle, self._grouped)
+        if model is not None and self._best not in (None, name):
+            best = self._models[str(self._best)]
+            behind = (model - best).interval(_GAUC, self._grouped)
+        return Measured(
+            name=name,
+            by_seed=tuple(_metrics(self.users, self.labels, one) for one in columns),
+            differences=differences,
+            gap_share=share,
+            behind_best=behind,
+            over_reference=over_reference,
+            wins=len(columns) >= LEAST_SEEDS
+            and _above(differences.get("auc"))
+            and _above(over_reference),
+        )
+
+    def _seeds_of(self, columns: Sequence[npt.ArrayLike]) -> _Seeds:
+        found = [influences(self._codes, self.labels, column) for column in columns]
+        return _Seeds(
+            np.stack([one.values for one in found]),
+            np.stack([one.rows for one in found]),
+        )
+
+    def _differences(self) -> dict[tuple[str, str], Difference]:
+        """Returns all differences of the table, by model and metric."""
+        plain, found = self._models[self._baseline], {}
+        for name, one in {**self._models, **self._references}.items():
+            if name == self._baseline:
+                continue
+            for column, metric in enumerate(COMPARED):
+                apart = (one - plain).interval(column, self._grouped)
+                found[name, metric] = apart
+        if self.best_reference is not None:
+            best = self._references[self.best_reference]
+            for name, one in self._models.items():
+                above = (one - best).interval(_AUC, self._grouped)
+                found[name, _OVER_REFERENCE] = above
+        return _adjusted(found)
 
 
 def gap_share(
