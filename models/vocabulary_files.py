@@ -27,6 +27,11 @@ def pending_path(folder: str | Path, space: str) -> Path:
     return Path(folder) / f"{space}.pending.parquet"
 
 
+def sightings_path(folder: str | Path, space: str) -> Path:
+    """Returns the file of the days on which domains first showed the ids of `space`."""
+    return Path(folder) / f"{space}.sightings.parquet"
+
+
 def read_summary(folder: str | Path) -> dict[str, dict[str, Any]]:
     """Reads `vocabulary.json`, what the artifact in `folder` says of each id space.
 
@@ -72,6 +77,7 @@ def check_vocabulary(folder: str | Path) -> None:
         _verified(folder, space, about)
         if about["encoding"] != "hash":
             check_pending(folder, space, about)
+            check_sightings(folder, space, about)
 
 
 def check_pending(folder: str | Path, space: str, about: Mapping[str, Any]) -> None:
@@ -85,10 +91,19 @@ def check_pending(folder: str | Path, space: str, about: Mapping[str, Any]) -> N
     Raises:
         DataError: The file is missing or is not what was written.
     """
-    path = pending_path(folder, space)
+    _check_file(folder, pending_path(folder, space), about["pending_hash"])
+
+
+def check_sightings(folder: str | Path, space: str, about: Mapping[str, Any]) -> None:
+    """Verifies the file of sightings, if the space keeps them; see `check_pending`."""
+    if "sightings_hash" in about:
+        _check_file(folder, sightings_path(folder, space), about["sightings_hash"])
+
+
+def _check_file(folder: str | Path, path: Path, wanted: str) -> None:
     if not path.is_file():
         raise _damaged(folder, f"{path.name} is missing")
-    if short_hash(path.read_bytes()) != about["pending_hash"]:
+    if short_hash(path.read_bytes()) != wanted:
         raise _damaged(folder, f"{path.name} is not the file that was written")
 
 

@@ -126,13 +126,13 @@ def _value_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rea
     yield _rule(
         "min_auc",
         value("auc") >= thresholds.min_auc,
-        f"AUC {value('auc'):.4f}, needed is {thresholds.min_auc:.4f}",
+        f"{_value('auc', overall)}, needed is {thresholds.min_auc:.4f}",
     )
     if thresholds.min_gauc is not None:
         yield _rule(
             "min_gauc",
             value("gauc") >= thresholds.min_gauc,
-            f"GAUC {value('gauc'):.4f}, needed is {thresholds.min_gauc:.4f}",
+            f"{_value('gauc', overall)}, needed is {thresholds.min_gauc:.4f}",
         )
     calibration = value("calibration")
     yield _rule(
@@ -143,6 +143,19 @@ def _value_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Rea
         f"predicted / actual clicks {calibration:.3f}, allowed are "
         f"{thresholds.min_calibration:.2f} to {thresholds.max_calibration:.2f}",
     )
+
+
+def _value(metric: str, overall: Judgement) -> str:
+    """Returns a metric with its value; or why it has none."""
+    value = overall.candidate.get(metric, math.nan)
+    clicks = overall.candidate.get("click_count", math.nan)
+    if math.isnan(value) and clicks == 0:
+        lacking = "no click"
+    elif math.isnan(value) and clicks == overall.num_rows:
+        lacking = "no impression without a click"
+    else:
+        return f"{NAMES[metric]} {value:.4f}"
+    return f"{lacking} in {overall.num_rows:,.0f} rows, so there is no {NAMES[metric]}"
 
 
 def _entropy_rules(overall: Judgement, thresholds: GateThresholds) -> Iterator[Reason]:

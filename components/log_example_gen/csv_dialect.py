@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationInfo
 from pydantic import field_validator
 from pydantic import model_validator
 
@@ -31,14 +32,15 @@ class CsvDialect(StrictModel):
 
     @field_validator("quote", "escape")
     @classmethod
-    def _check_character(cls, text: str | None) -> str | None:
+    def _check_character(cls, text: str | None, info: ValidationInfo) -> str | None:
         if text is None:
             return None
         usable = len(text) == 1 and text.isascii() and text.isprintable()
-        if not usable or text.isalnum() or text == " ":
+        delimiter = info.data.get("delimiter", ",")
+        if not usable or text.isalnum() or text in (delimiter, " "):
             raise ValueError(
-                "expected a single ASCII character that is no letter, digit or space, "
-                "or null for none"
+                "expected a single ASCII character that is no letter, digit, space or "
+                f"{delimiter!r}, or null for none"
             )
         return text
 
@@ -68,11 +70,6 @@ class CsvDialect(StrictModel):
 
     @model_validator(mode="after")
     def _check_pair(self) -> CsvDialect:
-        if self.delimiter in (self.quote, self.escape):
-            raise ValueError(
-                f"`delimiter` is {self.delimiter!r}, and so is `quote` or `escape`; "
-                "choose different characters"
-            )
         if self.escape is None:
             return self
         if self.quote is None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 
 from components.log_example_gen.csv_dialect import CsvDialect
@@ -17,9 +15,12 @@ from components.log_example_gen.csv_records import Records
 from components.log_example_gen.csv_records import find_records
 from components.log_example_gen.pieces import Piece
 from components.log_example_gen.pieces import unreadable
+from components.log_example_gen.text_lines import NEWLINE
 from components.log_example_gen.text_lines import LongLine
 from components.log_example_gen.text_lines import as_text
+from components.log_example_gen.text_lines import joined_slices
 from components.log_example_gen.text_lines import line_blocks
+from components.log_example_gen.text_lines import positions
 from models.errors import DataError
 
 
@@ -131,40 +132,63 @@ def _parse(
         (bad.line + first_line, as_text(bad.text), bad.reason)
         for bad in found.malformed
     ]
-    if not found.text:
-        table, skipped, rejected = _no_rows(header), [], []
-    elif _is_utf8(found.text):
-        table, skipped, rejected = _values(found.text, header, dialect)
-    else:
-        table, skipped, rejected = _values_of_bytes(found.text, header, dialect)
-    wrong = zip(skipped, rejected, strict=True)
+    table, kept, rejected = _no_rows(header), starts, []
+    if found.text:
+        text, wrong = _of_width(found.text, dialect, len(header))
+        rejected = [(int(starts[row]), *why) for row, why in wrong.items()]
+        kept = np.delete(starts, list(wrong)) if wrong else starts
+        table = _values(text, header, dialect) if text else table
     return Piece(
         table,
-        np.delete(starts, skipped) if skipped else starts,
+        kept,
         len(starts) + len(found.malformed),
-        sorted([*malformed, *((int(starts[row]), *why) for row, why in wrong)]),
+        sorted([*malformed, *rejected]),
         found.lines - len(found.malformed) - len(starts),
     )
 
 
-def _values(
-    text: bytes, header: list[str], dialect: CsvDialect
-) -> tuple[pa.Table, list[int], list[tuple[str, str]]]:
-    """Returns the values of records of the right width.
+def _of_width(
+    text: bytes, dialect: CsvDialect, columns: int
+) -> tuple[bytes, dict[int, tuple[str, str]]]:
+    """Takes records of another width out, before Arrow sees them.
+
+    Arrow's parser writes the values of a record into an array that has room for records
+    of the right width, and beyond its end if a record has more.
+
+    Args:
+        text: Records, see `Records.text`.
+        dialect: How they are written.
+        columns: Columns of a record.
 
     Returns:
-        The values as text, positions of the other records, their texts and reasons.
+        The records of the right width; text and reason of each other one, by its
+        position. An empty line is a record without values.
     """
-    skipped: list[int] = []
-    rejected: list[tuple[str, str]] = []
+    buffer = np.frombuffer(text, np.uint8)
+    ends = positions(buffer, NEWLINE)
+    delimiters = positions(buffer, ord(dialect.delimiter))
+    if dialect.quote is not None:
+        marks = positions(buffer, ord(dialect.quote))
+        if len(marks):
+            ends = ends[np.searchsorted(marks, ends) % 2 == 0]
+            delimiters = delimiters[np.searchsorted(marks, delimiters) % 2 == 0]
+    widths = np.diff(np.searchsorted(delimiters, ends), prepend=0) + 1
+    if (widths == columns).all():
+        return text, {}
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    wrong = {}
+    for row in np.flatnonzero(widths != columns).tolist():
+        record = as_text(text[starts[row] : ends[row]])
+        if record:
+            reason = f"{widths[row]} columns, the header has {columns}"
+            wrong[row] = (record, reason)
+    good = np.delete(np.arange(len(ends)), list(wrong))
+    return joined_slices(text, starts[good], ends[good] + 1), wrong
 
-    def set_aside(row: Any) -> str:
-        skipped.append(int(row.number) - 1)  # Arrow counts from 1
-        reason = f"{row.actual_columns} columns, the header has {row.expected_columns}"
-        rejected.append((row.text, reason))
-        return "skip"
 
-    table = pyarrow.csv.read_csv(
+def _values(text: bytes, header: list[str], dialect: CsvDialect) -> pa.Table:
+    """Returns the values of records of the right width, as text."""
+    return pyarrow.csv.read_csv(
         pa.BufferReader(text),
         pyarrow.csv.ReadOptions(
             use_threads=False, block_size=len(text) + 1, column_names=header
@@ -172,11 +196,10 @@ def _values(
         pyarrow.csv.ParseOptions(
             delimiter=dialect.delimiter,
             quote_char=dialect.quote or False,
-            # Else an empty line would shift the numbers of the records after it.
             ignore_empty_lines=False,
-            invalid_row_handler=set_aside,
         ),
-        # What a column means is for the conversion to say.
+        # As text, also where it is not UTF-8: what a column means, and whether its
+        # values can be used, is for the conversion to say.
         pyarrow.csv.ConvertOptions(
             check_utf8=False,
             column_types=dict.fromkeys(header, pa.string()),
@@ -184,44 +207,3 @@ def _values(
             null_values=["", *dialect.null_values],
         ),
     )
-    return table, skipped, rejected
-
-
-def _values_of_bytes(
-    text: bytes, header: list[str], dialect: CsvDialect
-) -> tuple[pa.Table, list[int], list[tuple[str, str]]]:
-    """Does what `_values` does, with text that is not UTF-8 throughout.
-
-    pyarrow cannot hand over a record of the wrong width that is not UTF-8. So it gets
-    each byte as a character, and what comes out is turned back.
-    """
-    nulls = tuple(null.encode().decode("latin-1") for null in dialect.null_values)
-    table, skipped, rejected = _values(
-        text.decode("latin-1").encode(),
-        header,
-        dialect.model_copy(update={"null_values": nulls}),
-    )
-    columns = [_as_bytes(column.combine_chunks()) for column in table.columns]
-    texts = [
-        (record.encode("latin-1").decode("utf-8", "backslashreplace"), reason)
-        for record, reason in rejected
-    ]
-    return pa.table(columns, header), skipped, texts
-
-
-def _as_bytes(values: pa.Array) -> pa.Array:
-    """Returns texts with each character turned back into the byte that it was."""
-    if pc.all(pc.string_is_ascii(values)).as_py() is not False:
-        return values
-    raw = [None if v is None else v.encode("latin-1") for v in values.to_pylist()]
-    return pa.array(raw, pa.binary()).view(pa.string())
-
-
-def _is_utf8(text: bytes) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

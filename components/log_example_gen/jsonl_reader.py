@@ -26,6 +26,7 @@ from components.log_example_gen.pieces import Piece
 from components.log_example_gen.text_lines import LongLine
 from components.log_example_gen.text_lines import Positions
 from components.log_example_gen.text_lines import as_text
+from components.log_example_gen.text_lines import joined_slices
 from components.log_example_gen.text_lines import line_blocks
 from components.log_example_gen.values import EXACT_FLOAT
 from components.log_example_gen.wanted import WantedColumns
@@ -64,12 +65,7 @@ class _Lines:
 
     def joined(self) -> bytes:
         """Returns the lines, without what is between them."""
-        gaps = np.flatnonzero(self.starts[1:] != self.ends[:-1])
-        begins = self.starts[np.concatenate([[0], gaps + 1])]
-        stops = self.ends[np.concatenate([gaps, [len(self) - 1]])]
-        if len(begins) == 1:
-            return self.text[begins[0] : stops[0]]
-        return b"".join(self.text[a:b] for a, b in zip(begins, stops, strict=True))
+        return joined_slices(self.text, self.starts, self.ends)
 
 
 def read_jsonl(path: str, wanted: WantedColumns) -> Iterator[Piece]:

@@ -26,7 +26,7 @@ from models.errors import DataError
 from models.errors import listed
 from models.short_hash import short_hash
 
-_DAY_FOLDER = re.compile(r"^(?:date|dt)=(\d{4}-\d{2}-\d{2}|\d{8})$")
+_DAY_FOLDER = re.compile(r"^(?:date|dt)=(\d{4})(-?)(\d{2})\2(\d{2})$")
 _HOUR_FOLDER = re.compile(r"^(?:(?:hour|hr|h)=)?(?:[01]?\d|2[0-3])$")
 
 
@@ -62,7 +62,10 @@ def day_of(name: str) -> int | None:
         ValueError: The calendar has no such day.
     """
     match = _DAY_FOLDER.match(name)
-    return match and to_day(datetime.date.fromisoformat(match.group(1)))
+    if match is None:
+        return None
+    year, _, month, day = match.groups()
+    return to_day(datetime.date(int(year), int(month), int(day)))
 
 
 def list_log_files(folder: Path, first_day: int, last_day: int) -> list[LogFile]:

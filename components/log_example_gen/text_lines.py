@@ -110,6 +110,24 @@ def _check_start(path: str, kind: str, start: bytes) -> None:
             )
 
 
+def joined_slices(text: bytes, starts: Positions, ends: Positions) -> bytes:
+    """Returns parts of a text, one after the other.
+
+    Args:
+        text: The text.
+        starts: Where the parts begin, ascending.
+        ends: Where they end.
+    """
+    if not len(starts):
+        return b""
+    gaps = np.flatnonzero(starts[1:] != ends[:-1])
+    begins = starts[np.concatenate([[0], gaps + 1])]
+    stops = ends[np.concatenate([gaps, [len(ends) - 1]])]
+    if len(begins) == 1:
+        return text[begins[0] : stops[0]]
+    return b"".join(text[a:b] for a, b in zip(begins, stops, strict=True))
+
+
 def positions(buffer: npt.NDArray[np.uint8], byte: int) -> Positions:
     """Returns where `byte` is, ascending."""
     return np.flatnonzero(buffer == byte)

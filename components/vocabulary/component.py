@@ -18,6 +18,7 @@ class VocabularySpec(types.ComponentSpec):
 
     PARAMETERS = {
         "features": ExecutionParameter(type=str),
+        "target": ExecutionParameter(type=str),
         "fingerprint": ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -41,6 +42,7 @@ class Vocabulary(base_beam_component.BaseBeamComponent):
         guard_report: types.BaseChannel,
         previous: types.BaseChannel | None,
         features: str,
+        target: str,
         fingerprint: str,
     ) -> None:
         """Declares the component.
@@ -50,6 +52,7 @@ class Vocabulary(base_beam_component.BaseBeamComponent):
             guard_report: The Guard's word; nothing grows on a bad block.
             previous: The newest vocabulary that ends before the block.
             features: JSON of the `FeatureTable`.
+            target: The target domain, whose ids the sources may know.
             fingerprint: Hash of configuration, code and log files.
         """
         super().__init__(
@@ -58,6 +61,7 @@ class Vocabulary(base_beam_component.BaseBeamComponent):
                 guard_report=guard_report,
                 previous=previous,
                 features=features,
+                target=target,
                 fingerprint=fingerprint,
                 vocabulary=types.Channel(type=artifacts.Vocabulary),
             )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +21,32 @@ from tfx.types import artifact_utils
 
 from components.artifacts import stamp
 from components.vocabulary.collisions import measure_collisions
+from components.vocabulary.files import read_sightings
 from components.vocabulary.files import read_vocabulary
 from components.vocabulary.files import summarise
 from components.vocabulary.files import summarise_hashed
+from components.vocabulary.files import write_sightings
 from components.vocabulary.files import write_vocabulary
 from components.vocabulary.logic import COUNTS_SCHEMA
+from components.vocabulary.logic import Growth
 from components.vocabulary.logic import Vocabulary as VocabularyContent
 from components.vocabulary.logic import count_ids
 from components.vocabulary.logic import counted_features
 from components.vocabulary.logic import grow
 from components.vocabulary.logic import merge_counts
+from components.vocabulary.sharing import describe_sharing
+from components.vocabulary.sharing import example_ids
+from components.vocabulary.sharing import see
+from components.vocabulary.sharing import shared_ids
 from models import durable_files
 from models.artifact_files import VOCABULARY_FILE
 from models.artifact_files import split_folder
+from models.artifact_files import split_of
 from models.compat import read_batches
 from models.data.arrow_files import pq
+from models.days import DayRange
 from models.errors import DataError
+from models.features.id import SNAPSHOT_SPACES
 from models.features.id_space import IdSpace
 from models.features.table import DAY
 from models.features.table import FeatureTable
@@ -47,14 +60,19 @@ _BATCH_ROWS = 65_536
 _MERGE_ROWS = 1 << 20
 
 
+# An id space and a domain.
+Key = tuple[str, str]
+
+
 class CountIds(beam.DoFn):
     """Counts one shard's ids, per id space."""
 
     def __init__(self, columns: dict[str, list[str]]) -> None:
         self._columns = columns
 
-    def process(self, path: str) -> Iterator[tuple[str, pa.Table]]:
-        """Yields (space, counts) for the Parquet shard at `path`."""
+    def process(self, path: str) -> Iterator[tuple[Key, pa.Table]]:
+        """Yields ((space, domain), counts) for the Parquet shard at `path`."""
+        domain = split_of(Path(path).parent.name)
         names = sorted({DAY, *(n for names in self._columns.values() for n in names)})
         counts: dict[str, list[pa.Table]] = {space: [] for space in self._columns}
         waiting = dict.fromkeys(self._columns, 0)
@@ -67,7 +85,7 @@ class CountIds(beam.DoFn):
                     counts[space] = [merge_counts(counts[space])]
                     waiting[space] = 0
         for space, parts in counts.items():
-            yield space, merge_counts(parts)
+            yield (space, domain), merge_counts(parts)
 
 
 class MergeCounts(beam.CombineFn):
@@ -90,9 +108,23 @@ class MergeCounts(beam.CombineFn):
         return accumulator
 
 
-def _write_counts(item: tuple[str, pa.Table], folder: str) -> None:
-    space, counts = item
-    pq.write_table(counts, Path(folder) / f"{space}.counts.parquet")
+def _write_counts(item: tuple[Key, pa.Table], folder: str) -> None:
+    (space, domain), counts = item
+    path = _counts_folder(folder, space) / f"{domain}.parquet"
+    path.parent.mkdir(exist_ok=True)
+    pq.write_table(counts, path)
+
+
+def _take_counts(folder: Path, space: str) -> dict[str, pa.Table]:
+    """Returns a space's counts by domain and removes their files."""
+    counts_folder = _counts_folder(folder, space)
+    counts = {path.stem: pq.read_table(path) for path in counts_folder.iterdir()}
+    shutil.rmtree(counts_folder)
+    return dict(sorted(counts.items()))
+
+
+def _counts_folder(folder: str | Path, space: str) -> Path:
+    return Path(folder) / f"{space}.counts"
 
 
 def logged_values(shards: Iterable[str]) -> Counter[str]:
@@ -107,13 +139,13 @@ def logged_values(shards: Iterable[str]) -> Counter[str]:
     return totals
 
 
-def check_counts(space: str, counts: pa.Table, logged: int) -> None:
+def check_counts(space: str, counts: Iterable[pa.Table], logged: int) -> None:
     """Raises `DataError` unless every logged id was counted.
 
     The counts come through the Beam pipeline; the number of ids in the files does not,
     so a runner that loses elements is found out.
     """
-    counted = pc.sum(counts.column("impressions")).as_py() or 0
+    counted = sum(pc.sum(part.column("impressions")).as_py() or 0 for part in counts)
     if counted != logged:
         raise DataError(
             f"vocabulary {space!r}: {counted:,} ids were counted and {logged:,} are in "
@@ -122,39 +154,80 @@ def check_counts(space: str, counts: pa.Table, logged: int) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Block:
+    """What the vocabularies of a block are made of.
+
+    Attributes:
+        folder: Where they are written.
+        parent: Where those before the block are; None for the first block.
+        parents: What `vocabulary.json` says of them.
+        days: The block's days.
+        target: The target domain.
+    """
+
+    folder: Path
+    parent: str | None
+    parents: Mapping[str, Any]
+    days: DayRange
+    target: str
+
+
 def _hashed(
-    folder: Path, space: str, counts: pa.Table, settings: IdSpace, last_day: int
+    block: _Block, space: str, counts: pa.Table, settings: IdSpace
 ) -> dict[str, Any]:
     """Measures a hashed space's collisions and returns its summary."""
     found = measure_collisions(counts, settings.capacity)
     # Readers find the files of every space; this one has no ids to list.
-    write_vocabulary(folder, space, VocabularyContent.empty())
+    write_vocabulary(block.folder, space, VocabularyContent.empty())
     PROGRESS.info(
         f"{space}: {found.ids:,} ids hashed into {settings.capacity:,} rows, "
         f"{found.rate:.1%} of them share a row"
     )
-    return summarise_hashed(found, settings, last_day)
+    return summarise_hashed(found, settings, block.days.last)
 
 
 def _grown(
-    folder: Path,
-    before: VocabularyContent,
-    parent: dict[str, Any] | None,
-    space: str,
-    counts: pa.Table,
-    settings: IdSpace,
-    last_day: int,
+    block: _Block, space: str, counts: Mapping[str, pa.Table], settings: IdSpace
 ) -> dict[str, Any]:
     """Grows an append-only space, writes it and returns its summary."""
-    growth = grow(before, counts, settings)
-    written = write_vocabulary(folder, space, growth.vocabulary)
-    summary = summarise(growth, settings, last_day, written, parent)
+    before = (
+        read_vocabulary(block.parent, space)
+        if block.parent
+        else VocabularyContent.empty()
+    )
+    growth = grow(before, merge_counts(list(counts.values())), settings)
+    written = write_vocabulary(block.folder, space, growth.vocabulary)
+    parent = block.parents.get(space)
+    summary = summarise(growth, settings, block.days.last, written, parent)
     full = f", {growth.refused:,} refused, raise its capacity"
-    PROGRESS.info(
+    line = (
         f"{space}: {summary['ids']:,} ids (+{summary['new']:,}), "
         f"{summary['fill']:.0%} full{full if growth.refused else ''}"
     )
+    warnings: list[str] = []
+    if space in SNAPSHOT_SPACES:
+        summary |= _shared(block, space, growth, counts)
+        words, warnings = describe_sharing(
+            space, summary["shared"], block.target, example_ids(counts)
+        )
+        line += f"; {words}" if words else ""
+    for text in (line, *warnings):
+        PROGRESS.info(text)
     return summary
+
+
+def _shared(
+    block: _Block, space: str, growth: Growth, counts: Mapping[str, pa.Table]
+) -> dict[str, Any]:
+    """Writes the sightings; returns their hash and what the sources know."""
+    earlier = read_sightings(block.parent, space) if block.parent else {}
+    sightings = see(earlier, growth, counts)
+    ids = growth.vocabulary.ids
+    return {
+        "sightings_hash": write_sightings(block.folder, space, sightings),
+        "shared": shared_ids(sightings, ids, counts, block.target, block.days),
+    }
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -179,13 +252,41 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         features = FeatureTable.from_json(exec_properties["features"])
         folder = Path(output.uri)
         folder.mkdir(parents=True, exist_ok=True)
-        spaces = sorted(features.vocabularies)
-        columns = {space: counted_features(features, space) for space in spaces}
-        every_split = split_folder("*")
-        shards = [
+        columns = {
+            space: counted_features(features, space)
+            for space in sorted(features.vocabularies)
+        }
+        shards = sorted(
             str(path)
-            for path in sorted(Path(examples.uri).glob(f"{every_split}/*.parquet"))
-        ]
+            for path in Path(examples.uri).glob(f"{split_folder('*')}/*.parquet")
+        )
+        self._count(shards, columns, folder)
+        first_day, last_day = (
+            examples.get_int_custom_property(name) for name in ("first_day", "last_day")
+        )
+        parent = previous[0].uri if previous else None
+        block = _Block(
+            folder,
+            parent,
+            read_summary(parent) if parent else {},
+            DayRange(first_day, last_day),
+            exec_properties["target"],
+        )
+        summary = _write_spaces(block, columns, features, logged_values(shards))
+        text = json.dumps(summary, indent=1, sort_keys=True)
+        durable_files.write_text(folder / VOCABULARY_FILE, text)
+        stamp(
+            output,
+            first_day=first_day,
+            last_day=last_day,
+            fingerprint=exec_properties["fingerprint"],
+            num_rows=examples.get_int_custom_property("num_rows"),
+        )
+
+    def _count(
+        self, shards: list[str], columns: dict[str, list[str]], folder: Path
+    ) -> None:
+        """Counts the ids of all shards, by space and domain, into files of `folder`."""
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
@@ -195,38 +296,24 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | "MergeCounts" >> beam.CombinePerKey(MergeCounts())
                 | "WriteCounts" >> beam.Map(_write_counts, str(folder))
             )
-        parent = previous[0].uri if previous else None
-        parents = read_summary(parent) if parent else {}
-        logged = logged_values(shards)
-        summary = {}
-        for space in spaces:
-            counts_path = folder / f"{space}.counts.parquet"
-            counts = pq.read_table(counts_path)
-            counts_path.unlink()
-            check_counts(space, counts, sum(logged[name] for name in columns[space]))
-            settings = features.vocabularies[space]
-            last_day = examples.get_int_custom_property("last_day")
-            summary[space] = (
-                _hashed(folder, space, counts, settings, last_day)
-                if settings.hashed
-                else _grown(
-                    folder,
-                    read_vocabulary(parent, space)
-                    if parent
-                    else VocabularyContent.empty(),
-                    parents.get(space),
-                    space,
-                    counts,
-                    settings,
-                    last_day,
-                )
-            )
-        text = json.dumps(summary, indent=1, sort_keys=True)
-        durable_files.write_text(folder / VOCABULARY_FILE, text)
-        stamp(
-            output,
-            first_day=examples.get_int_custom_property("first_day"),
-            last_day=examples.get_int_custom_property("last_day"),
-            fingerprint=exec_properties["fingerprint"],
-            num_rows=examples.get_int_custom_property("num_rows"),
-        )
+
+
+def _write_spaces(
+    block: _Block,
+    columns: Mapping[str, list[str]],
+    features: FeatureTable,
+    logged: Counter[str],
+) -> dict[str, Any]:
+    """Writes every space and returns the content of `vocabulary.json`."""
+    summary = {}
+    for space, names in columns.items():
+        by_domain = _take_counts(block.folder, space)
+        settings = features.vocabularies[space]
+        expected = sum(logged[name] for name in names)
+        check_counts(space, list(by_domain.values()), expected)
+        if settings.hashed:
+            counts = merge_counts(list(by_domain.values()))
+            summary[space] = _hashed(block, space, counts, settings)
+        else:
+            summary[space] = _grown(block, space, by_domain, settings)
+    return summary

@@ -1,7 +1,9 @@
-"""The Vocabulary artifact on disk.
+"""Files of the Vocabulary artifact.
 
 `<space>.txt` holds one raw id a line, in row order: line i (from 0) is row
 `first_id_row + i`. `<space>.pending.parquet` holds the ids still below `min_count`.
+`<space>.sightings.parquet`, of users and items, has a column for each domain with the
+first day on which it showed each id.
 `vocabulary.json` says, per space, as of which day it is, how full, its hash and its
 parent's hash, which `models.vocabulary_files` verifies. A hashed space keeps no ids:
 its files are empty, and `vocabulary.json` says how many of the block's ids share a row.
@@ -21,16 +23,20 @@ from components.vocabulary.collisions import Collisions
 from components.vocabulary.logic import PENDING_SCHEMA
 from components.vocabulary.logic import Growth
 from components.vocabulary.logic import Vocabulary
+from components.vocabulary.sharing import NEVER
+from components.vocabulary.sharing import Sightings
 from models import durable_files
 from models.data.arrow_files import pq
 from models.days import to_date
 from models.features.id_space import IdSpace
 from models.short_hash import short_hash
 from models.vocabulary_files import check_pending
+from models.vocabulary_files import check_sightings
 from models.vocabulary_files import ids_path
 from models.vocabulary_files import pending_path
 from models.vocabulary_files import read_ids_file
 from models.vocabulary_files import read_summary
+from models.vocabulary_files import sightings_path
 
 
 def read_vocabulary(folder: str | Path, space: str) -> Vocabulary:
@@ -67,6 +73,34 @@ def write_vocabulary(
         "hash": short_hash(content),
         "pending_hash": short_hash(pending.read_bytes()),
     }
+
+
+def read_sightings(folder: str | Path, space: str) -> Sightings:
+    """Reads the sightings of one space; empty if none are kept.
+
+    Raises:
+        DataError: The file is missing or is not what was written.
+    """
+    about = read_summary(folder).get(space, {})
+    if "sightings_hash" not in about:
+        return {}
+    check_sightings(folder, space, about)
+    table = pq.read_table(sightings_path(folder, space))
+    return {
+        domain: table.column(domain).fill_null(NEVER).to_numpy()
+        for domain in table.column_names
+    }
+
+
+def write_sightings(folder: str | Path, space: str, sightings: Sightings) -> str:
+    """Writes the sightings of one space; returns the file's hash."""
+    columns = {
+        domain: pa.array(days, pa.int64(), mask=days == NEVER)
+        for domain, days in sorted(sightings.items())
+    }
+    path = sightings_path(folder, space)
+    pq.write_table(pa.table(columns), path)
+    return short_hash(path.read_bytes())
 
 
 def summarise(

@@ -125,27 +125,57 @@ def grow(previous: Vocabulary, counts: pa.Table, space: IdSpace) -> Growth:
     counts = counts.filter(pc.invert(known))
     usable = pc.invert(pc.match_substring_regex(counts.column("id"), r"[\r\n]"))
     unusable = len(pc.unique(counts.column("id").filter(pc.invert(usable))))
-    counts = counts.filter(usable)
-
-    # What is pending counts as shown before the block's first day.
-    before = np.iinfo(np.int64).min
-    pending = previous.pending
-    past = pa.table(
-        [
-            pending.column("id"),
-            pa.array(np.full(len(pending), before)),
-            pending.column("impressions"),
-        ],
-        schema=COUNTS_SCHEMA,
-    )
-    table = pa.concat_tables([past, counts])
-    table = table.take(
-        pc.sort_indices(table, sort_keys=[("id", "ascending"), ("day", "ascending")])
-    ).combine_chunks()
+    table = _with_pending(previous.pending, counts.filter(usable))
     if len(table) == 0:
         kept = Vocabulary(previous.ids, PENDING_SCHEMA.empty_table())
         return Growth(kept, {}, 0, unusable)
+    admission, waiting = _admit(table, space.min_count)
+    room = max(space.capacity - len(previous.ids), 0)
+    new = admission.column("id").slice(0, room)
+    all_ids = pa.chunked_array(
+        [previous.ids, *new.cast(pa.large_binary()).chunks], pa.large_binary()
+    ).combine_chunks()
+    if len(all_ids) >= space.capacity:
+        # No id that waits can ever enter; keeping only some of them would make the
+        # file depend on how the days were cut into blocks.
+        waiting = PENDING_SCHEMA.empty_table()
+    days, of_day = np.unique(
+        admission.column("day").slice(0, room).to_numpy(), return_counts=True
+    )
+    by_day = dict(zip(days.tolist(), of_day.tolist(), strict=True))
+    refused = len(admission) - len(new)
+    return Growth(Vocabulary(all_ids, waiting), by_day, refused, unusable)
 
+
+def _with_pending(pending: pa.Table, counts: pa.Table) -> pa.Table:
+    """Returns the counts of a block after those of the ids that were pending.
+
+    Ordered by id, then by day.
+    """
+    # What is pending counts as shown before the block's first day.
+    before = np.full(len(pending), np.iinfo(np.int64).min)
+    past = pa.table(
+        [pending.column("id"), pa.array(before), pending.column("impressions")],
+        schema=COUNTS_SCHEMA,
+    )
+    table = pa.concat_tables([past, counts])
+    order = pc.sort_indices(
+        table, sort_keys=[("id", "ascending"), ("day", "ascending")]
+    )
+    return table.take(order).combine_chunks()
+
+
+def _admit(table: pa.Table, min_count: int) -> tuple[pa.Table, pa.Table]:
+    """Returns the ids that reach `min_count`, and those that do not.
+
+    Args:
+        table: Counts ordered by id, then by day; one at least.
+        min_count: Impressions that an id needs.
+
+    Returns:
+        The admitted ids with their days, in the order of the rows that they get; and
+        the others, `PENDING_SCHEMA`.
+    """
     ids = table.column("id")
     changes = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))
     starts = np.flatnonzero(np.concatenate([[True], changes.to_numpy()]))
@@ -154,40 +184,18 @@ def grow(previous: Vocabulary, counts: pa.Table, space: IdSpace) -> Growth:
     running = np.cumsum(shown)
     base = np.repeat(running[starts] - shown[starts], lengths)
     total = running - base  # impressions of the row's id up to the row's day
-
-    reached = total >= space.min_count
+    reached = total >= min_count
     group = np.repeat(np.arange(len(starts)), lengths)
     admitted, first = np.unique(group[reached], return_index=True)
-    admitted_row = np.flatnonzero(reached)[first]
-    admission = pa.table(
-        {
-            "day": table.column("day").take(pa.array(admitted_row)),
-            "id": ids.take(pa.array(admitted_row)),
-        }
+    rows = pa.array(np.flatnonzero(reached)[first])
+    admission = pa.table({"day": table.column("day").take(rows), "id": ids.take(rows)})
+    order = pc.sort_indices(
+        admission, sort_keys=[("day", "ascending"), ("id", "ascending")]
     )
-    admission = admission.take(
-        pc.sort_indices(
-            admission, sort_keys=[("day", "ascending"), ("id", "ascending")]
-        )
-    )
-    room = max(space.capacity - len(previous.ids), 0)
-    new = admission.column("id").slice(0, room)
     still = np.setdiff1d(np.arange(len(starts)), admitted, assume_unique=True)
     last = starts + lengths - 1
     waiting = pa.table(
         [ids.take(pa.array(starts[still])), pa.array(total[last[still]])],
         schema=PENDING_SCHEMA,
     )
-    all_ids = pa.chunked_array(
-        [previous.ids, *new.cast(pa.large_binary()).chunks], pa.large_binary()
-    ).combine_chunks()
-    if len(all_ids) >= space.capacity:
-        # No id that waits can ever enter; keeping only some of them would make the
-        # file depend on how the days were cut into blocks.
-        waiting = PENDING_SCHEMA.empty_table()
-    grown = Vocabulary(all_ids, waiting)
-    days, of_day = np.unique(
-        admission.column("day").slice(0, room).to_numpy(), return_counts=True
-    )
-    by_day = dict(zip(days.tolist(), of_day.tolist(), strict=True))
-    return Growth(grown, by_day, len(admission) - len(new), unusable)
+    return admission.take(order), waiting

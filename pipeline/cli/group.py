@@ -70,6 +70,7 @@ _COMMANDS = {
     "simulate": "pipeline.cli.simulate:simulate",
     "sizes": "pipeline.cli.sizes:sizes",
     "strategies": "pipeline.cli.strategies:strategies_command",
+    "validate": "pipeline.cli.validate:validate_command",
     "versions": "pipeline.cli.versions:versions_command",
     "vocabularies": "pipeline.cli.vocabularies:vocabularies_command",
     "worker": "pipeline.cli.worker:worker_command",
@@ -109,15 +110,6 @@ def main() -> None:
 
     CONFIG is a YAML file such as configs/xmarket.yaml.
     """
-
-
-@main.command()
-@CONFIG
-def validate(config_path: Path) -> None:
-    """Check a configuration; nothing runs and nothing is written."""
-    config = load_config(config_path)
-    sources = ", ".join(config.sources)
-    click.echo(f"{config_path} is valid: {sources} -> {config.target}")
 
 
 @main.command()

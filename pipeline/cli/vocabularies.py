@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,9 @@ class DayOfIds:
         fill: Share of the table's capacity in use after the day; None if hashed.
         collision_rate: Share of the block's ids that share a table row; None unless
             hashed.
+        known: By source, the share of the target's distinct ids of the day that the
+            source has shown by then; None without ids. Empty except for features of
+            kind `id` of users and items.
     """
 
     date: str
@@ -48,6 +53,7 @@ class DayOfIds:
     new_rate: float | None
     fill: float | None
     collision_rate: float | None
+    known: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def by_day(
@@ -85,7 +91,21 @@ def by_day(
                 new_rate=new / ids if rated else None,
                 fill=None if hashed else size / space["capacity"],
                 collision_rate=space["collision_rate"] if hashed else None,
+                known=_known(space, date) if feature.is_single_id else {},
             )
+
+
+def _known(space: dict[str, Any], date: str) -> dict[str, float | None]:
+    """Returns the share of the target's ids of a day that each source knows."""
+    shared = space.get("shared")
+    if shared is None or date not in shared["days"]:
+        return {}
+    index = shared["days"].index(date)
+    ids = shared["ids"][index]
+    return {
+        source: counts[index] / ids if ids else None
+        for source, counts in shared["known"].items()
+    }
 
 
 def ingested_ids(
@@ -120,7 +140,9 @@ def vocabularies_command(
     """Show by feature and day how many ids are unknown or new and how full tables are.
 
     Rates are shares of the day's ids over all domains. An id is new on the day on which
-    it enters the vocabulary; to a model of the day before it is out of vocabulary.
+    it enters the vocabulary; to a model of the day before it is out of vocabulary. The
+    columns `in <source>` are shares of the target's users and items: those that the
+    source has shown by then.
     """
     config = load_config(config_path)
     store = Store(config.root, config.metadata)
@@ -139,6 +161,8 @@ def vocabularies_command(
     table.add_column("feature")
     for column in ("day", "ids", "unknown", "new", "table full", "share a row"):
         table.add_column(column, justify="right")
+    for source in config.sources:
+        table.add_column(f"in {source}", justify="right")
     for entry in entries:
         table.add_row(
             entry.feature,
@@ -151,6 +175,7 @@ def vocabularies_command(
                     entry.new_rate,
                     entry.fill,
                     entry.collision_rate,
+                    *(entry.known.get(source) for source in config.sources),
                 )
             ),
         )

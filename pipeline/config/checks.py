@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.log_example_gen.logic import parse_label_rule
+from components.log_example_gen.wanted import wanted_columns
 from models.features.feature import USER_FEATURE
 from models.features.id import SNAPSHOT_SPACES
 from pipeline.config.slices import check_slices
@@ -160,6 +161,12 @@ def _slices(config: Config) -> None:
     check_slices(config.slice_rules, config.table)
 
 
+def _wanted_columns(config: Config) -> None:
+    # Raises by itself: a column that is read in two ways that exclude each other.
+    for domain in config.domains:
+        wanted_columns(config.domain_log(domain), config.table)
+
+
 def _gate(config: Config) -> None:
     """Checks that the Gate's rule on an interval has an interval to read."""
     high = config.gate.max_normalized_entropy_high
@@ -183,5 +190,6 @@ _CHECKS = (
     _users,
     _snapshot_spaces,
     _slices,
+    _wanted_columns,
     _gate,
 )

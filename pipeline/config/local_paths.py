@@ -15,7 +15,7 @@ from pydantic import BeforeValidator
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:/")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # What a shell fills in and nothing else does.
-_SHELL = re.compile(r"^~|\$[A-Za-z_{]")
+_VARIABLE = re.compile(r"\$[A-Za-z_{]")
 # Of the operating system, for each part of a path.
 _MOST_BYTES = 255
 
@@ -37,12 +37,29 @@ def refuse_uri(path: Any) -> Any:
     return path
 
 
+def expand_home(path: Any) -> Any:
+    """Returns `path` with a leading `~` or `~user` as that user's home folder.
+
+    Raises:
+        ValueError: There is no such user.
+    """
+    if not isinstance(path, str) or not path.startswith("~"):
+        return path
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise ValueError(
+            f"{path.partition('/')[0]!r} is not a user of this machine; write the "
+            f"folder in full, or ./{path} if that is its name"
+        )
+    return expanded
+
+
 def check_path(path: Any) -> Any:
     """Returns `path` as it is.
 
     Raises:
         ValueError: It is a URI, it is empty, holds control characters, a part of it is
-            longer than a name can be, or it is written for a shell.
+            longer than a name can be, or it names a variable of the shell.
     """
     if not isinstance(path, (str, Path)):
         raise ValueError("expected a path")
@@ -52,9 +69,9 @@ def check_path(path: Any) -> Any:
         raise ValueError("expected a folder or file; `.` is the configuration's folder")
     if _CONTROL.search(text):
         raise ValueError("a path has no control characters; remove them")
-    if _SHELL.search(text):
+    if _VARIABLE.search(text):
         raise ValueError(
-            "`~` and variables such as $HOME are not filled in; write the folder out"
+            "variables such as $HOME are not filled in; write the folder out"
         )
     if any(len(os.fsencode(part)) > _MOST_BYTES for part in text.split("/")):
         raise ValueError(f"a name in a path has at most {_MOST_BYTES} bytes")
@@ -75,7 +92,7 @@ def refuse_wildcards(path: Path) -> Path:
 
 
 # A path in a configuration; relative ones are relative to the configuration's folder.
-LocalPath = Annotated[Path, BeforeValidator(check_path)]
+LocalPath = Annotated[Path, BeforeValidator(check_path), BeforeValidator(expand_home)]
 # Where everything lies that a run writes.
 RootPath = Annotated[LocalPath, AfterValidator(refuse_wildcards)]
 

@@ -66,6 +66,7 @@ def ingest_nodes(config: Config, step: Step) -> list[BaseNode]:
         guard_report=guard.outputs["report"],
         previous=previous.get("vocabulary"),
         features=features,
+        target=config.target,
         fingerprint=step.fingerprint,
     )
     transform = Transform(

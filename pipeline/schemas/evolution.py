@@ -35,7 +35,7 @@ def infer(config: Config, statistics: Mapping[str, Statistics]) -> schema_pb2.Sc
     TFDV infers each feature from every domain that has it according to the
     configuration's `columns`. What the configuration defines overrides inference: lists
     have up to `max_length` ids, rates lie in [0, 1], counts and days are not negative,
-    labels are 0 or 1, and user and item ids have no fixed set of values.
+    labels are 0 or 1, and ids, whose vocabularies grow, have no fixed set of values.
 
     Args:
         config: The configuration.

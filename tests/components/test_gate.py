@@ -54,6 +54,18 @@ def test_each_value_threshold_refuses_alone(changes, reason):
     assert len(refused(decision)) == 1
 
 
+@pytest.mark.parametrize(
+    ("clicks", "text"),
+    [
+        (0.0, "no click in 100 rows, so there is no AUC, needed is 0.6"),
+        (100.0, "no impression without a click in 100 rows, so there is no AUC"),
+    ],
+)
+def test_labels_that_are_all_equal_are_named(clicks, text):
+    metrics = {**GOOD, "auc": math.nan, "click_count": clicks}
+    assert any(text in one for one in refused(decide(on_all_rows(metrics), THRESHOLDS)))
+
+
 def test_metrics_that_are_absent_refuse():
     decision = decide(on_all_rows({}), THRESHOLDS)
     assert not decision.approved

@@ -95,6 +95,29 @@ def test_csv_lines_of_another_width_are_set_aside_with_their_numbers(tmp_path):
     ]
 
 
+def test_csv_lines_of_many_columns_touch_no_other_line(tmp_path):
+    """Arrow's parser writes beyond an array's end if a record has too many values."""
+    lines = ["1,2"] * 40
+    lines[20:20] = ["," * 200_000, "," * 70_000]
+    path = write(tmp_path / "log.csv", "a,b\n" + "\n".join(lines) + "\n")
+    for _ in range(20):
+        rows, numbers, rejected = read(path)
+        assert rows == [{"a": "1", "b": "2"}] * 40
+        assert [number for number, _, _ in rejected] == [20, 21]
+    assert rejected[0][2] == "200001 columns, the header has 2"
+
+
+def test_csv_values_with_delimiters_and_line_breaks_are_one_column(tmp_path):
+    path = write(tmp_path / "log.csv", 'a,b\n"1,\n,",2\n"x,y"\n,,\n\n"",""\n')
+    rows, numbers, rejected = read(path)
+    none = {"a": None, "b": None}
+    assert rows == [{"a": "1,\n,", "b": "2"}, none, none]
+    assert [(number, reason[:9]) for number, _, reason in rejected] == [
+        (2, "1 columns"),
+        (3, "3 columns"),
+    ]
+
+
 def test_csv_numbers_hold_across_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(text_lines, "BLOCK_BYTES", 64)
     lines = [f"{i},x" if i % 7 else f"{i}" for i in range(100)]

@@ -76,7 +76,7 @@ def settings(folder):
             "user_id": "user_id",
             "item_id": "adv_id",
             "slot": None,
-            "hour": {"column": "pt_d", "hour_of": "YYYYMMDDHHMM"},
+            "hour": {"column": "pt_d", "hour_of": "%Y%m%d%H%M"},
             "interests": {"column": "u_newsCatInterestsST", "separator": "^"},
             "refreshes": "u_refreshTimes",
         },
@@ -85,7 +85,7 @@ def settings(folder):
             "feeds": {
                 "user_id": "u_userId",
                 "item_id": "i_docId",
-                "hour": {"column": "e_et", "hour_of": "YYYYMMDDHHMM"},
+                "hour": {"column": "e_et", "hour_of": "%Y%m%d%H%M"},
                 "interests": {"column": "u_newsCatInterests", "separator": "^"},
                 "refreshes": {"constant": "0"},
             },

@@ -12,7 +12,7 @@
 | item_age_days | i_ageDays                | adv_ageDays                          |
 | score         | i_score                  | adv_score                            |
 | slot          | e_section, `f0`, `f1`    | slot_id, `a0`, `a1`                  |
-| hour          | e_et, YYYYMMDDHHMM       | pt_d, YYYYMMDDHHMM as text           |
+| hour          | e_et, as 202206020910    | pt_d, the same as text               |
 | label         | label, 1 and -1          | label, 1 and 0                       |
 """
 

@@ -152,7 +152,12 @@ def features(world):
 def test_infer_says_what_it_does_and_what_will_stop_a_day(world):
     assert "Importing TensorFlow Data Validation" in world.inferred
     assert "ads: 600 rows" in world.inferred
-    assert "slot: a closed list of 2 values" in world.inferred
+    assert "domain: a closed list of 2 values" in world.inferred
+
+
+def test_infer_leaves_features_with_a_vocabulary_open(features):
+    listed = {name for name, feature in features.items() if feature.HasField("domain")}
+    assert listed <= {"domain"}
 
 
 def test_infer_writes_an_environment_per_domain(world, features):

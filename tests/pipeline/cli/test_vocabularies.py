@@ -28,6 +28,15 @@ SUMMARY = {
 }
 
 
+def test_what_sources_know_of_the_targets_ids_is_shown_by_day():
+    shared = {"days": ["1970-01-02"], "ids": [4], "known": {"feeds": [3]}}
+    summary = {**SUMMARY, "item": {**SUMMARY["item"], "shared": shared}}
+    days = ["1970-01-02", "1970-01-03"]
+    domain = {name: counts([1, 1], [0, 0], [0, 0]) for name in ("item_id", "topic")}
+    found = by_day({"days": days, "domains": {"ads": domain}}, summary, FEATURES)
+    assert [one.known for one in found] == [{"feeds": 0.75}, {}, {}, {}]
+
+
 def counts(ids, oov, new):
     return {"rows": [9, 9], "missing": [0, 0], "ids": ids, "oov": oov, "new": new}
 

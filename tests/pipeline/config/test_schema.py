@@ -392,6 +392,15 @@ def test_a_uri_is_no_path(load, key, uri):
     assert "Mount the storage" in message
 
 
+def test_a_tilde_is_the_home_folder(load, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/team")
+    config = load(root="~/runs", logs="~")
+    assert (str(config.root), str(config.logs)) == ("/home/team/runs", "/home/team")
+    assert load(root="./~x").root.name == "~x"
+    message = refusal(load, root="~nobody-here/runs")
+    assert "'~nobody-here' is no user of this machine" in message
+
+
 @pytest.mark.parametrize("flag", ["--runner=FlinkRunner", "--direct_running_mode=x"])
 def test_workers_elsewhere_need_a_root_that_is_no_pattern(load, flag):
     assert load(root="a [b]").root.name == "a [b]"
