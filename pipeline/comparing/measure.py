@@ -246,7 +246,8 @@ class _Table:
             for name, one in self._models.items():
                 above = (one - best).interval(_AUC, self._grouped)
                 found[name, _OVER_REFERENCE] = above
-        return _adjusted(found)
+        # One training knows nothing of its luck, so nothing is told apart.
+        return _adjusted(found) if len(plain.values) > 1 else found
 
 
 def gap_share(

@@ -126,7 +126,7 @@ def _caveats(comparison: Comparison) -> list[str]:
     if len(comparison.seeds) == 1:
         caveats.append(
             "One seed: the intervals are over users and items alone and know nothing "
-            "of the luck of a training."
+            "of the luck of a training, so no difference is marked."
         )
     if comparison.coverage < _ENOUGH_COVERAGE:
         caveats.append(

@@ -140,6 +140,14 @@ def test_p_values_are_adjusted_for_all_of_the_table():
     assert one.p_value < one.adjusted < other.adjusted
 
 
+def test_one_seed_tells_nothing_apart():
+    models = {"plain": many(1, 0.2, 1), "good": many(2, 3.0, 1)}
+    found = by_name(measure(models, "plain"))["good"].differences["auc"]
+    assert found.low > 0
+    assert found.adjusted is None
+    assert not found.told_apart
+
+
 def test_references_of_other_rows_are_refused():
     with pytest.raises(DataError, match="reference 'logistic' has 3 scores"):
         measure({"plain": scored(HALF)}, "plain", references={"logistic": [0.1] * 3})
