@@ -1,5 +1,7 @@
 """How many of the target's ids its sources know, by day."""
 
+import json
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -16,8 +18,11 @@ from components.vocabulary.sharing import describe_sharing
 from components.vocabulary.sharing import example_ids
 from components.vocabulary.sharing import see
 from components.vocabulary.sharing import shared_ids
+from models.artifact_files import VOCABULARY_FILE
 from models.days import DayRange
+from models.errors import DataError
 from models.features.id_space import IdSpace
+from models.vocabulary_files import sightings_path
 
 
 def counts_of(rows):
@@ -95,15 +100,38 @@ def test_what_is_shared_does_not_depend_on_how_days_are_cut(rows, min_count, cut
     assert by_day == reference(rows, min_count)
 
 
+def stored(folder, sightings):
+    """Stores sightings of users as the component does."""
+    found = write_sightings(folder, "user", sightings)
+    summary = {"user": {"sightings_hash": found}}
+    (folder / VOCABULARY_FILE).write_text(json.dumps(summary), encoding="utf-8")
+
+
 def test_sightings_are_stored_as_they_are(tmp_path):
     rows = [("ads", b"a", 1), ("feeds", b"a", 2), ("ads", b"b", 2)]
     _, sightings = grown(rows, [(1, 3)], IdSpace(capacity=9))
-    assert read_sightings(tmp_path, "user") == {}
-    write_sightings(tmp_path, "user", sightings)
+    stored(tmp_path, sightings)
     kept = read_sightings(tmp_path, "user")
     assert {name: days.tolist() for name, days in kept.items()} == {
         name: days.tolist() for name, days in sightings.items()
     }
+    assert read_sightings(tmp_path, "item") == {}
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda path: path.unlink(), "user.sightings.parquet is missing"),
+        (lambda path: path.write_bytes(b""), "is not the file that was written"),
+    ],
+    ids=["lost", "emptied"],
+)
+def test_sightings_that_were_damaged_are_named(tmp_path, damage, words):
+    _, sightings = grown([("ads", b"a", 1)], [(1, 3)], IdSpace(capacity=9))
+    stored(tmp_path, sightings)
+    damage(sightings_path(tmp_path, "user"))
+    with pytest.raises(DataError, match=words):
+        read_sightings(tmp_path, "user")
 
 
 def test_a_source_that_shares_nothing_is_named_with_how_both_write_ids():

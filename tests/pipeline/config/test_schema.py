@@ -206,7 +206,10 @@ _USER, _ITEM, _SHOWN = MINIMAL["features"]
         ({"csv": {"dee": {}}}, ["csv: 'dee'", "mean 'de'?"]),
         ({"csv": {"de": {"qoute": "'"}}}, ["csv.de.qoute", "did you mean 'quote'?"]),
         ({"csv": {"de": {"quote": "''"}}}, ["csv.de.quote", "received \"''\""]),
-        ({"csv": {"de": {"quote": ","}}}, ["csv.de.quote", "received ','"]),
+        (
+            {"csv": {"de": {"quote": ","}}},
+            ["csv.de: `delimiter` is ','", "so is `quote`"],
+        ),
         ({"csv": {"de": {"quote": "x"}}}, ["csv.de.quote", "no letter", "'x'"]),
         ({"csv": {"de": {"escape": '"'}}}, ["`escape` and `quote` are both"]),
         (
@@ -398,7 +401,7 @@ def test_a_tilde_is_the_home_folder(load, monkeypatch):
     assert (str(config.root), str(config.logs)) == ("/home/team/runs", "/home/team")
     assert load(root="./~x").root.name == "~x"
     message = refusal(load, root="~nobody-here/runs")
-    assert "'~nobody-here' is no user of this machine" in message
+    assert "'~nobody-here' is not a user of this machine" in message
 
 
 @pytest.mark.parametrize("flag", ["--runner=FlinkRunner", "--direct_running_mode=x"])
