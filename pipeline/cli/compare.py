@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from components.evaluation.metrics import COMPARISON_COLUMNS
 from models.days import to_date
 from models.errors import ConfigError
 from models.strategies.registry import BASELINE_KIND
@@ -16,6 +15,7 @@ from pipeline.cli.options import Day
 from pipeline.cli.options import hold_root
 from pipeline.cli.options import wide_console
 from pipeline.comparing import tables
+from pipeline.comparing.measure import LEAST_SEEDS
 from pipeline.comparing.record import Comparison
 from pipeline.comparing.run import Question
 from pipeline.comparing.run import chosen
@@ -35,7 +35,11 @@ from pipeline.terminal.plain_text import Console
     "entries.",
 )
 @click.option(
-    "--seeds", default=5, show_default=True, type=click.IntRange(1), help="Trainings."
+    "--seeds",
+    default=LEAST_SEEDS,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Trainings.",
 )
 @click.option(
     "--baseline",
@@ -80,17 +84,12 @@ def answer(question: Question) -> None:
 
 def show(comparison: Comparison, console: Console) -> None:
     """Prints a comparison."""
-    grid = tables.quality(
-        comparison.models,
-        comparison.baseline,
-        COMPARISON_COLUMNS,
-        "strategy",
-        comparison.failed,
-    )
+    grid = tables.quality(comparison)
     title = (
         f"{comparison.name}, {comparison.day}: {comparison.rows:,} rows of "
-        f"{comparison.target}, {len(comparison.seeds)} seed(s); in brackets paired "
-        "95 % intervals over users and seeds"
+        f"{comparison.target}, {comparison.clicks:,} clicks, "
+        f"{len(comparison.seeds)} seed(s); in brackets paired 95 % intervals with "
+        "seeds, users and items as random effects, * if told apart from zero"
     )
     console.print(grid.as_rich(title))
     console.print(tables.cost(comparison).as_rich("What each costs, all levels"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +42,7 @@ from pipeline.planning.reasons import read_earlier
 from pipeline.planning.reasons import settings_of
 from pipeline.planning.reasons import why_due
 from pipeline.planning.step_kinds import StepKind
+from pipeline.planning.steps import Step
 from pipeline.planning.steps import steps_until
 from pipeline.store.reader import Store
 from pipeline.store.results import target_result
@@ -239,10 +241,29 @@ def run(
     except CrossctrError as error:
         report_run(config, day, steps, console, error=str(error))
         raise
+    _print_results(config, steps, failed, console)
+    error_text = str(StrategiesFailedError(failed)) if failed else ""
+    report_run(config, day, steps, console, error=error_text)
+    _print_runs_to_repeat(config_path, planned, console)
+    raise_failed(failed)
+
+
+def _print_results(
+    config: Config, steps: Sequence[Step], failed: Mapping[str, str], console: Console
+) -> None:
+    """Prints the tables and sentences that a run ends with."""
+    # Late, as they import NumPy and Arrow.
+    from pipeline.comparing.standing import standing
+    from pipeline.store.references import references_of
+
     store = Store(config.root, config.metadata)
     targets = [step for step in steps if step.kind == StepKind.TARGET]
     results = [target_result(store, s) for s in targets if s.strategy not in failed]
-    console.print(result_table(results, config.target, failed))
+    references = references_of(store, steps)
+    console.print(result_table(results, config.target, failed, references))
+    aucs = {one.strategy: one.decision["candidate"]["auc"] for one in results}
+    for sentence in standing(aucs, references):
+        console.print(sentence, soft_wrap=True, highlight=False)
     for result in results:
         if result.strategy == config.strategy:
             console.print(slice_table(result, config.target))
@@ -260,10 +281,6 @@ def run(
             unfit = f"not fit to be served: {result.unfit}" if result.unfit else ""
             reasons = unfit or "; ".join(map(str, reasons_of(result.decision)))
             console.print(f"Not published: {reasons}", soft_wrap=True)
-    error_text = str(StrategiesFailedError(failed)) if failed else ""
-    report_run(config, day, steps, console, error=error_text)
-    _print_runs_to_repeat(config_path, planned, console)
-    raise_failed(failed)
 
 
 def _print_unread(planned: Plan, console: Console) -> None:
