@@ -80,24 +80,24 @@ bench-calendar: $(READY) ## Measure the cost that a year of stored days adds to 
 prove-ecdctr: PROOF_CONFIG ?= configs/feeds_ads.yaml
 prove-ecdctr: PROOF_DAY ?= 2024-02-23
 prove-ecdctr: PREPARE ?= simulate
-prove-ecdctr: SEEDS ?= 5
-prove-ecdctr: $(READY) ## Check E-CDCTR: folding, point in time, every part left out once (45 min)
+prove-ecdctr: SEEDS ?= 10
+prove-ecdctr: $(READY) ## Check E-CDCTR: folding, point in time, every part left out once (90 min)
 	$(BIN)/crossctr $(PREPARE) $(PROOF_CONFIG)
 	$(BIN)/python -m benchmarks.prove_ecdctr $(PROOF_CONFIG) --day $(PROOF_DAY) --seeds $(SEEDS)
 
-prove-ctnet: SEEDS ?= 2
-prove-ctnet: $(READY) ## Check CTNet on simulated logs: first day, frozen source, reload, 14 days of curves (15 min)
+prove-ctnet: SEEDS ?= 10
+prove-ctnet: $(READY) ## Check CTNet on simulated logs: first day, frozen source, reload, 14 days of curves (75 min)
 	$(BIN)/python -m benchmarks.prove_ctnet --seeds $(SEEDS)
 
-prove-cctl: SEEDS ?= 5
-prove-cctl: $(READY) ## Check CCTL on simulated impressions: noise, a copy, nine conditions, cost, each part left out (half an hour)
+prove-cctl: SEEDS ?= 10
+prove-cctl: $(READY) ## Check CCTL on simulated impressions: noise, a copy, nine conditions, cost, each part left out (an hour)
 	$(BIN)/python -m benchmarks.prove_cctl --seeds $(SEEDS) --ablations $(SEEDS)
 
-ctnet-months: SEEDS ?= 2
-ctnet-months: $(READY) ## Compare CTNet over twelve months of amazon and xmarket with other strategies (10 min)
+ctnet-months: SEEDS ?= 10
+ctnet-months: $(READY) ## Compare CTNet over twelve months of amazon and xmarket with other strategies (50 min)
 	$(BIN)/python -m benchmarks.ctnet_months --seeds $(SEEDS)
 
-results: SEEDS ?= 3
+results: SEEDS ?= 10
 results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b for some (hours): docs/results.md
 	$(BIN)/python -m benchmarks.results --seeds $(SEEDS) --datasets "$(DATASETS)"
 

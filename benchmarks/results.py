@@ -1,6 +1,6 @@
 """Comparison of every strategy on every data set, from the repository alone.
 
-    python -m benchmarks.results [--seeds 3] [--datasets feeds_ads,amazon]
+    python -m benchmarks.results [--seeds 10] [--datasets feeds_ads,amazon]
 
 `make results` runs it. Each data set is prepared (`crossctr import` or `simulate`) and
 compared (`crossctr compare`), with one more seed in every round. After each round the
@@ -103,7 +103,7 @@ DATA_SETS = (
 
 
 @click.command()
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--seeds", default=10, show_default=True, type=click.IntRange(1))
 @click.option("--datasets", default="", help="Names, comma-separated. Default: all.")
 @click.option("--page", is_flag=True, help="Only write the page again; run nothing.")
 def main(seeds: int, datasets: str, page: bool) -> None:

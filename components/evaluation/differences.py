@@ -51,21 +51,21 @@ class Difference:
         value: Mean over seeds.
         low: Lower end of the 95 % interval.
         high: Upper end.
-        p_value: Two-sided, of no difference; NaN where no interval is known.
+        p_value: Two-sided, of no difference; None where no interval is known.
         adjusted: The p-value after Holm's correction for all differences of a table;
-            NaN outside a table.
+            None outside a table.
     """
 
     value: float
     low: float
     high: float
-    p_value: float = math.nan
-    adjusted: float = math.nan
+    p_value: float | None = None
+    adjusted: float | None = None
 
     @property
     def told_apart(self) -> bool:
         """Whether it differs from zero, all differences of its table considered."""
-        return self.adjusted < 1 - LEVEL
+        return self.adjusted is not None and self.adjusted < 1 - LEVEL
 
 
 UNDEFINED = Difference(math.nan, math.nan, math.nan)
@@ -140,8 +140,8 @@ def difference(
     return Difference(mean, mean - half, mean + half, p_value)
 
 
-def holm(p_values: Mapping[_Key, float]) -> dict[_Key, float]:
-    """Returns Holm's adjusted p-values; one that is NaN is no comparison.
+def holm(p_values: Mapping[_Key, float | None]) -> dict[_Key, float | None]:
+    """Returns Holm's adjusted p-values; one that is None is no comparison.
 
     The smallest of m is multiplied by m, the next by m - 1, and so on; none is below
     an earlier one, and none above 1.
@@ -149,9 +149,9 @@ def holm(p_values: Mapping[_Key, float]) -> dict[_Key, float]:
     known = sorted(
         (p_value, position, key)
         for position, (key, p_value) in enumerate(p_values.items())
-        if not math.isnan(p_value)
+        if p_value is not None
     )
-    adjusted = dict.fromkeys(p_values, math.nan)
+    adjusted: dict[_Key, float | None] = dict.fromkeys(p_values)
     highest = 0.0
     for done, (p_value, _, key) in enumerate(known):
         highest = max(highest, min(1.0, (len(known) - done) * p_value))

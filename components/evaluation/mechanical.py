@@ -143,7 +143,8 @@ class _Units:
 
     def clicks(self, label: Floats) -> Floats:
         """Returns the clicks of each unit, given labels by row."""
-        return np.bincount(self.unit, label, len(self.rows))
+        found: Floats = np.bincount(self.unit, label, len(self.rows)).astype(np.float64)
+        return found
 
     def pairs(self) -> tuple[Codes, Codes]:
         """Returns units that another one of the same user follows, and these."""
@@ -156,11 +157,12 @@ def _gauc_of(units: _Units, rng: np.random.Generator) -> float:
     if counted_anew is None:
         return 0.5
     repeats = max(5, min(_MOST_PERMUTATIONS, _PERMUTED_ROWS // len(units.code)))
-    neutral = np.nanmean(units.value)
+    neutral = float(np.nanmean(units.value))
     gaucs = []
     for _ in range(repeats):
         shuffled = units.label[np.lexsort((rng.random(len(units.code)), units.code))]
-        values = np.nan_to_num(counted_anew(units.clicks(shuffled)), nan=neutral)
+        values = counted_anew(units.clicks(shuffled))
+        values = np.where(np.isnan(values), neutral, values)
         gaucs.append(grouped_auc(units.code, values[units.unit], shuffled).gauc)
     return float(np.mean(gaucs))
 

@@ -206,5 +206,7 @@ SLICE_COLUMNS = tuple(metric.name for metric in METRICS if metric.in_slices)
 # A comparison shows GAUC first, as ranking within a user is what an ad server needs.
 COMPARISON_PANELS = (Gauc.name, Auc.name)
 COMPARISON_COLUMNS = (*COMPARISON_PANELS, LogLoss.name)
+# Shown as means over seeds, without a difference.
+COMPARISON_MEANS = tuple(name for name in RESAMPLED if name not in COMPARED)
 # Names in tables and sentences.
 NAMES = {metric.name: metric.label for metric in METRICS}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tfx import types
 from tfx.dsl.components.base import base_component
 from tfx.dsl.components.base import executor_spec
@@ -18,7 +20,7 @@ class ReferencesSpec(types.ComponentSpec):
 
     PARAMETERS = {
         "features": ExecutionParameter(type=str),
-        "domains": ExecutionParameter(type=list[str]),
+        "domains": ExecutionParameter(type=str),
         "first_day": ExecutionParameter(type=int),
         "last_day": ExecutionParameter(type=int),
         "evaluation_first_day": ExecutionParameter(type=int),
@@ -76,7 +78,7 @@ class References(base_component.BaseComponent):
                 examples=examples,
                 evaluation_examples=evaluation_examples,
                 features=features,
-                domains=list(domains),
+                domains=json.dumps(domains),
                 first_day=first_day,
                 last_day=last_day,
                 evaluation_first_day=evaluation_first_day,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from models.errors import DataError
 from models.features.table import FeatureTable
 from models.references.fitting import fit_references
 from models.references.rows import Columns
+from models.references.rows import read_domains
 from models.references.rows import read_rows
 
 
@@ -38,23 +40,21 @@ class Executor(base_executor.BaseExecutor):
         output = artifact_utils.get_single_instance(output_dict["references"])
         features = FeatureTable.from_json(exec_properties["features"])
         columns = Columns.of(features)
-        *sources, target = exec_properties["domains"]
+        *sources, target = json.loads(exec_properties["domains"])
         window = DayRange(exec_properties["first_day"], exec_properties["last_day"])
         days = DayRange(
             exec_properties["evaluation_first_day"],
             exec_properties["evaluation_last_day"],
         )
-        # Each domain has its share, so that a large source leaves the target's rows in.
-        most_rows = exec_properties["most_rows"] // (len(sources) + 1)
-        by_domain = {
-            domain: read_rows(
-                artifact_utils.get_split_uris(input_dict["examples"], domain),
-                window,
-                columns,
-                most_rows=most_rows,
-            )
-            for domain in (target, *sources)
-        }
+        by_domain = read_domains(
+            {
+                domain: artifact_utils.get_split_uris(input_dict["examples"], domain)
+                for domain in (target, *sources)
+            },
+            window,
+            columns,
+            most_rows=exec_properties["most_rows"],
+        )
         evaluation = read_rows(
             artifact_utils.get_split_uris(input_dict["evaluation_examples"], target),
             days,

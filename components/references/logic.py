@@ -14,55 +14,27 @@ order of the evaluation rows in the logs.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from components.evaluation.judgement import without_nan
 from components.evaluation.mechanical import mechanical_gaucs
-from components.evaluation.probability import entropy
-from components.evaluation.ranking import auc
-from components.evaluation.ranking import grouped_auc
-from components.evaluation.ranking import log_losses
+from components.evaluation.model_metrics import metrics_of
 from models.artifact_files import REFERENCE_SCORES_FILE
 from models.artifact_files import REFERENCES_FILE
 from models.data.arrow_files import pq
 from models.features.feature import USER_FEATURE
 from models.features.table import DAY
-from models.references.fitting import Reference
 from models.references.rows import Columns
 from models.references.rows import Rows
 
-
-def metrics_of(
-    users: npt.ArrayLike, labels: npt.ArrayLike, scores: npt.ArrayLike
-) -> dict[str, float]:
-    """Returns the metrics of a result table, by the names that the Evaluator uses.
-
-    Args:
-        users: Ids as `grouped_auc` takes them, shape (N,).
-        labels: 0 or 1, shape (N,).
-        scores: Click probabilities, shape (N,).
-    """
-    label, score = np.asarray(labels), np.asarray(scores, np.float64)
-    rows, clicks = len(label), int(label.sum())
-    grouped = grouped_auc(users, score, label)
-    loss = float(log_losses(score, label).mean()) if rows else math.nan
-    return {
-        "auc": auc(score, label),
-        "gauc": grouped.gauc,
-        "gauc_coverage": grouped.coverage,
-        "log_loss": loss,
-        "normalized_entropy": loss / entropy(clicks / rows if rows else 0.0),
-        "calibration": float(score.sum()) / clicks if clicks else math.nan,
-        "example_count": float(rows),
-        "click_count": float(clicks),
-    }
+if TYPE_CHECKING:
+    from models.references.fitting import Reference
 
 
 def judge_references(

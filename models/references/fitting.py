@@ -12,13 +12,12 @@ from models.references.estimators import Constant
 from models.references.estimators import Estimator
 from models.references.estimators import Gbdt
 from models.references.estimators import Logistic
+from models.references.names import CONSTANT
+from models.references.names import WITH_SOURCES
 from models.references.rows import Columns
 from models.references.rows import Floats
 from models.references.rows import Rows
 from models.references.rows import concatenated
-
-CONSTANT = "constant"
-WITH_SOURCES = " + sources"
 
 
 @dataclass(frozen=True)

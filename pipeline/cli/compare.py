@@ -1,4 +1,4 @@
-"""`crossctr compare`: strategies on the same rows, with intervals and costs."""
+"""`crossctr compare`: strategies on the same impressions, with intervals and costs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from components.evaluation.metrics import COMPARISON_COLUMNS
 from models.days import to_date
 from models.errors import ConfigError
 from models.strategies.registry import BASELINE_KIND
@@ -16,6 +15,7 @@ from pipeline.cli.options import Day
 from pipeline.cli.options import hold_root
 from pipeline.cli.options import wide_console
 from pipeline.comparing import tables
+from pipeline.comparing.measure import LEAST_SEEDS
 from pipeline.comparing.record import Comparison
 from pipeline.comparing.run import Question
 from pipeline.comparing.run import chosen
@@ -31,10 +31,15 @@ from pipeline.terminal.plain_text import Console
 @click.option("--day", type=Day(), required=True, help="The run's day D.")
 @click.option(
     "--strategies",
-    help="Entries of `strategies`, or kinds, with commas. Default: all entries.",
+    help="Entries of `strategies`, or kinds, with commas between. Default: all "
+    "entries.",
 )
 @click.option(
-    "--seeds", default=5, show_default=True, type=click.IntRange(1), help="Trainings."
+    "--seeds",
+    default=LEAST_SEEDS,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Trainings.",
 )
 @click.option(
     "--baseline",
@@ -45,11 +50,11 @@ from pipeline.terminal.plain_text import Console
 def compare_command(
     config_path: Path, day: int, strategies: str | None, seeds: int, baseline: str
 ) -> None:
-    """Train strategies on several seeds and compare them on the same rows.
+    """Train strategies on several seeds and compare them on the same impressions.
 
     Writes a Markdown table, a CSV and a picture into <root>/comparisons/<day>/, after
     every seed. Every strategy and seed is a step of its own: a command that was stopped
-    goes on where it was. Nothing is gated or published.
+    resumes where it was. Nothing is gated or published.
     """
     config = load_config(config_path)
     names = _names(strategies) or tuple(config.strategies)
@@ -65,7 +70,11 @@ def compare_command(
 
 
 def answer(question: Question) -> None:
-    """Runs a comparison, prints it, and fails if a strategy did."""
+    """Runs a comparison and prints it.
+
+    Raises:
+        StrategiesFailedError: A strategy failed; the others are printed before.
+    """
     console = wide_console()
     hold_root(question.config)
     comparison = run_comparison(question, console)
@@ -75,17 +84,12 @@ def answer(question: Question) -> None:
 
 def show(comparison: Comparison, console: Console) -> None:
     """Prints a comparison."""
-    grid = tables.quality(
-        comparison.models,
-        comparison.baseline,
-        COMPARISON_COLUMNS,
-        "strategy",
-        comparison.failed,
-    )
+    grid = tables.quality(comparison)
     title = (
         f"{comparison.name}, {comparison.day}: {comparison.rows:,} rows of "
-        f"{comparison.target}, {len(comparison.seeds)} seed(s); in brackets paired "
-        "95 % intervals over users and seeds"
+        f"{comparison.target}, {comparison.clicks:,} clicks, "
+        f"{len(comparison.seeds)} seed(s); in brackets paired 95 % intervals with "
+        "seeds, users and items as random effects, * if told apart from zero"
     )
     console.print(grid.as_rich(title))
     console.print(tables.cost(comparison).as_rich("What each costs, all levels"))
@@ -94,10 +98,10 @@ def show(comparison: Comparison, console: Console) -> None:
 
 
 def _names(text: str | None) -> tuple[str, ...]:
-    """Returns the names of a list separated by commas.
+    """Returns the names in a list separated by commas.
 
     Raises:
-        ConfigError: Nothing stands between two commas.
+        ConfigError: A name is empty.
     """
     if text is None:
         return ()

@@ -63,7 +63,9 @@ def compile_command(
     default = None if day is None else str(to_date(day))
     folder = output / config.name
     folder.mkdir(parents=True, exist_ok=True)
-    kinds = kinds_of(config.needs(config.strategy))
+    kinds = kinds_of(
+        config.needs(config.strategy), references=config.references.rows > 0
+    )
     for name, documents in specs(config.name, kinds, containers, default).items():
         file = folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump_all(documents, sort_keys=False), "utf-8")

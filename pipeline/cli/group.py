@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from models.days import to_date
 from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.errors import listed
+from models.errors import shown
 from models.features.table import describe
 from pipeline.cli.error_line import as_ours
 from pipeline.cli.error_line import line_of
@@ -27,17 +29,20 @@ from pipeline.cli.report import report_run
 from pipeline.config.load import dump
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
+from pipeline.config.wording import closest
 from pipeline.execution.failures import StrategiesFailedError
 from pipeline.execution.failures import raise_failed
 from pipeline.execution.job import Plan
 from pipeline.execution.job import plan_run
 from pipeline.execution.job import plan_when_ready
 from pipeline.execution.job import run_steps
+from pipeline.execution.run_records import used
 from pipeline.planning.fingerprint import code_fingerprint
 from pipeline.planning.reasons import read_earlier
 from pipeline.planning.reasons import settings_of
 from pipeline.planning.reasons import why_due
 from pipeline.planning.step_kinds import StepKind
+from pipeline.planning.steps import Step
 from pipeline.planning.steps import steps_until
 from pipeline.store.reader import Store
 from pipeline.store.results import target_result
@@ -89,6 +94,16 @@ class _Group(click.Group):
         module, _, name = _COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Returns the command that the arguments name; suggests one if none has it."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            close = closest(name, self.list_commands(ctx))
+            ctx.fail(f"there is no command {shown(name)}{close}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the command."""
@@ -151,7 +166,13 @@ def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) ->
         code_fingerprint(),
         settings_of(config),
     )
-    console.print(plan_table(planned.steps, why))
+    shown = used(planned.steps)
+    console.print(plan_table(shown, why))
+    if len(shown) < len(planned.steps):
+        console.print(
+            f"{len(planned.steps) - len(shown)} stored blocks that no level reads are "
+            "not shown"
+        )
     _print_unread(planned, console)
     _print_runs_to_repeat(config_path, planned, console)
     raise_failed(planned.refused)
@@ -206,7 +227,7 @@ def run(
     steps = steps_until(planned.steps, last)
     console.print(
         f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
-        f"day {to_date(day)}, {', '.join(strategies)}; {len(steps)} steps"
+        f"day {to_date(day)}, {', '.join(strategies)}; {len(used(steps))} steps"
     )
     failed = dict(planned.refused)
     if last != StepKind.TARGET:
@@ -220,10 +241,29 @@ def run(
     except CrossctrError as error:
         report_run(config, day, steps, console, error=str(error))
         raise
+    _print_results(config, steps, failed, console)
+    error_text = str(StrategiesFailedError(failed)) if failed else ""
+    report_run(config, day, steps, console, error=error_text)
+    _print_runs_to_repeat(config_path, planned, console)
+    raise_failed(failed)
+
+
+def _print_results(
+    config: Config, steps: Sequence[Step], failed: Mapping[str, str], console: Console
+) -> None:
+    """Prints the tables and sentences that a run ends with."""
+    # Late, as they import NumPy and Arrow.
+    from pipeline.comparing.standing import standing
+    from pipeline.store.references import references_of
+
     store = Store(config.root, config.metadata)
     targets = [step for step in steps if step.kind == StepKind.TARGET]
     results = [target_result(store, s) for s in targets if s.strategy not in failed]
-    console.print(result_table(results, config.target, failed))
+    references = references_of(store, steps)
+    console.print(result_table(results, config.target, failed, references))
+    aucs = {one.strategy: one.decision["candidate"]["auc"] for one in results}
+    for sentence in standing(aucs, references):
+        console.print(sentence, soft_wrap=True, highlight=False)
     for result in results:
         if result.strategy == config.strategy:
             console.print(slice_table(result, config.target))
@@ -241,10 +281,6 @@ def run(
             unfit = f"not fit to be served: {result.unfit}" if result.unfit else ""
             reasons = unfit or "; ".join(map(str, reasons_of(result.decision)))
             console.print(f"Not published: {reasons}", soft_wrap=True)
-    error_text = str(StrategiesFailedError(failed)) if failed else ""
-    report_run(config, day, steps, console, error=error_text)
-    _print_runs_to_repeat(config_path, planned, console)
-    raise_failed(failed)
 
 
 def _print_unread(planned: Plan, console: Console) -> None:

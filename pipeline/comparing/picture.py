@@ -1,8 +1,8 @@
 """Picture of a comparison as SVG: each strategy minus the baseline, with its interval.
 
 The file is self-contained, because Markdown shows it as an image: it has no script, no
-font and no external style. Colours follow the system. All dots have one colour: the
-intervals are too narrow to mark differences as significant.
+font and no external style. Colours follow the system. A dot is filled if the difference
+is told apart from zero, all differences of the table considered.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ svg { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif
 .back { fill: #ffffff; } text { fill: #1b2330; } .soft { fill: #5b6675; }
 .grid { stroke: #dfe3e9; } .zero { stroke: #5b6675; stroke-dasharray: 4 3; }
 .bar, .dot { stroke-width: 2; stroke: #2457c5; fill: #2457c5; }
+circle.open { fill: #ffffff; }
 @media (prefers-color-scheme: dark) {
   .back { fill: #1b212b; } text { fill: #e7ebf1; } .soft { fill: #9aa6b6; }
   .grid { stroke: #323b48; } .zero { stroke: #9aa6b6; }
   .bar, .dot { stroke: #8ab0ff; fill: #8ab0ff; }
+  circle.open { fill: #1b212b; }
 }
 """
 
@@ -46,7 +48,8 @@ def picture(comparison: Comparison) -> str:
     )
     below = (
         f"{seeds} {'seed' if seeds == 1 else 'seeds'}, {comparison.rows:,} rows; "
-        f"difference to {comparison.baseline} with its 95 % interval, too narrow"
+        f"difference to {comparison.baseline} with its 95 % interval"
+        f"{'' if comparison.random_effects else ', too narrow'}"
     )
     body = [
         svg.box("back", _WIDTH, height),
@@ -85,9 +88,10 @@ def _panel(models: Sequence[Measured], metric: str, left: float) -> Markup:
         parts.append(svg.text(x(tick), bottom + 16, label, "middle", kind="soft"))
     for row, difference in enumerate(found):
         if not math.isnan(difference.value):
+            state = "dot" if difference.told_apart else "dot open"
             y, ends = _y(row), (x(difference.low), x(difference.high))
             parts.append(svg.line("bar", ends[0], y, ends[1], y))
-            parts.append(svg.dot("dot", x(difference.value), y, 4))
+            parts.append(svg.dot(state, x(difference.value), y, 4))
     return svg.joined(parts)
 
 

@@ -17,8 +17,9 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic import ValidationError
 
-from components.evaluation.bootstrap import Difference
+from components.evaluation.differences import Difference
 from components.evaluation.metrics import COMPARED
+from components.evaluation.metrics import COMPARISON_MEANS
 from models.errors import DataError
 from pipeline.comparing.costs import Cost
 from pipeline.comparing.measure import Measured
@@ -47,6 +48,13 @@ class Comparison:
         command: The command line.
         written: Time of writing, UTC.
         failed: Strategies that failed and are not compared, with the reason.
+        references: Metrics of simple models on the same impressions.
+        best_reference: The one with the highest AUC; empty without any.
+        reference_notes: Remarks about references, by name.
+        guard: Why GAUC is not usable; empty if it is.
+        random_effects: Whether intervals take seeds, users and items as random
+            effects; records of former versions have those of a bootstrap instead,
+            which were too narrow.
     """
 
     name: str
@@ -67,6 +75,11 @@ class Comparison:
     command: str
     written: datetime.datetime
     failed: Mapping[str, str] = field(default_factory=dict)
+    references: tuple[Measured, ...] = ()
+    best_reference: str = ""
+    reference_notes: Mapping[str, str] = field(default_factory=dict)
+    guard: str = ""
+    random_effects: bool = False
 
 
 _RECORD = TypeAdapter(Comparison)
@@ -102,16 +115,21 @@ def to_csv(comparison: Comparison) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, _columns(), lineterminator="\n")
     writer.writeheader()
-    for model in comparison.models:
+    for model in (*comparison.models, *comparison.references):
         line: dict[str, Any] = {"strategy": model.name, "seed": "all"}
         line |= model.metrics
         for metric in COMPARED:
             line[f"{metric}_sd"] = model.spread[metric]
             line |= _ends(f"{metric}_minus_baseline", model.differences.get(metric))
+        line |= _ends("auc_minus_best_reference", model.over_reference)
         line |= _ends("gap_share", model.gap_share)
-        cost = dataclasses.asdict(comparison.costs[model.name])
-        cost["levels"] = " ".join(f"{k}:{n}" for k, n in cost["levels"].items())
-        writer.writerow(line | cost)
+        if model.name in comparison.costs:
+            cost = dataclasses.asdict(comparison.costs[model.name])
+            cost["levels"] = " ".join(f"{k}:{n}" for k, n in cost["levels"].items())
+            line |= cost
+        writer.writerow(line)
+        if model.name not in comparison.costs:
+            continue
         for seed, metrics in zip(comparison.seeds, model.by_seed, strict=True):
             writer.writerow({"strategy": model.name, "seed": seed, **metrics})
     for name, reason in comparison.failed.items():
@@ -125,6 +143,7 @@ def _columns() -> list[str]:
     columns = ["strategy", "seed"]
     for metric in COMPARED:
         columns += [metric, f"{metric}_sd", *_ends(f"{metric}_minus_baseline", None)]
+    columns += [*COMPARISON_MEANS, *_ends("auc_minus_best_reference", None)]
     columns += [*_ends("gap_share", None)]
     columns += [one.name for one in dataclasses.fields(Cost)]
     return [*columns, "failed"]
@@ -136,4 +155,5 @@ def _ends(name: str, difference: Difference | None) -> dict[str, float | None]:
         name: found.value,
         f"{name}_low": found.low,
         f"{name}_high": found.high,
+        f"{name}_adjusted_p": found.adjusted,
     }

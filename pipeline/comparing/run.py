@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from components.evaluation.metrics import COMPARISON_COLUMNS
 from models import durable_files
 from models.days import to_date
 from models.errors import ConfigError
@@ -30,6 +29,7 @@ from pipeline.comparing.record import to_json
 from pipeline.comparing.trials import Trials
 from pipeline.comparing.trials import run_trials
 from pipeline.comparing.trials import seeds_of
+from pipeline.comparing.words import interval_note
 from pipeline.comparing.words import verdict
 from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
@@ -127,7 +127,13 @@ def compared(question: Question, trials: Trials) -> Comparison:
     config, complete = question.config, trials.complete
     scored = {name: [one.scored for one in found] for name, found in complete.items()}
     oracle, note = _oracle(question, scored[question.baseline][0])
-    measured = measure(scored, question.baseline, oracle=oracle)
+    simple = trials.references
+    measured = measure(
+        scored,
+        question.baseline,
+        oracle=oracle,
+        references=simple.scores() if simple else None,
+    )
     now = datetime.datetime.now(tz=datetime.timezone.utc)
     return Comparison(
         name=config.name,
@@ -150,6 +156,15 @@ def compared(question: Question, trials: Trials) -> Comparison:
         command=question.command,
         written=now.replace(microsecond=0),
         failed=trials.failed.copy(),
+        references=measured.references,
+        best_reference=measured.best_reference,
+        reference_notes={
+            name: one.remark
+            for name, one in (simple.by_name if simple else {}).items()
+            if one.remark
+        },
+        guard=simple.guard if simple else "",
+        random_effects=True,
     )
 
 
@@ -173,13 +188,7 @@ def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1)
         image: Path of the picture, relative to the page.
         level: Level of the heading.
     """
-    grid = tables.quality(
-        comparison.models,
-        comparison.baseline,
-        COMPARISON_COLUMNS,
-        "strategy",
-        comparison.failed,
-    )
+    grid = tables.quality(comparison)
     seeds = ", ".join(str(seed) for seed in comparison.seeds)
     sources = ", ".join(comparison.sources)
     words = "".join(f"* {sentence}\n" for sentence in verdict(comparison))
@@ -192,8 +201,7 @@ def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1)
         f"rows of {comparison.target} from {comparison.day} to {comparison.last_day}: "
         f"{comparison.clicks:,} clicks, {comparison.users:,} users; GAUC speaks for "
         f"{comparison.coverage:.1%} of the rows. Seeds {seeds}; ± is the standard "
-        "deviation over them. In brackets paired 95 % intervals over users and seeds, "
-        "too narrow, and each for itself, not corrected for their number.\n\n"
+        f"deviation over them. {interval_note(comparison)}\n\n"
         f"{grid.as_markdown()}\n"
         "What each costs, all levels that it needs. Seconds and milliseconds follow "
         "what else the machine does meanwhile; rows read and sizes do not:\n\n"

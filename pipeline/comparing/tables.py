@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.console import JustifyMethod
+
+from components.evaluation.metrics import COMPARISON_COLUMNS
+from components.evaluation.metrics import COMPARISON_MEANS
 from components.evaluation.metrics import NAMES
-from pipeline.comparing.measure import Measured
 from pipeline.comparing.record import Comparison
 from pipeline.comparing.words import with_interval
 from pipeline.terminal.plain_text import Table
@@ -25,7 +26,8 @@ class Grid:
         """Returns the table for a terminal."""
         table = Table(title=title, title_justify="left")
         for index, name in enumerate(self.header):
-            table.add_column(name, justify="right" if index else "left")
+            justify: JustifyMethod = "right" if index else "left"
+            table.add_column(name, justify=justify, overflow="fold")
         for row in self.rows:
             table.add_row(*row)
         return table
@@ -37,38 +39,35 @@ class Grid:
         return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def quality(
-    models: Sequence[Measured],
-    baseline: str,
-    metrics: Sequence[str],
-    label: str,
-    failed: Mapping[str, str],
-) -> Grid:
-    """Returns the table of metrics and differences to the baseline.
+def quality(comparison: Comparison, label: str = "strategy") -> Grid:
+    """Returns the table of metrics and differences, of strategies and references.
 
     Args:
-        models: The models.
-        baseline: The one that the others are compared with.
-        metrics: Which metrics, in order.
-        label: Heading of the first column, such as `strategy`.
-        failed: Models that failed, with the reason.
+        comparison: The comparison.
+        label: Heading of the first column, such as `variant`.
     """
-    share = any(model.gap_share is not None for model in models)
+    share = any(model.gap_share is not None for model in comparison.models)
     header = [label]
-    for metric in metrics:
-        header += [NAMES[metric], f"{NAMES[metric]}: minus {baseline}"]
+    for metric in COMPARISON_COLUMNS:
+        header += [NAMES[metric], f"{NAMES[metric]}: minus {comparison.baseline}"]
+    if comparison.best_reference:
+        header.append(f"AUC: minus {comparison.best_reference}")
+    header += [NAMES[metric] for metric in COMPARISON_MEANS]
+    if share:
+        header.append("share of the reachable gap")
     rows = []
-    for model in models:
+    for model in (*comparison.models, *comparison.references):
         row = [model.name]
-        for metric in metrics:
+        for metric in COMPARISON_COLUMNS:
             row.append(_with_spread(model.metrics[metric], model.spread[metric]))
             row.append(with_interval(model.differences.get(metric)))
+        if comparison.best_reference:
+            row.append(with_interval(model.over_reference))
+        row += [_number(model.metrics[metric]) for metric in COMPARISON_MEANS]
         if share:
             row.append(with_interval(model.gap_share, ".0%"))
         rows.append(tuple(row))
-    if share:
-        header.append("share of the reachable gap")
-    for name, reason in failed.items():
+    for name, reason in comparison.failed.items():
         told = " ".join(f"failed: {reason}".split()).replace("|", "/")
         rows.append((name, told, *[""] * (len(header) - 2)))
     return Grid(tuple(header), tuple(rows))
@@ -110,7 +109,11 @@ def cost(comparison: Comparison) -> Grid:
 def _with_spread(value: float, spread: float) -> str:
     if math.isnan(value):
         return "undefined"
-    return f"{value:.4f}" if math.isnan(spread) else f"{value:.4f} ± {spread:.4f}"
+    return _number(value) if math.isnan(spread) else f"{value:.4f} ± {spread:.4f}"
+
+
+def _number(value: float) -> str:
+    return "undefined" if math.isnan(value) else f"{value:.4f}"
 
 
 def _known(value: float | None, form: str) -> str:

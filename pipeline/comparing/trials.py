@@ -38,6 +38,8 @@ from pipeline.report.scoring import Scored
 from pipeline.report.scoring import is_scored
 from pipeline.report.scoring import score_step
 from pipeline.store.reader import Store
+from pipeline.store.references import StoredReferences
+from pipeline.store.references import references_of
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import TextColumn
 from pipeline.terminal.progress import quiet_libraries
@@ -58,10 +60,12 @@ class Trials:
         complete: By strategy, one trial per seed.
         failed: By strategy, the first seed that failed and why; later seeds are not
             tried.
+        references: Simple models on the same impressions; None without any.
     """
 
     complete: dict[str, list[Trial]]
     failed: dict[str, str] = field(default_factory=dict)
+    references: StoredReferences | None = None
 
     def fail(self, strategy: str, seed: int, reason: str) -> None:
         """Removes a strategy, as only strategies with all seeds are compared."""
@@ -130,6 +134,7 @@ def _score(
 ) -> None:
     """Scores the trials of a seed, with TensorFlow's output in a log file."""
     store = Store(config.root, config.metadata)
+    trials.references = references_of(store, steps)
     targets = [
         step
         for step in steps

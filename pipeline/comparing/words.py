@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from components.evaluation.bootstrap import Difference
+from components.evaluation.differences import Difference
 from components.evaluation.metrics import NAMES
+from pipeline.comparing.measure import LEAST_SEEDS
 from pipeline.comparing.record import Comparison
 
 # Below this share of the impressions, GAUC comes with a caveat.
@@ -13,32 +14,63 @@ _ENOUGH_COVERAGE = 0.5
 
 
 def verdict(comparison: Comparison) -> list[str]:
-    """Returns sentences about a comparison: the best means, and caveats.
-
-    None says that a strategy beats another: see `interval_caveat`.
-    """
-    sentences = [_best(comparison), *_gap(comparison), *_caveats(comparison)]
-    sentences += [f"{n} is not compared: {r}." for n, r in comparison.failed.items()]
+    """Returns sentences about a comparison: wins, the best means, and caveats."""
+    sentences = [
+        f"{comparison.guard}." if comparison.guard else "",
+        wins(comparison),
+        _best(comparison),
+        *_gap(comparison),
+        *_caveats(comparison),
+        *(f"{name}: {note}." for name, note in comparison.reference_notes.items()),
+        *(f"{n} is not compared: {r}." for n, r in comparison.failed.items()),
+    ]
     return [sentence for sentence in sentences if sentence]
 
 
-def interval_caveat(num_seeds: int) -> str:
-    """Returns why an interval without zero does not prove a difference."""
-    if num_seeds == 1:
+def wins(comparison: Comparison) -> str:
+    """Returns which strategies win: above the baseline and the best reference."""
+    if not comparison.best_reference:
+        return "There are no references, so no win is counted."
+    if len(comparison.seeds) < LEAST_SEEDS:
         return (
-            "One seed: the intervals are over users alone and know nothing of the luck "
-            "of a training, so they are too narrow and nothing is counted as won or "
-            "lost."
+            f"Fewer than {LEAST_SEEDS} seeds say too little of the luck of a training, "
+            "so no win is counted."
+        )
+    auc = next(
+        one.metrics["auc"]
+        for one in comparison.references
+        if one.name == comparison.best_reference
+    )
+    won = [model.name for model in comparison.models if model.wins]
+    told = (
+        f"{', '.join(won)} win" + "s" * (len(won) == 1) if won else "No strategy wins"
+    )
+    return (
+        f"{told}: AUC above that of {comparison.baseline} and of the best reference, "
+        f"{comparison.best_reference} ({auc:.4f}), both told apart with Holm's "
+        "correction for all differences of the table."
+    )
+
+
+def interval_note(comparison: Comparison) -> str:
+    """Returns what the intervals in brackets are."""
+    if not comparison.random_effects:
+        return (
+            "In brackets paired 95 % intervals of the former bootstrap over users and "
+            "seeds, too narrow, and each for itself, not corrected for their number."
         )
     return (
-        f"The intervals are too narrow, so nothing is counted as won or lost: seeds "
-        f"drawn again with replacement have {num_seeds - 1}/{num_seeds} of the "
-        "variance over seeds, and no t quantile allows for so few."
+        "In brackets paired 95 % intervals with seeds, users and items as random "
+        "effects, each for itself; * marks a difference that is told apart from zero "
+        "with Holm's correction for all differences of the table."
     )
 
 
 def with_interval(difference: Difference | None, form: str = "+.4f") -> str:
-    """Returns a number and its interval, such as `+0.0100 [-0.0020, +0.0220]`."""
+    """Returns a number and its interval, such as `+0.0100 [-0.0020, +0.0220]`.
+
+    `*` marks one that is told apart from zero, all of its table considered.
+    """
     if difference is None:
         return ""
     if math.isnan(difference.value):
@@ -46,7 +78,8 @@ def with_interval(difference: Difference | None, form: str = "+.4f") -> str:
     value, low, high = (
         format(x, form) for x in (difference.value, difference.low, difference.high)
     )
-    return f"{value} [{low}, {high}]"
+    mark = "*" if difference.told_apart else ""
+    return f"{value}{mark} [{low}, {high}]"
 
 
 def _best(comparison: Comparison) -> str:
@@ -57,19 +90,20 @@ def _best(comparison: Comparison) -> str:
             for model in comparison.models
             if not math.isnan(model.metrics[metric])
         }
-        if len(known) > 1:
+        if len(known) > 1 and not (metric == "gauc" and comparison.guard):
             name = choose(known, key=lambda name: known[name])
             parts.append(f"{NAMES[metric]} {name} ({known[name]:.4f})")
     if not parts:
         return ""
-    # The intervals are too narrow: of those outside, some may belong here as well.
     alike = [
         model.name
         for model in comparison.models
         if model.behind_best is not None and model.behind_best.high >= 0
     ]
-    told = f" Not told apart from that GAUC: at least {', '.join(alike)}."
-    return f"Best means: {', '.join(parts)}.{told if alike else ''}"
+    told = ""
+    if alike and not comparison.guard:
+        told = f" Not told apart from that GAUC: {', '.join(alike)}."
+    return f"Best means: {', '.join(parts)}.{told}"
 
 
 def _gap(comparison: Comparison) -> list[str]:
@@ -88,7 +122,12 @@ def _gap(comparison: Comparison) -> list[str]:
 
 
 def _caveats(comparison: Comparison) -> list[str]:
-    caveats = [interval_caveat(len(comparison.seeds))]
+    caveats = []
+    if len(comparison.seeds) == 1:
+        caveats.append(
+            "One seed: the intervals are over users and items alone and know nothing "
+            "of the luck of a training, so no difference is marked."
+        )
     if comparison.coverage < _ENOUGH_COVERAGE:
         caveats.append(
             f"GAUC speaks for {comparison.coverage:.0%} of the rows only, those of "

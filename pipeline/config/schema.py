@@ -44,6 +44,7 @@ from pipeline.config.sections import MAX_DAYS
 from pipeline.config.sections import ImportConfig
 from pipeline.config.sections import IntervalConfig
 from pipeline.config.sections import LevelsConfig
+from pipeline.config.sections import ReferencesConfig
 from pipeline.config.sections import ServingConfig
 from pipeline.config.sections import WaitConfig
 from pipeline.config.slices import read_slices
@@ -106,6 +107,7 @@ class Config(StrictModel):
             `user_history` by `user_impressions`, `item_age` by `item_age_days`, `hour`
             by `hour`.
         intervals: Confidence intervals of the metrics, see `IntervalConfig`.
+        references: Models that strategies stand beside, see `ReferencesConfig`.
         beam_args: Further flags for Beam pipelines.
     """
 
@@ -145,6 +147,7 @@ class Config(StrictModel):
     gate: GateThresholds = GateThresholds()
     slices: dict[str, SliceRule] | None = None
     intervals: IntervalConfig = IntervalConfig()
+    references: ReferencesConfig = ReferencesConfig()
     serving: ServingConfig
     beam_args: tuple[str, ...] = ()
 

@@ -211,6 +211,17 @@ class IntervalConfig(StrictModel):
     level: float = Field(default=0.95, gt=0, lt=1)
 
 
+class ReferencesConfig(StrictModel):
+    """References beside the strategies: models that a user would try first.
+
+    Attributes:
+        rows: Impressions that they are fitted on, at most, in memory; a larger window
+            is sampled, with an even share of each domain. 0 leaves references out.
+    """
+
+    rows: int = Field(default=200_000, ge=0)
+
+
 def _check_server_path(path: str) -> str:
     absolute = path.startswith("/") or "://" in path
     if not absolute or not path.isprintable():

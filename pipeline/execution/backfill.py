@@ -103,7 +103,10 @@ def _run_day(
     """
     started = time.monotonic()
     broken: Mapping[str, str] = {}
-    plan = plan_when_ready(config, lambda p: p.run(day, strategies), console)
+    # A line has no room for references; `crossctr run` of a day adds them.
+    plan = plan_when_ready(
+        config, lambda p: p.run(day, strategies, references=False), console
+    )
     due = [step for step in plan.steps if not step.done]
     # Of the blocks that are due alone: those before were named on their own day.
     blocks = [step.days for step in due if step.kind == "ingest"]

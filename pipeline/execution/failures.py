@@ -71,6 +71,10 @@ class Failures:
             StrategiesFailedError: No strategy is left, and they failed for more than
                 one reason.
         """
+        if step.kind == StepKind.REFERENCES:
+            # No strategy depends on them, and their table is only poorer without.
+            self.reasons[str(step.kind)] = str(error)
+            return
         lost = [
             name for name in self._left() if step.fingerprint in self._upstream[name]
         ]
@@ -83,7 +87,7 @@ class Failures:
 
     def needs(self, step: Step) -> bool:
         """Returns whether a strategy that has not failed rests on `step`."""
-        if not self.reasons:
+        if not self.reasons or step.kind == StepKind.REFERENCES:
             return True
         return any(step.fingerprint in self._upstream[name] for name in self._left())
 

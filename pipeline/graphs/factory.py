@@ -11,6 +11,7 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from components import arrow_coders
 from pipeline.config.schema import Config
 from pipeline.graphs.ingest import ingest_nodes
+from pipeline.graphs.references import references_nodes
 from pipeline.graphs.target import target_nodes
 from pipeline.graphs.training import base_nodes
 from pipeline.graphs.training import cpm_nodes
@@ -31,6 +32,7 @@ _NODES = {
     StepKind.CPM: cpm_nodes,
     StepKind.SOURCE: source_nodes,
     StepKind.BASE: base_nodes,
+    StepKind.REFERENCES: references_nodes,
     StepKind.TARGET: target_nodes,
 }
 

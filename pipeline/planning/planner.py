@@ -18,6 +18,7 @@ from pipeline.planning.blocks import BlockChain
 from pipeline.planning.blocks import LogFingerprint
 from pipeline.planning.fingerprint import digest
 from pipeline.planning.pretraining import Pretraining
+from pipeline.planning.references import references_step
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Block
 from pipeline.planning.steps import Known
@@ -25,6 +26,7 @@ from pipeline.planning.steps import Step
 from pipeline.planning.steps import Training
 from pipeline.planning.steps import block_of
 from pipeline.planning.steps import live_before
+from pipeline.planning.steps import overlapping
 from pipeline.planning.steps import prints
 from pipeline.planning.target import TargetLevel
 
@@ -37,12 +39,14 @@ class _Run(NamedTuple):
         learned: Day of the target models: the newest tick of the target's clock.
         evaluation: Days on whose target impressions they are evaluated.
         judge: Whether they are evaluated and gated, not only trained.
+        references: Whether references are planned beside them.
     """
 
     day: int
     learned: int
     evaluation: DayRange
     judge: bool
+    references: bool
 
 
 class Planner:
@@ -65,13 +69,19 @@ class Planner:
         """
         self._config = config
         self._known = known
+        self._code = code
         self._blocks = BlockChain(config, known, logs, code)
         self._pretraining = Pretraining(config, known, code)
         self._target = TargetLevel(config, known, code, self._blocks, self._pretraining)
         self.refused: dict[str, str] = {}
 
     def run(
-        self, day: int, strategies: Sequence[str], *, judge: bool = True
+        self,
+        day: int,
+        strategies: Sequence[str],
+        *,
+        judge: bool = True,
+        references: bool = True,
     ) -> list[Step]:
         """Plans the run of `day`: what it ingests, trains, judges and publishes.
 
@@ -83,6 +93,7 @@ class Planner:
             strategies: Entries of the configuration's `strategies`, in order.
             judge: Whether models are compared with the live one, gated and published;
                 else they are only trained.
+            references: Whether the references that the configuration has are planned.
 
         Returns:
             The steps in running order; done ones are included.
@@ -92,7 +103,7 @@ class Planner:
                 any strategy could be trained on.
         """
         self.refused = {}
-        run = self._days_of(day, judge)
+        run = self._days_of(day, judge, references)
         steps, refused = self._plan(run, strategies)
         if refused:
             left = [name for name in strategies if name not in refused]
@@ -111,7 +122,7 @@ class Planner:
         """Whether `strategy` is an entry of the configuration."""
         return strategy in self._config.strategies
 
-    def _days_of(self, day: int, judge: bool) -> _Run:
+    def _days_of(self, day: int, judge: bool, references: bool) -> _Run:
         """Returns the days of the run of `day`.
 
         Raises:
@@ -131,7 +142,7 @@ class Planner:
                 "(`first_day`); choose a later day or a denser levels.target.every_days"
             )
         evaluation = DayRange(day, day + config.evaluation_days - 1)
-        return _Run(day, learned, evaluation, judge)
+        return _Run(day, learned, evaluation, judge, references)
 
     def _plan(
         self, run: _Run, strategies: Sequence[str]
@@ -157,6 +168,9 @@ class Planner:
                 continue
             steps.update({step.fingerprint: step for step in before})
             targets.append(self._target_step(run, strategy, training, blocks))
+        beside = self._references(run, history, blocks) if targets else None
+        if beside is not None:
+            steps[beside.fingerprint] = beside
         order = list(StepKind)
         upstream = sorted(steps.values(), key=lambda step: order.index(step.kind))
         return [*upstream, *targets], refused
@@ -190,6 +204,23 @@ class Planner:
             before.append(self._base_step(run, strategy, training.base))
         return training, before
 
+    def _references(
+        self, run: _Run, history: list[Block], blocks: Sequence[Block]
+    ) -> Step | None:
+        """Plans the references on the target level's window; None without any."""
+        if not run.references or not self._config.references.rows:
+            return None
+        return references_step(
+            self._config,
+            self._known,
+            self._code,
+            run_day=run.day,
+            day=run.learned,
+            evaluation=run.evaluation,
+            history=history,
+            judged=overlapping(blocks, run.evaluation),
+        )
+
     def _base_step(self, run: _Run, strategy: str, training: Training) -> Step:
         return Step(
             kind=StepKind.BASE,
@@ -212,7 +243,7 @@ class Planner:
         self, run: _Run, strategy: str, training: Training, blocks: Sequence[Block]
     ) -> Step:
         config, evaluation = self._config, run.evaluation
-        judged = tuple(block for block in blocks if block.days.overlaps(evaluation))
+        judged = overlapping(blocks, evaluation)
         live = live_before(self._known.live, run.day) if run.judge else None
         publishes = run.judge and strategy == config.strategy
         fingerprint = digest(

@@ -22,6 +22,7 @@ class StepKind(str, Enum):
         CPM: The complete pretraining model.
         SOURCE: The source model that a target model reads.
         BASE: The target model without a source model, which initialises one with it.
+        REFERENCES: Simple models that the strategies stand beside; never published.
         TARGET: A strategy's target model, evaluated and, for one strategy, published.
     """
 
@@ -30,6 +31,7 @@ class StepKind(str, Enum):
     CPM = "cpm"
     SOURCE = "source"
     BASE = "base"
+    REFERENCES = "references"
     TARGET = "target"
 
     def __str__(self) -> str:
@@ -41,11 +43,12 @@ class StepKind(str, Enum):
         return kinds[: kinds.index(self) + 1]
 
 
-def kinds_of(needs: Needs) -> tuple[StepKind, ...]:
+def kinds_of(needs: Needs, *, references: bool) -> tuple[StepKind, ...]:
     """Returns the kinds of step that a strategy needs, in running order.
 
     Args:
         needs: What its target level reads.
+        references: Whether the configuration has references.
     """
     wanted = {
         StepKind.INGEST: True,
@@ -53,6 +56,7 @@ def kinds_of(needs: Needs) -> tuple[StepKind, ...]:
         StepKind.CPM: needs.cpm,
         StepKind.SOURCE: needs.source_model,
         StepKind.BASE: needs.source_model,
+        StepKind.REFERENCES: references,
         StepKind.TARGET: True,
     }
     return tuple(kind for kind in StepKind if wanted[kind])

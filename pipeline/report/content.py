@@ -16,6 +16,7 @@ from typing import Literal
 from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError
+from pipeline.comparing.standing import standing
 from pipeline.config.schema import Config
 from pipeline.execution.job import plan_run
 from pipeline.execution.run_index import RunIndex
@@ -32,12 +33,15 @@ from pipeline.report.ids import gather_ids
 from pipeline.report.judged import Judged
 from pipeline.report.judged import Metrics
 from pipeline.report.judged import gather_judged
+from pipeline.report.judged import metrics_of
 from pipeline.report.quality import Quality
 from pipeline.report.quality import gather_quality
 from pipeline.report.scoring import score_step
 from pipeline.report.training import Training
 from pipeline.report.training import gather_training
 from pipeline.store.reader import Store
+from pipeline.store.references import StoredReferences
+from pipeline.store.references import references_of
 from pipeline.store.results import label_constants
 from pipeline.store.results import rows_of
 
@@ -112,6 +116,7 @@ class Report:
     ids: Ids | None
     trainings: tuple[Training, ...]
     judged: tuple[Judged, ...]
+    references: StoredReferences | None = None
 
     @property
     def main(self) -> Judged | None:
@@ -122,6 +127,21 @@ class Report:
     def constants(self) -> list[tuple[str, Metrics]]:
         """The constants in the table of evaluated models, each with its label."""
         return label_constants([(one.strategy, one.constant) for one in self.judged])
+
+    @property
+    def reference_lines(self) -> list[tuple[str, Metrics, str]]:
+        """The references beside them: name, metrics and a remark."""
+        found = self.references.models if self.references else {}
+        return [
+            (name, metrics_of({"candidate": one.metrics}), one.remark)
+            for name, one in found.items()
+        ]
+
+    @property
+    def standing(self) -> list[str]:
+        """Which strategies are ahead of the references."""
+        aucs = {one.strategy: one.candidate.get("auc").value for one in self.judged}
+        return standing(aucs, self.references)
 
     @property
     def seconds(self) -> float:
@@ -228,6 +248,7 @@ def gather(
         ids=gather_ids(store, blocks, features, config.target),
         trainings=tuple(trainings),
         judged=tuple(judged),
+        references=references_of(store, steps),
     )
 
 

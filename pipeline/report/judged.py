@@ -193,17 +193,18 @@ def describe(
         approved=bool(decision["approved"]),
         cold_start=decision["state"] == "cold_start",
         reasons=reasons_of(decision),
-        candidate=_metrics(decision),
-        live=None if live is None else _metrics({"candidate": live}),
-        constant=None if constant is None else _metrics({"candidate": constant}),
-        slices=tuple(_metrics(part) for part in decision.get("slices") or ()),
+        candidate=metrics_of(decision),
+        live=None if live is None else metrics_of({"candidate": live}),
+        constant=None if constant is None else metrics_of({"candidate": constant}),
+        slices=tuple(metrics_of(part) for part in decision.get("slices") or ()),
         published=str(properties.get("path", "")) if properties.get("pushed") else "",
         override=override,
         unfit=str(properties.get("infra_reason", "")),
     )
 
 
-def _metrics(part: Mapping[str, Any]) -> Metrics:
+def metrics_of(part: Mapping[str, Any]) -> Metrics:
+    """Returns the metrics of a part of a decision, such as a slice."""
     intervals = part.get("intervals") or {}
     values = {
         name: Value(

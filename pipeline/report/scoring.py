@@ -24,6 +24,7 @@ from models.compat import read_table
 from models.data.arrow_files import pq
 from models.data.raw_rows import rows_of_days
 from models.errors import DataError
+from models.features.feature import ITEM_FEATURE
 from models.features.feature import USER_FEATURE
 from models.features.table import LABEL
 from pipeline.config.schema import Config
@@ -49,12 +50,15 @@ class Scored(NamedTuple):
         milliseconds: Duration of the fastest of 50 in-process requests with 100 of
             these impressions, from serialized Examples to probabilities; None if not
             measured.
+        items: Raw item ids, None where missing, shape (N,); None if the impressions
+            have no item.
     """
 
     users: npt.NDArray[np.object_]
     labels: npt.NDArray[np.int64]
     scores: npt.NDArray[np.float32]
     milliseconds: float | None = None
+    items: npt.NDArray[np.object_] | None = None
 
 
 def score_step(config: Config, store: Store, step: Step) -> Scored:
@@ -76,6 +80,7 @@ def score_step(config: Config, store: Store, step: Step) -> Scored:
         table.column("label").to_numpy(),
         table.column("score").to_numpy(),
         None if measured is None else float(measured),
+        table.column("item").to_numpy() if "item" in table.column_names else None,
     )
 
 
@@ -100,7 +105,7 @@ def _compute(config: Config, store: Store, step: Step) -> Scored:
             f"the model of {step.label!r} is not stored; expected fingerprint "
             f"{step.training}. Run that day first"
         )
-    examples, users, labels = _evaluation_rows(config, store, step)
+    examples, users, items, labels = _evaluation_rows(config, store, step)
     with literal_folders():
         loaded = tf.saved_model.load(str(Path(model.uri) / SERVING_FOLDER))
     serve = loaded.signatures["serving_default"]
@@ -111,7 +116,7 @@ def _compute(config: Config, store: Store, step: Step) -> Scored:
     candidates = [examples[i % len(examples)] for i in range(_CANDIDATES)]
     request = tf.constant(candidates)
     milliseconds = _milliseconds(lambda: serve(request)["ctr"].numpy())
-    return Scored(users, labels, np.concatenate(scores), milliseconds)
+    return Scored(users, labels, np.concatenate(scores), milliseconds, items)
 
 
 def _milliseconds(call: Callable[[], Any]) -> float:
@@ -126,7 +131,12 @@ def _milliseconds(call: Callable[[], Any]) -> float:
 
 def _evaluation_rows(
     config: Config, store: Store, step: Step
-) -> tuple[list[bytes], npt.NDArray[np.object_], npt.NDArray[np.int64]]:
+) -> tuple[
+    list[bytes],
+    npt.NDArray[np.object_],
+    npt.NDArray[np.object_] | None,
+    npt.NDArray[np.int64],
+]:
     from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
     if step.evaluation is None:
@@ -134,13 +144,27 @@ def _evaluation_rows(
     encoder = RecordBatchToExamplesEncoder()
     examples: list[bytes] = []
     users: list[bytes | None] = []
+    items: list[bytes | None] = []
     labels: list[int] = []
     folders = list(_raw_folders(config, store, step))
     for batch in rows_of_days(folders, step.evaluation):
         examples += encoder.encode(batch)
-        users += [ids[0] if ids else None for ids in batch[USER_FEATURE].to_pylist()]
+        users += _first_ids(batch, USER_FEATURE)
+        items += _first_ids(batch, ITEM_FEATURE)
         labels += [value[0] for value in batch[LABEL].to_pylist()]
-    return examples, np.array(users, object), np.array(labels, np.int64)
+    return (
+        examples,
+        np.array(users, object),
+        np.array(items, object) if len(items) == len(users) else None,
+        np.array(labels, np.int64),
+    )
+
+
+def _first_ids(batch: pa.RecordBatch, name: str) -> list[bytes | None]:
+    """Returns the id of each row; nothing if there is no such column."""
+    if name not in batch.schema.names:
+        return []
+    return [ids[0] if ids else None for ids in batch[name].to_pylist()]
 
 
 def _raw_folders(config: Config, store: Store, step: Step) -> Iterable[str]:
@@ -164,6 +188,8 @@ def _write(scored: Scored, path: Path) -> None:
         "label": pa.array(scored.labels, pa.int64()),
         "score": pa.array(scored.scores, pa.float32()),
     }
+    if scored.items is not None:
+        columns["item"] = pa.array(scored.items, pa.binary())
     table = pa.table(columns)
     if scored.milliseconds is not None:
         told = {_MILLISECONDS: repr(scored.milliseconds).encode()}

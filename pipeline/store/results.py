@@ -54,7 +54,7 @@ def known_state(store: Store) -> Known:
     }
     results = {
         stored.fingerprint
-        for kind in ("EmbeddingSnapshot", "GateDecision")
+        for kind in ("EmbeddingSnapshot", "GateDecision", "ReferenceScores")
         for stored in store.artifacts(kind)
     }
     trained = store.artifacts("Model")
@@ -92,7 +92,10 @@ def removed_fingerprints(store: Store) -> set[str]:
 
 def rows_of(store: Store, step: Step) -> int | None:
     """Returns the rows a finished step ingested or trained on."""
-    kind = "Examples" if step.kind == StepKind.INGEST else "Model"
+    kind = {
+        StepKind.INGEST: "Examples",
+        StepKind.REFERENCES: "ReferenceScores",
+    }.get(step.kind, "Model")
     stored = store.newest(kind, step.training or step.fingerprint)
     return None if stored is None else int(stored.properties.get("num_rows", 0))
 

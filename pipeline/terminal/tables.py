@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from typing import Any
 
 from components.evaluation.metrics import NAMES
@@ -13,6 +14,9 @@ from pipeline.planning.steps import Step
 from pipeline.store.results import TargetResult
 from pipeline.store.results import label_constants
 from pipeline.terminal.plain_text import Table
+
+if TYPE_CHECKING:
+    from pipeline.store.references import StoredReferences
 
 Metrics = Mapping[str, float | None]
 
@@ -63,17 +67,21 @@ def plan_table(steps: Sequence[Step], why: Mapping[str, str]) -> Table:
 
 
 def result_table(
-    results: Sequence[TargetResult], target: str, failed: Mapping[str, str]
+    results: Sequence[TargetResult],
+    target: str,
+    failed: Mapping[str, str],
+    references: StoredReferences | None = None,
 ) -> Table:
     """Returns the strategies' metrics on the same evaluation impressions.
 
-    The last lines are those of the constant: the click rate of the target's impressions
-    in the training window, evaluated like a model.
+    The last lines are those of the constant, the click rate of the target's impressions
+    in the training window, and of the references, evaluated like models.
 
     Args:
         results: Results of the strategies.
         target: The target domain.
         failed: Strategies without a result, each with the reason.
+        references: Simple models on the same impressions; None without any.
     """
     title = f"Evaluation on {target}, same impressions for all"
     table = Table(title=title, title_justify="left")
@@ -98,6 +106,8 @@ def result_table(
         table.add_section()
     for label, metrics in constants:
         table.add_row(label, *_metric_cells(metrics), "", style="dim")
+    for name, one in (references.models if references else {}).items():
+        table.add_row(name, *_metric_cells(one.metrics), one.remark, style="dim")
     return table
 
 

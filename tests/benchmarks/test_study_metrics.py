@@ -1,6 +1,7 @@
 """Differences of two models over the steps of a study."""
 
 import datetime
+import math
 import re
 
 import pytest
@@ -27,11 +28,16 @@ def test_a_difference_is_paired_and_leaves_the_first_step_out():
         _result([0.9, 0.54, float("nan")], [0.1, 0.50, 0.60]),
     ]
     mean, low, high = difference(results, "ctnet", "base")
-    assert mean == pytest.approx(0.03)
-    # Three differences of 0.02, 0.03 and 0.04: a standard deviation of 0.01.
-    assert high - mean == pytest.approx(1.96 * 0.01 / 3**0.5)
+    # Means of the seeds: 0.025 and 0.04; t of one degree of freedom is 12.706.
+    assert mean == pytest.approx(0.0325)
+    assert high - mean == pytest.approx(12.706 * 0.0075, rel=1e-4)
     assert mean - low == pytest.approx(high - mean)
-    assert difference_text((mean, low, high)) == "+0.0300 [+0.0187, +0.0413]"
+    assert difference_text((mean, low, high)) == "+0.0325 [-0.0628, +0.1278]"
+
+
+def test_one_seed_has_no_interval():
+    found = difference([_result([0.9, 0.62], [0.1, 0.60])], "ctnet", "base")
+    assert found[1:] == (-math.inf, math.inf)
 
 
 @pytest.mark.parametrize("found", [(0.01, -0.01, 0.03), (-0.02, -0.03, -0.01)])

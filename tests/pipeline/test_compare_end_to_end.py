@@ -17,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 from pipeline.comparing.record import read_json
 from pipeline.datasets.simulation.oracle import score_oracle
 from pipeline.store.reader import Store
+from pipeline.store.references import read_references
 
 pytestmark = pytest.mark.slow
 
@@ -103,6 +104,21 @@ def test_the_metrics_are_those_of_the_kept_scores(compared):
     )
     assert [model.name for model in found.models] == ["finetune", "target_only"]
     assert found.rows == kept[0].num_rows == 1_250
+
+
+def test_references_stand_beside_them_on_the_same_rows(compared):
+    world, *_ = compared
+    found = read_json(world.comparison / "comparison.json")
+    names = [model.name for model in found.references]
+    assert names[:3] == ["constant", "best_feature", "logistic"]
+    assert found.best_reference in names
+    (stored,) = Store(world.root).artifacts("ReferenceScores")
+    (kept, *_) = (pq.read_table(path) for path in (world.root / "scores").iterdir())
+    scores = read_references(Path(stored.uri)).scores()
+    for model in found.references:
+        auc = roc_auc_score(kept["label"], scores[model.name])
+        assert model.metrics["auc"] == pytest.approx(auc)
+    assert not any(model.wins for model in found.models)
 
 
 def test_the_oracle_is_that_of_the_evaluation_days(compared):

@@ -25,6 +25,7 @@ from pipeline.config.load import load_config
 from pipeline.execution.job import plan_run
 from pipeline.report.scoring import score_step
 from pipeline.store.reader import Store
+from pipeline.store.references import read_references
 from pipeline.store.results import target_result
 from tests.pipeline.markets import DAY
 from tests.pipeline.markets import DAY_AFTER
@@ -104,7 +105,8 @@ def _model_of(world, level, day=DAY):
 def test_the_run_shows_steps_rows_and_metrics(first):
     _, shown = first
     for text in (
-        "1/7 ingest 2017-07-01..2018-07-01",
+        "1/8 ingest 2017-07-01..2018-07-01",
+        "references for de on 2018-07-02",
         "TPM of 2018-07-02",
         "CPM of 2018-07-02, 2 snapshots",
         "rows/s",
@@ -112,6 +114,8 @@ def test_the_run_shows_steps_rows_and_metrics(first):
         "Evaluation on de, same impressions for all",
         "normalized entropy",
         "constant",
+        "logistic + sources",
+        "the best reference,",
         "optimizer steps, fewer than 50",
         "ecdctr on de by slice",
         "hidden_0_norm/gamma",
@@ -131,6 +135,25 @@ def test_the_run_writes_a_page_with_the_metrics_it_printed(first):
         assert f"{metrics['candidate']['auc']:.4f}" in page
     assert 'aria-label="ecdctr"' in page  # the calibration plot
     assert not re.search("https?://", page)
+
+
+def test_references_are_made_from_the_window_and_scored_on_the_evaluation_rows(first):
+    world, _ = first
+    (stored,) = _artifacts(world, "ReferenceScores")
+    references = read_references(Path(stored.uri))
+    assert stored.last_day == _as_day(DAY) - 1
+    (decision, *_) = (
+        json.loads(Path(one.uri, "decision.json").read_text())
+        for one in _artifacts(world, "GateDecision")
+    )
+    rows = decision["candidate"]["example_count"]
+    assert {len(scores) for scores in references.scores().values()} == {rows}
+    for name, one in references.models.items():
+        assert one.metrics["example_count"] == rows, name
+        assert one.metrics["click_count"] == decision["candidate"]["click_count"]
+    constant = references.by_name["constant"].metrics
+    assert constant["log_loss"] == pytest.approx(decision["constant"]["log_loss"])
+    assert set(references.mechanical) >= {"user_click_rate", "item_click_rate"}
 
 
 def test_rows_are_accounted_for(first):

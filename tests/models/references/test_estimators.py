@@ -16,6 +16,7 @@ from models.references.estimators import Scaling
 from models.references.fitting import fit_references
 from models.references.rows import Columns
 from models.references.rows import Rows
+from models.references.rows import read_domains
 from models.references.rows import read_rows
 
 FEATURES = FeatureTable.model_validate(
@@ -198,3 +199,16 @@ def test_no_rows_are_an_empty_table(tmp_path):
     found = read_rows([write(tmp_path / "a", 4)], DayRange(50, 60), COLUMNS)
     assert (len(found), found.seen) == (0, 0)
     assert found.numbers(COLUMNS.numbers).shape == (0, 2)
+
+
+def test_what_a_small_domain_leaves_goes_to_the_next(tmp_path):
+    folders = {
+        name: [write(tmp_path / name, size)]
+        for name, size in (("ads", 50), ("feeds", 900), ("partner", 900))
+    }
+    found = read_domains(folders, DayRange(0, 999), COLUMNS, most_rows=600)
+    assert {name: (len(one), one.seen) for name, one in found.items()} == {
+        "ads": (50, 50),
+        "feeds": (275, 900),
+        "partner": (275, 900),
+    }

@@ -3,7 +3,7 @@
 import datetime
 import math
 
-from components.evaluation.bootstrap import Difference
+from components.evaluation.differences import Difference
 from pipeline.comparing.costs import Cost
 from pipeline.comparing.measure import Measured
 from pipeline.comparing.record import Comparison
@@ -12,7 +12,13 @@ UNDEFINED = Difference(math.nan, math.nan, math.nan)
 
 
 def metrics(gauc, auc=0.7, log_loss=0.4):
-    return {"auc": auc, "gauc": gauc, "log_loss": log_loss}
+    return {
+        "auc": auc,
+        "gauc": gauc,
+        "log_loss": log_loss,
+        "normalized_entropy": 0.95,
+        "calibration": 1.02,
+    }
 
 
 def differences(gauc, auc=None, log_loss=None):
@@ -60,6 +66,13 @@ STAR = Measured(
 )
 
 
+LOGISTIC = Measured(
+    "logistic",
+    (metrics(0.61, auc=0.68),),
+    differences((0.01, -0.01, 0.03), auc=(-0.02, -0.04, 0.0)),
+)
+
+
 def comparison(**changes):
     known = {
         "name": "feeds_ads",
@@ -80,6 +93,9 @@ def comparison(**changes):
             "target_only": cost(levels={"target": 1}, milliseconds=None),
         },
         "oracle": metrics(0.71),
+        "references": (LOGISTIC,),
+        "best_reference": "logistic",
+        "random_effects": True,
         "note": "",
         "command": "crossctr compare configs/feeds_ads.yaml --day 2024-02-23",
         "written": datetime.datetime(2024, 3, 1, 4, 5, tzinfo=datetime.timezone.utc),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.evaluation.bootstrap import Difference
+from components.evaluation.differences import Difference
 from models.errors import ConfigError
 from pipeline.comparing.ablation import ablation_variants
 from pipeline.comparing.measure import measure
@@ -96,6 +96,6 @@ def test_variants_are_measured_against_the_whole():
     whole, same, reverse = measure(scored, "whole").models
     assert whole.metrics["gauc"] == 1.0
     assert not whole.differences
-    assert same.differences["gauc"] == Difference(0.0, 0.0, 0.0)
+    assert same.differences["gauc"] == Difference(0.0, 0.0, 0.0, 1.0)
     assert reverse.differences["gauc"].value == pytest.approx(-1.0)
     assert reverse.differences["gauc"].high < 0

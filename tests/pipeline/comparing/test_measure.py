@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from models.errors import DataError
-from pipeline.comparing.measure import gap_share
 from pipeline.comparing.measure import measure
 from pipeline.report.scoring import Scored
 
@@ -30,26 +29,26 @@ def by_name(measurement):
 
 
 def test_the_rows_are_counted_once():
-    found = measure({"plain": scored(HALF)}, "plain", replicates=3)
+    found = measure({"plain": scored(HALF)}, "plain")
     assert (found.rows, found.clicks, found.users) == (8, 4, 3)
     assert found.coverage == pytest.approx(6 / 8)
     assert found.oracle is None
 
 
 def test_metrics_are_kept_by_seed_and_averaged():
-    found = measure({"plain": scored(HALF, QUARTER)}, "plain", replicates=3)
+    found = measure({"plain": scored(HALF, QUARTER)}, "plain")
     (plain,) = found.models
     assert [one["gauc"] for one in plain.by_seed] == [0.5, 0.25]
     assert plain.metrics["gauc"] == pytest.approx(0.375)
     # sqrt((0.125^2 + 0.125^2) / (2 - 1))
     assert plain.spread["gauc"] == pytest.approx(math.sqrt(2) * 0.125)
-    (once,) = measure({"plain": scored(HALF)}, "plain", replicates=3).models
+    (once,) = measure({"plain": scored(HALF)}, "plain").models
     assert math.isnan(once.spread["gauc"])
 
 
 def test_the_share_of_the_gap_is_the_way_from_the_baseline_to_the_oracle():
     models = {"plain": scored(QUARTER), "half": scored(HALF), "best": scored(BEST)}
-    found = measure(models, "plain", oracle=BEST, replicates=20)
+    found = measure(models, "plain", oracle=BEST)
     names = by_name(found)
     # (0.5 - 0.25) / (1 - 0.25)
     assert names["half"].gap_share.value == pytest.approx(1 / 3)
@@ -57,32 +56,22 @@ def test_the_share_of_the_gap_is_the_way_from_the_baseline_to_the_oracle():
     assert (names["best"].gap_share.low, names["best"].gap_share.high) == (1, 1)
     assert names["plain"].gap_share is None
     assert found.oracle["gauc"] == 1
-    assert by_name(measure(models, "plain", replicates=3))["half"].gap_share is None
+    assert by_name(measure(models, "plain"))["half"].gap_share is None
 
 
 def test_without_a_reachable_gap_there_is_no_share():
     models = {"plain": scored(HALF), "best": scored(BEST)}
-    share = by_name(measure(models, "plain", oracle=HALF, replicates=5))["best"]
+    share = by_name(measure(models, "plain", oracle=HALF))["best"]
     assert math.isnan(share.gap_share.value)
-
-
-def test_draws_without_a_gap_are_left_out_of_the_share():
-    def draws(*gaucs):
-        return np.array([[0.0, gauc, 0.0] for gauc in gaucs])
-
-    # On the data, and in two draws; in the second the oracle is no better.
-    found = gap_share(draws(0.5, 0.5, 0.9), draws(0.4, 0.4, 0.6), draws(0.6, 0.8, 0.6))
-    assert found.value == pytest.approx(0.5)
-    assert found.low == found.high == pytest.approx(0.25)
 
 
 def test_other_models_are_compared_with_the_best():
     models = {"plain": scored(QUARTER), "half": scored(HALF), "best": scored(BEST)}
-    names = by_name(measure(models, "plain", replicates=50))
+    names = by_name(measure(models, "plain"))
     assert names["best"].behind_best is None
     assert names["half"].behind_best.value == pytest.approx(-0.5)
     assert names["plain"].behind_best.value == pytest.approx(-0.75)
-    assert names["plain"].behind_best.high < 0
+    assert names["plain"].behind_best.high > names["plain"].behind_best.value
 
 
 def test_models_of_other_rows_are_refused():
@@ -90,11 +79,80 @@ def test_models_of_other_rows_are_refused():
     fewer = scored(HALF[:6], users=USERS[:6], labels=LABELS[:6])
     for other in (flipped, fewer):
         with pytest.raises(DataError, match="'odd' was scored on other rows"):
-            measure({"plain": scored(HALF), "odd": other}, "plain", replicates=3)
+            measure({"plain": scored(HALF), "odd": other}, "plain")
 
 
 def test_without_a_click_nothing_is_best():
     silent = scored(HALF, labels=np.zeros(8, np.int64))
-    found = measure({"plain": silent, "other": silent}, "plain", replicates=5)
+    found = measure({"plain": silent, "other": silent}, "plain")
     assert [model.behind_best for model in found.models] == [None, None]
     assert math.isnan(found.models[1].differences["gauc"].value)
+
+
+# === Wins ===
+
+
+def many(seed, strength, seeds=10, rows=600):
+    """Returns rows of 60 users and scores that follow the labels that much."""
+    rng = np.random.default_rng(3)
+    users = np.array([b"u%d" % one for one in rng.integers(0, 60, rows)], object)
+    items = np.array([b"i%d" % one for one in rng.integers(0, 40, rows)], object)
+    labels = (rng.random(rows) < 0.3).astype(int)
+    noise = np.random.default_rng(seed)
+    columns = [
+        1 / (1 + np.exp(-strength * labels - noise.normal(size=rows)))
+        for _ in range(seeds)
+    ]
+    return [Scored(users, labels, column, None, items) for column in columns]
+
+
+def test_a_win_is_above_the_baseline_and_above_the_best_reference():
+    models = {"plain": many(1, 0.2), "good": many(2, 1.5), "some": many(3, 0.8)}
+    reference = {"logistic": many(4, 1.0, 1)[0].scores, "constant": np.full(600, 0.3)}
+    found = measure(models, "plain", references=reference)
+    names = by_name(found)
+    assert found.best_reference == "logistic"
+    assert names["good"].wins
+    # Above the baseline alone is no win.
+    assert names["some"].differences["auc"].told_apart
+    assert not names["some"].wins
+    assert not names["plain"].wins
+    constant = {model.name: model for model in found.references}["constant"]
+    assert constant.metrics["auc"] == 0.5
+    assert constant.differences["auc"].value < 0
+
+
+def test_no_win_is_counted_of_few_seeds_or_without_references():
+    few = {"plain": many(1, 0.2, 9), "good": many(2, 3.0, 9)}
+    reference = {"constant": np.full(600, 0.3)}
+    assert not by_name(measure(few, "plain", references=reference))["good"].wins
+    all_seeds = {"plain": many(1, 0.2), "good": many(2, 3.0)}
+    assert not by_name(measure(all_seeds, "plain"))["good"].wins
+    assert by_name(measure(all_seeds, "plain", references=reference))["good"].wins
+
+
+def test_p_values_are_adjusted_for_all_of_the_table():
+    models = {"plain": many(1, 0.2), "a": many(2, 0.6), "b": many(3, 0.4)}
+    alone = by_name(measure({n: models[n] for n in ("plain", "a")}, "plain"))["a"]
+    both = by_name(measure(models, "plain"))["a"]
+    one, other = alone.differences["auc"], both.differences["auc"]
+    assert (one.value, one.p_value) == (other.value, other.p_value)
+    assert one.p_value < one.adjusted < other.adjusted
+
+
+def test_one_seed_tells_nothing_apart():
+    models = {"plain": many(1, 0.2, 1), "good": many(2, 3.0, 1)}
+    found = by_name(measure(models, "plain"))["good"].differences["auc"]
+    assert found.low > 0
+    assert found.adjusted is None
+    assert not found.told_apart
+
+
+def test_references_of_other_rows_are_refused():
+    with pytest.raises(DataError, match="reference 'logistic' has 3 scores"):
+        measure({"plain": scored(HALF)}, "plain", references={"logistic": [0.1] * 3})
+
+
+def test_other_numbers_of_seeds_are_refused():
+    with pytest.raises(DataError, match="2 seeds of plain and 1"):
+        measure({"plain": scored(HALF, BEST), "odd": scored(HALF)}, "plain")

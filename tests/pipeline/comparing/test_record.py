@@ -52,7 +52,7 @@ def test_another_file_is_refused(tmp_path, text):
 def test_the_csv_has_the_means_and_every_seed():
     lines = list(csv.DictReader(io.StringIO(to_csv(comparison()))))
     means = {line["strategy"]: line for line in lines if line["seed"] == "all"}
-    assert list(means) == ["ecdctr", "star", "target_only", "oracle"]
+    assert list(means) == ["ecdctr", "star", "target_only", "logistic", "oracle"]
     ecdctr = means["ecdctr"]
     assert float(ecdctr["gauc"]) == pytest.approx(0.66)
     assert float(ecdctr["gauc_minus_baseline_low"]) == 0.02
@@ -88,9 +88,13 @@ def test_the_markdown_has_the_same_numbers():
         "AUC: minus target_only": "+0.0000 [-0.0100, +0.0100]",
         "log loss": "0.4000 ± 0.0000",
         "log loss: minus target_only": "-0.0200 [-0.0300, -0.0100]",
+        "AUC: minus logistic": "",
+        "normalized entropy": "0.9500",
+        "predicted/actual": "1.0200",
         "share of the reachable gap": "50% [20%, 80%]",
     }
-    costs = dict(zip(rows[5], rows[8], strict=True))
+    assert rows[5][:4] == ["logistic", "0.6100", "+0.0100 [-0.0100, +0.0300]", "0.6800"]
+    costs = dict(zip(rows[6], rows[9], strict=True))
     assert costs == {
         "strategy": "star",
         "trainings": "target",
@@ -103,20 +107,23 @@ def test_the_markdown_has_the_same_numbers():
     assert "7,105 rows of ads from 2024-02-23 to 2024-02-29" in text
     assert "Seeds 17, 18" in text
     assert "`crossctr compare configs/feeds_ads.yaml --day 2024-02-23`" in text
-    assert all(len(row) == len(rows[0]) for row in rows[:5])
+    assert all(len(row) == len(rows[0]) for row in rows[:6])
 
 
 def test_the_picture_has_a_dot_and_an_interval_for_each_model_and_metric():
-    root = ElementTree.fromstring(picture(comparison()))
+    told = dataclasses.replace(ECDCTR.differences["auc"], adjusted=0.01)
+    ours = dataclasses.replace(ECDCTR, differences={**ECDCTR.differences, "auc": told})
+    drawn = picture(comparison(models=(ours, STAR, TARGET_ONLY)))
+    root = ElementTree.fromstring(drawn)
     kinds = [e.get("class") for e in root.iter(f"{SVG}circle")]
-    # Two models, two metrics; no dot says that a model wins or loses.
-    assert kinds == ["dot"] * 4
+    # Two models, two metrics; a filled dot is told apart from zero.
+    assert kinds == ["dot open", "dot open", "dot", "dot open"]
     bars = [e for e in root.iter(f"{SVG}line") if e.get("class") == "bar"]
     assert len(bars) == 4
     assert float(bars[0].get("x1")) < float(bars[0].get("x2"))
     words = " ".join(e.text or "" for e in root.iter(f"{SVG}text"))
     assert "feeds, partner → ads" in words
-    assert "95 % interval, too narrow" in words
+    assert "95 % interval" in words
     assert not {"wins", "loses"} & set(words.split())
     # Nothing is loaded, and a name is text.
     assert "http" not in picture(comparison()).replace("http://www.w3.org/2000/svg", "")

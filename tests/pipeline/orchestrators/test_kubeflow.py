@@ -41,7 +41,7 @@ def test_a_day_has_all_kinds_of_its_strategy_in_order_and_each_has_a_spec(
 ):
     settings |= {"strategy": "mine", "strategies": {"mine": {"kind": kind}}}
     files = _compiled(crossctr, tmp_path, "--image", "ours:1")
-    kinds = [str(one) for one in kinds_of(create(kind, {}).needs(3))]
+    kinds = [str(one) for one in kinds_of(create(kind, {}).needs(3), references=True)]
     assert set(files) == {*kinds, "day"}
     (day,) = files["day"]
     tasks = day["root"]["dag"]["tasks"]

@@ -42,6 +42,7 @@ def world():
     plain = make_config().model_dump(by_alias=True)
     return make_config(
         strategies=entries(),
+        references={"rows": 9},
         features=[*plain["features"], domain],
         vocabularies={**plain["vocabularies"], "domain": {"capacity": 8}},
     )
@@ -78,7 +79,7 @@ def test_until_a_kind_come_that_kind_and_those_before_it(kind):
 
 @pytest.mark.parametrize("name", list(entries()))
 def test_a_strategy_plans_the_kinds_that_it_needs_and_no_other(name):
-    needed = set(kinds_of(world().needs(name)))
+    needed = set(kinds_of(world().needs(name), references=True))
     assert {step.kind for step in planned([name])} == needed
 
 

@@ -46,6 +46,8 @@ def make_config(**changes):
             "ecdctr_no_cpm": {"kind": "ecdctr", "warm_start": False},
             "target_only": {},
         },
+        # Plans of strategies; `test_references.py` has those of the references.
+        "references": {"rows": 0},
         "serving": {"directory": "unused"},
     }
     return Config.model_validate({**data, **changes})

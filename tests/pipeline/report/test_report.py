@@ -19,6 +19,7 @@ from pipeline.cli.report import report_run
 from pipeline.execution.job import run_steps
 from pipeline.execution.run_records import RunRecord
 from pipeline.execution.run_records import StepRun
+from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Block
 from pipeline.report import content
 from pipeline.report.content import gather
@@ -491,3 +492,29 @@ def test_dates_stay_whole_and_names_break_at_underscores():
         'rows of <span class="nw">2018-12-28..2018-12-31</span>'
     )
     assert tidy("item_click_rate <b>") == "item_<wbr>click_<wbr>rate &lt;b&gt;"
+
+
+def test_references_stand_beside_the_strategies(run):
+    metrics = {**stored.DECISION["candidate"], "auc": 0.6801, "gauc": 0.5991}
+    references = {
+        "logistic + sources": {
+            "metrics": metrics,
+            "fitted_rows": 10,
+            "window_rows": 99,
+            "note": "",
+        }
+    }
+    step = dataclasses.replace(
+        run.target, kind=StepKind.REFERENCES, fingerprint="references0", training=""
+    )
+    folder = run.put("ReferenceScores", "references0", first_day=1, last_day=2)
+    content = {"references": references, "mechanical": {"user_click_rate": 0.29}}
+    run.json(folder / "references.json", content)
+    record = newest_record(run.config, stored.DAY)
+    beside = dataclasses.replace(record, steps=(*record.steps, StepRun(step, "reused")))
+    text = check(render_run(gather(run.config, beside)))
+    assert "logistic + sources 0.6801 0.5991" in text
+    assert "fitted on a sample of 10 of 99 impressions" in text
+    assert "GAUC not usable: user_click_rate moves within the block." in text
+    assert "No strategy is ahead of the best reference, logistic + sources" in text
+    assert "No references" in check(_page(run))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from models.settings import FEW_STEPS
+from pipeline.store.references import StoredReference
+from pipeline.store.references import StoredReferences
 from pipeline.store.results import TargetResult
 from pipeline.store.results import few_steps
 from pipeline.store.results import label_constants
@@ -65,8 +69,8 @@ def result(strategy, constant):
     return TargetResult(strategy, decision, report={}, published=None)
 
 
-def cells(results):
-    lines = shown(result_table(results, "de", {})).splitlines()
+def cells(results, references=None):
+    lines = shown(result_table(results, "de", {}, references)).splitlines()
     return [
         [cell.strip() for cell in line.strip("│┃").replace("┃", "│").split("│")]
         for line in lines
@@ -91,6 +95,19 @@ def test_models_and_the_constant_stand_in_one_table():
         *("constant", "0.5000", "undefined", "25.2%", "0.3951"),
         *("1.0001", "1.002", "3,722", "3,221", ""),
     ]
+
+
+def test_references_stand_below_the_constant():
+    gbdt = StoredReference({**CANDIDATE, "auc": 0.7001}, 10, 20, "")
+    references = StoredReferences(
+        {"constant": StoredReference(CONSTANT, 20, 20, ""), "gbdt": gbdt},
+        {"user_click_rate": 0.2},
+        Path("unused"),
+    )
+    *_, constant, last = cells([result("a", CONSTANT)], references)
+    assert constant[0] == "constant"
+    assert last[:2] == ["gbdt", "0.7001"]
+    assert "fitted on a sample of 10 of 20" in last[-1]
 
 
 def test_the_table_stands_without_a_constant():
