@@ -206,10 +206,8 @@ _USER, _ITEM, _SHOWN = MINIMAL["features"]
         ({"csv": {"dee": {}}}, ["csv: 'dee'", "mean 'de'?"]),
         ({"csv": {"de": {"qoute": "'"}}}, ["csv.de.qoute", "did you mean 'quote'?"]),
         ({"csv": {"de": {"quote": "''"}}}, ["csv.de.quote", "received \"''\""]),
-        (
-            {"csv": {"de": {"quote": ","}}},
-            ["csv.de.quote", "received ','"],
-        ),
+        ({"csv": {"de": {"quote": ","}}}, ["csv.de.quote", "received ','"]),
+        ({"csv": {"de": {"quote": ";", "delimiter": ";"}}}, ["csv.de.quote", "';'"]),
         ({"csv": {"de": {"quote": "x"}}}, ["csv.de.quote", "no letter", "'x'"]),
         ({"csv": {"de": {"escape": '"'}}}, ["`escape` and `quote` are both"]),
         (
@@ -277,6 +275,7 @@ _USER, _ITEM, _SHOWN = MINIMAL["features"]
         "csv key unknown",
         "quote of two characters",
         "quote is the comma",
+        "quote is the delimiter",
         "quote is a letter",
         "escape is the quote",
         "escape without quote",
