@@ -8,19 +8,25 @@ vocabularies to go on from.
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import ml_metadata
 from ml_metadata.proto import metadata_store_pb2
 
 from models import durable_files
+from models.artifact_files import LOG_DAYS_FILE
+from models.days import to_date
 from pipeline.config.load import dump
 from pipeline.config.schema import Config
 from pipeline.execution.job import Plan
 from pipeline.execution.job import plan_run
 from pipeline.execution.run_index import RunIndex
 from pipeline.execution.run_records import RunRecorder
+from pipeline.planning.fingerprint import LogFingerprints
 from pipeline.planning.fingerprint import code_fingerprint
 from pipeline.planning.reasons import CONFIG_FILE
 from pipeline.planning.step_kinds import StepKind
@@ -44,6 +50,8 @@ def store_days(config: Config, days: range) -> None:
     """
     store = Store(config.root, config.metadata)
     patterns = newest_steps(config)
+    metadata = store.connect()
+    numbers = {kind: executions_of(metadata, step) for kind, step in patterns.items()}
     for day in days:
         plan = _plan(config, day)
         folder = config.root / "runs" / f"20000101T{day:06}{_STORED}"
@@ -52,7 +60,9 @@ def store_days(config: Config, days: range) -> None:
         recorder = RunRecorder(folder, plan.steps, day, code_fingerprint())
         for step in plan.steps:
             if not step.done:
-                repeat_step(store.connect(), patterns[step.kind], step)
+                repeat_step(metadata, patterns[step.kind], numbers[step.kind], step)
+                if step.kind == StepKind.INGEST:
+                    own_rows(config, metadata, step)
                 recorder.finished(step, seconds=1.0, rows=80, nodes=[("Node", 1.0)])
         RunIndex(config.root).save()
 
@@ -73,18 +83,40 @@ def newest_steps(config: Config) -> dict[StepKind, Step]:
     return found
 
 
-def repeat_step(store: ml_metadata.MetadataStore, pattern: Step, step: Step) -> None:
+def repeat_step(
+    store: ml_metadata.MetadataStore, pattern: Step, numbers: list[int], step: Step
+) -> None:
     """Stores the executions of a step again as those of another step.
 
     Args:
         store: ML Metadata.
         pattern: The step that has run.
+        numbers: Its executions.
         step: The step that counts as run from now on.
     """
     prints = {pattern.fingerprint: step.fingerprint, pattern.training: step.training}
-    numbers = executions_of(store, pattern)
     days = {"first_day": step.days.first, "last_day": step.days.last}
     copy_executions(store, numbers, step.fingerprint, prints, days)
+
+
+def own_rows(config: Config, store: ml_metadata.MetadataStore, step: Step) -> None:
+    """Gives a block's raw Examples a folder that names the logs of its own days."""
+    (rows,) = [
+        artifact
+        for artifact in store.get_artifacts_by_type("Examples")
+        if artifact.custom_properties["fingerprint"].string_value == step.fingerprint
+        and artifact.custom_properties["role"].string_value == "raw"
+    ]
+    folder = Path(f"{rows.uri}-{step.fingerprint}")
+    shutil.copytree(rows.uri, folder)
+    found = LogFingerprints(config).by_domain(step.days)
+    logs = {
+        domain: {str(to_date(day)): text for day, text in by_day.items()}
+        for domain, by_day in found.items()
+    }
+    (folder / LOG_DAYS_FILE).write_text(json.dumps(logs), encoding="utf-8")
+    rows.uri = str(folder)
+    store.put_artifacts([rows])
 
 
 def executions_of(store: ml_metadata.MetadataStore, step: Step) -> list[int]:

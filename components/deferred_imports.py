@@ -67,7 +67,7 @@ class _DeferredModule(ModuleType):
         with self._running:
             if type(self) is _DeferredModule:
                 # First, as the code may ask for attributes of its own module.
-                self.__class__ = ModuleType
+                self.__class__ = ModuleType  # type: ignore[assignment]
                 try:
                     spec.loader.exec_module(self)
                 except BaseException:

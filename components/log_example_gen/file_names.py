@@ -1,4 +1,4 @@
-"""Names of log files: which formats they say, and what is no log file at all."""
+"""Names of log files: which formats they say, and what is not a log file at all."""
 
 from __future__ import annotations
 

@@ -74,6 +74,11 @@ def _split(values: pa.Array, separator: str | None, mark: Mark) -> pa.Array:
         )
     if is_text(values.type):
         return pc.split_pattern(values, separator)
-    ids = read_ids(values, mark)
+    try:
+        ids = read_ids(values, mark)
+    except ColumnTypeError as error:
+        raise ColumnTypeError(
+            f"a list of ids, or a text of ids with {separator!r} between them"
+        ) from error
     present = pc.is_valid(ids)
     return of_lengths(present.to_numpy(zero_copy_only=False), ids.filter(present))

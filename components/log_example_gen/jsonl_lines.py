@@ -27,7 +27,7 @@ _STEP = np.zeros(256, np.int8)
 _STEP[[ord("{"), ord("[")]] = 1
 _STEP[[ord("}"), ord("]")]] = -1
 
-NO_OBJECT = "no JSON object"
+NO_OBJECT = "not a JSON object"
 
 
 def whole_lines(text: bytes) -> tuple[Positions, Positions]:

@@ -7,8 +7,10 @@ mean the same there.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -108,6 +110,10 @@ def read_jsonl(path: str, wanted: WantedColumns) -> Iterator[Piece]:
         yield from _parse(lines, wanted, types)
 
 
+def _original(lines: _Lines, row: int) -> Any:
+    return original(lines.line(row))
+
+
 def _rejected(rejected: list[tuple[int, str, str]]) -> Piece:
     none = np.zeros(0, np.int64)
     return Piece(pa.table({}), none, len(rejected), rejected, sparse=True)
@@ -125,7 +131,7 @@ def _parse(
             table,
             lines.numbers,
             len(lines),
-            original=lambda row: original(lines.line(row)),
+            original=functools.partial(_original, lines),
             sparse=True,
         )
     elif types is None or len(lines) <= _FEW_LINES:
@@ -173,6 +179,6 @@ def _one_by_one(lines: _Lines, wanted: WantedColumns) -> Iterator[Piece]:
             kept.numbers,
             len(part),
             rejected,
-            original=lambda row, kept=kept: original(kept.line(row)),
+            original=functools.partial(_original, kept),
             sparse=True,
         )

@@ -3,7 +3,7 @@
     .parquet .pq    .csv .tsv    .jsonl .json .ndjson    .tfrecord
 
 Text files may be packed (`.gz`, `.zst`, `.bz2`), TFRecords as `.gz`. A record that its
-own format cannot express (a line with too many columns, a line that is no JSON object)
+own format cannot express (a line with too many columns, one that is not a JSON object)
 is set aside with its position and the reason; a file that cannot be read at all is an
 error. Every piece says how many records the file itself has there, and what a parser
 makes of them is held against it. A file of no bytes has no records.
@@ -51,8 +51,8 @@ def read_pieces(
     kind = format_of(path)
     if kind is None:
         raise DataError(
-            f"{path} is no log file; expected a name that ends in {EXPECTED_SUFFIXES}; "
-            "rename it or move it away"
+            f"{path} is not a log file; expected a name that ends in "
+            f"{EXPECTED_SUFFIXES}; rename it or move it away"
         )
     try:
         if Path(path).stat().st_size == 0:

@@ -110,7 +110,9 @@ def _one_by_one(
             rows.append(loose_record(_values(record, wanted), wanted))
             kept.append(number)
         except DecodeError as error:
-            rejected.append((number, repr(record[:1000]), f"no tf.Example ({error})"))
+            rejected.append(
+                (number, repr(record[:1000]), f"not a tf.Example ({error})")
+            )
         except LooseValueError as error:
             rejected.append((number, repr(record[:1000]), str(error)))
     table = loose_table(rows, wanted)

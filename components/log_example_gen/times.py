@@ -55,7 +55,7 @@ def read_times(values: pa.Array, form: str, mark: Mark) -> pa.Array:
     if pa.types.is_date(kind):
         days = values.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
         return pc.multiply(days, DAY_SECONDS)
-    problem = f"is no time written like {form}"
+    problem = f"is not a time written like {form}"
     if wanted.per_second:
         return _counted(values, wanted.per_second, problem, form, mark)
     if pa.types.is_integer(kind):
@@ -108,8 +108,8 @@ def _spelled(raw: pa.Array, wanted: TimeFormat, problem: str, mark: Mark) -> pa.
         mark(present, problem)
         return pa.nulls(len(raw), pa.int64())
     texts = raw.take(pa.array(rows))
-    ends = np.frombuffer(texts.buffers()[1], np.int32)
-    ends = ends[texts.offset : texts.offset + len(rows) + 1].astype(np.int64)
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)
+    ends: Ints = offsets[texts.offset :][: len(rows) + 1].astype(np.int64)
     letters = np.frombuffer(texts.buffers()[2], np.uint8)
     seconds, good = _fixed(letters, ends[:-1], wanted, width)
     if variable:
@@ -130,7 +130,8 @@ def _fixed(
     """Returns the seconds of the parts of fixed width, and where they are right."""
     matrix = letters[starts[:, None] + np.arange(width)]  # (rows, width)
     good = np.ones(len(starts), np.bool_)
-    found = {"%H": 0, "%M": 0, "%S": 0}
+    midnight = np.zeros(len(starts), np.int64)
+    found: dict[str, Ints] = {"%H": midnight, "%M": midnight, "%S": midnight}
     position = 0
     for part in wanted.parts:
         size = DIRECTIVES.get(part) or 1

@@ -39,7 +39,7 @@ class UnreadFile:
 def list_unread_files(
     folder: Path, first_day: int, last_day: int, marker: str | None = None
 ) -> list[UnreadFile]:
-    """Returns what lies in and beside the days' folders and is no log file.
+    """Returns what lies in and beside the days' folders and is not a log file.
 
     Files that Spark, Hadoop and editors keep for themselves are left out: `_SUCCESS`,
     `.crc`, hidden files.

@@ -22,10 +22,10 @@ from pipeline.config.load import load_config
     "--seeds", default=1, show_default=True, type=click.IntRange(1), help="Trainings."
 )
 def ablate(config_path: Path, day: int, seeds: int) -> None:
-    """Leave out one part of E-CDCTR at a time and compare on the same rows.
+    """Leave out one part of E-CDCTR at a time and compare on the same impressions.
 
-    The same as `compare` with these variants as strategies and the whole as baseline;
-    writes ablation.md, .csv, .svg and .json into <root>/comparisons/<day>/.
+    The same as `compare` with these variants as strategies and the whole as baseline.
+    Writes ablation.md, .csv, .svg and .json into <root>/comparisons/<day>/.
     """
     config = load_config(config_path)
     command = [

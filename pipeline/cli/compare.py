@@ -1,4 +1,4 @@
-"""`crossctr compare`: strategies on the same rows, with intervals and costs."""
+"""`crossctr compare`: strategies on the same impressions, with intervals and costs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ from pipeline.terminal.plain_text import Console
 @click.option("--day", type=Day(), required=True, help="The run's day D.")
 @click.option(
     "--strategies",
-    help="Entries of `strategies`, or kinds, with commas. Default: all entries.",
+    help="Entries of `strategies`, or kinds, with commas between. Default: all "
+    "entries.",
 )
 @click.option(
     "--seeds",
@@ -49,11 +50,11 @@ from pipeline.terminal.plain_text import Console
 def compare_command(
     config_path: Path, day: int, strategies: str | None, seeds: int, baseline: str
 ) -> None:
-    """Train strategies on several seeds and compare them on the same rows.
+    """Train strategies on several seeds and compare them on the same impressions.
 
     Writes a Markdown table, a CSV and a picture into <root>/comparisons/<day>/, after
     every seed. Every strategy and seed is a step of its own: a command that was stopped
-    goes on where it was. Nothing is gated or published.
+    resumes where it was. Nothing is gated or published.
     """
     config = load_config(config_path)
     names = _names(strategies) or tuple(config.strategies)
@@ -69,7 +70,11 @@ def compare_command(
 
 
 def answer(question: Question) -> None:
-    """Runs a comparison, prints it, and fails if a strategy did."""
+    """Runs a comparison and prints it.
+
+    Raises:
+        StrategiesFailedError: A strategy failed; the others are printed before.
+    """
     console = wide_console()
     hold_root(question.config)
     comparison = run_comparison(question, console)
@@ -93,10 +98,10 @@ def show(comparison: Comparison, console: Console) -> None:
 
 
 def _names(text: str | None) -> tuple[str, ...]:
-    """Returns the names of a list separated by commas.
+    """Returns the names in a list separated by commas.
 
     Raises:
-        ConfigError: Nothing stands between two commas.
+        ConfigError: A name is empty.
     """
     if text is None:
         return ()

@@ -15,6 +15,7 @@ from models.days import to_date
 from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.errors import listed
+from models.errors import shown
 from models.features.table import describe
 from pipeline.cli.error_line import as_ours
 from pipeline.cli.error_line import line_of
@@ -28,12 +29,14 @@ from pipeline.cli.report import report_run
 from pipeline.config.load import dump
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
+from pipeline.config.wording import closest
 from pipeline.execution.failures import StrategiesFailedError
 from pipeline.execution.failures import raise_failed
 from pipeline.execution.job import Plan
 from pipeline.execution.job import plan_run
 from pipeline.execution.job import plan_when_ready
 from pipeline.execution.job import run_steps
+from pipeline.execution.run_records import used
 from pipeline.planning.fingerprint import code_fingerprint
 from pipeline.planning.reasons import read_earlier
 from pipeline.planning.reasons import settings_of
@@ -91,6 +94,16 @@ class _Group(click.Group):
         module, _, name = _COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Returns the command that the arguments name; suggests one if none has it."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            close = closest(name, self.list_commands(ctx))
+            ctx.fail(f"there is no command {shown(name)}{close}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the command."""
@@ -153,7 +166,13 @@ def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) ->
         code_fingerprint(),
         settings_of(config),
     )
-    console.print(plan_table(planned.steps, why))
+    shown = used(planned.steps)
+    console.print(plan_table(shown, why))
+    if len(shown) < len(planned.steps):
+        console.print(
+            f"{len(planned.steps) - len(shown)} stored blocks that no level reads are "
+            "not shown"
+        )
     _print_unread(planned, console)
     _print_runs_to_repeat(config_path, planned, console)
     raise_failed(planned.refused)
@@ -208,7 +227,7 @@ def run(
     steps = steps_until(planned.steps, last)
     console.print(
         f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
-        f"day {to_date(day)}, {', '.join(strategies)}; {len(steps)} steps"
+        f"day {to_date(day)}, {', '.join(strategies)}; {len(used(steps))} steps"
     )
     failed = dict(planned.refused)
     if last != StepKind.TARGET:

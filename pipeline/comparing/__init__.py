@@ -1,1 +1,1 @@
-"""Strategies trained on several seeds and compared on the same rows."""
+"""Strategies trained on several seeds and compared on the same impressions."""

@@ -94,8 +94,12 @@ class TextLoader(yaml.SafeLoader):
         return node
 
 
+def _text(loader: TextLoader, node: Any) -> str:
+    return str(loader.construct_scalar(node))
+
+
 for _name in _TEXT:
-    TextLoader.add_constructor(f"{_PREFIX}{_name}", TextLoader.construct_yaml_str)
+    TextLoader.add_constructor(f"{_PREFIX}{_name}", _text)
 
 
 def _check_size(node: yaml.Node, sizes: dict[int, int]) -> int:

@@ -43,7 +43,7 @@ def unread_lines(
         DataError: A domain has no log folder, or it holds no dated partition.
     """
     lines = []
-    days = list(days)
+    days = merged(days)
     for domain in domains:
         found = [
             file
@@ -55,6 +55,23 @@ def unread_lines(
         if found:
             lines.append(f"{domain}: not read: {listed(dict.fromkeys(found))}")
     return lines
+
+
+def merged(ranges: Iterable[DayRange]) -> list[DayRange]:
+    """Returns the same days in as few ranges as possible, oldest first.
+
+    Example:
+        >>> merged([DayRange(1, 2), DayRange(5, 6), DayRange(3, 3)])
+        [DayRange(first=1, last=3), DayRange(first=5, last=6)]
+    """
+    found: list[DayRange] = []
+    for one in sorted(ranges, key=lambda days: days.first):
+        if found and one.first <= found[-1].last + 1:
+            last = max(found[-1].last, one.last)
+            found[-1] = DayRange(found[-1].first, last)
+        else:
+            found.append(one)
+    return found
 
 
 def has_arrived(folder: Path, day: int, marker: str | None) -> bool:

@@ -196,6 +196,7 @@ def run_steps(
         StrategiesFailedError: Some strategies failed; the results of the others, if
             there are any, are complete.
     """
+    steps = used(steps)
     due = [step for step in steps if not step.done]
     if not due:
         store = Store(config.root, config.metadata)
@@ -275,6 +276,8 @@ def _run_due(
 
 
 def _note_few_steps(display: RunDisplay, store: Store, step: Step) -> None:
+    if step.kind == StepKind.INGEST:
+        return
     report = training_report(store, step)
     note = few_steps(report) if report is not None else ""
     if note:

@@ -23,7 +23,7 @@ from pipeline.planning.steps import prints
 
 
 class SourceLevel:
-    """Plans the source models: CPM's network with a daily clock, trained on and on."""
+    """Plans the source models: CPM's network with a daily clock, continued for ever."""
 
     def __init__(self, config: Config, known: Known, code: str) -> None:
         """Collects what the fingerprint of a source model is made of.
@@ -46,8 +46,8 @@ class SourceLevel:
     def before(self, day: int, history: list[Block]) -> Step:
         """Plans the newest source model of a day before `day`.
 
-        Strictly before: the target rows of `day - 1`, which a model of `day` is trained
-        on, then meet a source that has not seen their own day, as in serving.
+        Strictly before: the target impressions of `day - 1`, which a model of `day` is
+        trained on, then meet a source model without their own day, as in serving.
 
         Args:
             day: Day of the model that reads it.

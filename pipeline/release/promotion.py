@@ -1,4 +1,4 @@
-"""Makes a version the stable one or the canary, on a person's word, and records it."""
+"""Promotion of a version to stable or canary, by a person, and its record."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ EXECUTION_TYPE = "Promotion"
 
 @dataclass(frozen=True)
 class Override:
-    """Who overrode the Gate.
+    """A person's decision that overrides the Gate.
 
     Attributes:
-        who: The person, as they call themselves.
+        who: Name of the person.
         when: Time in UTC, ISO 8601.
         why: Their reason.
     """
@@ -44,22 +44,22 @@ class Override:
 
     @classmethod
     def now(cls, who: str, why: str) -> Override:
-        """Returns an override of this moment."""
+        """Returns an override with the current time."""
         now = datetime.datetime.now(tz=datetime.timezone.utc)
         return cls(who, now.isoformat(timespec="seconds"), why)
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """What `promote` came to.
+    """Result of `promote`.
 
     Attributes:
         path: Version folder.
         was_published: Whether it was published before.
-        changed: Whether anything is different now.
-        refusals: What Gate and server had against it.
-        labels: What servers are told.
-        newer: Highest version if it is above this one.
+        changed: Whether the promotion changed anything.
+        refusals: Why Gate and server refused it.
+        labels: The labels in `models.config`.
+        newer: Highest published version, if it is above this one.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class Promotion:
 
 
 def repository_of(config: Config) -> ModelRepository:
-    """Returns where the configuration's versions are."""
+    """Returns the repository of the configuration's published versions."""
     serving = config.serving
     return ModelRepository(
         serving.directory, config.name, serving.server_path, serving.keep
@@ -81,7 +81,7 @@ def repository_of(config: Config) -> ModelRepository:
 def promote(
     config: Config, day: int, override: Override, *, as_canary: bool = False
 ) -> Promotion:
-    """Makes the newest model that was judged for `day` the stable version.
+    """Makes the newest model that the Gate judged for `day` the stable version.
 
     It is published if the Gate or the server had refused it, as the Publisher would
     have. A promotion that was killed is finished by the same command.
@@ -206,7 +206,7 @@ def _relabel(
 
 
 def _note(store: Store, stored: Stored, override: Override, label: str) -> None:
-    """Records in ML Metadata who gave a published model its label."""
+    """Records in ML Metadata who labelled a published model."""
     metadata = store.connect()
     (artifact,) = metadata.get_artifacts_by_id([stored.id])
     who = {"by": override.who, "at": override.when, "reason": override.why}
@@ -226,7 +226,7 @@ def _above(folder: Path, path: Path) -> int | None:
 def _record(
     store: Store, refused: Stored, inputs: list[Stored], path: Path, override: Override
 ) -> None:
-    """Adds an execution, with a PublishedModel as its output, to ML Metadata."""
+    """Adds an execution with a PublishedModel as its output to ML Metadata."""
     metadata = store.connect()
     kind = metadata_store_pb2.ExecutionType(name=EXECUTION_TYPE)
     for name in ("who", "when", "why"):

@@ -140,7 +140,7 @@ def test_ads_in_csv(tmp_path):
     }
     assert {row["row"]: row["reason"] for row in quarantined} == {
         3: "pt_d is of another day than the log's folder",
-        4: "pt_d is no time written like %Y%m%d%H%M",
+        4: "pt_d is not a time written like %Y%m%d%H%M",
         5: "label is missing, so there is no label",
         6: "u_refreshTimes is not an integer",
         7: "3 columns, the header has 8",
@@ -270,7 +270,7 @@ def test_times_are_read_strictly(text, good, bad):
     assert [str(reason) for reason in result.reasons] == [
         "t is not a number"
         if text.startswith("epoch")
-        else f"t is no time written like {text}",
+        else f"t is not a time written like {text}",
         "t is missing, so there is no time",
     ]
 

@@ -174,12 +174,12 @@ def test_times_in_text_and_numbers(form, value):
 def test_what_the_calendar_or_the_format_lacks_is_marked(text):
     found = read(read_times, pa.array(["2024-02-29", text, ""]), "%Y-%m-%d")
     assert found[0] == [1709164800, None, None]
-    assert found[1] == {1: "is no time written like %Y-%m-%d"}
+    assert found[1] == {1: "is not a time written like %Y-%m-%d"}
 
 
 def test_a_count_of_another_unit_is_marked():
     found = read(read_times, pa.array([SECONDS * 10**6, SECONDS]), "epoch_seconds")
-    assert found == ([None, SECONDS], {0: "is no time written like epoch_seconds"})
+    assert found == ([None, SECONDS], {0: "is not a time written like epoch_seconds"})
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_lines_that_are_no_json_object_are_set_aside(tmp_path):
         (3, "no"),
         (4, "[4]"),
     ]
-    assert all("no JSON object" in reason for _, _, reason in rejected)
+    assert all("not a JSON object" in reason for _, _, reason in rejected)
 
 
 def test_json_lines_of_mixed_types_are_all_kept(tmp_path):
@@ -210,10 +210,36 @@ def test_tf_examples_are_read_as_lists(tmp_path, name):
         writer.write(example(u=[b"a"], l=[b"x", b"y"]))
         writer.write(example(u=[b"\xff"]))
         writer.write(example(l=[]))
-    rows, numbers, _ = read(tmp_path / name, batch_rows=2)
-    assert [row.get("u") for row in rows] == [[b"a"], [b"\xff"], None]
-    assert rows[0]["l"] == [b"x", b"y"]
-    assert numbers == [0, 1, 2]
+    pieces = list(read_pieces(str(tmp_path / name), 2, CsvDialect(), WANTED))
+    first = pieces[0].table
+    # As text, whatever the bytes are: the conversion finds those that are not UTF-8.
+    assert first.column("u").cast(pa.large_binary()).to_pylist() == [b"a", b"\xff"]
+    assert first.column("l").to_pylist() == [["x", "y"], None]
+    assert np.concatenate([piece.numbers for piece in pieces]).tolist() == [0, 1, 2]
+
+
+@pytest.mark.slow
+def test_a_tf_example_of_another_type_costs_itself_alone(tmp_path):
+    import tensorflow as tf
+
+    def example(**values):
+        made = tf.train.Example()
+        for key, (kind, value) in values.items():
+            getattr(made.features.feature[key], kind).value.extend(value)
+        return made.SerializeToString()
+
+    with tf.io.TFRecordWriter(str(tmp_path / "log.tfrecord")) as writer:
+        writer.write(example(u=("bytes_list", [b"a"]), n=("int64_list", [2**60])))
+        writer.write(example(u=("int64_list", [7]), n=("float_list", [0.5])))
+        writer.write(example(u=("bytes_list", [b"a", b"b"])))
+        writer.write(b"no example")
+    rows, numbers, rejected = read(tmp_path / "log.tfrecord")
+    assert [(row["u"], row["n"]) for row in rows] == [("a", str(2**60)), ("7", "0.5")]
+    assert numbers == [0, 1]
+    assert [(number, reason[:20]) for number, _, reason in rejected] == [
+        (2, "u is a list of 2 val"),
+        (3, "not a tf.Example (Er"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -236,7 +262,7 @@ def test_tf_examples_are_read_as_lists(tmp_path, name):
             "cannot be read as TFRecord",
             marks=pytest.mark.slow,
         ),
-        ("log.txt", b"", "is no log file; expected a name that ends in"),
+        ("log.txt", b"", "is not a log file; expected a name that ends in"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path, name, content, message):

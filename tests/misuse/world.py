@@ -145,9 +145,10 @@ def command_of(row: Mapping[str, Any], world: Path) -> list[str]:
     return [_named(repeated(word), world) for word in words]
 
 
-def line_of(row: Mapping[str, Any], world: Path) -> str:
-    """Returns the line that a row expects."""
-    return _named(repeated(row["line"]), world)
+def expected(row: Mapping[str, Any], world: Path) -> tuple[str, bool]:
+    """Returns the line that a row expects, and whether it is only its beginning."""
+    text = row["line"] if "line" in row else row["begins"]
+    return _named(repeated(text), world), "begins" in row
 
 
 def _named(text: str, world: Path) -> str:

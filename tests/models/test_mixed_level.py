@@ -15,19 +15,13 @@ from models.errors import DataError
 from models.errors import TrainingError
 from models.features.table import FeatureTable
 from models.progress import PROGRESS
-from models.training.checkpoints import read_rows
-from models.training.checkpoints import variable_shapes
 from models.training.level import run_level
 from models.training.level_inputs import LevelInputs
+from tests.models.stored_weights import stored_shapes
+from tests.models.stored_weights import stored_values
 from tests.vocabularies import write_ids
 
 Train = Callable[..., Path]
-
-
-def _values(inputs: LevelInputs, name: str) -> Any:
-    prefix = inputs.train_dir / "weights"
-    rows = variable_shapes(prefix)[name][0]
-    return np.concatenate([chunk for _, chunk in read_rows(prefix, name, rows)])
 
 
 @pytest.mark.slow
@@ -91,12 +85,14 @@ def test_a_mixed_level_continues_on_the_new_day_of_all_domains(
     assert not report.warm_start["left_out"]
     statistics = [
         name
-        for name in variable_shapes(again.train_dir / "weights")
+        for name in stored_shapes(again.train_dir)
         if name.endswith(("/moving_mean", "/moving_variance"))
     ]
     assert len(statistics) == 8  # two layers of two domains
     for name in statistics:
-        np.testing.assert_array_equal(_values(first, name), _values(again, name))
+        np.testing.assert_array_equal(
+            stored_values(first.train_dir, name), stored_values(again.train_dir, name)
+        )
 
 
 @pytest.mark.slow
@@ -121,7 +117,13 @@ def test_a_continuing_day_without_target_rows_leaves_its_tower(
     assert run_level(again).rows_by_domain == {"fr": 6, "de": 0}
     for part, same in (("tower/de", True), ("tower/fr", False), ("bottom", False)):
         name = f"{part}/hidden_0/kernel"
-        assert np.array_equal(_values(first, name), _values(again, name)) == same
+        assert (
+            np.array_equal(
+                stored_values(first.train_dir, name),
+                stored_values(again.train_dir, name),
+            )
+            == same
+        )
 
 
 def test_a_window_without_target_rows_is_refused(
@@ -197,7 +199,8 @@ def test_cctl_reads_what_the_ratio_needs_and_goes_on_the_next_day(
     report = run_level(alone)
     assert (report.steps, report.record["rows"]) == (2, {"fr": 0})
     assert not np.array_equal(
-        _values(first, "hidden_0/kernel"), _values(alone, "hidden_0/kernel")
+        stored_values(first.train_dir, "hidden_0/kernel"),
+        stored_values(alone.train_dir, "hidden_0/kernel"),
     )
 
 

@@ -29,6 +29,7 @@ import yaml
 
 from benchmarks.kill_ingest import read_result
 from pipeline.store.reader import Store
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 _WAIT_SECONDS = 180
@@ -106,7 +107,7 @@ def _install(folder: Path) -> dict[str, str]:
 @contextlib.contextmanager
 def _job_service(folder: Path, environment: dict[str, str]) -> Iterator[list[str]]:
     """Starts Beam's job service and a pool of workers; yields the Beam flags."""
-    job, pool = _free_port(), _free_port()
+    job, pool = free_port(), free_port()
     runners = "apache_beam.runners"
     commands = [
         [f"{runners}.portability.local_job_service_main", f"--port={job}"],
@@ -140,13 +141,6 @@ def _job_service(folder: Path, environment: dict[str, str]) -> Iterator[list[str
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("localhost", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _wait_for(port: int) -> None:

@@ -127,7 +127,7 @@ def test_brackets_in_strings_do_not_count_as_depth():
         ("[1]".encode("utf-16-le"), "no JSON"),
         (b"\xef\xbb\xbf[1]", "no JSON"),
         (b'{"a": 1, "a": 2}', "names 'a' twice"),
-        (b"[" + b"9" * 5_000 + b"]", "no JSON"),
+        (b"[" + b"9" * 5_000 + b"]", "more digits than any type"),
     ],
 )
 def test_invalid_json_is_refused(text, message):

@@ -10,23 +10,17 @@ import numpy as np
 import pytest
 
 from models.features.table import FeatureTable
-from models.training.checkpoints import read_rows
-from models.training.checkpoints import variable_shapes
 from models.training.level import run_level
 from models.training.level_inputs import LevelInputs
 from models.training.snapshot_export import export_snapshot
+from tests.models.stored_weights import stored_shapes
+from tests.models.stored_weights import stored_values
 
 pytestmark = pytest.mark.slow
 
 
 def _names(level: LevelInputs) -> set[str]:
-    return set(variable_shapes(level.train_dir / "weights"))
-
-
-def _values(level: LevelInputs, name: str) -> Any:
-    prefix = level.train_dir / "weights"
-    rows = variable_shapes(prefix)[name][0]
-    return np.concatenate([chunk for _, chunk in read_rows(prefix, name, rows)])
+    return set(stored_shapes(level.train_dir))
 
 
 @pytest.mark.parametrize("impressions", ["all", "weighted"])
@@ -83,6 +77,8 @@ def test_snapshots_cpm_source_impressions_and_source_model_in_one_training(
     assert report.rows_by_domain == {"fr": 6, "de": 2}
     assert not report.warm_start["new"]
     assert any(
-        not np.array_equal(_values(whole, name), _values(later, name))
+        not np.array_equal(
+            stored_values(whole.train_dir, name), stored_values(later.train_dir, name)
+        )
         for name in adapters
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from models.training.checkpoints import read_rows
 from models.training.distribution import Workers
 from models.training.level import run_level
 from models.training.level_inputs import LevelInputs
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 # What a run's trainer does.
@@ -130,7 +130,7 @@ def test_two_workers_give_what_one_process_gives(
 def _run_workers(inputs: LevelInputs, folder: Path) -> None:
     path = folder / "inputs.json"
     path.write_text(inputs.model_dump_json())
-    addresses = [f"localhost:{_free_port()}" for _ in range(2)]
+    addresses = [f"localhost:{free_port()}" for _ in range(2)]
     processes = []
     for index in range(2):
         config = {
@@ -158,13 +158,6 @@ def _run_workers(inputs: LevelInputs, folder: Path) -> None:
     finally:
         for process in processes:
             process.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("localhost", 0))
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def _log_loss(

@@ -17,9 +17,9 @@ from models.errors import TrainingError
 from models.features.table import FeatureTable
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
-from models.training.checkpoints import read_rows
-from models.training.checkpoints import variable_shapes
 from models.training.snapshot_export import export_snapshot
+from tests.models.stored_weights import stored_shapes
+from tests.models.stored_weights import stored_values
 
 Train = Callable[..., Path]
 
@@ -34,9 +34,11 @@ def _report(model: Path) -> dict[str, Any]:
 
 
 def _values(model: Path, name: str) -> Any:
-    prefix = model / "Format-Train" / "weights"
-    rows = variable_shapes(prefix)[name][0]
-    return np.concatenate([chunk for _, chunk in read_rows(prefix, name, rows)])
+    return stored_values(model / "Format-Train", name)
+
+
+def _shapes(model: Path) -> dict[str, tuple[int, ...]]:
+    return stored_shapes(model / "Format-Train")
 
 
 @pytest.mark.slow
@@ -79,11 +81,7 @@ def test_e_cdctr_from_tpm_to_target(
     # Of days 2 to 8: the shard's other days, before and after, have other click rates.
     assert _report(target)["target_click_rate"] == 19 / 28
     assert _report(cpm)["target_click_rate"] is None
-    assert not [name for name in variable_shapes_of(target) if "Adagrad" in name]
-
-
-def variable_shapes_of(model: Path) -> dict[str, tuple[int, ...]]:
-    return variable_shapes(model / "Format-Train" / "weights")
+    assert not [name for name in _shapes(target) if "Adagrad" in name]
 
 
 @pytest.mark.slow
@@ -109,7 +107,7 @@ def test_snapshot_holds_the_ids_that_were_shown(
 @pytest.mark.slow
 def test_a_seed_gives_the_same_model(train: Train) -> None:
     first, second = train("cpm", "first"), train("cpm", "second")
-    for name in variable_shapes_of(first):
+    for name in _shapes(first):
         np.testing.assert_allclose(_values(first, name), _values(second, name), 1e-5)
 
 
@@ -128,7 +126,7 @@ def test_target_continues_itself_and_keeps_its_statistics(train: Train) -> None:
     assert "hidden_0_norm/gamma" in _report(today)["warm_start"]["copied"]
     assert _report(today)["rows"] == 4
     assert _report(today)["target_click_rate"] == 0.5
-    for name in variable_shapes_of(today):
+    for name in _shapes(today):
         same = np.array_equal(_values(yesterday, name), _values(today, name))
         statistics = name.endswith(("/moving_mean", "/moving_variance"))
         assert same or not statistics, name
@@ -144,7 +142,7 @@ def test_days_without_rows_leave_a_continued_model_as_it_is(train: Train) -> Non
     today = train("target", "today", continues=True, **quiet)
     assert (_report(today)["rows"], _report(today)["steps"]) == (0, 0)
     assert _report(today)["target_click_rate"] == 19 / 28
-    for name in variable_shapes_of(yesterday):
+    for name in _shapes(yesterday):
         np.testing.assert_array_equal(_values(yesterday, name), _values(today, name))
     assert (today / "Format-Serving" / "saved_model.pb").is_file()
 
@@ -154,7 +152,7 @@ def test_optimizer_slots_are_inherited_only_if_the_configuration_says_so(
     train: Train,
 ) -> None:
     def slots(model: Path) -> set[str]:
-        return {n for n in variable_shapes_of(model) if n.startswith("optimizer/")}
+        return {n for n in _shapes(model) if n.startswith("optimizer/")}
 
     keep = TrainingConfig(batch_size=8, epochs=2, inherit_optimizer=True)
     plain = train("target", "plain")
@@ -180,7 +178,7 @@ def test_optimizer_slots_are_inherited_only_if_the_configuration_says_so(
 
 
 def _is_users(model: Path, name: str) -> bool:
-    shapes = variable_shapes_of(model)
+    shapes = _shapes(model)
     return shapes[name] == shapes["embedding/user/table"]
 
 
@@ -230,7 +228,7 @@ def test_calibration_days_are_scored_and_then_trained_on_day_by_day(
     day_7 = train("target", "day-7", calibration_days=2, last_day=7, **keep)
     later = {"first_day": 8, "warm_start": day_7, "continues": True}
     model = train("target", "day-8", calibration_days=2, **later, **keep)
-    for name in variable_shapes_of(whole):
+    for name in _shapes(whole):
         if not name.startswith("optimizer/"):
             np.testing.assert_allclose(
                 _values(model, name), _values(whole, name), atol=1e-5, err_msg=name

@@ -104,7 +104,7 @@ def test_types_times_and_the_schema_are_looked_at(tmp_path):
     result = validate(tmp_path, "--day", DATE)
     assert result.exit_code == 2
     assert (
-        "e_et is no time written like %Y%m%d%H%M: 5 of 5 rows (part-0.jsonl row 0"
+        "e_et is not a time written like %Y%m%d%H%M: 5 of 5 rows (part-0.jsonl row 0"
         in (result.output)
     )
     assert "column 'user_id' of " in result.output

@@ -295,7 +295,7 @@ def test_the_oracle_is_left_out_with_its_reason(screen, tmp_path):
     question = Question(config, DAY, entries, 1, "target_only", "")
     found = run_comparison(question, screen)
     assert found.oracle is None
-    assert "The oracle is not known: there is no truth" in found.note
+    assert "The oracle is not known: there are no true" in found.note
 
 
 def test_the_command_takes_names_between_commas(monkeypatch):

@@ -208,7 +208,7 @@ _USER, _ITEM, _SHOWN = MINIMAL["features"]
         ({"csv": {"de": {"quote": "''"}}}, ["csv.de.quote", "received \"''\""]),
         (
             {"csv": {"de": {"quote": ","}}},
-            ["csv.de: `delimiter` is ','", "so is `quote`"],
+            ["csv.de.quote", "received ','"],
         ),
         ({"csv": {"de": {"quote": "x"}}}, ["csv.de.quote", "no letter", "'x'"]),
         ({"csv": {"de": {"escape": '"'}}}, ["`escape` and `quote` are both"]),

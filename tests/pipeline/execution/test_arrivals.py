@@ -11,6 +11,7 @@ from models.days import to_date
 from pipeline.config.sections import WaitConfig
 from pipeline.execution.arrivals import LogsNotThereError
 from pipeline.execution.arrivals import awaited_logs
+from pipeline.execution.arrivals import merged
 from pipeline.execution.arrivals import unread_lines
 from pipeline.execution.arrivals import wait_for_logs
 from pipeline.terminal.plain_text import Console
@@ -114,3 +115,10 @@ def test_a_limit_of_nothing_does_not_wait(config):
     config.wait = WaitConfig(minutes=0)
     with pytest.raises(LogsNotThereError):
         wait(config)
+
+
+def test_ranges_of_days_that_touch_are_one():
+    one, two, three = DayRange(1, 2), DayRange(5, 6), DayRange(3, 3)
+    assert merged([two, one, three]) == [DayRange(1, 3), two]
+    assert merged([DayRange(1, 9), one]) == [DayRange(1, 9)]
+    assert merged([]) == []

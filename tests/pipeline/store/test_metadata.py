@@ -20,6 +20,7 @@ from pipeline.store.metadata import connection
 from pipeline.store.metadata import parse_server
 from pipeline.store.reader import Store
 from tests.pipeline import feeds_ads
+from tests.ports import free_port
 
 # Text as components have it, too long for a VARCHAR.
 TEXT = '{"a": "{\\"b\\": 1}", "c": "it\'s ü"}' * 2000
@@ -91,12 +92,6 @@ def _program(name):
     return found
 
 
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def _as(user):
     """Database servers refuse to run as root."""
     return {"user": user, "group": user} if os.geteuid() == 0 else {}
@@ -105,7 +100,7 @@ def _as(user):
 @contextlib.contextmanager
 def _mysql(folder):
     install, server = _program("mariadb-install-db"), _program("mariadbd")
-    port, whom = _free_port(), _as("mysql")
+    port, whom = free_port(), _as("mysql")
     data = folder / "data"
     defaults = [f"--datadir={data}", f"--socket={folder}/s", f"--pid-file={folder}/pid"]
     subprocess.run(
