@@ -1,1 +1,1 @@
-"""Evaluation: metrics, intervals and judgements in NumPy alone."""
+"""Evaluation: metrics, intervals and judgements in NumPy and SciPy alone."""
