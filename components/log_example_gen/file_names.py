@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# Ways in which text files may be packed, by the end of their names.
-PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 # The format of each suffix.
 SUFFIXES = {
     ".parquet": ".parquet",

@@ -125,7 +125,7 @@ def _parse(
     """Parses lines at once; where that fails, in halves, at last one by one."""
     if not len(lines):
         return
-    table = None if types is None else _together(lines.joined(), types)
+    table = None if types is None else _together(lines.joined(), types, wanted)
     if table is not None and len(table) == len(lines):
         yield Piece(
             table,
@@ -142,7 +142,7 @@ def _parse(
             yield from _parse(part, wanted, column_types(part.line, len(part), wanted))
 
 
-def _together(text: bytes, types: pa.Schema) -> pa.Table | None:
+def _together(text: bytes, types: pa.Schema, wanted: WantedColumns) -> pa.Table | None:
     """Returns the values of some lines; None if one of them does not fit the types."""
     try:
         table = pyarrow.json.read_json(
@@ -155,12 +155,24 @@ def _together(text: bytes, types: pa.Schema) -> pa.Table | None:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
     for name in types.names:
-        if types.field(name).type == pa.float64():
-            # An integer beyond this may have lost digits.
-            extremes = pc.min_max(table.column(name)).as_py()
-            if any(abs(v) > EXACT_FLOAT for v in extremes.values() if v is not None):
-                return None
+        if types.field(name).type == pa.float64() and not _is_exact(
+            table.column(name), is_id=wanted[name].is_id
+        ):
+            return None
     return table
+
+
+def _is_exact(values: pa.ChunkedArray, *, is_id: bool) -> bool:
+    """Whether floating point has kept every digit, and ids are whole numbers.
+
+    An id that is not whole is refused where lines are read one by one, so that of two
+    problems of a line the same one is always named.
+    """
+    extremes = pc.min_max(values).as_py().values()
+    if any(abs(value) > EXACT_FLOAT for value in extremes if value is not None):
+        return False
+    whole = pc.equal(pc.floor(values), values)
+    return not is_id or bool(pc.all(whole.fill_null(True)).as_py() is not False)
 
 
 def _one_by_one(lines: _Lines, wanted: WantedColumns) -> Iterator[Piece]:

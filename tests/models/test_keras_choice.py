@@ -15,6 +15,8 @@ import models
 ROOT = Path(__file__).parents[2]
 HOME = Path(models.__file__).parents[1]
 VARIABLE = "TF_USE_LEGACY_KERAS"
+# Packages whose import chooses Keras 2: `components` imports `models` first of all.
+GUARDS = {"models", "components"}
 # Packages that import TensorFlow.
 HEAVY = {"tensorflow", "tf_keras", "tfx", "tfx_bsl", "tensorflow_transform"}
 HEAVY |= {"tensorflow_model_analysis", "tensorflow_data_validation"}
@@ -81,10 +83,14 @@ def test_packages_that_import_tensorflow_import_models_first(package):
         imported = [name.split(".")[0] for name in _imports(path)]
         first = next((i for i, name in enumerate(imported) if name in HEAVY), None)
         inside = [p for p in path.parents if p.is_relative_to(package)]
-        guarded = any("models" in _imports(p / "__init__.py") for p in inside)
+        guarded = any(GUARDS & set(_imports(p / "__init__.py")) for p in inside)
         if first is not None and not guarded and "peers" not in path.parts:
             unguarded.append(path.relative_to(package).as_posix())
     assert unguarded == []
+
+
+def test_components_import_models_first_of_all():
+    assert _imports(HOME / "components" / "__init__.py")[0] == "models"
 
 
 def test_nothing_else_sets_it():

@@ -106,6 +106,7 @@ VALUES = {
     ("domain_labels",): ({"ca": "bought == 1"}, {}),
     ("missing_days",): ({"uk": "skip"}, {}),
     ("csv",): ({"uk": {"escape": "\\"}}, {}),
+    ("delimiter",): (";", {}),
     ("quote",): ("|", {}),
     ("escape",): ("\\", {}),
     ("null_values",): (["NULL", "\\N"], {}),

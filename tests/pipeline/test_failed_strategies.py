@@ -55,6 +55,7 @@ class World:
         monkeypatch.setitem(sys.modules, "pipeline.execution.runner", runner)
         for module in (job, cli):
             monkeypatch.setattr(module, "Store", lambda *_: None)
+        monkeypatch.setattr(job, "check_before_work", lambda *_: None)
         monkeypatch.setattr(job, "rows_of", lambda *_: 10)
         monkeypatch.setattr(job, "training_report", lambda *_: None)
         monkeypatch.setattr(job, "connection", lambda *_: None)

@@ -83,9 +83,9 @@ def test_plan_names_what_is_not_read_and_refuses_what_is_there_twice(
 ):
     crossctr("import")
     day = tmp_path / "runs" / "logs" / "food" / "date=2013-01-20"
-    (day / "part-1.json").touch()
+    (day / "part-1.parq").touch()
     shown = crossctr("plan", "--day", "2013-02-01").output
-    assert "food: not read: date=2013-01-20/part-1.json (rename it to end in" in shown
+    assert "food: not read: date=2013-01-20/part-1.parq (rename it to end in" in shown
     for name in ("a.csv", "a.csv.gz"):
         (day / name).touch()
     for command in (("plan", "--day"), ("run", "--day"), ("ingest", "--to")):

@@ -30,7 +30,7 @@ def inputs(tmp_path):
     [
         "",
         tf_config(0),
-        tf_config(1, {"worker": ["localhost:1"]}),
+        tf_config(0, {"worker": ["localhost:1"]}),
         tf_config(0, {"chief": ["localhost:1"], "worker": ["localhost:2"]}, "chief"),
     ],
     ids=["none", "worker 0", "one worker", "chief"],

@@ -96,18 +96,18 @@ def test_it_gives_up_with_what_is_missing_and_the_code_for_later(config):
 
 
 def test_what_is_there_and_not_read_is_named_when_it_gives_up(config):
-    put(config.logs, "jp", 11, "part-0.json")
-    with pytest.raises(LogsNotThereError, match=r"not read: .*part-0\.json \(rename"):
+    put(config.logs, "jp", 11, "part-0.parq")
+    with pytest.raises(LogsNotThereError, match=r"not read: .*part-0\.parq \(rename"):
         wait(config)
 
 
 def test_files_that_are_not_read_are_named_by_domain(config):
-    put(config.logs, "jp", 10, "part-1.tsv")
+    put(config.logs, "jp", 10, "part-1.xls")
     put(config.logs, "uk", 12, "part-1.csv")
     put(config.logs, "uk", 12, "_SUCCESS")
     (line,) = unread_lines(config, DAYS, ["jp", "uk"])
-    assert line.startswith("jp: not read: date=1970-01-11/part-1.tsv (tab-separated")
-    config.wait = WaitConfig(marker="part-1.tsv")
+    assert line.startswith("jp: not read: date=1970-01-11/part-1.xls (none of")
+    config.wait = WaitConfig(marker="part-1.xls")
     assert unread_lines(config, DAYS, ["jp", "uk"]) == []
 
 
