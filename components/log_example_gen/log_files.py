@@ -154,19 +154,22 @@ def day_folders(
     yield from ((d, p) for d, p in sorted(found.items()) if first_day <= d <= last_day)
 
 
-def day_folder(folder: Path, day: int) -> Path | None:
-    """Returns the folder of one day; None if there is none yet.
+def existing_day_folders(
+    folder: Path, first_day: int, last_day: int
+) -> dict[int, Path]:
+    """Returns the folders of days that exist already, by day.
 
     Args:
-        folder: A domain's folder, which may not be there yet either.
-        day: Days since 1970-01-01.
+        folder: A domain's folder, which may not exist yet, either.
+        first_day: First day wanted, days since 1970-01-01.
+        last_day: Last day wanted.
 
     Raises:
-        DataError: There are two.
+        DataError: There are two of one day.
     """
     if not folder.is_dir() or not any(map(is_day_folder, _listed(folder))):
-        return None
-    return next((path for _, path in day_folders(folder, day, day)), None)
+        return {}
+    return dict(day_folders(folder, first_day, last_day))
 
 
 def is_day_folder(path: Path) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
-from components.log_example_gen.log_files import day_folder
 from components.log_example_gen.log_files import entries_of
+from components.log_example_gen.log_files import existing_day_folders
 from components.log_example_gen.log_files import is_log_file
 from components.log_example_gen.unread_files import list_unread_files
 from models.days import DayRange
@@ -74,15 +75,13 @@ def merged(ranges: Iterable[DayRange]) -> list[DayRange]:
     return found
 
 
-def has_arrived(folder: Path, day: int, marker: str | None) -> bool:
-    """Whether a domain's log of `day` is there.
+def has_arrived(partition: Path | None, marker: str | None) -> bool:
+    """Whether the log of a day has arrived.
 
     Args:
-        folder: The domain's folder of `date=YYYY-MM-DD/` partitions.
-        day: Days since 1970-01-01.
-        marker: File that says the day is complete; None to take any log file for it.
+        partition: The day's folder; None if it does not exist.
+        marker: File that marks the day complete; None to accept any log file.
     """
-    partition = day_folder(folder, day)
     if partition is None:
         return False
     if marker is not None:
@@ -90,17 +89,23 @@ def has_arrived(folder: Path, day: int, marker: str | None) -> bool:
     return any(map(is_log_file, entries_of(partition)))
 
 
-def awaited_logs(config: Config, days: Iterable[DayRange]) -> list[tuple[str, int]]:
-    """Returns (domain, day) of the waiting domains' logs that are not there yet."""
-    waiting = [
-        domain for domain, policy in config.missing_days.items() if policy == "wait"
-    ]
+def awaited_logs(config: Config, days: Sequence[DayRange]) -> list[tuple[str, int]]:
+    """Returns (domain, day) of the waiting domains' logs that have not arrived."""
+    if not days:
+        return []
+    first, last = min(d.first for d in days), max(d.last for d in days)
+    # A domain may have thousands of folders: each is listed once.
+    folders = {
+        domain: existing_day_folders(config.logs / domain, first, last)
+        for domain, policy in config.missing_days.items()
+        if policy == "wait"
+    }
     return [
         (domain, day)
         for wanted in days
         for day in range(wanted.first, wanted.last + 1)
-        for domain in waiting
-        if not has_arrived(config.logs / domain, day, config.wait.marker)
+        for domain, by_day in folders.items()
+        if not has_arrived(by_day.get(day), config.wait.marker)
     ]
 
 
@@ -154,13 +159,15 @@ def wait_for_logs(
 
 
 def _unread(config: Config, missing: list[tuple[str, int]]) -> str:
-    """Returns what lies in the folders of missing logs."""
-    present = [
-        line
-        for domain, day in missing
-        if day_folder(config.logs / domain, day) is not None
-        for line in unread_lines(config, [DayRange(day, day)], [domain])
-    ]
+    """Returns the unread files in the folders of missing logs."""
+    days_by_domain: dict[str, list[int]] = {}
+    for domain, day in missing:
+        days_by_domain.setdefault(domain, []).append(day)
+    present = []
+    for domain, days in days_by_domain.items():
+        by_day = existing_day_folders(config.logs / domain, min(days), max(days))
+        ranges = [DayRange(day, day) for day in days if day in by_day]
+        present += unread_lines(config, ranges, [domain])
     return f"; {listed(present)}" if present else ""
 
 
