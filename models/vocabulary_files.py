@@ -36,7 +36,7 @@ def read_summary(folder: str | Path) -> dict[str, dict[str, Any]]:
     """Reads `vocabulary.json`, what the artifact in `folder` says of each id space.
 
     Raises:
-        DataError: It is missing or is no JSON.
+        DataError: It is missing or is not JSON.
     """
     path = Path(folder) / VOCABULARY_FILE
     try:

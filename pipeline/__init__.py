@@ -1,1 +1,1 @@
-"""What runs when: configuration, calendar, graphs, runner and command line."""
+"""Orchestration: configuration, calendar, graphs, runner and command line."""

@@ -1,4 +1,4 @@
-"""What the peers' runs share: the rows, the clock and AUC. Needs NumPy and pyarrow.
+"""Code that the peers' runs share: impressions, clock and AUC. Needs NumPy and pyarrow.
 
 It runs in each peer's own virtual environment, so nothing of crossctr is imported.
 """

@@ -1,4 +1,4 @@
-"""Trains the network with DeepCTR, one epoch; prints one line of JSON.
+"""One epoch of training the network with DeepCTR; prints one line of JSON.
 
     python benchmarks/peers/deepctr_child.py ROWS_FOLDER BATCH_SIZE
 

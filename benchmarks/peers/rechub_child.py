@@ -1,4 +1,4 @@
-"""Trains the network with torch-rechub, one epoch; prints one line of JSON.
+"""One epoch of training the network with torch-rechub; prints one line of JSON.
 
     python benchmarks/peers/rechub_child.py ROWS_FOLDER BATCH_SIZE [own_loader]
 

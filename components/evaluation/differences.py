@@ -45,7 +45,7 @@ _Key = TypeVar("_Key", bound=Hashable)
 
 @dataclass(frozen=True)
 class Difference:
-    """How much a model's metric is above another's.
+    """Difference of a metric between two models.
 
     Attributes:
         value: Mean over seeds.

@@ -25,7 +25,7 @@ _SHOWN_REASONS = 3
 
 @dataclass(frozen=True)
 class Limits:
-    """What is accepted.
+    """Limits on bad rows and files.
 
     Attributes:
         max_bad_share: Share of a domain's rows that may be quarantined.

@@ -71,7 +71,7 @@ def raw_schema(features: FeatureTable) -> pa.Schema:
 
 @dataclass(frozen=True)
 class Converted:
-    """What became of some rows of a log.
+    """Result of converting some rows of a log.
 
     Attributes:
         rows: Raw Examples of the rows that could be converted.

@@ -10,7 +10,7 @@ from models.strict_model import StrictModel
 
 
 class CsvDialect(StrictModel):
-    r"""How values are quoted in a domain's CSV files, and which texts are missing.
+    r"""Quoting of values in a domain's CSV files, and texts that mean a missing value.
 
     Attributes:
         delimiter: Character between values; a tab in files that end in `.tsv`, whatever
@@ -58,7 +58,7 @@ class CsvDialect(StrictModel):
     @classmethod
     def _check_texts(cls, texts: object) -> object:
         if isinstance(texts, list) and None in texts:
-            raise ValueError('NULL is no text in YAML; write it in quotes: "NULL"')
+            raise ValueError('NULL is not text in YAML; write it in quotes: "NULL"')
         return texts
 
     @field_validator("null_values")

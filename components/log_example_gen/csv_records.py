@@ -1,4 +1,4 @@
-"""Where the records of a CSV begin and end, found on the raw bytes.
+"""Bounds of the records of a CSV file, found on the raw bytes.
 
 This count does not depend on the parser that reads the values. Lines without a
 quotation mark are one record each. Elsewhere quotation marks open and close quoted
@@ -48,7 +48,7 @@ class Malformed:
 
 @dataclass(frozen=True)
 class Records:
-    """What some lines of a CSV hold.
+    """Records found in some lines of a CSV file.
 
     Attributes:
         text: The records, one after the other; quotation marks inside quoted values are

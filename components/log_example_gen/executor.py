@@ -1,4 +1,4 @@
-"""Reads dated logs with Beam, writes Parquet Examples and accounts for every row."""
+"""Executor that reads dated logs with Beam, writes Examples and counts every row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which lines of a JSON Lines file are one object each, found on the raw bytes.
+"""Lines of a JSON Lines file that hold one object each, found on the raw bytes.
 
 Arrow's parser reads on where an object ends, stops without a word at a NUL byte or a
 comma after an object, and recurses with the depth of the nesting. So every line is

@@ -1,4 +1,4 @@
-"""How a domain's log is described: columns, times, label, missing days."""
+"""Description of a domain's log: columns, times, label, missing days."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TimeColumn(StrictModel):
 
 
 class ColumnSource(StrictModel):
-    """Where one feature comes from; exactly one of `column` and `constant`.
+    """Source of one feature: exactly one of `column` and `constant`.
 
     Attributes:
         column: The log's own column.
@@ -106,7 +106,7 @@ Source = Annotated[
 
 
 class DomainLog(StrictModel):
-    """Where a domain's log lies and how its columns map to the canonical features.
+    """Location of a domain's log and the mapping of its columns to the features.
 
     Attributes:
         domain: Name of the domain; also the value of the feature `domain`.

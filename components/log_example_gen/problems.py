@@ -17,7 +17,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a row cannot be used.
+    """Reason why a row cannot be used.
 
     Attributes:
         column: The log's column.

@@ -1,4 +1,4 @@
-"""What lies in a domain's log folder and is never read: named, with what to do."""
+"""Files in a domain's log folder that are never read, with advice for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which columns of a log are read, and for what."""
+"""Columns of a log that are read, and their purpose."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.features.table import FeatureTable
 
 @dataclass
 class Wanted:
-    """What one column of a log is read for.
+    """Purpose of one column of a log.
 
     Attributes:
         is_list: Whether a list of ids; else a single value.

@@ -1,7 +1,7 @@
-"""What a client can do wrong."""
+"""Errors that a client causes."""
 
 from __future__ import annotations
 
 
 class BadRequestError(Exception):
-    """What a client asked for does not fit the model."""
+    """The request does not fit the model."""

@@ -42,7 +42,7 @@ _GRACE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Limits:
-    """What clients may take of the server.
+    """Limits on the server's resources that clients may use.
 
     Attributes:
         connections: Open connections; one more is answered 503.

@@ -35,7 +35,7 @@ def parse(text: bytes) -> Any:
     """Returns the JSON value of some bytes.
 
     Raises:
-        BadRequestError: They are no JSON in UTF-8, are nested deeper than any request
+        BadRequestError: They are not JSON in UTF-8, are nested deeper than any request
             is, name a key twice, or hold a number that no float has room for.
     """
     _check_depth(text)
@@ -51,7 +51,7 @@ def parse(text: bytes) -> Any:
             'as {"b64": "..."}'
         ) from error
     except json.JSONDecodeError as error:
-        raise BadRequestError(f"this is no JSON: {error}") from error
+        raise BadRequestError(f"this is not JSON: {error}") from error
     except ValueError as error:  # Python converts no more than 4,300 digits
         raise BadRequestError("an integer has more digits than any type") from error
 

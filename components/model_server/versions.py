@@ -1,4 +1,4 @@
-"""Which versions of a model are loaded, and who still uses one."""
+"""Loaded versions of a model, and the requests that still use one."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def lineage_of(version: Path) -> dict[str, Any]:
         lineage: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(
-            f"{path} is no JSON: {error}; restore it from a backup, or remove this "
+            f"{path} is not JSON: {error}; restore it from a backup, or remove this "
             "version's folder and publish another one with `crossctr promote`"
         ) from error
     return lineage

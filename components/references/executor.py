@@ -1,4 +1,4 @@
-"""Reads the rows of window and evaluation and writes what the references came to."""
+"""Executor that fits references on the window and scores the evaluation impressions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many ids of a hashed space share a row: measured, not estimated."""
+"""Number of ids of a hashed space that share a table row: counted, not estimated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.features.kind import FIRST_OOV_ROW
 
 @dataclass(frozen=True)
 class Collisions:
-    """What sharing rows came to in one block of days.
+    """Ids that share table rows in one block of days.
 
     Attributes:
         ids: Distinct ids.

@@ -1,4 +1,4 @@
-"""Counts a block's ids with Beam and appends the new ones to yesterday's vocabulary."""
+"""Executor that counts ids with Beam and appends new ones to the vocabulary."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def check_counts(space: str, counts: Iterable[pa.Table], logged: int) -> None:
 
 @dataclass(frozen=True)
 class _Block:
-    """What the vocabularies of a block are made of.
+    """Inputs of the vocabularies of a block.
 
     Attributes:
         folder: Where they are written.

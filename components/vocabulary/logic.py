@@ -45,7 +45,7 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Growth:
-    """What one block of days added to a vocabulary.
+    """Change that one block of days made to a vocabulary.
 
     Attributes:
         vocabulary: The grown vocabulary.

@@ -1,4 +1,4 @@
-"""How many of the target's users and items its sources know: what transfer rests on.
+"""Share of the target's users and items that each source knows; transfer needs it.
 
 An id is known from a source as of the first day on which the source's log shows it,
 once it has a row in the vocabulary. So what is said of a day follows from the logs up

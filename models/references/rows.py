@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Columns:
-    """Which features references read; lists of ids are left out.
+    """Features that references read; lists of ids are left out.
 
     Attributes:
         ids: Names of features with one id.

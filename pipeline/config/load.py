@@ -1,4 +1,4 @@
-"""Reads a configuration file and says in words what is wrong with it."""
+"""Loading of a configuration file, with errors in words for all that is wrong in it."""
 
 from __future__ import annotations
 

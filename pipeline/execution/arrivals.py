@@ -1,4 +1,4 @@
-"""Which logs are there: waits for those to come, names what is there and not read."""
+"""Arrival of logs: waiting for missing ones, and naming files that are not read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs many days in order, in one process, each as `crossctr run` would have."""
+"""Backfill: many days in order, in one process, each like a `crossctr run`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pipeline.terminal.progress import duration
 
 @dataclass(frozen=True)
 class DayDone:
-    """What a day came to.
+    """Result of one day.
 
     Attributes:
         day: The day.
@@ -97,7 +97,7 @@ def first_failures(done: Sequence[DayDone]) -> dict[str, str]:
 def _run_day(
     config: Config, day: int, strategies: Sequence[str], console: Console
 ) -> tuple[DayDone, Collection[str]]:
-    """Returns what a day came to, and the strategies that broke on it.
+    """Returns the result of a day, and the strategies that broke on it.
 
     Those that the day is only too early for may begin on a later one.
     """

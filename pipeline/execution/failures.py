@@ -1,4 +1,4 @@
-"""What is lost when a step of a plan fails, and what still can be made."""
+"""Consequences of a failed step: strategies that are lost and steps still needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the steps of a plan, one graph after the other, in one process."""
+"""Execution of a plan: one graph after the other, in one process."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _planner(config: Config, logs: LogFingerprints, store: Store) -> Planner:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would run, and what an earlier run has used that has changed since.
+    """Steps that would run, and inputs of earlier runs that have changed since.
 
     Attributes:
         steps: The steps in running order.

@@ -1,4 +1,4 @@
-"""What is checked before a command starts to work, so that no hour is lost at its end.
+"""Checks before a command starts its work, so that no hour is lost at its end.
 
 The lock is taken and ML Metadata is read by then: planning needs both.
 """

@@ -1,4 +1,4 @@
-"""What a graph raises, as one of this project's errors."""
+"""Conversion of what a graph raises to one of this project's errors."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ INDEX_FILE = "index.json"
 
 @dataclass(frozen=True)
 class Entry:
-    """What the index knows of a record.
+    """Index entry of one record.
 
     Attributes:
         day: The run's day; None for a command that is no `run`.

@@ -1,4 +1,4 @@
-"""What ran, step by step: `<root>/runs/<time>/steps.json`.
+"""Records of runs, step by step: `<root>/runs/<time>/steps.json`.
 
 ML Metadata knows the artifacts; which steps a person's command asked for, how long each
 took and why one stopped is known to nobody else.
@@ -27,7 +27,7 @@ RECORD_FILE = "steps.json"
 
 @dataclass(frozen=True)
 class StepRun:
-    """A planned step and what became of it.
+    """A planned step and its outcome.
 
     Attributes:
         step: The step as it was planned.

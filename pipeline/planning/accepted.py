@@ -44,7 +44,7 @@ class Accepted:
 
 
 class AcceptedLogs:
-    """What was accepted under a root."""
+    """Changed logs that were accepted under a root."""
 
     def __init__(self, root: Path) -> None:
         """Reads it; nothing if nothing was accepted.
@@ -61,7 +61,7 @@ class AcceptedLogs:
                 ]
             except (ValueError, TypeError) as error:
                 raise DataError(
-                    f"{str(self._path)!r} is no list of accepted logs ({error}); "
+                    f"{str(self._path)!r} is not a list of accepted logs ({error}); "
                     "restore it from a backup, or delete it: what was accepted then "
                     "counts as changed"
                 ) from error

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class StepKind(str, Enum):
-    """What a step makes; members are in running order.
+    """Kind of a step; members are in running order.
 
     Attributes:
         INGEST: A block of days: transformed Examples and vocabularies.

@@ -112,7 +112,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Training:
-    """How a strategy's target model of a day is made.
+    """Inputs of the training of a strategy's target model on a day.
 
     Attributes:
         day: Its run day; it trains on impressions of earlier days.

@@ -25,7 +25,7 @@ from pipeline.planning.steps import prints
 
 @dataclass(frozen=True)
 class TargetInputs:
-    """What a strategy's target model of a day can read.
+    """Artifacts that a strategy's target model of a day can read.
 
     Attributes:
         day: Day of the model.

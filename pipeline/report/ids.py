@@ -79,7 +79,7 @@ class SpaceSize:
 
 @dataclass(frozen=True)
 class SharedIds:
-    """How many of the target's ids of the newest block a source knows.
+    """Share of the target's ids of the newest block that a source knows.
 
     Attributes:
         space: The vocabulary.

@@ -47,7 +47,7 @@ _SHOWN = 60
 
 @dataclass
 class DomainSample:
-    """What a domain's log showed.
+    """Findings in a sample of a domain's log.
 
     Attributes:
         domain: The domain.

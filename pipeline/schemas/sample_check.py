@@ -1,4 +1,4 @@
-"""What some raw Examples show and a schema does not allow, without importing TFDV.
+"""Check of some raw Examples against a schema, without importing TFDV.
 
 An ingest validates with TFDV, on whole blocks. This looks at a sample in a second and
 knows what usually goes wrong at first: types, values, ranges, numbers of values and

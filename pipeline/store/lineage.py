@@ -1,4 +1,4 @@
-"""What was made from what, as ML Metadata has it."""
+"""Lineage of artifacts, from ML Metadata."""
 
 from __future__ import annotations
 

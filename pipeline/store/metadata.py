@@ -1,4 +1,4 @@
-"""Where ML Metadata is kept: SQLite in the pipeline's root, or a database server."""
+"""Location of ML Metadata: SQLite in the pipeline's root, or a database server."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def parse_server(address: str) -> Server | None:
         password = parts.password
     except ValueError:
         raise ValueError(
-            f"metadata: the port is no number between 1 and 65535; {expected}"
+            f"metadata: the port is not a number between 1 and 65535; {expected}"
         ) from None
     if password is not None:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Reads ML Metadata without importing TFX, so that planning starts at once."""
+"""Reader of ML Metadata that does not import TFX, so that planning starts at once."""
 
 from __future__ import annotations
 

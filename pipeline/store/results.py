@@ -1,4 +1,4 @@
-"""Reads what a run left behind: metrics, warm starts, the published model."""
+"""Results of a run: metrics, warm starts, the published model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _Constant = TypeVar("_Constant")
 
 @dataclass(frozen=True)
 class TargetResult:
-    """What one strategy came to.
+    """Result of one strategy.
 
     Attributes:
         strategy: Entry of the configuration's `strategies`.

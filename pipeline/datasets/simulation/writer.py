@@ -1,4 +1,4 @@
-"""Writes a simulated world: dated logs, and its truth in a folder beside them.
+"""Writer of a simulated world: dated logs, and their true probabilities beside them.
 
     <logs>/<domain>/date=YYYY-MM-DD/part-0.parquet    what the pipeline reads
     <truth>/<domain>/date=YYYY-MM-DD/part-0.parquet   the same rows' p*, click, accident

@@ -130,4 +130,4 @@ def test_a_list_that_cannot_be_parsed_is_named(world):
     (world.config.root / "accepted_logs.json").write_text("{")
     result = accept(world, *WHY)
     assert result.exit_code == 2
-    assert "accepted_logs.json' is no list of accepted logs" in result.output
+    assert "accepted_logs.json' is not a list of accepted logs" in result.output

@@ -90,7 +90,7 @@ def test_ids_are_shown_as_they_are(config, server, odd, capfd):
     ("text", "message"),
     [
         ("", "has no rows"),
-        ("{", "line 1: this is no JSON"),
+        ("{", "line 1: this is not JSON"),
         ('{"user_id": "a", "user_id": "b"}', "line 1: an object names 'user_id' twice"),
         ("{}\n" + "[" * 100_000, "line 2: JSON is nested deeper than 32 levels"),
         ('{"user_id": "\udcff"}', "line 1: JSON must be UTF-8"),
