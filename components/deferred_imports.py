@@ -28,8 +28,6 @@ _NAMES = (
     "google.cloud.pubsub",
     # Google's API client, by TensorFlow's resolver of Compute Engine clusters.
     "googleapiclient.discovery",
-    # SciPy's distributions, by TFMA's t intervals.
-    "scipy.stats",
     # NLTK and sacreBLEU with scikit-learn and Redis, by TFMA's metrics of texts.
     "tensorflow_model_analysis.metrics.bleu",
     "tensorflow_model_analysis.metrics.rouge",

@@ -99,16 +99,9 @@ def infer(
         from pipeline.schemas import evolution as schema_evolution
 
         made = schema_evolution.infer(config, statistics)
-        open_lists = schema_evolution.closed_lists(made)
     path.parent.mkdir(parents=True, exist_ok=True)
     durable_files.write_text(path, _HEADER.format(days=looked_at) + to_text(made))
     console.print(f"{len(made.feature)} features in {path}", soft_wrap=True)
-    for name, number in open_lists.items():
-        console.print(
-            f"{name}: a closed list of {number} values; a new value will fail a day. "
-            "Delete its `domain` line if new values are to be expected",
-            soft_wrap=True,
-        )
 
 
 @schema.command()

@@ -78,16 +78,6 @@ def _curate(
         declared.feature_kind.limit(feature, declared)
 
 
-def closed_lists(schema: schema_pb2.Schema) -> dict[str, int]:
-    """Returns the number of allowed values of every feature with a string domain."""
-    sizes = {entry.name: len(entry.value) for entry in schema.string_domain}
-    return {
-        feature.name: sizes[feature.domain]
-        for feature in schema.feature
-        if feature.HasField("domain") and feature.domain in sizes
-    }
-
-
 def lacking_features(config: Config) -> dict[str, set[str]]:
     """Returns, by domain, the features that it lacks according to the configuration."""
     return {

@@ -18,7 +18,6 @@ MADE = {
     "google.cloud.bigquery_storage_v1": "BigQueryReadClient",
     "google.cloud.pubsub": "PublisherClient",
     "googleapiclient.discovery": "build",
-    "scipy.stats": "t",
     "tensorflow_model_analysis.metrics.bleu": "Bleu",
     "tensorflow_model_analysis.metrics.rouge": "Rouge",
     "tfx.components": "Tuner",

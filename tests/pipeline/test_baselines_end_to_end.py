@@ -22,6 +22,7 @@ def ran(tmp_path_factory):
     """The world after a run that compares both, with what was printed."""
     world = World(tmp_path_factory.mktemp("world"))
     world.settings |= {
+        "references": {"rows": 0},  # test_end_to_end.py has them
         "network": {"width": 4, "hidden_units": [8, 4]},
         "strategy": "mmoe",
         "strategies": {

@@ -49,6 +49,7 @@ def root(tmp_path_factory):
             folder,
             strategy="ctnet",
             strategies={"ctnet": {}},
+            references={"rows": 0},
             network={"width": 2, "hidden_units": [4, 3]},
             training={"batch_size": 16},
         )

@@ -57,10 +57,10 @@ list(raw_rows([str(folder / "x.parquet")], features, DayRange(0, 9), 3))
     "snapshots": f"from models.data.snapshots import pq; {_TABLE}",
     "Beam workers": """
 from components.arrow_coders import TableCoder
-from tests.vocabularies import write_ids
 TableCoder().decode((folder / "x.arrow").read_bytes())
 """,
-    "evaluation set": f"from components.evaluation_set.executor import pq; {_TABLE}",
+    "evaluation set": f"from models.data.raw_rows import pq; {_TABLE}",
+    "references": f"from components.references.logic import pq; {_TABLE}",
     "Transform": f"from components.transform.executor import pq; {_TABLE}",
 }
 

@@ -20,6 +20,7 @@ from models.settings import TrainingConfig
 from models.training.snapshot_export import export_snapshot
 from tests.models.stored_weights import stored_shapes
 from tests.models.stored_weights import stored_values
+from tests.vocabularies import write_ids
 
 Train = Callable[..., Path]
 
@@ -196,10 +197,9 @@ def test_warm_start_refuses_another_vocabulary(
     cpm = train("cpm", "cpm")
     other = tmp_path / "other"
     other.mkdir()
-    for path in vocabulary.iterdir():
-        content = path.read_bytes()
-        swapped = content.replace(b"u0\nu1\n", b"u1\nu0\n")
-        (other / path.name).write_bytes(swapped)
+    for path in vocabulary.glob("*.txt"):
+        swapped = path.read_bytes().replace(b"u0\nu1\n", b"u1\nu0\n")
+        write_ids(other, **{path.stem: swapped})
     with pytest.raises(TrainingError, match="rows would mean other ids"):
         train("target", "target", warm_start=cpm, vocabulary=other)
 

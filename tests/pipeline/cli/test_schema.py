@@ -149,15 +149,20 @@ def features(world):
     return {feature.name: feature for feature in read_schema(world.schema).feature}
 
 
-def test_infer_says_what_it_does_and_what_will_stop_a_day(world):
+def test_infer_says_what_it_does(world):
     assert "Importing TensorFlow Data Validation" in world.inferred
     assert "ads: 600 rows" in world.inferred
-    assert "domain: a closed list of 2 values" in world.inferred
+    assert f"9 features in {world.schema}" in world.inferred
 
 
 def test_infer_leaves_features_with_a_vocabulary_open(features):
-    listed = {name for name, feature in features.items() if feature.HasField("domain")}
-    assert listed <= {"domain"}
+    kinds = {
+        name: feature.WhichOneof("domain_info") for name, feature in features.items()
+    }
+    listed = {
+        name for name, kind in kinds.items() if kind in ("domain", "string_domain")
+    }
+    assert listed == {"domain"}
 
 
 def test_infer_writes_an_environment_per_domain(world, features):
@@ -177,7 +182,6 @@ def test_infer_takes_ranges_and_lists_from_the_configuration(features):
     assert features["refreshes"].int_domain.min == 0
     assert list(features["domain"].string_domain.value) == ["feeds", "ads"]
     assert not features["user_id"].HasField("domain")
-    assert features["slot"].domain == "slot"
 
 
 def test_infer_does_not_overwrite_what_somebody_curated(world):
@@ -224,10 +228,20 @@ def test_a_planted_drift_stops_its_block_until_it_is_accepted(world):
     assert "+  drift_comparator {" in shown
     code, shown = world.ingest(3)
     assert code == 0, shown
-    assert shown.count("reused") == 2  # the schema only validates otherwise
+    assert "1/1 ingest" in shown  # blocks that passed are not validated again
+
+
+def _list_slots(schema):
+    """Closes the list of slots by hand."""
+    text = schema.read_text().replace(
+        'name: "slot"', 'name: "slot"\n  domain: "slot"', 1
+    )
+    values = 'string_domain {\n  name: "slot"\n  value: "side"\n  value: "top"\n}\n'
+    schema.write_text(text + values)
 
 
 def test_new_values_are_named_and_can_be_accepted(world):
+    _list_slots(world.schema)
     _write_day(world.folder, FIRST_DAY + 10, slots=("top", "foot"))
     code, shown = world.run("schema", "diff", _day(10))
     assert code == 1
