@@ -199,7 +199,7 @@ def rows_share(config: Config, day: str, console: Console) -> float:
         known = _with(known, steps)
     joint = Planner(config, Known(), str, "").run(wanted, ["joint"])[-1]
     read = {
-        "ctnet": sum(_rows(config, step) for step in due if not step.begins),
+        "ctnet": sum(_rows(config, step) for step in due if not step.initialize_only),
         "joint": _rows(config, joint),
     }
     console.print(

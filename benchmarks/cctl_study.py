@@ -276,7 +276,7 @@ def _weights(
     slope = network.sums.slopes()[source] * tf.ones(len(rows))
     difference = network.flow(inputs).slope
     weights: npt.NDArray[np.float32] = network.row_weights(
-        slope, difference, saw["yardstick"][0]
+        slope, difference, saw["target_slope"][0]
     ).numpy()
     return weights
 

@@ -181,7 +181,7 @@ class CctlRecord:
                 for name, count in zip(self._sources, self._all[1], strict=True)
             },
             "agreement": {name: list(pair) for name, pair in self.agreement.items()},
-            "yardstick": list(self.target_slope),
+            "target_slope": list(self.target_slope),
             "measured": self.measured,
             "trust": self.trust,
             "keep": self.keep,

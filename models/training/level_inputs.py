@@ -43,8 +43,8 @@ class LevelInputs(StrictModel):
             days since, instead of training on a whole window. BatchNorm then keeps its
             statistics, as a day may have too few impressions for new ones, and days
             without impressions leave the model unchanged (our choice).
-        begins: Whether source and target model are only assembled, without training:
-            the window is the one that both were trained up to.
+        initialize_only: Whether source and target model are only assembled, without
+            training: the window is the one that both were trained up to.
         calibration_days: Number of newest days of the window that calibrate the model;
             0 for no calibrator. After the days before them, training proceeds day by
             day like a level that continues: each day is scored first, then trained on
@@ -74,7 +74,7 @@ class LevelInputs(StrictModel):
     training: TrainingConfig = TrainingConfig()
     load_batch_norm: bool = False
     continues: bool = False
-    begins: bool = False
+    initialize_only: bool = False
     calibration_days: int = Field(default=0, ge=0)
     examples: tuple[str, ...] = Field(min_length=1)
     raw_examples: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ class LevelInputs(StrictModel):
     @property
     def first_trained_day(self) -> int:
         """First day that is trained on; after the last day if there is no training."""
-        return self.last_day + 1 if self.begins else self.first_day
+        return self.last_day + 1 if self.initialize_only else self.first_day
 
     @property
     def last_trained_day(self) -> int:

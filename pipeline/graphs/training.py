@@ -70,7 +70,7 @@ def level_trainer(
         "continues": step.continues,
     }
     if step.source:
-        settings["begins"] = step.begins
+        settings["initialize_only"] = step.initialize_only
     if level == "target":
         settings |= config.target_settings(step.strategy)
     return LevelTrainer(

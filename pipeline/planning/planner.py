@@ -271,7 +271,7 @@ class Planner:
             warm_start=training.warm_start,
             snapshots=training.snapshots,
             source=training.source,
-            begins=training.base is not None,
+            initialize_only=training.base is not None,
             strategy=strategy,
             training=training.fingerprint,
             continues=training.continues,

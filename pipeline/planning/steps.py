@@ -58,7 +58,7 @@ class Step:
         warm_start: Fingerprint of the model it starts from.
         snapshots: Fingerprints of the TPM periods it reads, newest first.
         source: Fingerprint of the source model it reads, if the strategy reads one.
-        begins: Whether it assembles source and target model without training
+        initialize_only: Whether it assembles source and target model without training
             (strategies that read a source model only).
         strategy: Entry of `strategies` that it is for (`target`, `base` and `cpm`).
         training: Fingerprint of the trained model, without evaluation and gate
@@ -84,7 +84,7 @@ class Step:
     warm_start: str | None = None
     snapshots: tuple[str, ...] = ()
     source: str | None = None
-    begins: bool = False
+    initialize_only: bool = False
     strategy: str = ""
     training: str = ""
     continues: bool = False

@@ -60,7 +60,10 @@ def test_every_step_has_a_graph_whose_trainer_has_both_parents(tmp_path):
     assert (told["base"].level, told["base"].source_model) == ("target", None)
     assert told["begins"].strategy == told["later"].strategy
     assert told["begins"].strategy == config.entry_of("ctnet")
-    assert (told["begins"].begins, told["later"].begins) == (True, False)
+    assert (told["begins"].initialize_only, told["later"].initialize_only) == (
+        True,
+        False,
+    )
     assert told["later"].continues
 
 

@@ -60,7 +60,7 @@ def test_snapshots_cpm_source_impressions_and_source_model_in_one_training(
     source, _ = train("source", "source", domains=("fr",))
     day = {"continues": True, "source_model": source.train_dir.parent, **target}
     whole, joined = train(
-        "whole", "target", warm_start=base.train_dir.parent, begins=True, **day
+        "whole", "target", warm_start=base.train_dir.parent, initialize_only=True, **day
     )
     assert joined.steps == 0
     adapters = {name for name in _names(whole) if name.startswith("adapter/")}

@@ -35,7 +35,7 @@ def test_the_first_day_puts_the_target_model_and_the_source_model_together():
     # Trained strictly before the day, on 30 days as far as there are logs.
     assert (source.day, source.days) == (37, DayRange(7, 36))
     assert (target.warm_start, target.source) == (base.fingerprint, source.fingerprint)
-    assert target.begins
+    assert target.initialize_only
     assert target.continues
     assert target.note == "starts from the target model of 1970-02-08 as it is"
 
@@ -55,7 +55,10 @@ def test_from_then_on_it_reads_new_rows_alone_and_the_newest_source_each_day():
         (source,) = of_kind(by_day[day], "source")
         target = targets[day]
         assert not of_kind(by_day[day], "base")
-        assert (target.days, target.begins) == (DayRange(day - 1, day - 1), False)
+        assert (target.days, target.initialize_only) == (
+            DayRange(day - 1, day - 1),
+            False,
+        )
         assert target.warm_start == targets[day - 1].training
         assert target.source == source.fingerprint
         assert (source.day, source.days) == (day - 1, DayRange(day - 2, day - 2))
@@ -122,7 +125,7 @@ def test_a_day_that_was_run_is_planned_the_same_again():
 def test_days_that_ran_without_it_are_no_beginning_of_it():
     known, _ = run_days([2, 37], ["target_only"], config=make_ctnet_config())
     target = planner(make_ctnet_config(), known).run(38, ["ctnet"])[-1]
-    assert target.begins
+    assert target.initialize_only
     assert target.day == 38
 
 

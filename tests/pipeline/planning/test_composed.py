@@ -70,11 +70,11 @@ def test_all_parts_together_are_planned_in_one_day():
     )
     assert (target.warm_start, target.source) == (base.fingerprint, source.fingerprint)
     assert target.snapshots == base.snapshots
-    assert target.begins
+    assert target.initialize_only
     # The next day trains on the new impressions of all domains, beside the new source.
     later = planner(config, completed(steps)).run(DAY + 1, ["whole"])
     (continued,) = of_kind(later, "target")
-    assert (continued.days, continued.begins) == (DayRange(DAY, DAY), False)
+    assert (continued.days, continued.initialize_only) == (DayRange(DAY, DAY), False)
     assert continued.note == (
         "continues from whole of 1970-02-08, trains on 1 new day of all domains"
     )

@@ -248,7 +248,7 @@ def _saw(name="feeds"):
         "weights": {name: 0.62},
         "rows": {name: 1_200, "partner": 0},
         "agreement": {name: [0.71, 0.04]},
-        "yardstick": [0.8, 0.05],
+        "target_slope": [0.8, 0.05],
         "measured": True,
         "trust": -0.1,
         "source_rows": 1_200,
