@@ -7,7 +7,7 @@ CONFIG ?= configs/xmarket.yaml
 DAY ?= 2019-01-01
 PEERS := benchmarks/peers
 # Two processes; a file's tests stay in one, for they share what they set up.
-IN_TWO := --numprocesses 2 --dist loadfile
+IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam check-debian audit

@@ -272,7 +272,7 @@ def test_rest_takes_what_tf_serving_takes(folder, start):
         ("DELETE", "/v1/models/ads", 405, "'DELETE' is not allowed"),
         ("POST", "/v1/models/ads:classify", 404, "no route"),
         ("POST", "/v1/models/ads/versions/9:predict", 404, "no loaded version 9"),
-        ("POST", "/v1/models/ads:predict", 400, "no JSON"),
+        ("POST", "/v1/models/ads:predict", 400, "not JSON"),
     ],
 )
 def test_routes_and_methods(folder, start, method, path, status, message):

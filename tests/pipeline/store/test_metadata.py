@@ -51,7 +51,7 @@ def test_an_address_names_user_host_port_and_database():
         ("mysql://db/ctr", "user, host or database is missing"),
         ("mysql://ann@db", "user, host or database is missing"),
         ("postgresql://ann@db/ctr", "backslashes in PostgreSQL"),
-        ("mysql://ann@db:70000/ctr", "port is no number between 1 and 65535"),
+        ("mysql://ann@db:70000/ctr", "port is not a number between 1 and 65535"),
     ],
 )
 def test_another_address_is_refused(address, message):
