@@ -78,7 +78,8 @@ class Scaling:
         known = np.maximum((~missing).sum(axis=0), 1)
         mean = np.nansum(numbers, axis=0) / known
         scale = np.sqrt(np.nansum((numbers - mean) ** 2, axis=0) / known)
-        return cls(columns, mean, np.where(scale > 0, scale, 1.0), missing.any(axis=0))
+        flagged = np.asarray(missing.any(axis=0))
+        return cls(columns, mean, np.where(scale > 0, scale, 1.0), flagged)
 
     def apply(self, rows: Rows) -> tuple[Floats, Floats]:
         """Returns numbers, 0 where missing, and flags of those that may be missing."""
