@@ -133,6 +133,7 @@ def test_the_luck_of_a_training_is_counted_once():
     assert ten.high - ten.low < (one.high - one.low) / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed_sd", "user_sd", "item_sd", "noise"),
     [(0.4, 0.0, 0.0, 0.3), (0.3, 0.6, 0.6, 0.3)],
