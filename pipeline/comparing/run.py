@@ -128,11 +128,12 @@ def compared(question: Question, trials: Trials) -> Comparison:
     scored = {name: [one.scored for one in found] for name, found in complete.items()}
     oracle, note = _oracle(question, scored[question.baseline][0])
     simple = trials.references
+    reference_scores = simple.scores() if simple else {}
     measured = measure(
         scored,
         question.baseline,
-        oracle=oracle,
-        references=simple.scores() if simple else None,
+        oracle=None if oracle is None else [oracle],
+        references={name: [one] for name, one in reference_scores.items()},
     )
     now = datetime.datetime.now(tz=datetime.timezone.utc)
     return Comparison(
