@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.curves_section import CURVES_FILE
+from benchmarks.curves_section import curves_picture
+from benchmarks.curves_section import curves_section
 from benchmarks.worlds_table import WORLDS_FILE
 from benchmarks.worlds_table import worlds_section
 from components.evaluation.metrics import NAMES
@@ -79,11 +82,22 @@ def write_page(docs: Path, names: Sequence[str], note: str = "") -> Path:
         for suffix, text in ((".csv", to_csv), (".svg", picture)):
             made = folder / f"{name}{suffix}"
             made.write_text(text(comparison), encoding="utf-8")
-    worlds = folder / WORLDS_FILE
-    grid = json.loads(worlds.read_text("utf-8")) if worlds.is_file() else None
+    worlds, curves = _record(folder / WORLDS_FILE), _record(folder / CURVES_FILE)
+    if curves is not None:
+        drawn = (folder / CURVES_FILE).with_suffix(".svg")
+        drawn.write_text(curves_picture(curves), encoding="utf-8")
     path = docs / "results.md"
-    path.write_text(page(found, names, facts, grid, note), encoding="utf-8")
+    text = page(found, names, facts, worlds, curves, note)
+    path.write_text(text, encoding="utf-8")
     return path
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    """Returns a record; None if there is no such file."""
+    if not path.is_file():
+        return None
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 def page(
@@ -91,6 +105,7 @@ def page(
     names: Sequence[str],
     facts: Mapping[str, Mapping[str, Any]],
     worlds: Mapping[str, Any] | None = None,
+    curves: Mapping[str, Any] | None = None,
     note: str = "",
 ) -> str:
     """Returns the page.
@@ -100,13 +115,14 @@ def page(
         names: All data sets, including those without a comparison.
         facts: What was counted in each data set.
         worlds: Record of `make worlds`; None if it has not run.
+        curves: Record of `make learning-curves`; None if it has not run.
         note: Paragraph at the top.
     """
     parts = [_HEAD, f"{note}\n\n" if note else "", _what_each_can_show(facts, names)]
     parts.append("\n## Simulated worlds, whose optimum is known\n")
     if SIMULATED in found:
         parts.append(_simulated(found[SIMULATED]))
-    parts.append(worlds_section(worlds))
+    parts += [worlds_section(worlds), curves_section(curves)]
     real = {name: one for name, one in found.items() if name != SIMULATED}
     if real:
         parts.append("\n## Real data sets\n")
@@ -130,7 +146,7 @@ def _what_each_can_show(
 ) -> str:
     """Returns what the data sets hold, counted, and what follows from it."""
     if not facts:
-        return "Nothing is counted yet.\n"
+        return "What the data sets hold is not counted yet.\n"
     rows = []
     for name in names:
         if name not in facts:
