@@ -32,7 +32,7 @@ from pipeline.cli.options import wide_console
 from pipeline.comparing.record import Comparison
 
 RUNS = ROOT / "runs" / "learning_curves"
-STRATEGIES = ("target_only", "joint", "ecdctr", "cctl")
+STRATEGIES = ("target_only", "joint", "ecdctr", "cctl", "ctnet")
 _WINDOW, _JUDGED = 40, 7
 
 
@@ -57,6 +57,7 @@ def world(target_rows: int, source_rows: int) -> DataSet:
             },
         },
         ("simulate", "seed"),
+        lead_days=14,
     )
 
 

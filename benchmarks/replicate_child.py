@@ -22,33 +22,42 @@ from models.strategies.registry import BASELINE_KIND
 from pipeline.cli.options import wide_console
 from pipeline.comparing.record import to_json
 from pipeline.comparing.run import Question
-from pipeline.comparing.run import chosen
 from pipeline.comparing.run import compared
 from pipeline.comparing.run import oracle_of
 from pipeline.comparing.trials import Trials
 from pipeline.comparing.trials import run_trials
 from pipeline.config.load import load_config
+from pipeline.config.named_strategies import with_strategies
 from pipeline.execution.lock import hold
 
 MODEL, REFERENCE, ORACLE = "model:", "reference:", "oracle"
 
 
-def main(config_path: str, day: str, strategies: str, folder: str) -> None:
+def main(
+    config_path: str, day: str, strategies: str, folder: str, lead: str = "0"
+) -> None:
     """Runs the replicate and renames its results into place."""
     config = load_config(Path(config_path))
     names = list(dict.fromkeys([*strategies.split(","), BASELINE_KIND]))
+    extended = with_strategies(config, names)
     question = Question(
         config=config,
         day=to_day(datetime.date.fromisoformat(day)),
-        strategies=chosen(config, names),
+        strategies={name: extended.strategies[name] for name in names},
         num_seeds=1,
         baseline=BASELINE_KIND,
         command="make results",
     )
+    console = wide_console()
+    continued = {
+        name: entry
+        for name, entry in question.strategies.items()
+        if not extended.needs(name).learns_on_first_day
+    }
     with hold(config.root, "benchmarks.replicate_child"):
-        trials = run_trials(
-            config, question.day, question.strategies, 1, wide_console()
-        )
+        if continued:
+            run_trials(config, question.day - int(lead), continued, 1, console)
+        trials = run_trials(config, question.day, question.strategies, 1, console)
         final = Path(folder)
         partial = final.with_name(f".{final.name}")
         shutil.rmtree(partial, ignore_errors=True)

@@ -29,8 +29,8 @@ import yaml
 
 from models.errors import ConfigError
 from models.strategies.registry import kinds
-from pipeline.comparing.run import chosen
 from pipeline.config.load import load_config
+from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
 from pipeline.terminal.plain_text import Console
 
@@ -50,6 +50,8 @@ class DataSet:
         changes: Keys with other values; mappings are merged, lists replaced.
         data_seed: Key of the seed that draws the data, such as `("simulate", "seed")`;
             empty where nothing is drawn.
+        lead_days: Days before D on which strategies start that continue day by day and
+            equal their base on the first one, such as CTNet; 0 leaves these out.
     """
 
     name: str
@@ -57,6 +59,7 @@ class DataSet:
     days: tuple[str, ...]
     changes: Mapping[str, Any] = field(default_factory=dict)
     data_seed: tuple[str, ...] = ()
+    lead_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,12 +142,14 @@ def configuration(replicate: Replicate, runs: Path) -> Path:
     return path
 
 
-def possible(config: Config, console: Console) -> list[str]:
+def possible(config: Config, lead_days: int, console: Console) -> list[str]:
     """Returns the kinds valid in a configuration; prints why others are left out."""
     found = []
     for kind in kinds():
         try:
-            chosen(config, [kind])
+            extended = with_strategies(config, [kind])
+            if not (lead_days or extended.needs(kind).learns_on_first_day):
+                raise ConfigError(f"{kind!r} equals its base on its first day")
         except ConfigError as error:
             console.print(f"{kind} is left out: {error}", soft_wrap=True)
         else:
@@ -185,13 +190,14 @@ def run_replicate(
         return True
     path = configuration(replicate, runs)
     config = load_config(path)
-    names = list(strategies) or possible(config, console)
+    lead = replicate.data_set.lead_days
+    names = list(strategies) or possible(config, lead, console)
     prepare = "import" if config.imports is not None else "simulate"
     commands = [
         ["pipeline", prepare, str(path)],
         [
             *("benchmarks.replicate_child", str(path), replicate.day),
-            *(",".join(names), str(stored(replicate, store))),
+            *(",".join(names), str(stored(replicate, store)), str(lead)),
         ],
     ]
     # The code of this checkout, whichever one is installed.

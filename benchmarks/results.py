@@ -60,15 +60,24 @@ def _market(target: str) -> DataSet:
             "missing_days": dict.fromkeys(markets, "skip"),
             "evaluation_days": 92,
         },
+        lead_days=365,
     )
 
 
 DATA_SETS = (
     DataSet(
-        "feeds_ads", "feeds_ads.yaml", ("2024-02-23",), data_seed=("simulate", "seed")
+        "feeds_ads",
+        "feeds_ads.yaml",
+        ("2024-02-23",),
+        data_seed=("simulate", "seed"),
+        lead_days=14,
     ),
     DataSet(
-        "amazon", "amazon.yaml", _MONTHS, data_seed=("import", "negatives", "seed")
+        "amazon",
+        "amazon.yaml",
+        _MONTHS,
+        data_seed=("import", "negatives", "seed"),
+        lead_days=60,
     ),
     DataSet(
         "amazon_beauty",
@@ -84,6 +93,7 @@ DATA_SETS = (
             },
         },
         data_seed=("import", "negatives", "seed"),
+        lead_days=60,
     ),
     _market("de"),
     _market("mx"),

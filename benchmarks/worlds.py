@@ -56,6 +56,7 @@ def grid(path: Path = FILE) -> dict[str, DataSet]:
             (own.get("day", base["day"]),),
             merged(base["changes"], changes),
             ("simulate", "seed"),
+            lead_days=14,
         )
     return found
 
