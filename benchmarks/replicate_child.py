@@ -5,10 +5,12 @@ python -m benchmarks.replicate_child CONFIG DAY STRATEGY,STRATEGY,... FOLDER
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import pyarrow as pa
 from benchmarks.data_facts import data_facts
 from models.data.arrow_files import pq
 from models.days import to_day
+from models.strategies.base import StrategyConfig
 from models.strategies.registry import BASELINE_KIND
 from pipeline.cli.options import wide_console
 from pipeline.comparing.record import to_json
@@ -28,7 +31,10 @@ from pipeline.comparing.trials import Trials
 from pipeline.comparing.trials import run_trials
 from pipeline.config.load import load_config
 from pipeline.config.named_strategies import with_strategies
+from pipeline.config.schema import Config
+from pipeline.execution.failures import StrategiesFailedError
 from pipeline.execution.lock import hold
+from pipeline.terminal.plain_text import Console
 
 MODEL, REFERENCE, ORACLE = "model:", "reference:", "oracle"
 
@@ -55,9 +61,17 @@ def main(
         if not extended.needs(name).learns_on_first_day
     }
     with hold(config.root, "benchmarks.replicate_child"):
-        if continued:
-            run_trials(config, question.day - int(lead), continued, 1, console)
+        failed = _start(config, question.day - int(lead), continued, console)
+        question = dataclasses.replace(
+            question,
+            strategies={
+                name: entry
+                for name, entry in question.strategies.items()
+                if name not in failed
+            },
+        )
         trials = run_trials(config, question.day, question.strategies, 1, console)
+        trials.failed |= failed
         final = Path(folder)
         partial = final.with_name(f".{final.name}")
         shutil.rmtree(partial, ignore_errors=True)
@@ -69,6 +83,18 @@ def main(
         text = json.dumps(facts, indent=1) + "\n"
         (partial / "facts.json").write_text(text, encoding="utf-8")
         partial.rename(final)
+
+
+def _start(
+    config: Config, day: int, continued: Mapping[str, StrategyConfig], console: Console
+) -> dict[str, str]:
+    """Trains the first day of strategies that continue; returns those that failed."""
+    if not continued:
+        return {}
+    try:
+        return run_trials(config, day, continued, 1, console).failed
+    except StrategiesFailedError as error:
+        return dict(error.reasons)
 
 
 def scores_table(question: Question, trials: Trials) -> pa.Table:
