@@ -79,16 +79,16 @@ def write_page(docs: Path, names: Sequence[str], note: str = "") -> Path:
         if (path := folder / f"{name}.facts.json").is_file()
     }
     for name, comparison in found.items():
-        for suffix, text in ((".csv", to_csv), (".svg", picture)):
-            made = folder / f"{name}{suffix}"
-            made.write_text(text(comparison), encoding="utf-8")
+        for suffix, made in ((".csv", to_csv), (".svg", picture)):
+            text = made(comparison)
+            (folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
     worlds, curves = _record(folder / WORLDS_FILE), _record(folder / CURVES_FILE)
     if curves is not None:
         drawn = (folder / CURVES_FILE).with_suffix(".svg")
         drawn.write_text(curves_picture(curves), encoding="utf-8")
     path = docs / "results.md"
-    text = page(found, names, facts, worlds, curves, note)
-    path.write_text(text, encoding="utf-8")
+    content = page(found, names, facts, worlds, curves, note)
+    path.write_text(content, encoding="utf-8")
     return path
 
 
