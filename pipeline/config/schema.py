@@ -32,8 +32,8 @@ from models.strategies.registry import BASELINE_KIND
 from models.strategies.registry import DEFAULT_KIND
 from models.strategies.registry import create
 from models.strict_model import StrictModel
+from models.written_date import Date
 from pipeline.config.checks import check_whole
-from pipeline.config.dates import Date
 from pipeline.config.entries import entry_config
 from pipeline.config.entries import read_entries
 from pipeline.config.local_paths import LocalPath
@@ -91,6 +91,10 @@ class Config(StrictModel):
             percent is far above healthy logs and far below a broken day.
         validation: Distances from the previous block and from the target above which a
             block fails, see `ValidationThresholds`.
+        separate_ids: By id space, `user` or `item`, the sources that by their nature
+            share no ids with the target, such as another business with items of its
+            own: an ingest then doesn't warn that they share none, but if they share
+            some. It says only what is expected: nothing is made anew if it changes.
         anchor_day: A day on which every clock ticks; the epoch unless the data's own
             calendar suggests another.
         levels: Clocks and windows of the levels; E-CDCTR's by default.
@@ -132,6 +136,7 @@ class Config(StrictModel):
     max_bad_share: float = Field(default=0.01, ge=0, le=1)
     validation: ValidationThresholds = ValidationThresholds()
     vocabularies: dict[str, IdSpace]
+    separate_ids: dict[str, tuple[Name, ...]] = Field(default_factory=dict)
     features: tuple[Feature, ...] = Field(min_length=1)
     anchor_day: Date = datetime.date(1970, 1, 1)
     levels: LevelsConfig = LevelsConfig()

@@ -67,6 +67,7 @@ def ingest_nodes(config: Config, step: Step) -> list[BaseNode]:
         previous=previous.get("vocabulary"),
         features=features,
         target=config.target,
+        separate_ids=json.dumps(config.separate_ids),
         fingerprint=step.fingerprint,
     )
     transform = Transform(
