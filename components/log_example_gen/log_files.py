@@ -213,20 +213,23 @@ def _inaccessible(path: Path, error: OSError) -> DataError:
     )
 
 
-def log_days(folder: Path, first_day: int, last_day: int) -> dict[int, str]:
+def log_days(
+    folder: Path, first_day: int, last_day: int, hashes: ContentHashes
+) -> dict[int, str]:
     """Returns the hash of each day's log files, see `day_hash`.
 
     Args:
         folder: A domain's folder of `date=YYYY-MM-DD/` partitions.
         first_day: First day wanted, days since 1970-01-01.
         last_day: Last day wanted.
+        hashes: Knows or reads the files' contents.
 
     Raises:
         DataError: The folder is missing or holds no dated partition, or a file cannot
             be read.
     """
     by_day = files_by_day(folder, first_day, last_day)
-    return {day: day_hash(folder, files, ContentHashes()) for day, files in by_day}
+    return {day: day_hash(folder, files, hashes) for day, files in by_day}
 
 
 def files_by_day(
