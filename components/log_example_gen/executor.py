@@ -65,7 +65,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         uri, quarantine = Path(examples.uri), Path(exec_properties["quarantine"])
         shards = _shards(logs, days.first, days.last)
         # Before the rows are read: files that change meanwhile show as changed later.
-        # Planning has read the files: only those that were touched since are read again.
+        # Planning has read them: only those that were touched since are read again.
         hashes = ContentHashes(Path(exec_properties["log_hashes"]))
         read_files = _read_files(logs, days, hashes)
         uri.mkdir(parents=True, exist_ok=True)
