@@ -178,9 +178,22 @@ def is_day_folder(path: Path) -> bool:
 
 
 def entries_of(partition: Path) -> Iterator[Path]:
-    """Yields what lies in a day's folder, and in the folders of its hours."""
+    """Yields what lies in a day's folder, and in the folders of its hours.
+
+    Raises:
+        DataError: It cannot be listed, or an hour has two folders.
+    """
+    hours: dict[int, str] = {}
     for path in _listed(partition):
         if is_hour_folder(path.name) and path.is_dir():
+            hour = int(path.name.rpartition("=")[2])
+            if hour in hours:
+                raise DataError(
+                    f"{str(path)!r} and {hours[hour]!r} are both folders of one hour; "
+                    "expected one, as impressions in both would count twice; move the "
+                    "files of one into the other, or away"
+                )
+            hours[hour] = path.name
             yield from _listed(path)
         else:
             yield path

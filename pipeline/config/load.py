@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,7 +86,8 @@ def dump(config: Config) -> str:
 def _absolute(value: Any, base: Path) -> Any:
     """Returns `value` with every path inside it resolved against `base`."""
     if isinstance(value, Path):
-        return (base / value).resolve()
+        # Of a link to itself `Path.resolve` makes an error on some versions of Python.
+        return Path(os.path.realpath(base / value))
     if isinstance(value, dict):
         return {key: _absolute(entry, base) for key, entry in value.items()}
     if isinstance(value, tuple):
