@@ -103,7 +103,10 @@ class ColumnSource(StrictModel):
 # In a configuration the bare name of a column will do.
 Source = Annotated[
     ColumnSource,
-    BeforeValidator(lambda v: {"column": v} if isinstance(v, str) else v),
+    BeforeValidator(
+        lambda v: {"column": v} if isinstance(v, str) else v,
+        json_schema_input_type=str | ColumnSource,
+    ),
 ]
 
 

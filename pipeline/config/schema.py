@@ -91,10 +91,12 @@ class Config(StrictModel):
             percent is far above healthy logs and far below a broken day.
         validation: Distances from the previous block and from the target above which a
             block fails, see `ValidationThresholds`.
+        vocabularies: Id spaces by name, see `IdSpace`.
         separate_ids: By id space, `user` or `item`, the sources that by their nature
             share no ids with the target, such as another business with items of its
             own: an ingest then doesn't warn that they share none, but if they share
             some. It says only what is expected: nothing is made anew if it changes.
+        features: Inputs of the models, in their order, see `Feature`.
         anchor_day: A day on which every clock ticks; the epoch unless the data's own
             calendar suggests another.
         levels: Clocks and windows of the levels; E-CDCTR's by default.
@@ -112,6 +114,7 @@ class Config(StrictModel):
             by `hour`.
         intervals: Confidence intervals of the metrics, see `IntervalConfig`.
         references: Models that strategies stand beside, see `ReferencesConfig`.
+        serving: Where models are published, see `ServingConfig`.
         beam_args: Further flags for Beam pipelines.
     """
 
@@ -156,7 +159,11 @@ class Config(StrictModel):
     serving: ServingConfig
     beam_args: tuple[str, ...] = ()
 
-    @field_validator("slices", mode="before")
+    @field_validator(
+        "slices",
+        mode="before",
+        json_schema_input_type=dict[str, str | SliceRule] | None,
+    )
     @classmethod
     def _read_slices(cls, slices: Any) -> Any:
         """Replaces slices given as a feature name by rules."""
