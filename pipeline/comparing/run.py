@@ -52,6 +52,7 @@ class Question:
         baseline: The strategy that the others are compared with.
         command: The command line.
         stem: Name of the files, without suffix.
+        controls: Whether controls are added, see `controls`.
     """
 
     config: Config
@@ -61,6 +62,7 @@ class Question:
     baseline: str
     command: str
     stem: str = STEM
+    controls: bool = True
 
 
 def run_comparison(question: Question, console: Console) -> Comparison:
@@ -89,6 +91,7 @@ def run_comparison(question: Question, console: Console) -> Comparison:
         question.num_seeds,
         console,
         after_seed,
+        controls=question.controls,
     )
     return latest[0]
 
@@ -166,6 +169,7 @@ def compared(question: Question, trials: Trials) -> Comparison:
         },
         guard=simple.guard if simple else "",
         random_effects=True,
+        controls=trials.controls,
     )
 
 
