@@ -70,7 +70,9 @@ def main(
                 if name not in failed
             },
         )
-        trials = run_trials(config, question.day, question.strategies, 1, console)
+        trials = run_trials(
+            config, question.day, question.strategies, 1, console, controls=True
+        )
         trials.failed |= failed
         final = Path(folder)
         partial = final.with_name(f".{final.name}")
@@ -92,7 +94,7 @@ def _start(
     if not continued:
         return {}
     try:
-        return run_trials(config, day, continued, 1, console).failed
+        return run_trials(config, day, continued, 1, console, references=False).failed
     except StrategiesFailedError as error:
         return dict(error.reasons)
 

@@ -27,7 +27,9 @@ from pipeline.terminal.plain_text import Console
 from tests.pipeline.comparing.examples import comparison
 from tests.pipeline.comparing.examples import cost
 
-WORLDS = DataSet("plain", "feeds_ads.yaml", ("2024-02-03",), {}, ("simulate", "seed"))
+WORLDS = DataSet(
+    "plain", "feeds_ads.yaml", ("2024-02-03",), {}, (("simulate", "seed"),)
+)
 
 
 def test_mappings_are_merged_and_lists_replaced():
