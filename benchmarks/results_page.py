@@ -25,9 +25,9 @@ from pipeline.comparing.words import verdict
 
 SIMULATED = "feeds_ads"
 QUICK = (
-    "**A quick pass, not a result:** two seeds, two data sets and four strategies, to "
-    "see that everything runs. Intervals of two seeds have one degree of freedom, and "
-    "no win is counted below ten."
+    "**A quick pass, not a result:** two seeds, two data sets, four strategies and a "
+    "third of the simulated impressions, to see that everything runs. Intervals of two "
+    "seeds have one degree of freedom, and no win is counted below ten."
 )
 # Below these, a data set cannot show something.
 _FEW_SHARED, _FEW_CLICKS = 0.05, 500
