@@ -35,7 +35,7 @@ _FEW_SHARED, _FEW_CLICKS = 0.05, 500
 _HEAD = """\
 # Results
 
-Written by `make results [SEEDS=10] [DATASETS=feeds_ads,amazon]` (a night and a day on two cores; it resumes) from what is in the repository: the shipped logs
+Written by `make results [SEEDS=10] [DATASETS=feeds_ads,amazon]` (a night on two quiet cores; it resumes) from what is in the repository: the shipped logs
 and the simulator. Every table, picture and sentence is made from the numbers in [results/](results/).
 
 """  # noqa: E501 (lines of the page)
