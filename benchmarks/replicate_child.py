@@ -61,7 +61,7 @@ def main(
         if not extended.needs(name).learns_on_first_day
     }
     with hold(config.root, "benchmarks.replicate_child"):
-        failed = _start(config, question.day - int(lead), continued, console)
+        failed = start_continued(config, question.day - int(lead), continued, console)
         question = dataclasses.replace(
             question,
             strategies={
@@ -87,7 +87,7 @@ def main(
         partial.rename(final)
 
 
-def _start(
+def start_continued(
     config: Config, day: int, continued: Mapping[str, StrategyConfig], console: Console
 ) -> dict[str, str]:
     """Trains the first day of strategies that continue; returns those that failed."""
