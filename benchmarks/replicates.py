@@ -147,10 +147,10 @@ def configuration(replicate: Replicate, runs: Path) -> Path:
     if "simulate" in data:
         own["simulate"] = {"truth": str(folder / "truth")}
     data = merged(data, own)
-    for key in data_set.seeds:
-        data = merged(data, _nested(key, seed))
-    for key in data_set.starts:
-        data = merged(data, _nested(key, replicate.day))
+    for path_of_key in data_set.seeds:
+        data = merged(data, _nested(path_of_key, seed))
+    for path_of_key in data_set.starts:
+        data = merged(data, _nested(path_of_key, replicate.day))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")

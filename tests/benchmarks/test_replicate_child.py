@@ -51,7 +51,7 @@ def test_rows_without_items_and_oracle_have_no_such_column(monkeypatch):
 def test_continued_strategies_start_on_the_earlier_day(monkeypatch):
     asked = []
 
-    def run(config, day, variants, *_, **__):
+    def run(_, day, variants, *__, **___):
         asked.append((day, list(variants)))
         return Trials({}, failed={"ctnet": "seed 1: no source"})
 
