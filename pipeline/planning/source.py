@@ -18,6 +18,7 @@ from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Block
 from pipeline.planning.steps import Known
 from pipeline.planning.steps import Step
+from pipeline.planning.steps import new_days
 from pipeline.planning.steps import overlapping
 from pipeline.planning.steps import prints
 
@@ -83,7 +84,6 @@ class SourceLevel:
         blocks = overlapping(history, days)
         parent = past.fingerprint if past else None
         fingerprint = digest(*self._settings, prints(blocks), str(days), parent)
-        new = f"{len(days)} new {'day' if len(days) == 1 else 'days'}"
         return Step(
             kind=StepKind.SOURCE,
             label=f"source model of {to_date(tick)}",
@@ -96,7 +96,8 @@ class SourceLevel:
             blocks=blocks,
             warm_start=parent,
             continues=past is not None,
-            note=f"continues from that of {to_date(past.day)}, trains on {new}"
+            note=f"continues from that of {to_date(past.day)}, "
+            f"trains on {new_days(days)}"
             if past
             else f"starts anew on {len(days)} days",
         )
