@@ -112,19 +112,30 @@ class TpmConfig(PretrainingConfig):
     """Tiny pretraining model; E-CDCTR: monthly, on half a year of source impressions.
 
     Attributes:
+        trains_on: Days that a period after the first trains on, starting from the
+            weights of the period before: `newest`, the days since that period's, so
+            that snapshots are of different months; or `window`, its whole window again.
+            The first period trains on its whole window.
         snapshots: Newest periods whose embeddings stay in use; E-CDCTR: M = 3.
     """
 
     every_days: int = Field(default=30, gt=0, le=MAX_DAYS)
     window_days: int = Field(default=180, gt=0, le=MAX_DAYS)
+    trains_on: Literal["newest", "window"] = "newest"
     snapshots: int = Field(default=3, ge=0, le=1_000)
 
 
 class CpmConfig(PretrainingConfig):
-    """Complete pretraining model; E-CDCTR: weekly, a month of source impressions."""
+    """Complete pretraining model; E-CDCTR: weekly, a month of source impressions.
+
+    Attributes:
+        continues: Whether it continues from CPM of the tick before, on the days since,
+            instead of training anew on its whole window.
+    """
 
     every_days: int = Field(default=7, gt=0, le=MAX_DAYS)
     window_days: int = Field(default=30, gt=0, le=MAX_DAYS)
+    continues: bool = False
 
 
 class SourceConfig(PretrainingConfig):
