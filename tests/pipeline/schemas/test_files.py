@@ -75,4 +75,7 @@ def test_comments_before_the_first_entry_are_told_from_those_inside():
 @pytest.mark.parametrize("name", ["xmarket", "amazon"])
 def test_the_shipped_schemas_know_their_features(name):
     text = (ROOT / "schema" / f"{name}.pbtxt").read_text()
-    assert len(parse_schema(text).feature) == 12
+    found = {feature.name for feature in parse_schema(text).feature}
+    domains = {path.stem for path in (ROOT / "data" / name).glob("*.parquet")}
+    assert len(found) == 12 + len(domains)
+    assert {f"recent_items_{domain}" for domain in domains} < found
