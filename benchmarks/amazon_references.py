@@ -2,10 +2,10 @@
 
     python -m benchmarks.amazon_references [--targets beauty,food] [--months 2014-06]
 
-For each month the trees are fitted on the target's rows of the three months before and
+For each month the trees are fitted on the target's rows of the five months before and
 judged on those of the month. Co-purchase features (`benchmarks.copurchases`) come from
-matrices frozen before the month of a row: of the target alone, of target and sources,
-and of target and sources with the sources' user ids permuted, which is the placebo. A
+matrices frozen before the month of a row: of the target alone; these and those of target
+and sources; and the same with the sources' user ids permuted, which is the placebo. A
 gain over the target alone counts as far as it exceeds that of the placebo.
 
 Cold users have no purchases in the target before the month. Their trees are fitted on
@@ -18,6 +18,7 @@ import datetime
 import json
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from benchmarks.copurchases import CoPurchases
+from benchmarks.copurchases import Floats
 from benchmarks.copurchases import Ints
 from models.days import to_day
 from pipeline.config.sections import ColdUsers
@@ -45,19 +47,28 @@ DATA = Path(__file__).parents[1] / "data" / "amazon"
 # As configs/amazon*.yaml have them.
 SOURCES = {"beauty": ("kitchen", "food", "electronics"), "food": ("kitchen",)}
 MONTHS = tuple(f"2014-{month:02d}" for month in range(2, 7))
-_TRAINING_MONTHS = 3
+_TRAINING_MONTHS = 5
 # Seeds of the hash that chooses users: those who are judged, those who are fitted on.
 _JUDGED, _FITTED = 17, 18
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Impressions of the target: codes of user and item, day, click, of cold users."""
+    """Impressions of the target: codes of user and item, day, click."""
 
     users: Ints
     items: Ints
     days: Ints
     clicked: Ints
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one month, the month's first day, users whose target rows are hidden."""
+
+    first_day: int
+    rows: Ints
+    hidden: Bools
 
 
 class World:
@@ -134,23 +145,35 @@ def end_of(month: datetime.date) -> datetime.date:
     return (month + datetime.timedelta(31)).replace(day=1)
 
 
-def auc(world: World, month: datetime.date, *, cold: bool, sources: bool) -> float:
-    """Returns the AUC of the trees on a month of the target's impressions."""
+def parts_of(world: World, month: datetime.date, *, cold: bool) -> list[Part]:
+    """Returns the rows that are fitted on, by month, and last those that are judged."""
     nobody = np.zeros(world.shape[0], np.bool_)
     judged = world.cold[_JUDGED] if cold else nobody
     fitted = (world.cold[_FITTED] & ~judged) if cold else nobody
-    rows = world.rows
-    features, labels = [], []
+    found = []
     for start in (*months_before(month, _TRAINING_MONTHS), month):
         last = start == month
         first, end = to_day(start), to_day(end_of(start))
-        chosen = (rows.days >= first) & (rows.days < end)
+        chosen = (world.rows.days >= first) & (world.rows.days < end)
         if cold:
-            chosen &= (judged if last else fitted)[rows.users]
+            chosen &= (judged if last else fitted)[world.rows.users]
         hidden = judged if last else judged | fitted
-        matrices = world.frozen(first, hidden, sources=sources)
-        features.append(matrices.features(rows.users[chosen], rows.items[chosen]))
-        labels.append(rows.clicked[chosen])
+        found.append(Part(first, np.flatnonzero(chosen), hidden))
+    return found
+
+
+def features_of(world: World, parts: Sequence[Part], *, sources: bool) -> list[Floats]:
+    """Returns the co-purchase features of each part's rows."""
+    found = []
+    for part in parts:
+        matrices = world.frozen(part.first_day, part.hidden, sources=sources)
+        rows = part.rows
+        found.append(matrices.features(world.rows.users[rows], world.rows.items[rows]))
+    return found
+
+
+def auc(features: Sequence[Floats], labels: Sequence[Ints]) -> float:
+    """Returns the AUC of trees on the last part, fitted on the others."""
     with threadpool_limits(1):
         model = HistGradientBoostingClassifier(
             learning_rate=0.05, max_leaf_nodes=15, min_samples_leaf=50, random_state=0
@@ -158,6 +181,23 @@ def auc(world: World, month: datetime.date, *, cold: bool, sources: bool) -> flo
         model.fit(np.concatenate(features[:-1]), np.concatenate(labels[:-1]))
         scores = model.predict_proba(features[-1])[:, 1]
     return float(roc_auc_score(labels[-1], scores))
+
+
+def aucs(
+    real: World, placebo: World, month: datetime.date, *, cold: bool
+) -> dict[str, float]:
+    """Returns the AUC of each reference on a month of the target's impressions."""
+    parts = parts_of(real, month, cold=cold)
+    labels = [real.rows.clicked[part.rows] for part in parts]
+    own = features_of(real, parts, sources=False)
+    found = {"target": auc(own, labels)}
+    for name, world in (("+ sources", real), ("+ placebo", placebo)):
+        both = [
+            np.hstack(pair)
+            for pair in zip(own, features_of(world, parts, sources=True), strict=True)
+        ]
+        found[name] = auc(both, labels)
+    return found
 
 
 @click.command()
@@ -177,11 +217,7 @@ def main(targets: str, months: str, seed: int, warm: bool, cold: bool) -> None:
         for is_cold in [False] * warm + [True] * cold:
             for text in months.split(","):
                 month = datetime.date.fromisoformat(f"{text}-01")
-                line = {
-                    "target": auc(real, month, cold=is_cold, sources=False),
-                    "+ sources": auc(real, month, cold=is_cold, sources=True),
-                    "+ placebo": auc(placebo, month, cold=is_cold, sources=True),
-                }
+                line = aucs(real, placebo, month, cold=is_cold)
                 name = f"{target} {'cold' if is_cold else 'warm'} {text}"
                 shown = "  ".join(f"{key} {value:.4f}" for key, value in line.items())
                 click.echo(f"{name}: {shown}")

@@ -79,21 +79,9 @@ def _market(
 DATA_SETS = (
     DataSet("feeds_ads", "feeds_ads.yaml", "2024-02-23"),
     DataSet("amazon", "amazon.yaml", "2014-06-01"),
-    DataSet(
-        "amazon_beauty",
-        "amazon.yaml",
-        "2014-06-01",
-        {
-            "target": "beauty",
-            "sources": ["kitchen", "food", "electronics"],
-            # The four files have 85,914 items and 20,169 users.
-            "vocabularies": {
-                "user": {"capacity": 24_000},
-                "item": {"capacity": 110_000},
-                "domain": {"capacity": 16, "oov_buckets": 2},
-            },
-        },
-    ),
+    DataSet("amazon_beauty", "amazon_beauty.yaml", "2014-06-01"),
+    DataSet("amazon_food_cold", "amazon_food_cold.yaml", "2014-06-01"),
+    DataSet("amazon_beauty_cold", "amazon_beauty_cold.yaml", "2014-06-01"),
     DataSet("xmarket", "xmarket.yaml", "2019-01-01"),
     _market("mx", _LARGE),
     # A year earlier than the others: from 2019 on, jp has 471 impressions and in 438.

@@ -39,9 +39,14 @@ xmarket scikit-learn's logistic regression is ahead of every strategy measured s
 _NOTES = {
     "feeds_ads": "Simulated: the true click probabilities are known, see "
     "[simulation.md](simulation.md).",
-    "amazon": "Purchases with sampled negatives; the two shops have the same users "
-    "and different items.",
-    "amazon_beauty": "Purchases with sampled negatives; three shops as sources.",
+    "amazon": "Purchases; negatives are what other users bought in the shop that day, "
+    "so an item's appeal to all cannot be learned ([datasets.md](datasets.md)). Both "
+    "shops have the same users and different items.",
+    "amazon_beauty": "As amazon; three shops as sources.",
+    "amazon_food_cold": "As amazon, judged on users without a purchase in Food before "
+    "the evaluation.",
+    "amazon_beauty_cold": "As amazon_beauty, judged on users without a purchase in "
+    "Beauty before the evaluation.",
     "xmarket": "Reviews, four stars and more stand for a click. Hardly a user is in "
     "two markets, most items are. Do not choose by GAUC here: `user_click_rate` moves "
     "with the user's labels within the evaluation days and is anti-correlated with the "

@@ -32,7 +32,11 @@ def _assert_refused(result, tmp_path, *texts):
     ("name", "domains"),
     [
         ("xmarket", "ca, uk, fr, mx -> de"),
+        ("xmarket_quarters", "ca, uk, fr, mx -> de"),
         ("amazon", "kitchen -> food"),
+        ("amazon_food_cold", "kitchen -> food"),
+        ("amazon_beauty", "kitchen, food, electronics -> beauty"),
+        ("amazon_beauty_cold", "kitchen, food, electronics -> beauty"),
         ("feeds_ads", "feeds -> ads"),
     ],
 )
