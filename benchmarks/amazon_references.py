@@ -4,9 +4,9 @@
 
 For each month the trees are fitted on the target's rows of the five months before and
 judged on those of the month. Co-purchase features (`benchmarks.copurchases`) come from
-matrices frozen before the month of a row: of the target alone; these and those of target
-and sources; and the same with the sources' user ids permuted, which is the placebo. A
-gain over the target alone counts as far as it exceeds that of the placebo.
+matrices frozen before the month of a row: of the target alone; these and those of
+target and sources; and the same with the sources' user ids permuted, which is the
+placebo. A gain over the target alone counts as far as it exceeds that of the placebo.
 
 Cold users have no purchases in the target before the month. Their trees are fitted on
 rows of users whose purchases in the target are hidden in the same way.
