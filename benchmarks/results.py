@@ -32,7 +32,9 @@ from benchmarks.replicates import is_done
 from benchmarks.replicates import merged
 from benchmarks.replicates import replicates
 from benchmarks.replicates import run_replicate
+from benchmarks.results_page import PLACEBO
 from benchmarks.results_page import QUICK
+from benchmarks.results_page import SIMULATED
 from benchmarks.results_page import write_page
 from pipeline.cli.options import wide_console
 from pipeline.comparing.record import to_json
@@ -55,49 +57,59 @@ def _market(target: str) -> DataSet:
     markets = [*(market for market in _LARGE if market != target), target]
     return DataSet(
         f"xmarket_{target}",
-        "xmarket.yaml",
+        "xmarket_quarters.yaml",
         _QUARTERS,
         {
             "target": target,
             "sources": markets[:-1],
             "missing_days": dict.fromkeys(markets, "skip"),
-            "evaluation_days": 92,
         },
         lead_days=365,
     )
 
 
+def _shops(name: str) -> list[DataSet]:
+    """Returns purchases by months, and the same as a placebo."""
+    seeds = [("import", "negatives", "seed")]
+    starts = [("anchor_day",)]
+    if name.endswith("_cold"):
+        seeds.append(("import", "cold_users", "seed"))
+        # New in the target on the evaluation days, in every window.
+        starts.append(("import", "cold_users", "start"))
+    whole = DataSet(
+        name,
+        f"{name}.yaml",
+        _MONTHS,
+        seeds=tuple(seeds),
+        starts=tuple(starts),
+        lead_days=60,
+    )
+    placebo = dataclasses.replace(
+        whole,
+        name=f"{name}{PLACEBO}",
+        seeds=(*seeds, ("import", "permute_source_users")),
+    )
+    return [whole, placebo]
+
+
+_WORLDS = DataSet(
+    SIMULATED,
+    "feeds_ads.yaml",
+    ("2024-02-23",),
+    seeds=(("simulate", "seed"),),
+    lead_days=14,
+)
 DATA_SETS = (
-    DataSet(
-        "feeds_ads",
-        "feeds_ads.yaml",
-        ("2024-02-23",),
-        seeds=(("simulate", "seed"),),
-        lead_days=14,
+    _WORLDS,
+    dataclasses.replace(
+        _WORLDS,
+        name=f"{SIMULATED}{PLACEBO}",
+        changes={"simulate": {"domains": {"feeds": {"permute_users": True}}}},
     ),
-    DataSet(
-        "amazon",
-        "amazon.yaml",
-        _MONTHS,
-        seeds=(("import", "negatives", "seed"),),
-        lead_days=60,
-    ),
-    DataSet(
-        "amazon_beauty",
-        "amazon.yaml",
-        _MONTHS,
-        {
-            "target": "beauty",
-            "sources": ["kitchen", "food", "electronics"],
-            # The four files have 85,914 items and 20,169 users.
-            "vocabularies": {
-                "user": {"capacity": 24_000},
-                "item": {"capacity": 110_000},
-            },
-        },
-        seeds=(("import", "negatives", "seed"),),
-        lead_days=60,
-    ),
+    *_shops("amazon"),
+    *_shops("amazon_beauty"),
+    *_shops("amazon_food_cold"),
+    *_shops("amazon_beauty_cold"),
     _market("de"),
     _market("mx"),
 )
