@@ -136,7 +136,7 @@ def _strategies(config: Config) -> None:
     check_one_of("strategy", config.strategy, list(config.strategies))
     for name in config.strategies:
         try:
-            config.strategy_of(name).check(config.table, config.network)
+            config.strategy_of(name).check(config.table, config.network_of(name))
         except ValueError as error:
             raise ValueError(f"strategies.{name}: {error}") from error
 

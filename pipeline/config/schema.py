@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from typing import Any
+from typing import TypeVar
 
 from pydantic import Field
 from pydantic import SerializeAsAny
@@ -254,11 +255,12 @@ class Config(StrictModel):
 
     def network_of(self, strategy: str) -> NetworkConfig:
         """Returns the network's settings of the strategy entry `strategy`."""
-        sizes = self.strategy_of(strategy).sizes(self.network)
+        network = overridden(self.network, self.strategies[strategy].network)
+        sizes = self.strategy_of(strategy).sizes(network)
         if self.needs(strategy).tpm_periods:
             return sizes
         # Without snapshots, pooling changes no network and must change no fingerprint.
-        pooling = self.network.snapshot_pooling
+        pooling = network.snapshot_pooling
         return sizes.model_copy(update={"snapshot_pooling": pooling})
 
     def entry_of(self, strategy: str) -> dict[str, Any]:
@@ -274,14 +276,17 @@ class Config(StrictModel):
             "calibration_days": self.levels.target.calibration_days,
         }
 
-    def training_of(self, level: str) -> TrainingConfig:
-        """Returns the training settings of `level`, a key of `levels`."""
-        own: TrainingConfig | None = getattr(self.levels, level).training
-        if own is None:
-            return self.training
-        return self.training.model_copy(
-            update={name: getattr(own, name) for name in own.model_fields_set}
-        )
+    def training_of(self, level: str, strategy: str = "") -> TrainingConfig:
+        """Returns the training settings of `level`, a key of `levels`.
+
+        Args:
+            level: The level.
+            strategy: The entry of `strategies` that it is trained for, whose own
+                settings come first; none for a level that all share.
+        """
+        training = overridden(self.training, getattr(self.levels, level).training)
+        own = self.strategies[strategy].training if strategy else None
+        return training if own is None else overridden(training, getattr(own, level))
 
     def domain_log(self, domain: str) -> DomainLog:
         """Returns how the impressions of `domain` are read from its log."""
@@ -296,3 +301,14 @@ class Config(StrictModel):
             marker=self.wait.marker,
             csv=self.csv.get(domain, CsvDialect()),
         )
+
+
+ModelT = TypeVar("ModelT", bound=StrictModel)
+
+
+def overridden(general: ModelT, own: ModelT | None) -> ModelT:
+    """Returns `general` with the keys that were given in `own`."""
+    if own is None:
+        return general
+    given = {name: getattr(own, name) for name in own.model_fields_set}
+    return general.model_copy(update=given)

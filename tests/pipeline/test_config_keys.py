@@ -67,8 +67,9 @@ NEGATIVES = {
     "label": "click == 1",
 }
 # Every kind of strategy, and what all of them need together.
+OWN = {level: {"early_stopping": {}} for level in ("cpm", "source", "target")}
 STRATEGIES = {
-    "strategies": {kind: {} for kind in kinds()},
+    "strategies": {kind: {"network": {}, "training": OWN} for kind in kinds()},
     "columns": {"item_id": {"column": "ad"}, "user_id": "uid"},
     "features": [
         {"name": "item_id", "kind": "id", "vocabulary": "item", "tpm": True},
@@ -127,6 +128,11 @@ VALUES = {
     ("features", 0, "vocabulary"): ("user", {}),
     ("levels", "training"): ({"epochs": 3}, {}),
     ("early_stopping",): (None, {}),
+    ("strategies", "network"): ({"width": 3}, {}),
+    ("strategies", "training"): ({"target": {"epochs": 3}}, {}),
+    ("training", "cpm"): ({"epochs": 3}, {}),
+    ("training", "source"): ({"epochs": 3}, {}),
+    ("training", "target"): ({"epochs": 3}, {}),
     ("snapshot_pooling",): ("mean", {}),
     ("strategy",): ("joint", {}),
     ("strategies",): ({"target_only": {}}, {}),
@@ -161,7 +167,11 @@ def keys_of(model, key=()):
             yield own, field
         if own == ("strategies",):
             for kind in kinds():
-                yield from keys_of(strategy_class(kind).Config, (*own, kind))
+                for found, of in keys_of(strategy_class(kind).Config, (*own, kind)):
+                    shared = found[2] in ("network", "training")
+                    # An entry may not have a seed of its own.
+                    if not shared or (kind == "ecdctr" and found[-1] != "seed"):
+                        yield found, of
             continue
         if inner is None:
             continue

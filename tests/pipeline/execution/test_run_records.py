@@ -52,9 +52,11 @@ def folder(tmp_path):
 def test_a_record_says_what_was_read_back(folder, tmp_path):
     recorder = RunRecorder(folder, [INGEST, TARGET], 10)
     nodes = [("Trainer", 3.5), ("Gate", 0.25)]
-    recorder.finished(TARGET, seconds=4.0, rows=7, nodes=nodes)
+    note = "3 optimizer steps, fewer than 50"
+    recorder.finished(TARGET, seconds=4.0, rows=7, nodes=nodes, note=note)
     (record,) = read_records(tmp_path)
     assert record == recorder.record
+    assert [run.note for run in record.steps] == ["", note]
     assert [run.step for run in record.steps] == [INGEST, TARGET]
     assert [run.state for run in record.steps] == ["reused", "done"]
     assert record.steps[1].nodes == (("Trainer", 3.5), ("Gate", 0.25))
