@@ -39,6 +39,7 @@ class ReferenceSettings(StrictModel):
     Attributes:
         logistic: Logistic regression on the target alone.
         logistic + sources: The same on target and sources.
+        logistic_by_domain + sources: The same with weights of the numbers by domain.
         gbdt: Boosted trees on the target alone.
         gbdt + sources: The same on target and sources.
     """
@@ -46,6 +47,9 @@ class ReferenceSettings(StrictModel):
     logistic: LogisticSettings = LogisticSettings()
     logistic_with_sources: LogisticSettings = Field(
         default=LogisticSettings(), alias="logistic + sources"
+    )
+    logistic_by_domain_with_sources: LogisticSettings = Field(
+        default=LogisticSettings(), alias="logistic_by_domain + sources"
     )
     gbdt: GbdtSettings = GbdtSettings()
     gbdt_with_sources: GbdtSettings = Field(

@@ -74,12 +74,13 @@ def tune_command(
     from pipeline.tuning.results import budgets
     from pipeline.tuning.results import table_of
     from pipeline.tuning.results import write_results
+    from pipeline.tuning.space import FAMILIES
     from pipeline.tuning.studies import TunedTrial
     from pipeline.tuning.tune import task_of
     from pipeline.tuning.tune import tune
 
     config = load_config(config_path)
-    names = names_of(strategies) or (*config.strategies, "logistic", "gbdt")
+    names = names_of(strategies) or (*config.strategies, *FAMILIES)
     path = output or config_path.parent / "tuned" / f"{config_path.stem}.yaml"
     command = [
         *("crossctr", "tune", str(config_path), "--day", str(to_date(day))),

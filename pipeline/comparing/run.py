@@ -129,13 +129,14 @@ def compared(question: Question, trials: Trials) -> Comparison:
         raise StrategiesFailedError(trials.failed)
     config, complete = question.config, trials.complete
     scored = {name: [one.scored for one in found] for name, found in complete.items()}
-    oracle, note = _oracle(question, scored[question.baseline][0])
+    oracle, note = oracle_of(question, scored[question.baseline][0])
     simple = trials.references
+    reference_scores = simple.scores() if simple else {}
     measured = measure(
         scored,
         question.baseline,
-        oracle=oracle,
-        references=simple.scores() if simple else None,
+        oracle=None if oracle is None else [oracle],
+        references={name: [one] for name, one in reference_scores.items()},
     )
     now = datetime.datetime.now(tz=datetime.timezone.utc)
     return Comparison(
@@ -214,7 +215,7 @@ def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1)
     )
 
 
-def _oracle(
+def oracle_of(
     question: Question, rows: Scored
 ) -> tuple[npt.NDArray[np.float64] | None, str]:
     """Returns the true click probabilities, or why they are not known."""

@@ -33,8 +33,8 @@ from models.strategies.registry import BASELINE_KIND
 from models.strategies.registry import DEFAULT_KIND
 from models.strategies.registry import create
 from models.strict_model import StrictModel
+from models.written_date import Date
 from pipeline.config.checks import check_whole
-from pipeline.config.dates import Date
 from pipeline.config.entries import entry_config
 from pipeline.config.entries import read_entries
 from pipeline.config.local_paths import LocalPath
@@ -92,6 +92,12 @@ class Config(StrictModel):
             percent is far above healthy logs and far below a broken day.
         validation: Distances from the previous block and from the target above which a
             block fails, see `ValidationThresholds`.
+        vocabularies: Id spaces by name, see `IdSpace`.
+        separate_ids: By id space, `user` or `item`, the sources that by their nature
+            share no ids with the target, such as another business with items of its
+            own: an ingest then doesn't warn that they share none, but if they share
+            some. It says only what is expected: nothing is made anew if it changes.
+        features: Inputs of the models, in their order, see `Feature`.
         anchor_day: A day on which every clock ticks; the epoch unless the data's own
             calendar suggests another.
         levels: Clocks and windows of the levels; E-CDCTR's by default.
@@ -109,6 +115,7 @@ class Config(StrictModel):
             by `hour`.
         intervals: Confidence intervals of the metrics, see `IntervalConfig`.
         references: Models that strategies stand beside, see `ReferencesConfig`.
+        serving: Where models are published, see `ServingConfig`.
         beam_args: Further flags for Beam pipelines.
     """
 
@@ -133,6 +140,7 @@ class Config(StrictModel):
     max_bad_share: float = Field(default=0.01, ge=0, le=1)
     validation: ValidationThresholds = ValidationThresholds()
     vocabularies: dict[str, IdSpace]
+    separate_ids: dict[str, tuple[Name, ...]] = Field(default_factory=dict)
     features: tuple[Feature, ...] = Field(min_length=1)
     anchor_day: Date = datetime.date(1970, 1, 1)
     levels: LevelsConfig = LevelsConfig()
@@ -152,7 +160,11 @@ class Config(StrictModel):
     serving: ServingConfig
     beam_args: tuple[str, ...] = ()
 
-    @field_validator("slices", mode="before")
+    @field_validator(
+        "slices",
+        mode="before",
+        json_schema_input_type=dict[str, str | SliceRule] | None,
+    )
     @classmethod
     def _read_slices(cls, slices: Any) -> Any:
         """Replaces slices given as a feature name by rules."""

@@ -65,6 +65,8 @@ _REFERENCE_KNOBS: dict[type, tuple[Knob, ...]] = {
 }
 # Names of the references that have knobs.
 REFERENCES = tuple(ReferenceSettings().by_name())
+# Beginnings of these names, each of which stands for all that it begins.
+FAMILIES = ("logistic", "gbdt")
 
 
 def knobs_of(config: Config, name: str) -> tuple[Knob, ...]:

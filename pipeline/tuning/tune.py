@@ -44,6 +44,7 @@ from pipeline.schemas.files import transform_part
 from pipeline.terminal.plain_text import Console
 from pipeline.tuning.origins import Origin
 from pipeline.tuning.origins import origins_before
+from pipeline.tuning.space import FAMILIES
 from pipeline.tuning.space import REFERENCES
 from pipeline.tuning.space import current
 from pipeline.tuning.space import knobs_of
@@ -96,8 +97,7 @@ def task_of(
     Args:
         config: The configuration.
         day: The run's day D.
-        names: Entries of `strategies`, kinds, and references; `logistic` and `gbdt`
-            stand for both windows that they are fitted on.
+        names: Entries of `strategies`, kinds, and `FAMILIES` of references.
         num_trials: Trials of each.
         num_origins: Number of origins.
         num_seeds: Trainings of each trial at each origin.
@@ -128,9 +128,10 @@ def task_of(
 
 
 def _meant(name: str) -> list[str]:
-    """Returns the references of a kind, or the name as it is."""
-    both = [one for one in REFERENCES if one == name or one.startswith(f"{name} + ")]
-    return both or [name]
+    """Returns the references of a family, or the name as it is."""
+    if name not in FAMILIES:
+        return [name]
+    return [one for one in REFERENCES if one.startswith(name)]
 
 
 def tune(
@@ -251,6 +252,10 @@ def _run_references(
     seconds = time.monotonic() - started
     rows = [len(one.scores()[CONSTANT]) for one in found]
     for name, trial in asked.items():
+        if not all(name in one.by_name for one in found):
+            why = "it is not fitted: there are no numbers, sources, or domains to read"
+            due[name].tell(trial, Judged(None, None, failure=why))
+            continue
         metrics = [one.by_name[name].metrics for one in found]
         losses = [_number(one["log_loss"]) for one in metrics]
         due[name].tell(

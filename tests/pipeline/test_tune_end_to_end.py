@@ -22,7 +22,12 @@ ROOT = Path(__file__).parents[2]
 DAY = "2024-01-11"
 # 2024-01-10, the last day before.
 LAST = 19_732
-NAMES = ["target_only", "logistic", "logistic + sources"]
+NAMES = [
+    "target_only",
+    "logistic",
+    "logistic + sources",
+    "logistic_by_domain + sources",
+]
 
 
 class World:

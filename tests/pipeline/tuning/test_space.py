@@ -24,7 +24,13 @@ def world(**changes):
 
 
 def test_every_tunable_reference_is_known_by_its_name_in_tables():
-    assert REFERENCES == ("logistic", "logistic + sources", "gbdt", "gbdt + sources")
+    assert REFERENCES == (
+        "logistic",
+        "logistic + sources",
+        "logistic_by_domain + sources",
+        "gbdt",
+        "gbdt + sources",
+    )
 
 
 def test_the_first_trial_has_the_values_of_the_configuration():

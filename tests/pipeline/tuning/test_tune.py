@@ -28,6 +28,7 @@ from tests.pipeline.planning.worlds import make_config
 
 DAY = 61
 LABELS = np.array([1, 0, 0, 1])
+LOGISTIC = {"logistic", "logistic + sources", "logistic_by_domain + sources"}
 USERS = np.array([b"a", b"a", b"b", b"b"], object)
 
 
@@ -125,8 +126,9 @@ def test_every_name_has_the_same_budget_and_starts_from_its_configuration(
         "ecdctr": 4,
         "logistic": 4,
         "logistic + sources": 4,
+        "logistic_by_domain + sources": 4,
     }
-    assert len(shown) == 16
+    assert len(shown) == 20
     # All references at once: four trials at three origins.
     assert len(machine.fitted) == 12
     first = machine.fitted[0][1]["logistic"]
@@ -156,6 +158,15 @@ def test_trials_of_other_settings_are_not_taken_over(machine, screen, tmp_path):
 
 
 @pytest.mark.usefixtures("machine")
+def test_a_reference_that_is_not_fitted_says_so_and_freezes_nothing(screen, tmp_path):
+    asked = task(tmp_path, ["gbdt"], num_trials=1)
+    found, _ = run(asked, screen)
+    (trial,) = found["gbdt"]
+    assert trial.judged.failure.startswith("it is not fitted")
+    assert frozen(asked, found) == {}
+
+
+@pytest.mark.usefixtures("machine")
 def test_the_best_values_are_frozen(screen, tmp_path):
     asked = task(tmp_path, ["target_only", "logistic"])
     found, _ = run(asked, screen)
@@ -168,7 +179,7 @@ def test_the_best_values_are_frozen(screen, tmp_path):
         kept["strategies"]["target_only"]["training"]["target"]["epochs"]
         == (best.values["epochs"])
     )
-    assert kept["references"]["settings"].keys() == {"logistic", "logistic + sources"}
+    assert kept["references"]["settings"].keys() == LOGISTIC
 
 
 def test_a_training_that_diverges_is_a_failed_trial(machine, screen, tmp_path):
@@ -202,12 +213,12 @@ def test_results_of_several_tunings_stand_in_one_file(screen, tmp_path):
         write_results(asked, found, path, "crossctr tune ...")
     kept = yaml.safe_load(path.read_text())
     assert kept["strategies"].keys() == {"target_only", "ecdctr"}
-    assert kept["references"]["settings"].keys() == {"logistic", "logistic + sources"}
+    assert kept["references"]["settings"].keys() == LOGISTIC
     with path.with_suffix(".csv").open() as file:
         lines = list(csv.DictReader(file))
-    assert len(lines) == 3 + 2 * 3 + 2
+    assert len(lines) == 3 + 3 * 3 + 2
     marked = [line for line in lines if line["frozen"] == "1"]
-    assert len(marked) == 4
+    assert len(marked) == 5
     epochs = kept["strategies"]["target_only"]["training"]["target"]["epochs"]
     assert f"epochs={epochs} " in marked[0]["values"]
     assert "2 trials before 1970-03-03, 3 origins, 1 seeds: ecdctr" in budgets(path)
