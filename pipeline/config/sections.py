@@ -11,6 +11,7 @@ from pydantic import Field
 from pydantic import field_serializer
 from pydantic import model_validator
 
+from models.references.settings import ReferenceSettings
 from models.settings import MAX_SEED
 from models.settings import TrainingConfig
 from models.strict_model import StrictModel
@@ -252,9 +253,11 @@ class ReferencesConfig(StrictModel):
     Attributes:
         rows: Impressions that they are fitted on, at most, in memory; a larger window
             is sampled, with an even share of each domain. 0 leaves references out.
+        settings: Settings of each, scikit-learn's by default, see `ReferenceSettings`.
     """
 
     rows: int = Field(default=200_000, ge=0)
+    settings: ReferenceSettings = ReferenceSettings()
 
 
 def _check_server_path(path: str) -> str:
