@@ -50,6 +50,7 @@ def training_settings(
         level,
         (network or config.network).model_dump(),
         config.training_of(level).model_dump(),
+        config.masked_of(level),
     ]
 
 
