@@ -179,7 +179,7 @@ class _Study:
         return self._cpms[key]
 
     def _trained_periods(self) -> list[dict[str, tuple[Any, Any]]]:
-        """Trains TPM's chain; returns vectors and impressions by space, newest first."""
+        """Trains TPM's chain; returns vectors and impressions, newest period first."""
         criteria = self._criteria
         keras.utils.set_random_seed(self._seed)
         network = TinyModel(self._features, self._sizes)

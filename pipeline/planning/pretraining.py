@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from models.days import DayRange
 from models.days import to_date
 from models.errors import ConfigError
-from models.settings import NetworkConfig
 from pipeline.config.schema import Config
 from pipeline.planning.fingerprint import digest
 from pipeline.planning.fingerprint import training_settings
@@ -129,7 +128,6 @@ class Pretraining:
                 run_day,
                 history,
                 past,
-                network=network,
                 snapshots=snapshots,
                 strategy=strategy,
             )
@@ -214,7 +212,6 @@ class Pretraining:
         past: Step | None,
         *,
         whole_window: bool = False,
-        network: NetworkConfig | None = None,
         snapshots: tuple[str, ...] = (),
         strategy: str = "",
     ) -> Step:
@@ -228,7 +225,6 @@ class Pretraining:
             history: Blocks that end before `run_day`.
             past: The step that it continues from, if any.
             whole_window: Whether it trains on its whole window nevertheless.
-            network: Its network, if a strategy changes the configuration's.
             snapshots: Fingerprints of the TPM periods that it reads, newest first.
             strategy: The entry of `strategies` that it is for.
         """
@@ -243,7 +239,7 @@ class Pretraining:
         blocks = overlapping(history, days)
         warm_start = past.fingerprint if past else None
         fingerprint = digest(
-            *training_settings(self._config, self._code, str(kind), network),
+            *training_settings(self._config, self._code, str(kind), strategy),
             prints(blocks),
             str(days),
             snapshots,
