@@ -10,7 +10,11 @@ on the ads' newest weeks from CPM's weights.
 
 from __future__ import annotations
 
+import json
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +24,13 @@ import tf_keras as keras
 from benchmarks import simulated_rows
 from benchmarks.criteria import ReturningCriteria
 from benchmarks.simulated_rows import Rows
+from benchmarks.study_metrics import difference_text
 from benchmarks.study_metrics import metrics_of
 from benchmarks.trainee import Trainee
 from benchmarks.trainee import assign
 from benchmarks.trainee import values
+from components.evaluation.differences import difference
+from components.evaluation.differences import holm
 from models.data.batches import ExampleReader
 from models.data.snapshots import SnapshotTables
 from models.features.id import SNAPSHOT_SPACES
@@ -67,6 +74,59 @@ def variants() -> dict[str, dict[str, Any]]:
     """Returns the keys of each variant of E-CDCTR: the whole, and without each part."""
     whole = Ecdctr(EcdctrConfig())
     return {WHOLE: {}, **whole.ablations(PERIODS)}
+
+
+def stored_result(criteria: ReturningCriteria, seed: int, folder: Path) -> Result:
+    """Returns the result of a world, from `folder` if an earlier command stored it."""
+    stored = folder / f"{seed}.json"
+    if not stored.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="crossctr-") as world:
+            result = run(criteria, seed, Path(world))
+        stored.write_text(json.dumps(result), encoding="utf-8")
+    content: Result = json.loads(stored.read_text(encoding="utf-8"))
+    return content
+
+
+def differences_of(results: Sequence[Result], part: str) -> dict[str, dict[str, Any]]:
+    """Returns each variant's GAUC minus the whole's, with intervals over worlds.
+
+    Args:
+        results: A result for each world.
+        part: Part of the impressions, see `run`.
+
+    Returns:
+        By variant its mean GAUC, the difference with its interval, whether it is told
+        apart below the whole with Holm's correction for all variants, and `text`, the
+        cells of a table.
+    """
+
+    def gauc(result: Result, name: str) -> float:
+        return result[name][part]["gauc"]
+
+    apart = {
+        name: difference([gauc(r, name) - gauc(r, WHOLE) for r in results])
+        for name in results[0]
+        if name != WHOLE
+    }
+    adjusted = holm({name: found.p_value for name, found in apart.items()})
+    found: dict[str, dict[str, Any]] = {}
+    for name in results[0]:
+        mean = float(np.mean([gauc(result, name) for result in results]))
+        about: dict[str, Any] = {"gauc": mean, "text": (f"{mean:.4f}", "", "")}
+        if name in apart:
+            one = replace(apart[name], adjusted=adjusted[name])
+            about |= {
+                "minus_whole": [one.value, one.low, one.high],
+                "told_apart_below": one.told_apart and one.value < 0,
+                "text": (
+                    f"{mean:.4f}",
+                    difference_text((one.value, one.low, one.high)),
+                    "" if one.adjusted is None else f"{one.adjusted:.3f}",
+                ),
+            }
+        found[name] = about
+    return found
 
 
 def run(criteria: ReturningCriteria, seed: int, folder: Path) -> Result:
