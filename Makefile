@@ -100,11 +100,15 @@ results: SEEDS ?= 10
 results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b for some (hours): docs/results.md
 	$(BIN)/python -m benchmarks.results --seeds $(SEEDS) --datasets "$(DATASETS)"
 
-bench-training: $(READY) .venv-peer-deepctr/.ready .venv-peer-torch/.ready ## Measure the training: reading, table sizes, PyTorch, DeepCTR, torch-rechub, memory (40 min)
+bench-training: $(READY) .venv-peer-deepctr/.ready .venv-peer-torch/.ready benchmarks/peers/tuned.json ## Measure the training: reading, table sizes, PyTorch, DeepCTR, torch-rechub, memory (40 min)
 	$(BIN)/python -m benchmarks.bench_training $(BENCH_FLAGS)
 
 tune-training: $(READY) .venv-peer-deepctr/.ready .venv-peer-torch/.ready ## Choose the rates of bench-training's libraries from settings of equal number (45 min)
 	$(BIN)/python -m benchmarks.tune_training $(BENCH_FLAGS)
+
+# Only if it is missing: whoever changes an engine or its settings tunes again.
+benchmarks/peers/tuned.json: | $(READY) .venv-peer-deepctr/.ready .venv-peer-torch/.ready
+	$(BIN)/python -m benchmarks.tune_training
 
 # The logs are ingested up to the last scored day.
 peer-fuxictr: PEER_CONFIG ?= configs/feeds_ads.yaml

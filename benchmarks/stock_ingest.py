@@ -86,7 +86,7 @@ def run_stock(logs: Path, schema: Path, root: Path) -> dict[str, float]:
         input_config=example_gen_pb2.Input(
             splits=[example_gen_pb2.Input.Split(name="all", pattern="*/*/*.parquet")]
         ),
-        custom_executor_spec=executor_spec.ExecutorClassSpec(parquet_executor.Executor),
+        custom_executor_spec=executor_spec.BeamExecutorSpec(parquet_executor.Executor),
     )
     statistics = tfx.components.StatisticsGen(examples=examples.outputs["examples"])
     curated = tfx.components.ImportSchemaGen(schema_file=str(schema))
