@@ -10,7 +10,7 @@ PEERS := benchmarks/peers
 IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam check-debian audit
+.PHONY: help setup run run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results results-quick worlds learning-curves check-airflow check-kubeflow check-beam check-debian audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -98,8 +98,18 @@ ctnet-months: $(READY) ## Compare CTNet over twelve months of amazon and xmarket
 	$(BIN)/python -m benchmarks.ctnet_months --seeds $(SEEDS)
 
 results: SEEDS ?= 10
-results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b for some (hours): docs/results.md
+results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b for some (a day; it resumes): docs/results.md
 	$(BIN)/python -m benchmarks.results --seeds $(SEEDS) --datasets "$(DATASETS)"
+
+results-quick: $(READY) ## Try the way of `results`: 2 seeds, 2 data sets, 4 strategies (20 min): runs/results-quick/results.md
+	$(BIN)/python -m benchmarks.results --quick --datasets "$(DATASETS)"
+
+worlds: SEEDS ?= 10
+worlds: $(READY) ## Compare every strategy in a grid of adversarial simulated worlds (a night; it resumes)
+	$(BIN)/python -m benchmarks.worlds --seeds $(SEEDS)
+
+learning-curves: $(READY) ## Measure from how many target rows on networks and transfer pay (hours; it resumes)
+	$(BIN)/python -m benchmarks.learning_curves $(BENCH_FLAGS)
 
 bench-training: $(READY) $(PEERS)/.venv-deepctr/.ready $(PEERS)/.venv-rechub/.ready ## Measure the training: reading, table sizes, DeepCTR, torch-rechub, memory (30 min)
 	$(BIN)/python -m benchmarks.bench_training $(BENCH_FLAGS)

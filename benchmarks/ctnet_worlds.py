@@ -45,6 +45,7 @@ def prepared(world: str, arguments: argparse.Namespace) -> Config:
         "simulate": {
             "truth": str(folder / "truth"),
             "preset": "small",
+            "recent_items": 5,
             "days": days,
             "rows_per_day": arguments.rows,
             # 15 source impressions per target impression, as is usual for ads.

@@ -24,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import glob
+import io
 import os
 import re
 import weakref
@@ -51,6 +52,8 @@ from tfx.utils import dependency_utils
 
 from models import compat as tensorflow_compat
 from models.data import file_patterns
+from models.errors import ConfigError
+from models.errors import shortened
 
 _LOCAL_RUNNERS = (None, "DirectRunner")
 
@@ -84,8 +87,22 @@ def _arguments(function: Callable[..., Any]) -> tuple[list[str], list[Any]]:
 
 
 def in_this_process(beam_args: Sequence[str]) -> bool:
-    """Whether Beam's only worker is a thread of this process."""
+    """Whether Beam's only worker is a thread of this process.
+
+    Raises:
+        ConfigError: A flag has a value that Beam cannot read.
+    """
     options = PipelineOptions(list(beam_args))
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            options.get_all_options()
+    except SystemExit as error:
+        problem = said.getvalue().strip().rpartition("error: ")[2]
+        raise ConfigError(
+            f"beam_args: Beam does not take these flags: {shortened(problem)}; correct "
+            "or remove the flag"
+        ) from error
     return (
         options.view_as(StandardOptions).runner in _LOCAL_RUNNERS
         and options.view_as(DirectOptions).direct_running_mode == "in_memory"

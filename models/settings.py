@@ -123,7 +123,8 @@ class CctlConfig(StrictModel):
         estimator: Source of the weights. `agreement`: how well the clicks of an
             impression's group agree with a model trained on the target alone;
             `companion`: keep or drop a whole source for k steps and measure the gain;
-            `uniform`: all 1, an ablation.
+            `uniform`: all 1, an ablation; `zero`: all 0, a control in which source
+            impressions teach no clicks and all else is the same.
         price: Agreement, relative to the target's own, at which a weight is one half.
         temperature: Distance from `price` at which a weight rises from one half to
             about 0.73; with 0.1 a useless source (relative agreement 0) gets a weight
@@ -142,7 +143,7 @@ class CctlConfig(StrictModel):
     repeat_sources: bool = False
     balance: Literal["rows", "domains"] = "rows"
     sync_steps: int = Field(default=50, ge=0)
-    estimator: Literal["agreement", "companion", "uniform"] = "agreement"
+    estimator: Literal["agreement", "companion", "uniform", "zero"] = "agreement"
     price: float = Field(default=0.5, ge=0)
     temperature: float = Field(default=0.1, gt=0)
     by_row: bool = True
@@ -157,6 +158,11 @@ class TrainingConfig(StrictModel):
 
     Attributes:
         batch_size: Impressions per step; with several workers, of all workers together.
+            Fewer where a pass would have fewer than `min_steps_per_pass` steps.
+        min_steps_per_pass: Steps of a pass over few impressions, by smaller batches, of
+            16 impressions at least; 0 keeps `batch_size`. A training that continues a
+            model has no smaller ones than that model had. 100, as a pass of fewer
+            leaves weights close to their random start.
         epochs: Passes over the window; with early stopping, the maximum.
         seed: Seed of initial weights, shuffling and dropout.
         dense_learning_rate: Adam's rate for everything but embedding tables.
@@ -180,6 +186,7 @@ class TrainingConfig(StrictModel):
     """
 
     batch_size: int = Field(default=1024, gt=1, le=2**24)
+    min_steps_per_pass: int = Field(default=100, ge=0, le=1_000_000)
     epochs: int = Field(default=1, gt=0, le=10_000)
     seed: int = Field(default=17, ge=0, le=MAX_SEED)
     dense_learning_rate: float = Field(default=0.001, gt=0)

@@ -164,6 +164,7 @@ class _Block:
         parents: What `vocabulary.json` says of them.
         days: The block's days.
         target: The target domain.
+        separate: By id space, sources that are stated to share no ids with it.
     """
 
     folder: Path
@@ -171,6 +172,7 @@ class _Block:
     parents: Mapping[str, Any]
     days: DayRange
     target: str
+    separate: Mapping[str, list[str]]
 
 
 def _hashed(
@@ -209,7 +211,11 @@ def _grown(
     if space in SNAPSHOT_SPACES:
         summary |= _shared(block, space, growth, counts)
         words, warnings = describe_sharing(
-            space, summary["shared"], block.target, example_ids(counts)
+            space,
+            summary["shared"],
+            block.target,
+            example_ids(counts),
+            block.separate.get(space, ()),
         )
         line += f"; {words}" if words else ""
     for text in (line, *warnings):
@@ -271,6 +277,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             read_summary(parent) if parent else {},
             DayRange(first_day, last_day),
             exec_properties["target"],
+            json.loads(exec_properties["separate_ids"]),
         )
         summary = _write_spaces(block, columns, features, logged_values(shards))
         text = json.dumps(summary, indent=1, sort_keys=True)

@@ -135,6 +135,8 @@ class Trainer:
         network, measurement = self._network, self._measurement
         if self._cctl.estimator == "uniform":
             return tf.ones_like(labels)
+        if self._cctl.estimator == "zero":
+            return tf.zeros_like(labels)
         if self._cctl.estimator == "companion":
             return tf.gather(self._windows.kept, source)
         slope = tf.gather(network.sums.slopes(), source)

@@ -43,6 +43,7 @@ from models.training.optimizers import build_optimizer
 from models.training.start import build_network
 from models.training.start import checkpoint_variables
 from models.training.start import take_over
+from models.training.window import fitted_window
 from models.training.window import read_window
 
 
@@ -72,7 +73,7 @@ class _LevelRun:
         self._strategy = inputs.built_strategy()
         self._strategy.check_workers(self._workers.count)
         keras.utils.set_random_seed(inputs.training.seed)
-        self._window = self._strategy.select(read_window(inputs))
+        self._window = fitted_window(self._strategy.select(read_window(inputs)))
         with self._workers.scope():
             self._network = self._build()
             self._optimizer = build_optimizer(
@@ -211,6 +212,7 @@ class _LevelRun:
             clicks=window.summary.num_clicks,
             target_click_rate=window.target_click_rate(),
             steps=sum(result.steps for result in results),
+            batch_size=window.training.batch_size,
             seconds=sum(result.seconds for result in results),
             losses=results[0].losses if results else (),
             held_out=results[0].held_out if results else (),

@@ -165,6 +165,8 @@ class LevelReport(StrictModel):
             of the continued model's window if there are none; None for levels without a
             target, without such impressions, and in reports of earlier versions.
         steps: Optimizer steps.
+        batch_size: Impressions per step, the target's alone for CCTL, see
+            `batch_sizes`; None in reports of earlier versions.
         seconds: Time in the training loop, reading included.
         losses: Mean log loss of each epoch, while training.
         held_out: Log loss of the held-out newest day after each epoch of the search for
@@ -194,6 +196,7 @@ class LevelReport(StrictModel):
     clicks: int
     target_click_rate: float | None = None
     steps: int
+    batch_size: int | None = None
     seconds: float
     losses: tuple[float, ...]
     held_out: tuple[float, ...] = ()

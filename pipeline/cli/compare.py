@@ -47,8 +47,19 @@ from pipeline.terminal.plain_text import Console
     show_default=True,
     help="What the others are compared with.",
 )
+@click.option(
+    "--controls/--no-controls",
+    default=True,
+    show_default=True,
+    help="Rows that control for the number of optimizer steps and for weights.",
+)
 def compare_command(
-    config_path: Path, day: int, strategies: str | None, seeds: int, baseline: str
+    config_path: Path,
+    day: int,
+    strategies: str | None,
+    seeds: int,
+    baseline: str,
+    controls: bool,
 ) -> None:
     """Train strategies on several seeds and compare them on the same impressions.
 
@@ -62,10 +73,18 @@ def compare_command(
         *("crossctr", "compare", str(config_path), "--day", str(to_date(day))),
         *("--strategies", ",".join(names), "--seeds", str(seeds)),
         *("--baseline", baseline),
+        *([] if controls else ["--no-controls"]),
     ]
-    strategies_by_name = chosen(config, [*names, baseline])
     answer(
-        Question(config, day, strategies_by_name, seeds, baseline, shlex.join(command))
+        Question(
+            config,
+            day,
+            chosen(config, [*names, baseline]),
+            seeds,
+            baseline,
+            shlex.join(command),
+            controls=controls,
+        )
     )
 
 

@@ -16,7 +16,6 @@ from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.errors import listed
 from models.errors import shown
-from models.features.table import describe
 from pipeline.cli.error_line import as_ours
 from pipeline.cli.error_line import line_of
 from pipeline.cli.options import CONFIG
@@ -26,7 +25,6 @@ from pipeline.cli.options import chosen_strategies
 from pipeline.cli.options import hold_root
 from pipeline.cli.options import wide_console
 from pipeline.cli.report import report_run
-from pipeline.config.load import dump
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
 from pipeline.config.wording import closest
@@ -47,7 +45,6 @@ from pipeline.planning.steps import steps_until
 from pipeline.store.reader import Store
 from pipeline.store.results import target_result
 from pipeline.terminal.plain_text import Console
-from pipeline.terminal.plain_text import Table
 from pipeline.terminal.progress import duration
 from pipeline.terminal.slice_table import slice_table
 from pipeline.terminal.tables import comparison
@@ -69,7 +66,9 @@ _COMMANDS = {
     "report": "pipeline.cli.report:report_command",
     "rollback": "pipeline.cli.versions:rollback_command",
     "schema": "pipeline.cli.schema:schema",
+    "schema-json": "pipeline.cli.show:schema_json_command",
     "serve": "pipeline.cli.serve:serve_command",
+    "show": "pipeline.cli.show:show_command",
     "simulate": "pipeline.cli.simulate:simulate",
     "sizes": "pipeline.cli.sizes:sizes",
     "strategies": "pipeline.cli.strategies:strategies_command",
@@ -123,22 +122,6 @@ def main() -> None:
 
     CONFIG is a YAML file such as configs/xmarket.yaml.
     """
-
-
-@main.command()
-@CONFIG
-def show(config_path: Path) -> None:
-    """Print every key of a configuration with its value, and the feature table."""
-    config = load_config(config_path)
-    console = wide_console()
-    console.print_json(dump(config))
-    table = Table(title="Features", title_justify="left")
-    rows = describe(config.table)
-    for column in rows[0]:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    console.print(table)
 
 
 @main.command(name="import")

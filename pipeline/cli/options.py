@@ -12,7 +12,7 @@ import click
 
 from models.days import to_day
 from models.errors import shown
-from pipeline.config.dates import read_date
+from models.written_date import read_date
 from pipeline.config.local_paths import LocalPathArgument
 from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config

@@ -14,7 +14,7 @@ from pydantic import model_validator
 from models.settings import MAX_SEED
 from models.settings import TrainingConfig
 from models.strict_model import StrictModel
-from pipeline.config.dates import Date
+from models.written_date import Date
 from pipeline.config.local_paths import LocalPath
 from pipeline.planning.calendar import Clock
 

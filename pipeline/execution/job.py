@@ -203,7 +203,8 @@ def run_steps(
         for index, step in enumerate(steps, 1):
             display = RunDisplay(console, len(steps))
             display.reused(index, step.label)
-            _note_few_steps(display, store, step)
+            if note := _few_steps(store, step):
+                display.note(note)
             on_step(step, console)
         console.print("Everything was done already; nothing ran.")
         return
@@ -246,7 +247,8 @@ def _run_due(
     for index, step in enumerate(steps, 1):
         if step.done:
             display.reused(index, step.label)
-            _note_few_steps(display, store, step)
+            if note := _few_steps(store, step):
+                display.note(note)
             on_step(step, console)
             continue
         if not failures.needs(step):
@@ -266,22 +268,26 @@ def _run_due(
             display.fail(str(error).removeprefix(f"{step.label}: "))
             continue
         display.spend(step.kind)
-        rows = rows_of(store, step)
+        rows, note = rows_of(store, step), _few_steps(store, step)
         recorder.finished(
-            step, seconds=display.step_elapsed, rows=rows, nodes=display.nodes
+            step,
+            seconds=display.step_elapsed,
+            rows=rows,
+            nodes=display.nodes,
+            note=note,
         )
         display.finish(rows)
-        _note_few_steps(display, store, step)
+        if note:
+            display.note(note)
         on_step(step, console)
 
 
-def _note_few_steps(display: RunDisplay, store: Store, step: Step) -> None:
+def _few_steps(store: Store, step: Step) -> str:
+    """Returns what to know of a step's training; empty if it had steps enough."""
     if step.kind == StepKind.INGEST:
-        return
+        return ""
     report = training_report(store, step)
-    note = few_steps(report) if report is not None else ""
-    if note:
-        display.note(note)
+    return few_steps(report) if report is not None else ""
 
 
 def new_log_file(config: Config) -> Path:

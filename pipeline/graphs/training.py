@@ -66,7 +66,7 @@ def level_trainer(
         "network": (
             config.network_of(step.strategy) if step.strategy else config.network
         ).model_dump(),
-        "training": config.training_of(level).model_dump(),
+        "training": config.training_of(level, step.strategy).model_dump(),
         "continues": step.continues,
     }
     if step.source:

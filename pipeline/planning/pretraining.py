@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from models.days import to_date
 from models.errors import ConfigError
-from models.settings import NetworkConfig
 from pipeline.config.schema import Config
 from pipeline.planning.fingerprint import digest
 from pipeline.planning.fingerprint import training_settings
@@ -110,7 +109,6 @@ class Pretraining:
             tick,
             run_day,
             history,
-            network=network,
             snapshots=snapshots,
             strategy=strategy,
         )
@@ -147,7 +145,6 @@ class Pretraining:
         run_day: int,
         history: list[Block],
         *,
-        network: NetworkConfig | None = None,
         warm_start: str | None = None,
         snapshots: tuple[str, ...] = (),
         strategy: str = "",
@@ -156,7 +153,7 @@ class Pretraining:
         window = self._clocks[kind].logged_window(tick, self._first_day)
         blocks = overlapping(history, window.days)
         fingerprint = digest(
-            *training_settings(self._config, self._code, str(kind), network),
+            *training_settings(self._config, self._code, str(kind), strategy),
             prints(blocks),
             str(window.days),
             warm_start if kind is StepKind.TPM else snapshots,

@@ -60,7 +60,7 @@ class Step:
         source: Fingerprint of the source model it reads, if the strategy reads one.
         initialize_only: Whether it assembles source and target model without training
             (strategies that read a source model only).
-        strategy: Entry of `strategies` that it is for (`target`, `base` and `cpm`).
+        strategy: Entry of `strategies` that it is for; none for what all share.
         training: Fingerprint of the trained model, without evaluation and gate
             (`target` only).
         continues: Whether it continues its own model of an earlier day, on the days

@@ -98,7 +98,7 @@ class TargetLevel:
         reload = self._config.needs(strategy).newest_source
 
         def source_before(inputs: TargetInputs) -> str:
-            step = self._source.before(inputs.day, inputs.history)
+            step = self._source.before(inputs.day, strategy, inputs.history)
             sources[step.fingerprint] = step
             return step.fingerprint
 

@@ -157,9 +157,8 @@ class Trainings:
         blocks = overlapping(inputs.history, days)
         # What all keys of an entry of somebody else's strategy do is not known here.
         foreign = origin(config.kind_of(strategy))
-        network = config.network_of(strategy)
         fingerprint = digest(
-            *training_settings(config, self._code, "target", network),
+            *training_settings(config, self._code, "target", strategy),
             config.domains_of(strategy),
             config.strategy_of(strategy).identity(source_model=source is not None),
             [config.needs(strategy).batch_norm, config.levels.target.calibration_days],

@@ -15,6 +15,7 @@ from apache_beam.transforms import core
 from tfx.utils import dependency_utils
 
 from components import compat
+from models.errors import ConfigError
 
 LOCAL = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
 PORTABLE = [*LOCAL, "--runner=PortableRunner", "--job_endpoint=localhost:1"]
@@ -34,6 +35,14 @@ pytestmark = pytest.mark.slow  # imports Beam and TFX
 )
 def test_only_the_in_memory_runner_works_in_this_process(flags, expected):
     assert compat.in_this_process(flags) == expected
+
+
+@pytest.mark.parametrize("digits", [1, 5_000])
+def test_a_flag_that_beam_cannot_read_is_one_line(capsys, digits):
+    with pytest.raises(ConfigError, match="beam_args.*direct_num_workers") as caught:
+        compat.in_this_process([*LOCAL, f"--direct_num_workers={'x' * digits}"])
+    assert len(str(caught.value)) < 1_000
+    assert capsys.readouterr().err == ""
 
 
 def test_no_package_is_built_for_a_worker_in_this_process(monkeypatch):

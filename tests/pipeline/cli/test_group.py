@@ -96,8 +96,8 @@ def test_plan_names_what_is_not_read_and_refuses_what_is_there_twice(
 
 def test_show_tells_how_labels_are_made(crossctr, shop):
     assert shop["import"]["negatives"]
-    output = crossctr("show").output
-    for text in ('"per_positive": 4', '"click_at_least": null'):
+    output = crossctr("show", "--all").output
+    for text in ("per_positive: 4", "click_at_least: null"):
         assert text in output
 
 
@@ -297,10 +297,19 @@ def test_ingest_before_the_first_day_is_refused(crossctr, tmp_path):
     _assert_refused(result, tmp_path, "2013-01-01 is before first_day")
 
 
-def test_show_prints_every_default_and_the_feature_table(crossctr):
+def test_show_prints_what_is_not_the_default_and_the_feature_table(crossctr):
     result = crossctr("show")
     assert result.exit_code == 0, result.output
-    for text in ('"max_bad_share": 0.01', '"shuffle_rows"', "recent_items", "Features"):
+    for text in ("levels:", "every_days: 365", "recent_items", "# Features"):
+        assert text in result.output
+    for text in ("max_bad_share", "shuffle_rows", "training: null"):
+        assert text not in result.output
+
+
+def test_show_all_prints_the_defaults_too(crossctr):
+    result = crossctr("show", "--all")
+    assert result.exit_code == 0, result.output
+    for text in ("max_bad_share: 0.01", "shuffle_rows", "recent_items", "# Features"):
         assert text in result.output
 
 
