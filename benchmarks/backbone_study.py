@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.trainee import Trainee
 from components.evaluation.ranking import auc
 from components.evaluation.ranking import log_losses
+from models.artifact_files import split_folder
 from models.data.batches import ExampleReader
 from models.days import DayRange
 from models.days import to_day
@@ -103,7 +104,7 @@ def measure(
         chances.append(trainee.probabilities(batch.rows))
         labels.append(batch.labels)
     scores, clicked = np.concatenate(chances), np.concatenate(labels)
-    return float(auc(clicked, scores)), float(log_losses(clicked, scores).mean())
+    return float(auc(scores, clicked)), float(log_losses(scores, clicked).mean())
 
 
 def _batches(reader: ExampleReader) -> Iterator[Any]:
@@ -112,7 +113,7 @@ def _batches(reader: ExampleReader) -> Iterator[Any]:
 
 def _reader(config: Config, domains: tuple[str, ...], days: DayRange) -> ExampleReader:
     folder = config.root / "artifacts" / "Transform" / "transformed_examples"
-    patterns = [f"{folder}/*/Split-{domain}/*.parquet" for domain in domains]
+    patterns = [f"{folder}/*/{split_folder(domain)}/*.parquet" for domain in domains]
     return ExampleReader(patterns, config.table, days.first, days.last)
 
 

@@ -21,7 +21,7 @@ class LinearNetwork(Network):
     """
 
     def __init__(self, features: FeatureTable) -> None:
-        super().__init__(features, width=1, name="linear")
+        super().__init__(features, width=1, name="wide_alone")
         self.wide = Wide(features, name="wide")
         self.bias = self.add_weight("bias", shape=(1,), initializer="zeros")
         self.create_variables()

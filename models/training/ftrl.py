@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import tensorflow as tf
@@ -48,22 +49,24 @@ class SparseFtrl(keras.optimizers.Ftrl):
     def update_step(self, gradient: Any, variable: Any) -> None:
         """Updates a variable, of IndexedSlices only the rows they have."""
         accumulator, linear = ftrl_slots_of(self, variable)
-        settings = {
-            "var": variable.handle,
-            "accum": accumulator.handle,
-            "linear": linear.handle,
-            "lr": tf.cast(self.learning_rate, variable.dtype),
-            "l1": 0.0,
-            "l2": self.l2_regularization_strength,
-            "l2_shrinkage": 0.0,
-            "lr_power": self.learning_rate_power,
-        }
         if isinstance(gradient, tf.IndexedSlices):
-            tf.raw_ops.ResourceSparseApplyFtrlV2(
-                grad=gradient.values, indices=gradient.indices, **settings
+            apply = functools.partial(
+                tf.raw_ops.ResourceSparseApplyFtrlV2,
+                grad=gradient.values,
+                indices=gradient.indices,
             )
         else:
-            tf.raw_ops.ResourceApplyFtrlV2(grad=gradient, **settings)
+            apply = functools.partial(tf.raw_ops.ResourceApplyFtrlV2, grad=gradient)
+        apply(
+            var=variable.handle,
+            accum=accumulator.handle,
+            linear=linear.handle,
+            lr=tf.cast(self.learning_rate, variable.dtype),
+            l1=0.0,
+            l2=self.l2_regularization_strength,
+            l2_shrinkage=0.0,
+            lr_power=self.learning_rate_power,
+        )
 
     def keep_weights(self, variables: list[Any]) -> None:
         """Sets the slots so that training continues from the variables' values.
