@@ -87,10 +87,11 @@ class TowerPair:
         ]
         mixed, pure = (optimizer.variables for optimizer in self._dense)
         pairs += zip(mixed, pure, strict=True)
-        if self._mixed.wide is not None:
-            for name, variable in self._mixed.wide.number_variables().items():
-                other = self._pure.wide.number_variables()[name]
-                pairs += self._wide_slots(variable, other)
+        mixed, pure = self._mixed.wide, self._pure.wide
+        if mixed is not None and pure is not None:
+            others = pure.number_variables()
+            for name, variable in mixed.number_variables().items():
+                pairs += self._wide_slots(variable, others[name])
         return pairs
 
     def _row_pairs(self) -> Iterator[tuple[str, list[tuple[Any, Any]]]]:
@@ -100,12 +101,13 @@ class TowerPair:
             of_mixed, of_pure = self._tables
             slots = accumulator_of(of_mixed, mixed), accumulator_of(of_pure, pure)
             yield table, [(mixed, pure), slots]
-        for feature in self._features if self._mixed.wide is not None else ():
-            mixed, pure = (
-                tower.wide.weights_of_rows[feature.name]
-                for tower in (self._mixed, self._pure)
-            )
-            yield feature.table, [(mixed, pure), *self._wide_slots(mixed, pure)]
+        mixed, pure = self._mixed.wide, self._pure.wide
+        if mixed is not None and pure is not None:
+            for feature in self._features:
+                ours = mixed.weights_of_rows[feature.name]
+                theirs = pure.weights_of_rows[feature.name]
+                pairs = [(ours, theirs), *self._wide_slots(ours, theirs)]
+                yield feature.table, pairs
 
     def _wide_slots(self, mixed: Any, pure: Any) -> list[tuple[Any, Any]]:
         """Returns FTRL's slots of a variable in both optimizers."""

@@ -19,7 +19,6 @@ from models.layers.snapshot_pooling import FoldedLookup
 from models.layers.snapshot_pooling import SnapshotLookup
 from models.layers.snapshot_pooling import SnapshotPooling
 from models.layers.snapshot_pooling import fold
-from models.layers.wide import Wide
 from models.networks.network import Network
 from models.networks.network import ServingForm
 from models.settings import NetworkConfig
@@ -69,7 +68,7 @@ class Backbone(Network):
         )
         self.logit = output_layer(zero_start=network.zero_start)
         if network.wide:
-            self.wide = Wide(features, name="wide")
+            self.add_wide()
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.features.table import FeatureTable
-from models.layers.wide import Wide
 from models.networks.network import Network
 
 
@@ -22,7 +21,7 @@ class LinearNetwork(Network):
 
     def __init__(self, features: FeatureTable) -> None:
         super().__init__(features, width=1, name="wide_alone")
-        self.wide = Wide(features, name="wide")
+        self.add_wide()
         self.bias = self.add_weight("bias", shape=(1,), initializer="zeros")
         self.create_variables()
 

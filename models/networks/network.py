@@ -33,7 +33,7 @@ class ServingForm(NamedTuple):
 class Network(keras.Model):
     """Base class of networks that map table rows by feature to logits.
 
-    Subclasses create their layers, among them `wide` if they have a wide part, and call
+    Subclasses create their layers, call `add_wide()` if they have a wide part, and
     `create_variables()` at the end of the constructor, so that a warm start finds all
     variables before training.
 
@@ -59,6 +59,10 @@ class Network(keras.Model):
                 for feature in self.features.features
             }
         )
+
+    def add_wide(self) -> None:
+        """Adds a wide part; must be called before `create_variables`."""
+        self.wide = Wide(self.features, name="wide")
 
     def with_wide(self, logits: Any, rows: Mapping[str, Any]) -> Any:
         """Returns the logits (B,) with the wide part's, if any, added."""

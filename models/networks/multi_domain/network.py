@@ -15,7 +15,6 @@ from models.features.table import FeatureTable
 from models.layers.cross_stack import CrossStack
 from models.layers.embedding_tables import side_by_side
 from models.layers.mlp import NormalisedStack
-from models.layers.wide import Wide
 from models.networks.multi_domain.body import Body
 from models.networks.multi_domain.body import route
 from models.networks.network import Network
@@ -65,7 +64,7 @@ class MultiDomainNetwork(Network):
         self.cross = CrossStack(network.cross_layers, name="cross")
         self.body = body
         if network.wide:
-            self.wide = Wide(features, name="wide")
+            self.add_wide()
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
