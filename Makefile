@@ -10,7 +10,7 @@ PEERS := benchmarks/peers
 IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results results-quick worlds learning-curves check-airflow check-kubeflow check-beam check-debian audit
+.PHONY: help setup run run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results results-quick worlds learning-curves references check-airflow check-kubeflow check-beam check-debian audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -103,6 +103,10 @@ results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b for 
 
 results-quick: $(READY) ## Try the way of `results`: 2 seeds, 2 data sets, 4 strategies (20 min): runs/results-quick/results.md
 	$(BIN)/python -m benchmarks.results --quick --datasets "$(DATASETS)"
+
+references: $(READY) ## Measure references alone: co-purchases on amazon by months, linear models on xmarket by quarters (40 min)
+	$(BIN)/python -m benchmarks.amazon_references
+	$(BIN)/python -m benchmarks.xmarket_references
 
 worlds: SEEDS ?= 10
 worlds: $(READY) ## Compare every strategy in a grid of adversarial simulated worlds (a night; it resumes)

@@ -130,6 +130,9 @@ def configuration(replicate: Replicate, runs: Path) -> Path:
     if "anchor_day" in data:
         # Slow levels are as old in every window.
         own["anchor_day"] = replicate.day
+    if "cold_users" in data.get("import", {}):
+        # New in the target on the evaluation days, in every window.
+        own["import"] = {"cold_users": {"start": replicate.day}}
     if "simulate" in data:
         own["simulate"] = {"truth": str(folder / "truth")}
     drawn: Any = seed if data_set.data_seed else {}

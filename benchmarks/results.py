@@ -52,16 +52,21 @@ def _market(target: str) -> DataSet:
     markets = [*(market for market in _LARGE if market != target), target]
     return DataSet(
         f"xmarket_{target}",
-        "xmarket.yaml",
+        "xmarket_quarters.yaml",
         _QUARTERS,
         {
             "target": target,
             "sources": markets[:-1],
             "missing_days": dict.fromkeys(markets, "skip"),
-            "evaluation_days": 92,
         },
         lead_days=365,
     )
+
+
+def _shops(name: str) -> DataSet:
+    """Returns purchases by months, with a configuration of its own."""
+    seed = ("import", "negatives", "seed")
+    return DataSet(name, f"{name}.yaml", _MONTHS, data_seed=seed, lead_days=60)
 
 
 DATA_SETS = (
@@ -72,29 +77,10 @@ DATA_SETS = (
         data_seed=("simulate", "seed"),
         lead_days=14,
     ),
-    DataSet(
-        "amazon",
-        "amazon.yaml",
-        _MONTHS,
-        data_seed=("import", "negatives", "seed"),
-        lead_days=60,
-    ),
-    DataSet(
-        "amazon_beauty",
-        "amazon.yaml",
-        _MONTHS,
-        {
-            "target": "beauty",
-            "sources": ["kitchen", "food", "electronics"],
-            # The four files have 85,914 items and 20,169 users.
-            "vocabularies": {
-                "user": {"capacity": 24_000},
-                "item": {"capacity": 110_000},
-            },
-        },
-        data_seed=("import", "negatives", "seed"),
-        lead_days=60,
-    ),
+    _shops("amazon"),
+    _shops("amazon_beauty"),
+    _shops("amazon_food_cold"),
+    _shops("amazon_beauty_cold"),
     _market("de"),
     _market("mx"),
 )

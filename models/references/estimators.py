@@ -4,6 +4,7 @@
 | -------------- | ------------------------------------------------------------------- |
 | `best_feature` | the count or rate that ranks the target's training rows best alone  |
 | `logistic`     | one-hot ids and standardised numbers: `LogisticRegression`          |
+| `logistic_by_domain` | as `logistic`, and the numbers once more for each domain      |
 | `gbdt`         | counts and rates: `HistGradientBoostingClassifier`                  |
 
 Counts enter linear models as `log(1 + count)`; a missing number is the training rows'
@@ -26,6 +27,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from models.features.feature import DOMAIN_FEATURE
 from models.references.rows import Columns
 from models.references.rows import Floats
 from models.references.rows import Rows
@@ -148,6 +150,19 @@ class Logistic:
     def _design(self, rows: Rows) -> Any:
         parts = [_one_hot(rows.ids(name), known) for name, known in self._ids.items()]
         return sparse.hstack([*parts, *self._scaling.apply(rows)], format="csr")
+
+
+class LogisticByDomain(Logistic):
+    """Logistic regression in which each domain has weights of the numbers of its own.
+
+    They are added to the common ones, so what domains share is still learned from all.
+    """
+
+    def _design(self, rows: Rows) -> Any:
+        numbers = np.hstack(self._scaling.apply(rows))
+        own = _one_hot(rows.ids(DOMAIN_FEATURE), self._ids[DOMAIN_FEATURE]).tocsc()
+        parts = [own[:, [k]].multiply(numbers) for k in range(own.shape[1])]
+        return sparse.hstack([super()._design(rows), *parts], format="csr")
 
 
 class Gbdt:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.features.feature import DOMAIN_FEATURE
 from models.progress import PROGRESS
 from models.references.estimators import BestFeature
 from models.references.estimators import Constant
 from models.references.estimators import Estimator
 from models.references.estimators import Gbdt
 from models.references.estimators import Logistic
+from models.references.estimators import LogisticByDomain
 from models.references.names import CONSTANT
 from models.references.names import WITH_SOURCES
 from models.references.rows import Columns
@@ -26,7 +28,7 @@ class Reference:
 
     Attributes:
         name: `constant`, `best_feature`, `logistic`, `gbdt`, the last two also with
-            `WITH_SOURCES`.
+            `WITH_SOURCES`; `logistic_by_domain` with `WITH_SOURCES` alone.
         scores: Click probabilities of the evaluation rows, shape (N,).
         fitted_rows: Impressions that it was fitted on.
         window_rows: Impressions of its window; more than those where it is a sample.
@@ -69,11 +71,18 @@ def fit_references(
     windows = {"": target, WITH_SOURCES: concatenated([target, *sources])}
     if not any(len(rows) for rows in sources):
         del windows[WITH_SOURCES]
-    for kind, make in makers.items():
-        for suffix, rows in windows.items():
-            PROGRESS.info(f"{kind}{suffix} · {len(rows):,} rows")
-            estimator = _fit(make, rows, columns, constant)
-            found.append(_scored(f"{kind}{suffix}", estimator, rows, evaluation))
+    planned = [
+        (f"{kind}{suffix}", make, rows)
+        for kind, make in makers.items()
+        for suffix, rows in windows.items()
+    ]
+    if WITH_SOURCES in windows and columns.numbers and DOMAIN_FEATURE in columns.ids:
+        name = f"logistic_by_domain{WITH_SOURCES}"
+        planned.append((name, LogisticByDomain, windows[WITH_SOURCES]))
+    for name, make, rows in planned:
+        PROGRESS.info(f"{name} · {len(rows):,} rows")
+        estimator = _fit(make, rows, columns, constant)
+        found.append(_scored(name, estimator, rows, evaluation))
     return found
 
 

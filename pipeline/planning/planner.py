@@ -160,9 +160,7 @@ class Planner:
         targets, refused = [], {}
         for strategy in strategies:
             try:
-                training, before = self._level(
-                    run, strategy, strategies, periods, history
-                )
+                training, before = self._level(run, strategy, strategies, history)
             except ConfigError as error:
                 refused[strategy] = error
                 continue
@@ -180,7 +178,6 @@ class Planner:
         run: _Run,
         strategy: str,
         strategies: Sequence[str],
-        periods: Sequence[Step],
         history: list[Block],
     ) -> tuple[Training, list[Step]]:
         """Plans a strategy's target model, and the models that it rests on.
@@ -190,9 +187,7 @@ class Planner:
         """
         needs, before = self._config.needs(strategy), []
         if needs.cpm:
-            before.append(
-                self._pretraining.cpm(run.learned, strategy, periods, history)
-            )
+            before += self._pretraining.cpm(run.learned, strategy, history)
         if not needs.source_model:
             training = self._target.training(run.learned, strategy, strategies)
             return training, before

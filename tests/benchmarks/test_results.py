@@ -68,6 +68,13 @@ def test_every_data_set_can_have_every_kind(data_set, tmp_path):
         assert f'value: "{domain}"' in schema
 
 
+def test_cold_users_are_new_on_the_first_day_of_their_window(tmp_path):
+    (cold,) = (one for one in DATA_SETS if one.name == "amazon_beauty_cold")
+    for index, day in enumerate(cold.days):
+        config = load_config(configuration(Replicate(cold, 20, index), tmp_path))
+        assert config.imports.cold_users.start.isoformat() == day
+
+
 @pytest.mark.parametrize("data_set", DATA_SETS, ids=lambda data_set: data_set.name)
 def test_replicates_differ_in_data_and_training_and_share_no_folder(data_set, tmp_path):
     ones = replicates(data_set, 17, 2)
