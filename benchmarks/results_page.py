@@ -151,7 +151,10 @@ def _what_each_can_show(
 ) -> str:
     """Returns what the data sets hold, counted, and what follows from it."""
     if not facts:
-        return "What the data sets hold is not counted yet.\n"
+        return (
+            "## What each data set can and cannot show\n\n"
+            "Not counted yet: `make results` counts it.\n"
+        )
     rows = []
     for name in names:
         if name not in facts:
@@ -196,7 +199,7 @@ def _what_each_can_show(
         for sentence in limits(facts[name])
     ]
     return (
-        "What each data set can and cannot show, counted: rows and clicks of the "
+        "## What each data set can and cannot show\n\nCounted: rows and clicks of the "
         "training window and of the evaluation days (a mean over replicates); shares "
         "of the judged rows whose user or item is in a source, or new in the target."
         "\n\n"
@@ -242,9 +245,9 @@ def _simulated(comparison: Comparison) -> str:
     """Returns the table of the simulated worlds, first of all tables."""
     words = "".join(f"* {sentence}\n" for sentence in verdict(comparison))
     seeds = len(comparison.seeds)
-    worlds = "one world" if seeds == 1 else f"{seeds} worlds"
+    worlds = "one world" if seeds == 1 else f"{seeds} worlds, each"
     return (
-        f"\n{', '.join(comparison.sources)} → {comparison.target} in {worlds}, each "
+        f"\n{', '.join(comparison.sources)} → {comparison.target} in {worlds} "
         f"with draws and trainings of its own ([simulation.md](simulation.md)): "
         f"{comparison.rows:,} judged rows, {comparison.clicks:,} clicks.\n\n{words}\n"
         f"{quality(comparison).as_markdown()}"
