@@ -38,7 +38,7 @@ _HEAD = """\
 # Results
 
 Written by `make results [SEEDS=10] [DATASETS=feeds_ads,amazon]` (a night and a day on two quiet cores; it resumes) from what is in the repository: the shipped logs
-and the simulator. Every table, picture and sentence is made from the numbers in [results/](results/).
+and the simulator. Every table, picture and sentence is made from the numbers in `docs/results/`.
 
 """  # noqa: E501 (lines of the page)
 
