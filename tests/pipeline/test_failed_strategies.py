@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from models.errors import DataError
+from pipeline import api
 from pipeline.cli import group as cli
 from pipeline.execution import job
 from pipeline.execution.job import Plan
@@ -53,7 +54,7 @@ class World:
         runner.run_graph = self.run
         monkeypatch.setitem(sys.modules, "pipeline.graphs.factory", graphs)
         monkeypatch.setitem(sys.modules, "pipeline.execution.runner", runner)
-        for module in (job, cli):
+        for module in (job, api, cli):
             monkeypatch.setattr(module, "Store", lambda *_: None)
         monkeypatch.setattr(job, "check_before_work", lambda *_: None)
         monkeypatch.setattr(job, "rows_of", lambda *_: 10)
@@ -61,9 +62,9 @@ class World:
         monkeypatch.setattr(job, "connection", lambda *_: None)
         monkeypatch.setattr(cli, "load_config", lambda _: self.config)
         monkeypatch.setattr(cli, "hold_root", lambda _: None)
-        monkeypatch.setattr(cli, "plan_when_ready", self.plan)
-        monkeypatch.setattr(cli, "target_result", self.result)
-        monkeypatch.setattr(cli, "report_run", self.report)
+        monkeypatch.setattr(api, "plan_when_ready", self.plan)
+        monkeypatch.setattr(api, "target_result", self.result)
+        monkeypatch.setattr(api, "report_run", self.report)
         monkeypatch.setattr(cli, "slice_table", lambda *_: "")
 
     def plan(self, _config, make, _console):
