@@ -34,8 +34,8 @@ from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.errors import DataError
 from models.strategies.registry import BASELINE_KIND
+from models.written_date import read_date
 from pipeline.config import load
-from pipeline.config.dates import read_date
 from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
 from pipeline.execution.backfill import DayDone

@@ -65,6 +65,7 @@ _COMMANDS = {
     "simulate": "pipeline.cli.simulate:simulate",
     "sizes": "pipeline.cli.sizes:sizes",
     "strategies": "pipeline.cli.strategies:strategies_command",
+    "tune": "pipeline.cli.tune:tune_command",
     "validate": "pipeline.cli.validate:validate_command",
     "versions": "pipeline.cli.versions:versions_command",
     "vocabularies": "pipeline.cli.vocabularies:vocabularies_command",
@@ -274,28 +275,32 @@ def _import_logs(config: Config, console: Console) -> None:
     lists = [f.max_length for f in config.features if f.is_list]
     with console.status("importing") as status:
         report = import_logs(
-            config.imports.data,
+            config.imports,
             config.logs,
             config.domains,
             config.first_day,
-            config.imports.last_day,
-            click_at_least=config.imports.click_at_least,
-            negatives=config.imports.negatives,
             recent_items=max(lists, default=1),
             on_progress=lambda domain, rows: status.update(f"{domain}: {rows:,} rows"),
         )
     for domain in report.domains:
-        kept = domain.read_rows - domain.outside_rows
+        kept = domain.read_rows - domain.outside_rows - domain.hidden_rows
+        hidden = (
+            f", {domain.hidden_rows:,} left out for cold users"
+            if domain.hidden_rows
+            else ""
+        )
         sampled = (
             f"; {domain.negative_rows:,} negatives sampled, "
-            f"{domain.missing_negatives:,} could not be"
+            f"{domain.missing_negatives:,} could not be, "
+            f"{domain.unmatched_positives:,} positives have none"
             if config.imports.negatives
             else ""
         )
         console.print(
             f"{domain.domain}: {kept:,} of {domain.read_rows:,} rows in "
             f"{domain.num_files:,} daily files, {domain.outside_rows:,} outside the "
-            f"days{sampled}{' (reused)' if domain.reused else ''}"
+            f"days{hidden}{sampled}{' (reused)' if domain.reused else ''}",
+            soft_wrap=True,
         )
     console.print(
         f"Logs are in {config.logs} ({duration(report.seconds)})", soft_wrap=True

@@ -11,7 +11,8 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
+from typing import cast
 
 from models.durable_files import naming
 from models.errors import CrossctrError
@@ -64,8 +65,7 @@ def hold(root: Path, command: str) -> Iterator[None]:
             ) from None
         with naming(root):
             file.truncate(0)
-            file.write(json.dumps(_who(command)))
-            file.flush()
+            file.write(json.dumps(_who(command)).encode())
         _HELD.add(root)
         try:
             yield
@@ -79,11 +79,12 @@ def hold(root: Path, command: str) -> Iterator[None]:
                 root.rmdir()
 
 
-def _opened(root: Path, path: Path) -> IO[str]:
+def _opened(root: Path, path: Path) -> BinaryIO:
     try:
         with naming(root):
             root.mkdir(parents=True, exist_ok=True)
-            return path.open("a+", encoding="utf-8")
+            # Unbuffered: closing the file must not write once more what did not fit.
+            return cast("BinaryIO", path.open("ab+", buffering=0))
     except OSError as error:  # a file in the way, a folder that no one can make
         raise StorageError(
             f"root {str(root)!r} cannot be written ({error.strerror}); set `root` to a "
