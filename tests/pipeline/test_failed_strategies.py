@@ -190,7 +190,7 @@ def test_the_same_command_repeats_only_what_failed(world):
     shown = world.crossctr("-s", "ctnet", "-s", "target_only")
     assert shown.exit_code == 0, shown.output
     # The base model is the one that target_only has trained.
-    assert world.ran == ["source", "target:ctnet"]
+    assert world.ran == ["source:ctnet", "target:ctnet"]
 
 
 def test_a_strategy_that_a_day_is_too_early_for_is_left_out_with_its_reason(world):
