@@ -18,6 +18,7 @@ from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Block
 from pipeline.planning.steps import Known
 from pipeline.planning.steps import Step
+from pipeline.planning.steps import new_days
 from pipeline.planning.steps import overlapping
 from pipeline.planning.steps import prints
 
@@ -89,7 +90,6 @@ class SourceLevel:
         fingerprint = digest(
             *self._settings(strategy), prints(blocks), str(days), parent
         )
-        new = f"{len(days)} new {'day' if len(days) == 1 else 'days'}"
         return Step(
             kind=StepKind.SOURCE,
             label=f"source model of {to_date(tick)}",
@@ -103,7 +103,8 @@ class SourceLevel:
             warm_start=parent,
             strategy=strategy,
             continues=past is not None,
-            note=f"continues from that of {to_date(past.day)}, trains on {new}"
+            note=f"continues from that of {to_date(past.day)}, "
+            f"trains on {new_days(days)}"
             if past
             else f"starts anew on {len(days)} days",
         )
