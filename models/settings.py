@@ -46,6 +46,9 @@ class NetworkConfig(StrictModel):
             while training. TPM was trained on CPM's impressions, so a CPM that always
             has snapshots overfits to what they remember of its labels and never learns
             to score users without one, which most target users are.
+        hide_newer_snapshots: Whether an impression is denied, while training, the
+            snapshots of periods that ended after its day, which were trained on its
+            label or on later ones. False by default, as published.
         wide: Whether a linear part, with one weight per id, value bucket and number, is
             added to the logits.
         zero_start: Whether the weights of the output layer start at 0, so that the
@@ -60,6 +63,7 @@ class NetworkConfig(StrictModel):
     tpm_hidden_units: tuple[Units, ...] = Field(default=(32,), min_length=1)
     snapshot_pooling: str = Field(default="attention", pattern="^(attention|mean)$")
     snapshot_dropout: float = Field(default=0.5, ge=0, lt=1)
+    hide_newer_snapshots: bool = False
     wide: bool = True
     zero_start: bool = True
     batch_norm: bool = True

@@ -40,6 +40,11 @@ class Feature(StrictModel):
         buckets: Value buckets of a `count` or `rate` feature, hash buckets of a
             `cross`; 16 by default, or 16,384 for a `cross`.
         max_length: Number of ids kept of an `ids` feature.
+        counts: Whether the ids of an `ids` feature count as impressions when its id
+            space grows. By default they only do in a space that no `id` feature has,
+            since a history repeats ids that were counted when they were shown; ids that
+            are never shown themselves, such as items of other shops, then stay out of
+            vocabulary.
         width: Embedding width. Defaults to the network's.
         tpm: Whether the tiny pretraining model reads it.
         side: What the feature describes: the `user`, the `context` of the request
@@ -56,6 +61,7 @@ class Feature(StrictModel):
     # The last bucket starts near 2^15, beyond which counts need no distinction.
     buckets: int = Field(default=16, ge=2, le=1_000_000)
     max_length: int = Field(default=10, gt=0, le=1_000_000)
+    counts: bool = False
     width: int | None = Field(default=None, gt=0, le=MAX_UNITS)
     tpm: bool = False
     side: Literal["user", "item", "context"] | None = None
@@ -100,6 +106,15 @@ class Feature(StrictModel):
             raise ValueError(
                 f"feature {self.name!r} is of kind {self.kind!r}, which takes no "
                 f"vocabulary, but names {self.vocabulary!r}; remove the key"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_counts(self) -> Feature:
+        if self.counts and not (self.is_id and self.is_list):
+            raise ValueError(
+                f"feature {self.name!r} is of kind {self.kind!r}, and `counts` is for "
+                "lists of ids (`kind: ids`): an `id` always counts; remove the key"
             )
         return self
 

@@ -57,6 +57,8 @@ class FeatureKind:
         missing: Raw value that stands for a missing one in a dense tensor.
         example: Raw value for example requests; None to use an id of the vocabulary.
         json_types: Python types of a value in a JSON log.
+        encoded_missing: Value of every element of the encoded feature where it is
+            missing.
     """
 
     name: ClassVar[str]
@@ -67,6 +69,7 @@ class FeatureKind:
     missing: ClassVar[Any]
     example: ClassVar[Any] = None
     json_types: ClassVar[tuple[type, ...]]
+    encoded_missing: ClassVar[int] = MISSING_ROW
 
     @property
     def is_single_id(self) -> bool:

@@ -40,10 +40,13 @@ class FeatureTable(StrictModel):
     Attributes:
         features: The model's inputs, in declaration order.
         vocabularies: Id spaces by name.
+        reads_days: Whether batches hold the impression's day beside the features, for a
+            network that reads it while training. Never true of a configuration's table.
     """
 
     features: tuple[Feature, ...] = Field(min_length=1)
     vocabularies: dict[str, IdSpace]
+    reads_days: bool = Field(default=False, exclude=True)
 
     @model_validator(mode="after")
     def _check_references(self) -> FeatureTable:
@@ -121,6 +124,10 @@ class FeatureTable(StrictModel):
     def tpm_only(self) -> FeatureTable:
         """Returns the table of the features that the tiny pretraining model reads."""
         return self._only([feature for feature in self.features if feature.tpm])
+
+    def with_days(self) -> FeatureTable:
+        """Returns the table with the impression's day in every batch."""
+        return self.model_copy(update={"reads_days": True})
 
     def few_valued(self, most_rows: int) -> FeatureTable:
         """Returns the features whose embedding table has at most `most_rows` rows."""

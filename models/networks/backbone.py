@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from models.data.snapshots import SnapshotTables
 from models.features.feature import Feature
+from models.features.table import DAY
 from models.features.table import FeatureTable
 from models.layers.cross_stack import CrossStack
 from models.layers.embedding_tables import side_by_side
@@ -76,10 +77,18 @@ class Backbone(Network):
         return self._logits(rows, self.pooled(rows, training), training)
 
     def pooled(self, rows: Mapping[str, Any], training: bool) -> dict[str, Any]:
-        """Returns the pooled vectors (B, D) by feature with snapshots."""
+        """Returns the pooled vectors (B, D) by feature with snapshots.
+
+        Args:
+            rows: Table rows by feature; with `day`, the impressions' days (B,), newer
+                snapshots are hidden while training.
+            training: Whether the network is training.
+        """
+        days = rows.get(DAY) if training else None
         return {
             feature.name: self.poolings[feature.table](
-                *self.lookups[feature.table](rows[feature.name]), training=training
+                *self.lookups[feature.table](rows[feature.name], days),
+                training=training,
             )
             for feature in self._snapshot_features()
         }

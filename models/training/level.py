@@ -40,6 +40,7 @@ from models.training.level_inputs import LevelReport
 from models.training.loop import fit
 from models.training.norm_statistics import count_statistics
 from models.training.optimizers import build_optimizer
+from models.training.snapshot_export import counts_of_chain
 from models.training.start import build_network
 from models.training.start import checkpoint_variables
 from models.training.start import take_over
@@ -119,7 +120,10 @@ class _LevelRun:
             return report
         kept = checkpoint_variables(inputs, local, self._optimizer)
         save_variables(inputs.train_dir / WEIGHTS_FILE, workers.local(kept))
-        save_arrays(inputs.train_dir / COUNTS_FILE, window.summary.impressions)
+        counts = window.summary.impressions
+        if inputs.level == "tpm":
+            counts = counts_of_chain(counts, inputs.warm_start)
+        save_arrays(inputs.train_dir / COUNTS_FILE, counts)
         if scored is not None:
             path = inputs.train_dir / SCORED_FILE
             scored.write(path, first_day=inputs.first_calibration_day)

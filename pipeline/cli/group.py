@@ -72,6 +72,7 @@ _COMMANDS = {
     "simulate": "pipeline.cli.simulate:simulate",
     "sizes": "pipeline.cli.sizes:sizes",
     "strategies": "pipeline.cli.strategies:strategies_command",
+    "tune": "pipeline.cli.tune:tune_command",
     "validate": "pipeline.cli.validate:validate_command",
     "versions": "pipeline.cli.versions:versions_command",
     "vocabularies": "pipeline.cli.vocabularies:vocabularies_command",

@@ -220,9 +220,12 @@ def test_lineage_leads_from_the_target_model_to_cpm_and_the_snapshots(first):
     assert len(parents["EmbeddingSnapshot"]) == 2
     assert _parents(store, cpm)["EmbeddingSnapshot"] == parents["EmbeddingSnapshot"]
     periods = [_parents(store, snapshot) for snapshot in parents["EmbeddingSnapshot"]]
-    # The newer period's TPM started from the older one's.
-    trained = [_parents(store, next(iter(p["Model"]))) for p in periods]
-    assert sorted(len(p.get("Model", ())) for p in trained) == [0, 1]
+    # The newer period's TPM continued the older one's, and that one the first.
+    trained = [next(iter(period["Model"])) for period in periods]
+    older, newer = sorted(trained)
+    assert _parents(store, newer)["Model"] == {older}
+    (first_period,) = _parents(store, older)["Model"]
+    assert "Model" not in _parents(store, first_period)
 
 
 def _parents(store, artifact):

@@ -34,7 +34,8 @@ def snapshots(features: FeatureTable) -> dict[str, SnapshotTables]:
         shape = (features.num_rows(space), PERIODS)
         present = rng.random(shape) < 0.7
         vectors = rng.normal(size=(*shape, SNAPSHOT_WIDTH)).astype(np.float32)
-        tables[space] = SnapshotTables(vectors * present[..., None], present)
+        vectors *= present[..., None]
+        tables[space] = SnapshotTables(vectors, present, days=(20, 10))
     return tables
 
 
@@ -202,3 +203,28 @@ def test_base_rate_is_the_first_prediction(
     np.testing.assert_allclose(tf.sigmoid(network(make_rows(9))), 0.87, atol=0.01)
     network.set_base_rate(1.0)
     assert np.isfinite(network(make_rows(9))).all()
+
+
+def test_newer_snapshots_are_hidden_while_training_alone(
+    features: FeatureTable, snapshots: dict[str, SnapshotTables], make_rows: MakeRows
+) -> None:
+    network = Backbone(features, NETWORK, snapshots)
+    rows = make_rows(30)
+    dated = {**rows, "day": np.full(30, 19)}
+    older = {
+        space: SnapshotTables(
+            tables.vectors[:, 1:], tables.present[:, 1:], tables.days[1:]
+        )
+        for space, tables in snapshots.items()
+    }
+    alone = Backbone(features, NETWORK, older)
+    for space, pooling in network.poolings.items():
+        pooling.dropout = 0.0
+        alone.poolings[space].dropout = 0.0
+        alone.poolings[space].set_weights(pooling.get_weights())
+    for name, pooled in network.pooled(dated, training=True).items():
+        expected = alone.pooled(rows, training=True)[name]
+        np.testing.assert_allclose(pooled, expected, atol=1e-6)
+    for name, pooled in network.pooled(dated, training=False).items():
+        every = network.pooled(rows, training=False)[name]
+        np.testing.assert_array_equal(pooled, every)
