@@ -70,8 +70,8 @@ def _market(target: str) -> DataSet:
 
 def _shops(name: str) -> list[DataSet]:
     """Returns purchases by months, and the same as a placebo."""
-    seeds = [("import", "negatives", "seed")]
-    starts = [("anchor_day",)]
+    seeds: list[tuple[str, ...]] = [("import", "negatives", "seed")]
+    starts: list[tuple[str, ...]] = [("anchor_day",)]
     if name.endswith("_cold"):
         seeds.append(("import", "cold_users", "seed"))
         # New in the target on the evaluation days, in every window.
