@@ -172,6 +172,10 @@ class TrainingConfig(StrictModel):
         dense_learning_rate: Adam's rate for everything but embedding tables.
         embedding_learning_rate: Adagrad's rate for embedding tables, which updates only
             the table rows of a batch.
+        id_learning_rate: Adagrad's rate for embedding tables of more than 100 rows,
+            those of users, items and crosses; None for `embedding_learning_rate`. A low
+            one lets a network of few impressions find interactions of other features in
+            several passes before it knows ids by heart.
         wide_learning_rate: FTRL's rate for the wide part; no schedule changes it.
         wide_l2: FTRL's penalty on the square of each weight of the wide part, beside
             the summed log loss of the impressions.
@@ -195,6 +199,7 @@ class TrainingConfig(StrictModel):
     seed: int = Field(default=17, ge=0, le=MAX_SEED)
     dense_learning_rate: float = Field(default=0.001, gt=0)
     embedding_learning_rate: float = Field(default=0.05, gt=0)
+    id_learning_rate: float | None = Field(default=None, gt=0)
     wide_learning_rate: float = Field(default=0.1, gt=0)
     wide_l2: float = Field(default=20.0, ge=0)
     learning_rate_schedule: Literal["constant", "cosine", "plateau"] = "constant"

@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from models.cctl.network import CompanionNetwork
-from models.compat import accumulator_of
 from models.compat import ftrl_slots_of
 
 
@@ -28,13 +27,7 @@ class TowerPair:
     ) -> None:
         self._features = network.features.features
         self._mixed, self._pure = network.mixed, network.pure
-        self._tables = [
-            optimizer.optimizers[0] for optimizer in (mixed_optimizer, pure_optimizer)
-        ]
-        self._dense = [
-            optimizer.optimizers[1] for optimizer in (mixed_optimizer, pure_optimizer)
-        ]
-        self._wide = [optimizer.wide for optimizer in (mixed_optimizer, pure_optimizer)]
+        self._optimizers = (mixed_optimizer, pure_optimizer)
         self._touched: dict[str, list[Any]] = {}
         self._distance = tf.function(self._apart, autograph=False)
 
@@ -85,7 +78,9 @@ class TowerPair:
             for name, variable in self._mixed.named_variables().items()
             if theirs[name].ref() not in by_row
         ]
-        mixed, pure = (optimizer.variables for optimizer in self._dense)
+        mixed, pure = (
+            optimizer.parts[1][0].variables for optimizer in self._optimizers
+        )
         pairs += zip(mixed, pure, strict=True)
         mixed, pure = self._mixed.wide, self._pure.wide
         if mixed is not None and pure is not None:
@@ -98,8 +93,8 @@ class TowerPair:
         """Yields what is copied by table row: a table, its variables and slots."""
         for table, mixed in self._mixed.embedding.tables.items():
             pure = self._pure.embedding.tables[table]
-            of_mixed, of_pure = self._tables
-            slots = accumulator_of(of_mixed, mixed), accumulator_of(of_pure, pure)
+            of_mixed, of_pure = self._optimizers
+            slots = of_mixed.accumulator(mixed), of_pure.accumulator(pure)
             yield table, [(mixed, pure), slots]
         mixed, pure = self._mixed.wide, self._pure.wide
         if mixed is not None and pure is not None:
@@ -111,6 +106,6 @@ class TowerPair:
 
     def _wide_slots(self, mixed: Any, pure: Any) -> list[tuple[Any, Any]]:
         """Returns FTRL's slots of a variable in both optimizers."""
-        of_mixed, of_pure = self._wide
-        slots = ftrl_slots_of(of_mixed, mixed), ftrl_slots_of(of_pure, pure)
+        of_mixed, of_pure = self._optimizers
+        slots = ftrl_slots_of(of_mixed.wide, mixed), ftrl_slots_of(of_pure.wide, pure)
         return list(zip(*slots, strict=True))

@@ -90,8 +90,7 @@ class EmbeddingTables(keras.layers.Layer):
             if not feature.is_id and not feature.is_derived
         }
         for table, width in self.widths.items():
-            is_value = table in values
-            stddev = self.VALUE_STDDEV if is_value else self.ID_STDDEV
+            stddev = self.VALUE_STDDEV if table in values else self.ID_STDDEV
             self.tables[table] = self.add_weight(
                 name=f"{table}/table",
                 shape=(self.features.num_rows(table), width),
