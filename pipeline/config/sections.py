@@ -156,11 +156,13 @@ class CpmConfig(PretrainingConfig):
     Attributes:
         continues: Whether it continues from CPM of the tick before, on the days since,
             instead of training anew on its whole window.
+        field_dropout: As for the source model.
     """
 
     every_days: int = Field(default=7, gt=0, le=MAX_DAYS)
     window_days: int = Field(default=30, gt=0, le=MAX_DAYS)
     continues: bool = False
+    field_dropout: float = Field(default=0.5, ge=0, lt=1)
 
 
 class SourceConfig(PretrainingConfig):
@@ -168,10 +170,17 @@ class SourceConfig(PretrainingConfig):
 
     The first one trains on its window; from then on it continues from its own newest
     model on the days since.
+
+    Attributes:
+        field_dropout: Share of impressions on which the features that the target's log
+            lacks are missing while training, all of them together, as on each of the
+            target's impressions: the embedding of a missing one is then trained. A log
+            lacks a feature whose column is null.
     """
 
     every_days: int = Field(default=1, gt=0, le=MAX_DAYS)
     window_days: int = Field(default=30, gt=0, le=MAX_DAYS)
+    field_dropout: float = Field(default=0.5, ge=0, lt=1)
 
 
 class TargetConfig(PretrainingConfig):
