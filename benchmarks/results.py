@@ -8,12 +8,14 @@ round the replicates are pooled into docs/results/, and docs/results.md is writt
 from all of them. An interrupted run therefore resumes, and data sets can be run on
 different days.
 
-`--quick` (`make results-quick`) takes two seeds, two data sets and four strategies, and
-writes its page into runs/results-quick/: a check of the way, no result.
+`--quick` (`make results-quick`) takes two seeds, two data sets, four strategies and a
+third of the simulated impressions, and writes its page into runs/results-quick/: a
+check of the way, no result.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from benchmarks.pooled import read_facts
 from benchmarks.replicates import ROOT
 from benchmarks.replicates import DataSet
 from benchmarks.replicates import is_done
+from benchmarks.replicates import merged
 from benchmarks.replicates import replicates
 from benchmarks.replicates import run_replicate
 from benchmarks.results_page import QUICK
@@ -63,10 +66,22 @@ def _market(target: str) -> DataSet:
     )
 
 
-def _shops(name: str) -> DataSet:
-    """Returns purchases by months, with a configuration of its own."""
-    seed = ("import", "negatives", "seed")
-    return DataSet(name, f"{name}.yaml", _MONTHS, data_seed=seed, lead_days=60)
+def _shops(name: str, *, cold: bool = False) -> DataSet:
+    """Returns purchases by months, with a configuration of its own.
+
+    Args:
+        name: Of the data set and of its configuration.
+        cold: Whether the configuration has users who are new in the target.
+    """
+    start = (("import", "cold_users", "start"),) if cold else ()
+    return DataSet(
+        name,
+        f"{name}.yaml",
+        _MONTHS,
+        seeds=(("import", "negatives", "seed"),),
+        starts=(("anchor_day",), *start),
+        lead_days=60,
+    )
 
 
 DATA_SETS = (
@@ -74,16 +89,19 @@ DATA_SETS = (
         "feeds_ads",
         "feeds_ads.yaml",
         ("2024-02-23",),
-        data_seed=("simulate", "seed"),
+        seeds=(("simulate", "seed"),),
         lead_days=14,
     ),
     _shops("amazon"),
     _shops("amazon_beauty"),
-    _shops("amazon_food_cold"),
-    _shops("amazon_beauty_cold"),
+    _shops("amazon_food_cold", cold=True),
+    _shops("amazon_beauty_cold", cold=True),
     _market("de"),
     _market("mx"),
 )
+
+
+_FEW_ROWS = {"simulate": {"rows_per_day": 10_000}}
 
 
 @dataclass(frozen=True)
@@ -95,7 +113,7 @@ class Plan:
         strategies: Kinds to compare; empty for all possible ones.
         page: Folder of the page and of `results/`.
         runs: Folder of runs and of stored replicates.
-        note: Paragraph at the top of the page.
+        note: Paragraph at the top of the page of a quick pass; empty for the full one.
     """
 
     seeds: int
@@ -103,6 +121,13 @@ class Plan:
     page: Path
     runs: Path
     note: str = ""
+
+    def of(self, data_set: DataSet) -> DataSet:
+        """Returns a data set as large as this plan takes it."""
+        if not self.note or not data_set.seeds or data_set.seeds[0][0] != "simulate":
+            return data_set
+        changes = merged(data_set.changes, _FEW_ROWS)
+        return dataclasses.replace(data_set, changes=changes)
 
     def count(self, data_set: DataSet) -> int:
         """Returns the number of replicates of a data set."""
@@ -138,7 +163,8 @@ def main(
         base.runs,
         base.note,
     )
-    wanted = _wanted(datasets or ("feeds_ads,amazon_beauty" if quick else ""))
+    names = datasets or ("feeds_ads,amazon_beauty" if quick else "")
+    wanted = [plan.of(data_set) for data_set in _wanted(names)]
     failed = [] if page else _run(plan, wanted, console)
     written = write_page(plan.page, [one.name for one in DATA_SETS], plan.note)
     console.print(f"Page: {written}", soft_wrap=True)

@@ -47,6 +47,9 @@ def _setup(folder: str, num_ids: str) -> tuple[Any, Any]:
             hidden_units=common.HIDDEN_UNITS,
             cross_layers=0,
             dropout=0.0,
+            # As the peers have it.
+            wide=False,
+            zero_start=False,
         ),
     )
     return network, reader

@@ -28,6 +28,7 @@ from components.transform.encoding import count_encoded
 from components.transform.encoding import describe_encoding
 from components.transform.encoding import sizes_before
 from components.transform.encoding import to_json
+from components.transform.encoding import unknown_lists
 from models.artifact_files import ENCODING_FILE
 from models.compat import read_batches
 from models.data.arrow_files import pq
@@ -124,8 +125,10 @@ def _write_encoding(
     by_domain: list[tuple[str, Counts]], path: str, days: DayRange, features: str
 ) -> None:
     counts = dict(sorted(by_domain))
-    Path(path).write_text(json.dumps(to_json(counts, days)), encoding="utf-8")
-    for line in describe_encoding(counts, FeatureTable.from_json(features)):
+    content, table = to_json(counts, days), FeatureTable.from_json(features)
+    Path(path).write_text(json.dumps(content), encoding="utf-8")
+    warnings = unknown_lists(content["domains"], table)
+    for line in (*describe_encoding(counts, table), *warnings):
         PROGRESS.info(line)
 
 

@@ -49,7 +49,7 @@ class Batch:
 
     Attributes:
         rows: Encoded features: table rows by feature, int64 of shape (B,), or (B, L)
-            for lists.
+            for lists; with `FeatureTable.reads_days` also `day`, as in `days`.
         labels: Float32 0 or 1, shape (B,).
         days: Int64 days since 1970-01-01, shape (B,).
     """
@@ -89,6 +89,8 @@ class ExampleReader:
         features: Features to read.
         first_day: First day of the window, days since 1970-01-01.
         last_day: Last day of the window, included.
+        masked: Features that are masked in batches, all on the same impressions.
+        masked_share: Share of impressions, drawn at random, on which they are missing.
     """
 
     def __init__(
@@ -97,8 +99,11 @@ class ExampleReader:
         features: FeatureTable,
         first_day: int,
         last_day: int,
+        masked: Sequence[str] = (),
+        masked_share: float = 0.0,
     ) -> None:
         self._patterns = patterns
+        self._masked, self._masked_share = tuple(masked), masked_share
         self.features = features
         self.first_day = first_day
         self.last_day = last_day
@@ -116,7 +121,14 @@ class ExampleReader:
             max(first_day, self.first_day),
             min(last_day, self.last_day),
         )
-        return ExampleReader(self._patterns, self.features, first_day, last_day)
+        return ExampleReader(
+            self._patterns,
+            self.features,
+            first_day,
+            last_day,
+            self._masked,
+            self._masked_share,
+        )
 
     def summarise(self) -> WindowSummary:
         """Counts the window's impressions and clicks in one pass."""
@@ -180,9 +192,11 @@ class ExampleReader:
         rng = np.random.default_rng([seed, epoch])
         names = [feature.name for feature in self.features.features]
         buffer = ShuffleBuffer(max(shuffle_rows, 4 * batch_size), batch_size, span, rng)
+        read = [*names, DAY] if self.features.reads_days else names
         for columns in buffer.draw(self._interleave(names, rng)):
+            self._mask(columns, rng)
             yield Batch(
-                rows={name: columns[name] for name in names},
+                rows={name: columns[name] for name in read},
                 labels=columns[LABEL].astype(np.float32),
                 days=columns[DAY],
             )
@@ -205,6 +219,16 @@ class ExampleReader:
             span=span,
         )
         return prefetched(batches, max(_PREFETCH_BATCHES // span, 2))
+
+    def _mask(self, columns: Columns, rng: np.random.Generator) -> None:
+        """Replaces the masked features by missing ones on some of the impressions."""
+        if not self._masked or not self._masked_share:
+            return
+        missing = rng.random(len(columns[DAY])) < self._masked_share
+        for name in self._masked:
+            values = columns[name].copy()
+            values[missing] = self.features[name].feature_kind.encoded_missing
+            columns[name] = values
 
     def _interleave(
         self, names: list[str], rng: np.random.Generator
@@ -271,7 +295,10 @@ def batch_signature(features: FeatureTable) -> tuple[Any, Any, Any]:
         f.name: tf.TensorSpec([None, *f.encoded_shape], "int64")
         for f in features.features
     }
-    return rows, tf.TensorSpec([None], tf.float32), tf.TensorSpec([None], tf.int64)
+    days = tf.TensorSpec([None], tf.int64)
+    if features.reads_days:
+        rows[DAY] = days
+    return rows, tf.TensorSpec([None], tf.float32), days
 
 
 def _groups_of(path: str, first_day: int, last_day: int) -> list[int]:

@@ -51,19 +51,25 @@ class FeatureKind:
         name: Value of `kind` that chooses it.
         is_id: Whether raw values are ids of an id space.
         is_list: Whether an impression holds a list of values.
+        is_derived: Whether it is computed from other features, so that neither logs nor
+            requests have it.
         tensor_type: TensorFlow's name for the type of raw values.
         missing: Raw value that stands for a missing one in a dense tensor.
         example: Raw value for example requests; None to use an id of the vocabulary.
         json_types: Python types of a value in a JSON log.
+        encoded_missing: Value of every element of the encoded feature where it is
+            missing.
     """
 
     name: ClassVar[str]
     is_id: ClassVar[bool] = False
     is_list: ClassVar[bool] = False
+    is_derived: ClassVar[bool] = False
     tensor_type: ClassVar[str]
     missing: ClassVar[Any]
     example: ClassVar[Any] = None
     json_types: ClassVar[tuple[type, ...]]
+    encoded_missing: ClassVar[int] = MISSING_ROW
 
     @property
     def is_single_id(self) -> bool:

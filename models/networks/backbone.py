@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
-import tf_keras as keras
 
 from models.data.snapshots import SnapshotTables
 from models.features.feature import Feature
+from models.features.table import DAY
 from models.features.table import FeatureTable
 from models.layers.cross_stack import CrossStack
 from models.layers.embedding_tables import side_by_side
 from models.layers.mlp import Mlp
+from models.layers.mlp import output_layer
 from models.layers.snapshot_pooling import FoldedLookup
 from models.layers.snapshot_pooling import SnapshotLookup
 from models.layers.snapshot_pooling import SnapshotPooling
@@ -63,8 +64,12 @@ class Backbone(Network):
             for space, lookup in self.lookups.items()
         }
         self.cross = CrossStack(network.cross_layers, name="cross")
-        self.mlp = Mlp(network.hidden_units, network.dropout, name="mlp")
-        self.logit = keras.layers.Dense(1, name="logit")
+        self.mlp = Mlp(
+            network.hidden_units, network.dropout, network.batch_norm, name="mlp"
+        )
+        self.logit = output_layer(zero_start=network.zero_start)
+        if network.wide:
+            self.add_wide()
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
@@ -72,10 +77,18 @@ class Backbone(Network):
         return self._logits(rows, self.pooled(rows, training), training)
 
     def pooled(self, rows: Mapping[str, Any], training: bool) -> dict[str, Any]:
-        """Returns the pooled vectors (B, D) by feature with snapshots."""
+        """Returns the pooled vectors (B, D) by feature with snapshots.
+
+        Args:
+            rows: Table rows by feature; with `day`, the impressions' days (B,), newer
+                snapshots are hidden while training.
+            training: Whether the network is training.
+        """
+        days = rows.get(DAY) if training else None
         return {
             feature.name: self.poolings[feature.table](
-                *self.lookups[feature.table](rows[feature.name]), training=training
+                *self.lookups[feature.table](rows[feature.name], days),
+                training=training,
             )
             for feature in self._snapshot_features()
         }
@@ -142,7 +155,7 @@ class Backbone(Network):
     def _logits(
         self, rows: Mapping[str, Any], pooled: Mapping[str, Any], training: bool
     ) -> Any:
-        return self.logits_of(self.base(rows, pooled), training)
+        return self.logits_of(self.base(rows, pooled), rows, training)
 
     def logits_of_fields(
         self, fields: Mapping[str, Any], rows: Mapping[str, Any], training: bool
@@ -155,9 +168,10 @@ class Backbone(Network):
             training: Whether the network is training.
         """
         pooled = self.pooled(rows, training).values()
-        return self.logits_of(side_by_side([*fields.values(), *pooled]), training)
+        base = side_by_side([*fields.values(), *pooled])
+        return self.logits_of(base, rows, training)
 
-    def logits_of(self, base: Any, training: bool) -> Any:
-        """Returns logits (B,) for the features' concatenated vectors, (B, F * D)."""
+    def logits_of(self, base: Any, rows: Mapping[str, Any], training: bool) -> Any:
+        """Returns logits (B,) for the input of the interaction, (B, F * D)."""
         hidden = self.mlp(self.cross(base), training=training)
-        return tf.squeeze(self.logit(hidden), axis=1)
+        return self.with_wide(tf.squeeze(self.logit(hidden), axis=1), rows)

@@ -1,4 +1,4 @@
-"""Estimators of the references: scikit-learn with its defaults, untuned.
+"""Estimators of the references: scikit-learn, with its defaults unless tuned.
 
 | reference      | what it reads                                                       |
 | -------------- | ------------------------------------------------------------------- |
@@ -31,6 +31,8 @@ from models.features.feature import DOMAIN_FEATURE
 from models.references.rows import Columns
 from models.references.rows import Floats
 from models.references.rows import Rows
+from models.references.settings import GbdtSettings
+from models.references.settings import LogisticSettings
 
 # Of one-hot ids: a tenth of lbfgs's iterations to the same optimum.
 _SOLVER, _MOST_ITERATIONS = "newton-cg", 1_000
@@ -133,14 +135,22 @@ class BestFeature:
 class Logistic:
     """Logistic regression on one-hot ids and standardised numbers."""
 
-    def __init__(self, rows: Rows, columns: Columns) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        columns: Columns,
+        settings: LogisticSettings | None = None,
+    ) -> None:
         """Fits the training rows."""
+        settings = settings or LogisticSettings()
         self._columns = columns
         self._scaling = Scaling.fit(rows, columns)
         self._ids = {
             name: pc.unique(rows.ids(name).drop_null()) for name in columns.ids
         }
-        self._model = LogisticRegression(solver=_SOLVER, max_iter=_MOST_ITERATIONS)
+        self._model = LogisticRegression(
+            C=settings.inverse_l2, solver=_SOLVER, max_iter=_MOST_ITERATIONS
+        )
         self._model.fit(self._design(rows), rows.labels > 0)
 
     def predict(self, rows: Rows) -> Floats:
@@ -168,10 +178,15 @@ class LogisticByDomain(Logistic):
 class Gbdt:
     """Gradient-boosted trees on counts and rates."""
 
-    def __init__(self, rows: Rows, columns: Columns) -> None:
+    def __init__(
+        self, rows: Rows, columns: Columns, settings: GbdtSettings | None = None
+    ) -> None:
         """Fits the training rows."""
+        settings = settings or GbdtSettings()
         self._names = columns.numbers
-        self._model = HistGradientBoostingClassifier(random_state=0)
+        self._model = HistGradientBoostingClassifier(
+            random_state=0, **settings.model_dump()
+        )
         with threadpool_limits(_THREADS):
             self._model.fit(rows.numbers(self._names), rows.labels > 0)
 

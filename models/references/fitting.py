@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from models.references.rows import Columns
 from models.references.rows import Floats
 from models.references.rows import Rows
 from models.references.rows import concatenated
+from models.references.settings import ReferenceSettings
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,11 @@ class Reference:
 
 
 def fit_references(
-    target: Rows, sources: Sequence[Rows], evaluation: Rows, columns: Columns
+    target: Rows,
+    sources: Sequence[Rows],
+    evaluation: Rows,
+    columns: Columns,
+    settings: ReferenceSettings | None = None,
 ) -> list[Reference]:
     """Fits every reference and scores the evaluation rows.
 
@@ -55,7 +61,9 @@ def fit_references(
         sources: Each source's.
         evaluation: The target's rows to score.
         columns: Which features are read.
+        settings: Settings of the references; scikit-learn's by default.
     """
+    own = (settings or ReferenceSettings()).by_name()
     rate = float(target.labels.mean()) if len(target) else 0.5
     constant = Constant(rate)
     found = [_scored(CONSTANT, constant, target, evaluation)]
@@ -65,7 +73,7 @@ def fit_references(
         if isinstance(best, BestFeature):
             note = f"{best.name}, {'more' if best.rises else 'less'} is better"
         found.append(_scored("best_feature", best, target, evaluation, note))
-    makers: dict[str, Callable[[Rows, Columns], Estimator]] = {"logistic": Logistic}
+    makers: dict[str, Callable[..., Estimator]] = {"logistic": Logistic}
     if columns.numbers:
         makers["gbdt"] = Gbdt
     windows = {"": target, WITH_SOURCES: concatenated([target, *sources])}
@@ -81,7 +89,8 @@ def fit_references(
         planned.append((name, LogisticByDomain, windows[WITH_SOURCES]))
     for name, make, rows in planned:
         PROGRESS.info(f"{name} · {len(rows):,} rows")
-        estimator = _fit(make, rows, columns, constant)
+        maker = functools.partial(make, settings=own[name])
+        estimator = _fit(maker, rows, columns, constant)
         found.append(_scored(name, estimator, rows, evaluation))
     return found
 

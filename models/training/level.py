@@ -24,6 +24,7 @@ from models.serving.skew import check_skew
 from models.serving.skew import trained_scores
 from models.strategies.base import LearnerContext
 from models.training import memory
+from models.training import warm_start
 from models.training.calibrating import fit_calibrator
 from models.training.calibrating import scored_before
 from models.training.calibrating import train_newest_days
@@ -39,6 +40,7 @@ from models.training.level_inputs import LevelReport
 from models.training.loop import fit
 from models.training.norm_statistics import count_statistics
 from models.training.optimizers import build_optimizer
+from models.training.snapshot_export import counts_of_chain
 from models.training.start import build_network
 from models.training.start import checkpoint_variables
 from models.training.start import take_over
@@ -118,7 +120,10 @@ class _LevelRun:
             return report
         kept = checkpoint_variables(inputs, local, self._optimizer)
         save_variables(inputs.train_dir / WEIGHTS_FILE, workers.local(kept))
-        save_arrays(inputs.train_dir / COUNTS_FILE, window.summary.impressions)
+        counts = window.summary.impressions
+        if inputs.level == "tpm":
+            counts = counts_of_chain(counts, inputs.warm_start)
+        save_arrays(inputs.train_dir / COUNTS_FILE, counts)
         if scored is not None:
             path = inputs.train_dir / SCORED_FILE
             scored.write(path, first_day=inputs.first_calibration_day)
@@ -156,7 +161,10 @@ class _LevelRun:
         if inputs.warm_start is None:
             return None
         kept = checkpoint_variables(inputs, network, self._optimizer)
-        return take_over(inputs, network.features, self._workers.local(kept)).to_json()
+        copied = take_over(inputs, network.features, self._workers.local(kept))
+        if not warm_start.optimizer_variables([*copied.copied, *copied.resized]):
+            self._optimizer.continue_weights()
+        return copied.to_json()
 
     def _learner(self, *, search: bool = False) -> Learner:
         """Returns a learner; `search` for one whose weights are discarded."""

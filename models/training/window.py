@@ -123,10 +123,17 @@ def read_window(inputs: LevelInputs) -> LevelWindow:
     Raises:
         DataError: The window has no impressions, or none of a required domain.
     """
-    features = inputs.features.tpm_only() if inputs.level == "tpm" else inputs.features
+    features = inputs.read_features
     last = inputs.last_trained_day
     first = inputs.first_trained_day
-    whole = ExampleReader(inputs.examples, features, first, inputs.last_day)
+    whole = ExampleReader(
+        inputs.examples,
+        features,
+        first,
+        inputs.last_day,
+        inputs.masked,
+        inputs.masked_share,
+    )
     reader = whole.between(first, last)
     summary = whole.summarise()
     before = reader.summarise() if last < inputs.last_day else summary

@@ -85,7 +85,7 @@ def _import(config: Config) -> None:
 
 
 def _columns(config: Config) -> None:
-    names = [feature.name for feature in config.table.features]
+    names = [feature.name for feature in config.table.logged]
     for domain, columns in {"": config.columns, **config.domain_columns}.items():
         where = f"domain_columns.{domain}" if domain else "columns"
         if domain:

@@ -259,9 +259,11 @@ class Config(StrictModel):
         sizes = self.strategy_of(strategy).sizes(network)
         if self.needs(strategy).tpm_periods:
             return sizes
-        # Without snapshots, pooling changes no network and must change no fingerprint.
-        pooling = network.snapshot_pooling
-        return sizes.model_copy(update={"snapshot_pooling": pooling})
+        # Without snapshots, these change no network and must change no fingerprint.
+        unused = ("snapshot_pooling", "hide_newer_snapshots")
+        return sizes.model_copy(
+            update={name: getattr(network, name) for name in unused}
+        )
 
     def entry_of(self, strategy: str) -> dict[str, Any]:
         """Returns the keys of the entry `strategy`, its `kind` among them."""
@@ -275,6 +277,20 @@ class Config(StrictModel):
             "load_batch_norm": self.needs(strategy).batch_norm,
             "calibration_days": self.levels.target.calibration_days,
         }
+
+    def masked_of(self, level: str) -> dict[str, Any]:
+        """Returns the features that `level` masks while training, and how often.
+
+        They are those that the target's log lacks, for levels that train on sources
+        what the target reads.
+        """
+        share = getattr(getattr(self.levels, level), "field_dropout", 0.0)
+        columns = self.domain_log(self.target).columns
+        names = [feature.name for feature in self.features]
+        lacking = [name for name in names if columns.get(name, "") is None]
+        if not share or not lacking:
+            return {}
+        return {"masked": lacking, "masked_share": share}
 
     def training_of(self, level: str, strategy: str = "") -> TrainingConfig:
         """Returns the training settings of `level`, a key of `levels`.

@@ -11,6 +11,7 @@ from pydantic import Field
 from pydantic import field_serializer
 from pydantic import model_validator
 
+from models.references.settings import ReferenceSettings
 from models.settings import MAX_SEED
 from models.settings import TrainingConfig
 from models.strict_model import StrictModel
@@ -155,11 +156,13 @@ class CpmConfig(PretrainingConfig):
     Attributes:
         continues: Whether it continues from CPM of the tick before, on the days since,
             instead of training anew on its whole window.
+        field_dropout: As for the source model.
     """
 
     every_days: int = Field(default=7, gt=0, le=MAX_DAYS)
     window_days: int = Field(default=30, gt=0, le=MAX_DAYS)
     continues: bool = False
+    field_dropout: float = Field(default=0.5, ge=0, lt=1)
 
 
 class SourceConfig(PretrainingConfig):
@@ -167,10 +170,17 @@ class SourceConfig(PretrainingConfig):
 
     The first one trains on its window; from then on it continues from its own newest
     model on the days since.
+
+    Attributes:
+        field_dropout: Share of impressions on which the features that the target's log
+            lacks are missing while training, all of them together, as on each of the
+            target's impressions: the embedding of a missing one is then trained. A log
+            lacks a feature whose column is null.
     """
 
     every_days: int = Field(default=1, gt=0, le=MAX_DAYS)
     window_days: int = Field(default=30, gt=0, le=MAX_DAYS)
+    field_dropout: float = Field(default=0.5, ge=0, lt=1)
 
 
 class TargetConfig(PretrainingConfig):
@@ -252,9 +262,11 @@ class ReferencesConfig(StrictModel):
     Attributes:
         rows: Impressions that they are fitted on, at most, in memory; a larger window
             is sampled, with an even share of each domain. 0 leaves references out.
+        settings: Settings of each, scikit-learn's by default, see `ReferenceSettings`.
     """
 
     rows: int = Field(default=200_000, ge=0)
+    settings: ReferenceSettings = ReferenceSettings()
 
 
 def _check_server_path(path: str) -> str:

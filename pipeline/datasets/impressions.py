@@ -145,9 +145,7 @@ def impressions_of(file: FileRows, domain: str, settings: ImportConfig) -> Impre
     ids = (file.user_ids.filter(shown), file.item_ids.filter(shown))
     names = [*_IDS, file.label.name]
     rows = pa.table([*ids, file.labels.filter(shown)], names=names)
-    days, clicked, cold = (
-        part[~hidden] for part in (file.days, file.clicked, file.cold)
-    )
+    days, clicked, cold = file.days[~hidden], file.clicked[~hidden], file.cold[~hidden]
     from_file = np.ones(len(rows), np.bool_)
     if settings.negatives is not None:
         sampled = sample_negatives(

@@ -68,6 +68,7 @@ def level_trainer(
         ).model_dump(),
         "training": config.training_of(level, step.strategy).model_dump(),
         "continues": step.continues,
+        **config.masked_of(level),
     }
     if step.source:
         settings["initialize_only"] = step.initialize_only

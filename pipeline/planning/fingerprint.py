@@ -51,6 +51,7 @@ def training_settings(
         level,
         network.model_dump(),
         config.training_of(level, strategy).model_dump(),
+        config.masked_of(level),
     ]
 
 

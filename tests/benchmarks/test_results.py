@@ -103,6 +103,13 @@ def test_all_windows_are_run_in_full_and_few_in_a_quick_pass():
     assert SHORT.page != FULL.page
 
 
+def test_a_quick_pass_simulates_fewer_impressions_and_takes_real_ones_as_they_are():
+    feeds, *real = DATA_SETS
+    assert SHORT.of(feeds).changes["simulate"]["rows_per_day"] == 10_000
+    assert FULL.of(feeds) == feeds
+    assert [SHORT.of(data_set) for data_set in real] == real
+
+
 def test_means_of_counts_are_taken_number_by_number():
     found = mean_of(
         [

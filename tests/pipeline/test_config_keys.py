@@ -127,6 +127,13 @@ VALUES = {
     ),
     ("features", 0, "kind"): ("ids", {"slices": None}),
     ("features", 0, "vocabulary"): ("user", {}),
+    ("features", 0, "counts"): (
+        True,
+        {
+            "features": [{**BASE["features"][0], "kind": "ids"}, *BASE["features"][1:]],
+            "slices": None,
+        },
+    ),
     ("levels", "training"): ({"epochs": 3}, {}),
     ("early_stopping",): (None, {}),
     ("strategies", "network"): ({"width": 3}, {}),
