@@ -95,6 +95,12 @@ class CtnetCriteria(StrictModel):
     most_rows_share: float
 
 
+class PeersCriteria(StrictModel):
+    """Criteria of `peer_fuxictr`."""
+
+    most_auc_gap: float
+
+
 class Criteria(StrictModel):
     """All criteria.
 
@@ -104,6 +110,7 @@ class Criteria(StrictModel):
         ecdctr: Of E-CDCTR.
         cctl: Of CCTL.
         ctnet: Of CTNet.
+        peers: Of the backbone beside another implementation.
     """
 
     seeds: Seeds
@@ -111,6 +118,7 @@ class Criteria(StrictModel):
     ecdctr: EcdctrCriteria
     cctl: CctlCriteria
     ctnet: CtnetCriteria
+    peers: PeersCriteria
 
 
 CRITERIA = Criteria.model_validate(yaml.safe_load(_FILE.read_text(encoding="utf-8")))

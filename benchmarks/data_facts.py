@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -72,9 +74,12 @@ def data_facts(
     """
     window = DayRange(day - config.levels.target.window_days, day - 1)
     judged = DayRange(day, day + config.evaluation_days - 1)
+    # Newest first, as a later run may have cut the days into other blocks.
     folders = [
         stored.uri
-        for stored in Store(config.root, config.metadata).artifacts("Examples")
+        for stored in reversed(
+            Store(config.root, config.metadata).artifacts("Examples")
+        )
         if stored.properties.get("role") == "raw"
     ]
     ids = [
@@ -134,7 +139,7 @@ class _Seen:
         rows = clicks = 0
         tables: dict[str, list[pa.Array]] = {name: [] for name in features}
         wanted = [f"{folder}/{split_folder(domain)}" for folder in folders]
-        for batch in rows_of_days(wanted, days, [*features, LABEL, DAY]):
+        for batch in _each_day_once(wanted, days, [*features, LABEL, DAY]):
             rows += len(batch)
             clicks += int(pc.sum(pc.list_flatten(batch[LABEL])).as_py() or 0)
             for name, parts in tables.items():
@@ -157,3 +162,18 @@ class _Seen:
         known = [other.ids.get(name, {}) for other in others]
         found = [n for one, n in own.items() if any(one in ids for ids in known)]
         return sum(found) / self.count.rows
+
+
+def _each_day_once(
+    folders: Sequence[str], days: DayRange, columns: list[str]
+) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of each day from the first folder that has the day."""
+    known: set[int] = set()
+    for folder in folders:
+        found: set[int] = set()
+        for batch in rows_of_days([folder], days, columns):
+            day = pc.list_flatten(batch[DAY]).to_numpy()
+            fresh = ~np.isin(day, list(known))
+            found.update(day[fresh].tolist())
+            yield batch.filter(pa.array(fresh))
+        known |= found

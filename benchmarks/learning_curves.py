@@ -56,7 +56,7 @@ def world(target_rows: int, source_rows: int) -> DataSet:
                 "target": {"window_days": _WINDOW},
             },
         },
-        ("simulate", "seed"),
+        seeds=(("simulate", "seed"),),
         lead_days=14,
     )
 

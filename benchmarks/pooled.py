@@ -52,11 +52,10 @@ def pool(replicates: Sequence[Replicate], store: Path, command: str) -> Comparis
     tables = [_read(one, store) for one in done]
     models, references = (_common(tables, kind) for kind in (MODEL, REFERENCE))
     oracle = all(ORACLE in table.column_names for table in tables)
-    simulated = done[0].data_set.data_seed[:1] == ("simulate",)
     measured = measure(
         {
             name: [
-                _scored(table, MODEL + name, str(one.seed) if simulated else "")
+                _scored(table, MODEL + name, str(one.seed) if one.is_world else "")
                 for one, table in zip(done, tables, strict=True)
             ]
             for name in models

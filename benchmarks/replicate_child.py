@@ -61,7 +61,7 @@ def main(
         if not extended.needs(name).learns_on_first_day
     }
     with hold(config.root, "benchmarks.replicate_child"):
-        failed = _start(config, question.day - int(lead), continued, console)
+        failed = start_continued(config, question.day - int(lead), continued, console)
         question = dataclasses.replace(
             question,
             strategies={
@@ -70,7 +70,9 @@ def main(
                 if name not in failed
             },
         )
-        trials = run_trials(config, question.day, question.strategies, 1, console)
+        trials = run_trials(
+            config, question.day, question.strategies, 1, console, controls=True
+        )
         trials.failed |= failed
         final = Path(folder)
         partial = final.with_name(f".{final.name}")
@@ -85,14 +87,14 @@ def main(
         partial.rename(final)
 
 
-def _start(
+def start_continued(
     config: Config, day: int, continued: Mapping[str, StrategyConfig], console: Console
 ) -> dict[str, str]:
     """Trains the first day of strategies that continue; returns those that failed."""
     if not continued:
         return {}
     try:
-        return run_trials(config, day, continued, 1, console).failed
+        return run_trials(config, day, continued, 1, console, references=False).failed
     except StrategiesFailedError as error:
         return dict(error.reasons)
 

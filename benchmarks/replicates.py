@@ -48,8 +48,10 @@ class DataSet:
         base: File in configs/.
         days: Days D of the runs; replicates take them in turn.
         changes: Keys with other values; mappings are merged, lists replaced.
-        data_seed: Key of the seed that draws the data, such as `("simulate", "seed")`;
-            empty where nothing is drawn.
+        seeds: Keys of the seeds that draw the data, such as `("simulate", "seed")`;
+            none where nothing is drawn.
+        starts: Keys that are the run's day in every window: clocks of slow levels, the
+            day from which on users are cold.
         lead_days: Days before D on which strategies start that continue day by day and
             equal their base on the first one, such as CTNet; 0 leaves these out.
     """
@@ -58,7 +60,8 @@ class DataSet:
     base: str
     days: tuple[str, ...]
     changes: Mapping[str, Any] = field(default_factory=dict)
-    data_seed: tuple[str, ...] = ()
+    seeds: tuple[tuple[str, ...], ...] = ()
+    starts: tuple[tuple[str, ...], ...] = (("anchor_day",),)
     lead_days: int = 0
 
 
@@ -75,6 +78,11 @@ class Replicate:
     data_set: DataSet
     seed: int
     index: int
+
+    @property
+    def is_world(self) -> bool:
+        """Whether its users are those of a simulated world of its own."""
+        return any(key[0] == "simulate" for key in self.data_set.seeds)
 
     @property
     def day(self) -> str:
@@ -97,9 +105,18 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     found = dict(base)
     for key, value in changes.items():
         known = found.get(key)
-        both = isinstance(known, Mapping) and isinstance(value, Mapping)
-        found[key] = merged(known, value) if both else value
+        if isinstance(known, Mapping) and isinstance(value, Mapping):
+            found[key] = merged(known, value)
+        else:
+            found[key] = value
     return found
+
+
+def _nested(key: Sequence[str], value: Any) -> dict[str, Any]:
+    """Returns a configuration of one key."""
+    for part in reversed(key):
+        value = {part: value}
+    return dict(value)
 
 
 def configuration(replicate: Replicate, runs: Path) -> Path:
@@ -127,15 +144,13 @@ def configuration(replicate: Replicate, runs: Path) -> Path:
         "serving": {"directory": str(folder / "serving")},
         "training": {"seed": seed},
     }
-    if "anchor_day" in data:
-        # Slow levels are as old in every window.
-        own["anchor_day"] = replicate.day
     if "simulate" in data:
         own["simulate"] = {"truth": str(folder / "truth")}
-    drawn: Any = seed if data_set.data_seed else {}
-    for key in reversed(data_set.data_seed):
-        drawn = {key: drawn}
-    data = merged(merged(data, own), drawn)
+    data = merged(data, own)
+    for path_of_key in data_set.seeds:
+        data = merged(data, _nested(path_of_key, seed))
+    for path_of_key in data_set.starts:
+        data = merged(data, _nested(path_of_key, replicate.day))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")

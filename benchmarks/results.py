@@ -8,12 +8,14 @@ round the replicates are pooled into docs/results/, and docs/results.md is writt
 from all of them. An interrupted run therefore resumes, and data sets can be run on
 different days.
 
-`--quick` (`make results-quick`) takes two seeds, two data sets and four strategies, and
-writes its page into runs/results-quick/: a check of the way, no result.
+`--quick` (`make results-quick`) takes two seeds, two data sets, four strategies and a
+third of the simulated impressions, and writes its page into runs/results-quick/: a
+check of the way, no result.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from benchmarks.pooled import read_facts
 from benchmarks.replicates import ROOT
 from benchmarks.replicates import DataSet
 from benchmarks.replicates import is_done
+from benchmarks.replicates import merged
 from benchmarks.replicates import replicates
 from benchmarks.replicates import run_replicate
 from benchmarks.results_page import QUICK
@@ -52,15 +55,32 @@ def _market(target: str) -> DataSet:
     markets = [*(market for market in _LARGE if market != target), target]
     return DataSet(
         f"xmarket_{target}",
-        "xmarket.yaml",
+        "xmarket_quarters.yaml",
         _QUARTERS,
         {
             "target": target,
             "sources": markets[:-1],
             "missing_days": dict.fromkeys(markets, "skip"),
-            "evaluation_days": 92,
         },
         lead_days=365,
+    )
+
+
+def _shops(name: str, *, cold: bool = False) -> DataSet:
+    """Returns purchases by months, with a configuration of its own.
+
+    Args:
+        name: Of the data set and of its configuration.
+        cold: Whether the configuration has users who are new in the target.
+    """
+    start = (("import", "cold_users", "start"),) if cold else ()
+    return DataSet(
+        name,
+        f"{name}.yaml",
+        _MONTHS,
+        seeds=(("import", "negatives", "seed"),),
+        starts=(("anchor_day",), *start),
+        lead_days=60,
     )
 
 
@@ -69,35 +89,19 @@ DATA_SETS = (
         "feeds_ads",
         "feeds_ads.yaml",
         ("2024-02-23",),
-        data_seed=("simulate", "seed"),
+        seeds=(("simulate", "seed"),),
         lead_days=14,
     ),
-    DataSet(
-        "amazon",
-        "amazon.yaml",
-        _MONTHS,
-        data_seed=("import", "negatives", "seed"),
-        lead_days=60,
-    ),
-    DataSet(
-        "amazon_beauty",
-        "amazon.yaml",
-        _MONTHS,
-        {
-            "target": "beauty",
-            "sources": ["kitchen", "food", "electronics"],
-            # The four files have 85,914 items and 20,169 users.
-            "vocabularies": {
-                "user": {"capacity": 24_000},
-                "item": {"capacity": 110_000},
-            },
-        },
-        data_seed=("import", "negatives", "seed"),
-        lead_days=60,
-    ),
+    _shops("amazon"),
+    _shops("amazon_beauty"),
+    _shops("amazon_food_cold", cold=True),
+    _shops("amazon_beauty_cold", cold=True),
     _market("de"),
     _market("mx"),
 )
+
+
+_FEW_ROWS = {"simulate": {"rows_per_day": 10_000}}
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ class Plan:
         strategies: Kinds to compare; empty for all possible ones.
         page: Folder of the page and of `results/`.
         runs: Folder of runs and of stored replicates.
-        note: Paragraph at the top of the page.
+        note: Paragraph at the top of the page of a quick pass; empty for the full one.
     """
 
     seeds: int
@@ -117,6 +121,13 @@ class Plan:
     page: Path
     runs: Path
     note: str = ""
+
+    def of(self, data_set: DataSet) -> DataSet:
+        """Returns a data set as large as this plan takes it."""
+        if not self.note or not data_set.seeds or data_set.seeds[0][0] != "simulate":
+            return data_set
+        changes = merged(data_set.changes, _FEW_ROWS)
+        return dataclasses.replace(data_set, changes=changes)
 
     def count(self, data_set: DataSet) -> int:
         """Returns the number of replicates of a data set."""
@@ -152,7 +163,8 @@ def main(
         base.runs,
         base.note,
     )
-    wanted = _wanted(datasets or ("feeds_ads,amazon_beauty" if quick else ""))
+    names = datasets or ("feeds_ads,amazon_beauty" if quick else "")
+    wanted = [plan.of(data_set) for data_set in _wanted(names)]
     failed = [] if page else _run(plan, wanted, console)
     written = write_page(plan.page, [one.name for one in DATA_SETS], plan.note)
     console.print(f"Page: {written}", soft_wrap=True)

@@ -25,9 +25,9 @@ from pipeline.comparing.words import verdict
 
 SIMULATED = "feeds_ads"
 QUICK = (
-    "**A quick pass, not a result:** two seeds, two data sets and four strategies, to "
-    "see that everything runs. Intervals of two seeds have one degree of freedom, and "
-    "no win is counted below ten."
+    "**A quick pass, not a result:** two seeds, two data sets, four strategies and a "
+    "third of the simulated impressions, to see that everything runs. Intervals of two "
+    "seeds have one degree of freedom, and no win is counted below ten."
 )
 # Below these, a data set cannot show something.
 _FEW_SHARED, _FEW_CLICKS = 0.05, 500
@@ -35,7 +35,7 @@ _FEW_SHARED, _FEW_CLICKS = 0.05, 500
 _HEAD = """\
 # Results
 
-Written by `make results [SEEDS=10] [DATASETS=feeds_ads,amazon]` (a night and a day on two cores; it resumes) from what is in the repository: the shipped logs
+Written by `make results [SEEDS=10] [DATASETS=feeds_ads,amazon]` (a night on two quiet cores; it resumes) from what is in the repository: the shipped logs
 and the simulator. Every table, picture and sentence is made from the numbers in [results/](results/).
 
 """  # noqa: E501 (lines of the page)
@@ -79,16 +79,16 @@ def write_page(docs: Path, names: Sequence[str], note: str = "") -> Path:
         if (path := folder / f"{name}.facts.json").is_file()
     }
     for name, comparison in found.items():
-        for suffix, text in ((".csv", to_csv), (".svg", picture)):
-            made = folder / f"{name}{suffix}"
-            made.write_text(text(comparison), encoding="utf-8")
+        for suffix, made in ((".csv", to_csv), (".svg", picture)):
+            text = made(comparison)
+            (folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
     worlds, curves = _record(folder / WORLDS_FILE), _record(folder / CURVES_FILE)
     if curves is not None:
         drawn = (folder / CURVES_FILE).with_suffix(".svg")
         drawn.write_text(curves_picture(curves), encoding="utf-8")
     path = docs / "results.md"
-    text = page(found, names, facts, worlds, curves, note)
-    path.write_text(text, encoding="utf-8")
+    content = page(found, names, facts, worlds, curves, note)
+    path.write_text(content, encoding="utf-8")
     return path
 
 

@@ -59,6 +59,7 @@ class Trainee:
         """
         started = time.monotonic()
         assign(optimizer_state(self._optimizer), self._fresh)
+        self._optimizer.continue_weights()
         for mlp in self.network.mlps:
             if mlp.keep_statistics == moving:
                 mlp.keep_statistics = not moving

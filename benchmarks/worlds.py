@@ -55,7 +55,7 @@ def grid(path: Path = FILE) -> dict[str, DataSet]:
             base["config"],
             (own.get("day", base["day"]),),
             merged(base["changes"], changes),
-            ("simulate", "seed"),
+            seeds=(("simulate", "seed"),),
             lead_days=14,
         )
     return found

@@ -49,6 +49,11 @@ class NetworkConfig(StrictModel):
         hide_newer_snapshots: Whether an impression is denied, while training, the
             snapshots of periods that ended after its day, which were trained on its
             label or on later ones. False by default, as published.
+        wide: Whether a linear part, with one weight per id, value bucket and number, is
+            added to the logits.
+        zero_start: Whether the weights of the output layer start at 0, so that the
+            first predictions are the click rate of the window.
+        batch_norm: Whether the hidden layers are normalised.
     """
 
     width: int = Field(default=16, gt=0, le=MAX_UNITS)
@@ -59,6 +64,9 @@ class NetworkConfig(StrictModel):
     snapshot_pooling: str = Field(default="attention", pattern="^(attention|mean)$")
     snapshot_dropout: float = Field(default=0.5, ge=0, lt=1)
     hide_newer_snapshots: bool = False
+    wide: bool = True
+    zero_start: bool = True
+    batch_norm: bool = True
 
 
 class EarlyStopping(StrictModel):
@@ -164,9 +172,16 @@ class TrainingConfig(StrictModel):
         dense_learning_rate: Adam's rate for everything but embedding tables.
         embedding_learning_rate: Adagrad's rate for embedding tables, which updates only
             the table rows of a batch.
-        learning_rate_schedule: Schedule of both rates: `constant`; `cosine`, from the
-            full rate down to a hundredth over all `epochs`; `plateau`, halved after
-            every epoch that did not improve the held-out day, which needs
+        id_learning_rate: Adagrad's rate for embedding tables of more than 100 rows,
+            those of users, items and crosses; None for `embedding_learning_rate`. A low
+            one lets a network of few impressions find interactions of other features in
+            several passes before it knows ids by heart.
+        wide_learning_rate: FTRL's rate for the wide part; no schedule changes it.
+        wide_l2: FTRL's penalty on the square of each weight of the wide part, beside
+            the summed log loss of the impressions.
+        learning_rate_schedule: Schedule of the other two rates: `constant`; `cosine`,
+            from the full rate down to a hundredth over all `epochs`; `plateau`, halved
+            after every epoch that did not improve the held-out day, which needs
             `early_stopping`. Constant by default, because a level that continues
             yesterday's model has no end.
         early_stopping: Choice of the number of epochs; None trains all `epochs`, as CTR
@@ -184,6 +199,9 @@ class TrainingConfig(StrictModel):
     seed: int = Field(default=17, ge=0, le=MAX_SEED)
     dense_learning_rate: float = Field(default=0.001, gt=0)
     embedding_learning_rate: float = Field(default=0.05, gt=0)
+    id_learning_rate: float | None = Field(default=None, gt=0)
+    wide_learning_rate: float = Field(default=0.1, gt=0)
+    wide_l2: float = Field(default=20.0, ge=0)
     learning_rate_schedule: Literal["constant", "cosine", "plateau"] = "constant"
     early_stopping: EarlyStopping | None = None
     shuffle_rows: int = Field(default=200_000, gt=0, le=10**10)

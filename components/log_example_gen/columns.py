@@ -63,7 +63,7 @@ def raw_schema(features: FeatureTable) -> pa.Schema:
     """
     fields = [pa.field(LABEL, pa.large_list(pa.int64()))]
     fields.append(pa.field(DAY, pa.large_list(pa.int64())))
-    for feature in features.features:
+    for feature in features.logged:
         kind = feature.feature_kind.arrow_type()
         fields.append(pa.field(feature.name, pa.large_list(kind)))
     return pa.schema(sorted(fields, key=lambda field: field.name))
@@ -128,7 +128,7 @@ def examine(
     cut = np.zeros(table.num_rows, np.bool_)
     columns = {LABEL: _wrap(reader.labels()), DAY: _wrap(days)}
     reader.check_days()
-    for feature in features.features:
+    for feature in features.logged:
         if feature.is_list:
             lists, longer = reader.lists(feature)
             columns[feature.name] = lists

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from models.features.cross import cross_rows
 from models.features.feature import Feature
 from models.features.id_space import IdSpace
 from models.features.kind import FIRST_OOV_ROW
@@ -38,8 +39,11 @@ def preprocessing_fn(
     tools = _Tools(features, custom_config["vocabulary_uri"])
     outputs = {
         feature.name: feature.feature_kind.encode(inputs[feature.name], feature, tools)
-        for feature in features.features
+        for feature in features.logged
     }
+    for feature in features.derived:
+        parts = [outputs[name] for name in feature.of]
+        outputs[feature.name] = cross_rows(parts, feature.buckets)
     for name in (LABEL, DAY):
         if name in inputs:
             outputs[name] = tools.first_values(inputs[name], -1)

@@ -161,6 +161,7 @@ class Trainer:
             lambda: self.losses_of_mixed(*batches),
             (self.optimizer, network.mixed.trainable_variables),
             (self._helpers, network.helper_variables),
+            rows=tf.shape(batches[1])[0],
         )
         return loss
 
@@ -169,6 +170,7 @@ class Trainer:
         take_step(
             lambda: (tf.reduce_mean(log_losses(labels, pure(rows, training=True))),),
             (self.pure_optimizer, pure.trainable_variables),
+            rows=tf.shape(labels)[0],
         )
 
     def _contrast(

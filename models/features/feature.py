@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
 from typing import Literal
 
 from pydantic import Field
 from pydantic import field_validator
 from pydantic import model_validator
 
+from models.features.cross import DEFAULT_BUCKETS
+from models.features.cross import MOST_PARTS
+from models.features.cross import CrossKind
 from models.features.kind import FeatureKind
 from models.features.registry import KINDS
 from models.settings import MAX_UNITS
@@ -27,11 +31,14 @@ class Feature(StrictModel):
     Attributes:
         name: Canonical column name.
         kind: `id` (one raw id), `ids` (a list of raw ids, newest first), `count` (a
-            non-negative integer, bucketed by its base-2 logarithm) or `rate` (a float
-            in [0, 1], in buckets of equal width).
+            non-negative integer, bucketed by its base-2 logarithm), `rate` (a float in
+            [0, 1], in buckets of equal width) or `cross` (a combination of two or three
+            features of kind `id`).
         vocabulary: Id space of an `id` or `ids` feature; features that name the same
             space share one embedding table.
-        buckets: Value buckets of a `count` or `rate` feature.
+        of: Names of the features that a `cross` combines.
+        buckets: Value buckets of a `count` or `rate` feature, hash buckets of a
+            `cross`; 16 by default, or 16,384 for a `cross`.
         max_length: Number of ids kept of an `ids` feature.
         counts: Whether the ids of an `ids` feature count as impressions when its id
             space grows. By default they only do in a space that no `id` feature has,
@@ -50,6 +57,7 @@ class Feature(StrictModel):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)
     kind: str
     vocabulary: str | None = None
+    of: tuple[str, ...] = ()
     # The last bucket starts near 2^15, beyond which counts need no distinction.
     buckets: int = Field(default=16, ge=2, le=1_000_000)
     max_length: int = Field(default=10, gt=0, le=1_000_000)
@@ -64,6 +72,28 @@ class Feature(StrictModel):
         if kind not in KINDS:
             raise ValueError(f"expected one of {', '.join(KINDS)}")
         return kind
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_buckets(cls, keys: Any) -> Any:
+        if isinstance(keys, dict) and keys.get("kind") == CrossKind.name:
+            return {"buckets": DEFAULT_BUCKETS, **keys}
+        return keys
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Feature:
+        if not self.is_derived and self.of:
+            raise ValueError(
+                f"feature {self.name!r} is of kind {self.kind!r}, which combines no "
+                f"features, but names {', '.join(self.of)} in `of`; remove the key"
+            )
+        if self.is_derived and not 2 <= len(set(self.of)) == len(self.of) <= MOST_PARTS:
+            raise ValueError(
+                f"feature {self.name!r} is of kind {self.kind!r} and combines "
+                f"{list(self.of)}; expected `of: [<feature>, <feature>]`, two or three "
+                "different features of kind 'id'"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_vocabulary(self) -> Feature:
@@ -107,6 +137,11 @@ class Feature(StrictModel):
     def is_single_id(self) -> bool:
         """Whether an impression holds exactly one id."""
         return self.feature_kind.is_single_id
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether the feature is computed from others instead of logged."""
+        return self.feature_kind.is_derived
 
     @property
     def encoded_shape(self) -> list[int]:

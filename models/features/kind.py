@@ -51,6 +51,8 @@ class FeatureKind:
         name: Value of `kind` that chooses it.
         is_id: Whether raw values are ids of an id space.
         is_list: Whether an impression holds a list of values.
+        is_derived: Whether it is computed from other features, so that neither logs nor
+            requests have it.
         tensor_type: TensorFlow's name for the type of raw values.
         missing: Raw value that stands for a missing one in a dense tensor.
         example: Raw value for example requests; None to use an id of the vocabulary.
@@ -62,6 +64,7 @@ class FeatureKind:
     name: ClassVar[str]
     is_id: ClassVar[bool] = False
     is_list: ClassVar[bool] = False
+    is_derived: ClassVar[bool] = False
     tensor_type: ClassVar[str]
     missing: ClassVar[Any]
     example: ClassVar[Any] = None

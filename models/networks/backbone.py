@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
-import tf_keras as keras
 
 from models.data.snapshots import SnapshotTables
 from models.features.feature import Feature
@@ -16,6 +15,7 @@ from models.features.table import FeatureTable
 from models.layers.cross_stack import CrossStack
 from models.layers.embedding_tables import side_by_side
 from models.layers.mlp import Mlp
+from models.layers.mlp import output_layer
 from models.layers.snapshot_pooling import FoldedLookup
 from models.layers.snapshot_pooling import SnapshotLookup
 from models.layers.snapshot_pooling import SnapshotPooling
@@ -64,8 +64,12 @@ class Backbone(Network):
             for space, lookup in self.lookups.items()
         }
         self.cross = CrossStack(network.cross_layers, name="cross")
-        self.mlp = Mlp(network.hidden_units, network.dropout, name="mlp")
-        self.logit = keras.layers.Dense(1, name="logit")
+        self.mlp = Mlp(
+            network.hidden_units, network.dropout, network.batch_norm, name="mlp"
+        )
+        self.logit = output_layer(zero_start=network.zero_start)
+        if network.wide:
+            self.add_wide()
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
@@ -151,7 +155,7 @@ class Backbone(Network):
     def _logits(
         self, rows: Mapping[str, Any], pooled: Mapping[str, Any], training: bool
     ) -> Any:
-        return self.logits_of(self.base(rows, pooled), training)
+        return self.logits_of(self.base(rows, pooled), rows, training)
 
     def logits_of_fields(
         self, fields: Mapping[str, Any], rows: Mapping[str, Any], training: bool
@@ -164,9 +168,10 @@ class Backbone(Network):
             training: Whether the network is training.
         """
         pooled = self.pooled(rows, training).values()
-        return self.logits_of(side_by_side([*fields.values(), *pooled]), training)
+        base = side_by_side([*fields.values(), *pooled])
+        return self.logits_of(base, rows, training)
 
-    def logits_of(self, base: Any, training: bool) -> Any:
-        """Returns logits (B,) for the features' concatenated vectors, (B, F * D)."""
+    def logits_of(self, base: Any, rows: Mapping[str, Any], training: bool) -> Any:
+        """Returns logits (B,) for the input of the interaction, (B, F * D)."""
         hidden = self.mlp(self.cross(base), training=training)
-        return tf.squeeze(self.logit(hidden), axis=1)
+        return self.with_wide(tf.squeeze(self.logit(hidden), axis=1), rows)

@@ -42,9 +42,9 @@ class Columns:
     @classmethod
     def of(cls, features: FeatureTable) -> Columns:
         """Returns the columns of a feature table."""
-        numbers = [f for f in features.features if not f.is_id]
+        numbers = [f for f in features.logged if not f.is_id]
         return cls(
-            tuple(f.name for f in features.features if f.is_single_id),
+            tuple(f.name for f in features.logged if f.is_single_id),
             tuple(f.name for f in numbers),
             # Of whole numbers; a rate lies in [0, 1].
             frozenset(f.name for f in numbers if f.feature_kind.json_types == (int,)),

@@ -51,7 +51,7 @@ def export_saved_model(
     # out, because saving would trace each of them again.
     module.weights = form.variables
     module.transform = kept
-    features = network.features.features
+    features = network.features.logged
     functions = _Functions(network.features, form.logits, transform)
     examples = tf.TensorSpec([None], tf.string, name="examples")
     predict = {f.name: _raw_tensor_spec(f, None) for f in features}
@@ -84,7 +84,8 @@ class _Functions:
         logits: Callable[[Mapping[str, Any]], Any],
         transform: Callable[[Mapping[str, Any]], Any],
     ) -> None:
-        self._features = features.features
+        self._table = features
+        self._features = features.logged
         self._logits = logits
         self._transform = transform
         raw = {
@@ -104,8 +105,8 @@ class _Functions:
 
     def rank(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         rows = self._encode(_present_values(raw))
-        for feature in self._features:
-            if feature.served_side != "item":
+        for feature in self._table.features:
+            if self._table.once_per_request(feature):
                 # A static shape keeps the user's part of the network at batch size 1.
                 rows[feature.name] = tf.ensure_shape(
                     rows[feature.name],
@@ -128,7 +129,7 @@ class _Functions:
         rows = self._transform(raw)
         return {
             f.name: tf.reshape(rows[f.name], [-1, *f.encoded_shape])
-            for f in self._features
+            for f in self._table.features
         }
 
     def _score_rows(self, rows: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Layout of a model's embedding tables: the rule that assigns table rows to ids."""
+"""Layout of a model's tables: the rules that assign table rows to ids and crosses."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from models.artifact_files import LAYOUT_FILE
 from models.data.id_lists import describe_ids
 from models.data.id_lists import is_prefix
 from models.errors import TrainingError
+from models.features.feature import Feature
 from models.features.table import FeatureTable
 from models.training.level_inputs import LevelInputs
 
 
 def layout_of(inputs: LevelInputs, features: FeatureTable) -> dict[str, Any]:
-    """Returns the layout: per id space the rule and vocabulary of its table rows."""
+    """Returns the layout: per id space and cross the rule of its table rows."""
     spaces = sorted({f.table for f in features.features if f.is_id})
     return {
         "level": inputs.level,
@@ -26,6 +27,7 @@ def layout_of(inputs: LevelInputs, features: FeatureTable) -> dict[str, Any]:
             }
             for space in spaces
         },
+        "crosses": {feature.name: _rule_of(feature) for feature in features.derived},
     }
 
 
@@ -54,4 +56,18 @@ def check_layout(
                 f"{known['hash']}), so rows would mean other ids. Train the earlier "
                 "level again with this vocabulary"
             )
+    for feature in features.derived:
+        # A model of an earlier version has no crosses.
+        rule = layout.get("crosses", {}).get(feature.name, _rule_of(feature))
+        if rule != _rule_of(feature):
+            raise TrainingError(
+                f"feature {feature.name!r} is {rule} in the model to start from, but "
+                f"{_rule_of(feature)} now, so rows would mean other combinations. Set "
+                "`of` and `buckets` back, rename the feature, or train every level "
+                "again"
+            )
     return layout
+
+
+def _rule_of(feature: Feature) -> str:
+    return f"hash of {', '.join(feature.of)} into {feature.buckets} rows"

@@ -24,6 +24,7 @@ from models.serving.skew import check_skew
 from models.serving.skew import trained_scores
 from models.strategies.base import LearnerContext
 from models.training import memory
+from models.training import warm_start
 from models.training.calibrating import fit_calibrator
 from models.training.calibrating import scored_before
 from models.training.calibrating import train_newest_days
@@ -160,7 +161,10 @@ class _LevelRun:
         if inputs.warm_start is None:
             return None
         kept = checkpoint_variables(inputs, network, self._optimizer)
-        return take_over(inputs, network.features, self._workers.local(kept)).to_json()
+        copied = take_over(inputs, network.features, self._workers.local(kept))
+        if not warm_start.optimizer_variables([*copied.copied, *copied.resized]):
+            self._optimizer.continue_weights()
+        return copied.to_json()
 
     def _learner(self, *, search: bool = False) -> Learner:
         """Returns a learner; `search` for one whose weights are discarded."""

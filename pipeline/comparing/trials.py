@@ -22,6 +22,7 @@ from rich.progress import Progress
 from rich.progress import TimeElapsedColumn
 from rich.progress import TimeRemainingColumn
 
+from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.strategies.base import StrategyConfig
 from pipeline.comparing.controls import declared_controls
@@ -92,6 +93,7 @@ def run_trials(
     *,
     controls: bool = False,
     references: bool = True,
+    quiet: bool = False,
 ) -> Trials:
     """Trains what is not stored yet and scores it on the evaluation impressions.
 
@@ -106,6 +108,7 @@ def run_trials(
         after_seed: Called after each seed with all trials so far.
         controls: Whether controls are added to the variants, see `controls`.
         references: Whether the references that the configuration has are made, too.
+        quiet: Whether nothing is shown but the live line of the running step.
 
     Raises:
         CrossctrError: A step failed that all variants depend on.
@@ -115,22 +118,25 @@ def run_trials(
     if controls:
         entries |= declared_controls(config, variants)
     trials = Trials({name: [] for name in entries})
-    bar = TrialBar(console, len(entries) * num_seeds)
+    bar = None if quiet else TrialBar(console, len(entries) * num_seeds)
     asked = _Asked(config, day, console, bar, references)
     for seed in seeds_of(config, num_seeds):
-        bar.seed(seed, len(trials.complete))
+        if bar is not None:
+            bar.seed(seed, len(trials.complete))
         _run_seed(asked, seed, entries, trials)
         if controls and seed == config.training.seed:
             costs = {name: found[0].cost for name, found in trials.complete.items()}
             added = equal_steps(config, entries, costs)
             trials.controls = {name: note for name, (_, note) in added.items()}
             trials.complete |= {name: [] for name in added}
-            bar.add(len(added) * num_seeds)
+            if bar is not None:
+                bar.add(len(added) * num_seeds)
             more = {name: entry for name, (entry, _) in added.items()}
             entries |= more
             if more:
                 _run_seed(asked, seed, more, trials)
-        bar.show()
+        if bar is not None:
+            bar.show()
         after_seed(trials)
     return trials
 
@@ -141,7 +147,7 @@ class _Asked(NamedTuple):
     config: Config
     day: int
     console: Console
-    bar: TrialBar
+    bar: TrialBar | None
     references: bool
 
 
@@ -167,17 +173,46 @@ def _run_seed(
     for name, reason in plan.refused.items():
         trials.fail(name, seed, reason)
     try:
-        run_steps(seeded, plan.steps, console, on_step=bar.finished, below=bar.shown)
+        if bar is None:
+            run_steps(seeded, plan.steps, console, only_live=True)
+        else:
+            run_steps(
+                seeded, plan.steps, console, on_step=bar.finished, below=bar.shown
+            )
     except StrategiesFailedError as error:
         for name, reason in error.reasons.items():
             trials.fail(name, seed, reason)
-    _score(seeded, seed, plan.steps, trials, console)
+    _score(seeded, seed, plan.steps, trials, console, quiet=bar is None)
     if not trials.complete:
         raise StrategiesFailedError(trials.failed)
 
 
+def run_references(config: Config, day: int, console: Console) -> StoredReferences:
+    """Makes the references of a day, unless they are stored, and returns them.
+
+    Raises:
+        CrossctrError: They cannot be made.
+    """
+    make = functools.partial(Planner.run, day=day, strategies=[], judge=False)
+    plan = plan_when_ready(config, make, console)
+    run_steps(config, plan.steps, console, only_live=True)
+    found = references_of(Store(config.root, config.metadata), plan.steps)
+    if found is None:
+        raise ConfigError(
+            "references.rows is 0, which leaves references out; give a number, such as "
+            "200000"
+        )
+    return found
+
+
 def _score(
-    config: Config, seed: int, steps: Sequence[Step], trials: Trials, console: Console
+    config: Config,
+    seed: int,
+    steps: Sequence[Step],
+    trials: Trials,
+    console: Console,
+    *,
+    quiet: bool,
 ) -> None:
     """Scores the trials of a seed, with TensorFlow's output in a log file."""
     store = Store(config.root, config.metadata)
@@ -192,7 +227,7 @@ def _score(
         if not all(is_scored(config, step) for step in targets):
             shown = stack.enter_context(quiet_libraries(new_log_file(config), console))
         for step in targets:
-            if not is_scored(config, step):
+            if not quiet and not is_scored(config, step):
                 shown.print(f"scoring {step.label}", style="dim")
             try:
                 scored = score_step(config, store, step)

@@ -68,6 +68,14 @@ def _import(config: Config) -> None:
             f"import.last_day {config.imports.last_day} is before first_day "
             f"{config.first_day}; swap them"
         )
+    cold = config.imports.cold_users
+    if cold and not config.first_day < cold.start <= config.imports.last_day:
+        raise ValueError(
+            f"import.cold_users.start {cold.start} leaves no training day from "
+            f"first_day {config.first_day} on, or no evaluation day until "
+            f"import.last_day {config.imports.last_day}; choose a day after the one "
+            "and not after the other"
+        )
     label = parse_label_rule(config.label).column
     if config.imports.negatives and label != "click":
         raise ValueError(
@@ -77,7 +85,7 @@ def _import(config: Config) -> None:
 
 
 def _columns(config: Config) -> None:
-    names = [feature.name for feature in config.table.features]
+    names = [feature.name for feature in config.table.logged]
     for domain, columns in {"": config.columns, **config.domain_columns}.items():
         where = f"domain_columns.{domain}" if domain else "columns"
         if domain:

@@ -18,6 +18,7 @@ from models.errors import shortened
 from models.errors import shown
 from pipeline.config.explain import explained
 from pipeline.config.schema import Config
+from pipeline.config.tuned import with_tuned
 from pipeline.config.yaml_text import described
 from pipeline.config.yaml_text import read_yaml
 
@@ -66,7 +67,7 @@ def load_config(path: Path) -> Config:
             "configs/xmarket.yaml has them"
         )
     try:
-        config = Config.model_validate(data)
+        config = Config.model_validate(with_tuned(data, path.resolve().parent))
         _refuse_huge_numbers(config)
         resolved: Config = _absolute(config, path.resolve().parent)
         _refuse_unreachable_root(resolved)

@@ -11,6 +11,7 @@ from pydantic import Field
 from pydantic import field_serializer
 from pydantic import model_validator
 
+from models.references.settings import ReferenceSettings
 from models.settings import MAX_SEED
 from models.settings import TrainingConfig
 from models.strict_model import StrictModel
@@ -23,19 +24,33 @@ MAX_DAYS = 365_000
 
 
 class NegativeSampling(StrictModel):
-    """Sampling of negatives.
+    """Sampling of negatives from the items that other users bought on the same day.
 
     Attributes:
         per_positive: Negatives sampled for each positive.
-        weighting: `uniform`: every item with equal probability. `popularity`: by the
-            item's number of positives up to the day before, to the power of 0.75; an
-            item that is new that day counts as one (our choice, as its probability
-            would be zero).
         seed: Seed of the draws.
     """
 
     per_positive: int = Field(gt=0, le=10_000)
-    weighting: Literal["uniform", "popularity"] = "uniform"
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
+
+
+class ColdUsers(StrictModel):
+    """Users who are new in the target when a model is evaluated.
+
+    A share of the users, chosen by a hash of their ids, loses its target rows before
+    `start`, before anything is built from them. From `start` on, the target's log has
+    their rows alone. Those count in no aggregate and in no list of recent items, so
+    that the users stay new in the target on all evaluation days.
+
+    Attributes:
+        start: First evaluation day.
+        share: Share of the users.
+        seed: Seed of the hash.
+    """
+
+    start: Date
+    share: float = Field(default=0.3, gt=0, lt=1)
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
 
 
@@ -48,6 +63,13 @@ class ImportConfig(StrictModel):
             `negatives` is set.
         negatives: Sampling of negatives, for files without ratings in which every row
             is a positive. The logs then have a column `click`.
+        freeze: Period at whose first day aggregates and recent items stand for all its
+            rows, so that no feature moves within an evaluation of one `month` or
+            `quarter`; null for those of the day before the impression.
+        cold_users: Users without target rows before the evaluation, see `ColdUsers`.
+        permute_source_users: Seed of a placebo: in each source the user ids are
+            permuted among its users, so that a user's source rows are another user's.
+            What a strategy gains all the same does not come from shared users.
         last_day: Last day written to the logs. The first is the pipeline's `first_day`;
             earlier rows of the files still count in the point-in-time aggregates.
     """
@@ -55,6 +77,9 @@ class ImportConfig(StrictModel):
     data: LocalPath
     click_at_least: int | None = None
     negatives: NegativeSampling | None = None
+    freeze: Literal["month", "quarter"] | None = None
+    cold_users: ColdUsers | None = None
+    permute_source_users: int | None = Field(default=None, ge=0, le=MAX_SEED)
     last_day: Date
 
     @model_validator(mode="before")
@@ -237,9 +262,11 @@ class ReferencesConfig(StrictModel):
     Attributes:
         rows: Impressions that they are fitted on, at most, in memory; a larger window
             is sampled, with an even share of each domain. 0 leaves references out.
+        settings: Settings of each, scikit-learn's by default, see `ReferenceSettings`.
     """
 
     rows: int = Field(default=200_000, ge=0)
+    settings: ReferenceSettings = ReferenceSettings()
 
 
 def _check_server_path(path: str) -> str:

@@ -201,12 +201,13 @@ def run_steps(
     if not due:
         store = Store(config.root, config.metadata)
         for index, step in enumerate(steps, 1):
-            display = RunDisplay(console, len(steps))
+            display = RunDisplay(console, len(steps), only_live=only_live)
             display.reused(index, step.label)
             if note := _few_steps(store, step):
                 display.note(note)
             on_step(step, console)
-        console.print("Everything was done already; nothing ran.")
+        if not only_live:
+            console.print("Everything was done already; nothing ran.")
         return
     check_before_work(config, steps)
     log_file = new_log_file(config)

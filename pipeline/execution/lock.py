@@ -21,6 +21,9 @@ from models.errors import StorageError
 
 LOCK_FILE = "lock.json"
 
+# Roots that this process holds.
+_HELD: set[Path] = set()
+
 
 class LockedError(CrossctrError):
     """Another command is changing what lies under the root."""
@@ -36,7 +39,8 @@ def hold(root: Path, command: str) -> Iterator[None]:
 
     The operating system lets go of the lock when the process ends, however it ends, so
     that a killed command never leaves a lock that somebody has to remove. What is
-    written in the file only says who holds it.
+    written in the file only says who holds it. A root that this process holds already
+    is held until the outermost call ends.
 
     Args:
         root: The configuration's `root`; made if it is not there.
@@ -46,6 +50,9 @@ def hold(root: Path, command: str) -> Iterator[None]:
         LockedError: Another process holds the lock.
         StorageError: The root cannot be written.
     """
+    if root in _HELD:
+        yield
+        return
     path = root / LOCK_FILE
     with _opened(root, path) as file:
         try:
@@ -59,9 +66,11 @@ def hold(root: Path, command: str) -> Iterator[None]:
         with naming(root):
             file.truncate(0)
             file.write(json.dumps(_who(command)).encode())
+        _HELD.add(root)
         try:
             yield
         finally:
+            _HELD.remove(root)
             # Emptied, not removed: another process may have opened it by now.
             file.truncate(0)
             if [*root.iterdir()] == [path]:

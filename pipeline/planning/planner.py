@@ -90,7 +90,8 @@ class Planner:
 
         Args:
             day: The run's day D, days since 1970-01-01.
-            strategies: Entries of the configuration's `strategies`, in order.
+            strategies: Entries of the configuration's `strategies`, in order; none for
+                the references alone.
             judge: Whether models are compared with the live one, gated and published;
                 else they are only trained.
             references: Whether the references that the configuration has are planned.
@@ -166,7 +167,9 @@ class Planner:
                 continue
             steps.update({step.fingerprint: step for step in before})
             targets.append(self._target_step(run, strategy, training, blocks))
-        beside = self._references(run, history, blocks) if targets else None
+        # Without strategies, the references alone are asked for.
+        wanted = targets or not strategies
+        beside = self._references(run, history, blocks) if wanted else None
         if beside is not None:
             steps[beside.fingerprint] = beside
         order = list(StepKind)

@@ -51,6 +51,9 @@ def refuse_lost_metadata(store: Store) -> None:
     if store.metadata != SQLITE:
         return
     path = store.root / METADATA_FILE
+    if path.exists() and not path.is_file() and not path.is_dir():
+        # SQLite would wait for whoever writes into a pipe.
+        raise DataError(f"{str(path)!r} is a pipe or a device, not a file; {RESTORE}")
     size = path.stat().st_size if path.exists() else 0
     if not size:
         made = sorted((store.root / "artifacts").glob("*/*/[0-9]*"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,7 +28,9 @@ from pipeline.terminal.plain_text import Console
 from tests.pipeline.comparing.examples import comparison
 from tests.pipeline.comparing.examples import cost
 
-WORLDS = DataSet("plain", "feeds_ads.yaml", ("2024-02-03",), {}, ("simulate", "seed"))
+WORLDS = DataSet(
+    "plain", "feeds_ads.yaml", ("2024-02-03",), {}, (("simulate", "seed"),)
+)
 
 
 def test_mappings_are_merged_and_lists_replaced():
@@ -165,10 +168,15 @@ def test_facts_are_counted_from_the_ingested_impressions(tmp_path, monkeypatch):
         imports=None,
         label="stars >= 4",
     )
-    artifact = SimpleNamespace(uri=str(tmp_path), properties={"role": "raw"})
+    # An older block that a later run has cut anew.
+    shutil.copytree(tmp_path / "Split-ads", tmp_path / "older" / "Split-ads")
+    blocks = [
+        SimpleNamespace(uri=str(folder), properties={"role": "raw"})
+        for folder in (tmp_path / "older", tmp_path)
+    ]
     monkeypatch.setattr(
         "benchmarks.data_facts.Store",
-        lambda *_: SimpleNamespace(artifacts=lambda _: [artifact]),
+        lambda *_: SimpleNamespace(artifacts=lambda _: blocks),
     )
     references = SimpleNamespace(mechanical={"rate": 0.3, "count": 0.5})
     found = data_facts(config, 10, references)

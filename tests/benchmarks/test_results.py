@@ -68,6 +68,13 @@ def test_every_data_set_can_have_every_kind(data_set, tmp_path):
         assert f'value: "{domain}"' in schema
 
 
+def test_cold_users_are_new_on_the_first_day_of_their_window(tmp_path):
+    (cold,) = (one for one in DATA_SETS if one.name == "amazon_beauty_cold")
+    for index, day in enumerate(cold.days):
+        config = load_config(configuration(Replicate(cold, 20, index), tmp_path))
+        assert config.imports.cold_users.start.isoformat() == day
+
+
 @pytest.mark.parametrize("data_set", DATA_SETS, ids=lambda data_set: data_set.name)
 def test_replicates_differ_in_data_and_training_and_share_no_folder(data_set, tmp_path):
     ones = replicates(data_set, 17, 2)
@@ -94,6 +101,13 @@ def test_all_windows_are_run_in_full_and_few_in_a_quick_pass():
     assert SHORT.count(by_name["xmarket_de"]) == 2
     # A quick pass never touches the page of the full one.
     assert SHORT.page != FULL.page
+
+
+def test_a_quick_pass_simulates_fewer_impressions_and_takes_real_ones_as_they_are():
+    feeds, *real = DATA_SETS
+    assert SHORT.of(feeds).changes["simulate"]["rows_per_day"] == 10_000
+    assert FULL.of(feeds) == feeds
+    assert [SHORT.of(data_set) for data_set in real] == real
 
 
 def test_means_of_counts_are_taken_number_by_number():

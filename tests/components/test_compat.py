@@ -56,6 +56,17 @@ def test_no_package_is_built_for_a_worker_in_this_process(monkeypatch):
         dependency_utils.make_beam_dependency_flags(LOCAL)
 
 
+def test_values_are_not_counted_one_by_one_while_a_graph_runs():
+    from tfx_bsl.tfxio import telemetry
+
+    count = telemetry._ProfileRecordBatchDoFn._UpdateNumValuesDist
+    with compat.in_process_patches(LOCAL):
+        replaced = telemetry._ProfileRecordBatchDoFn._UpdateNumValuesDist
+        assert replaced is not count
+        assert replaced(None, None) is None
+    assert telemetry._ProfileRecordBatchDoFn._UpdateNumValuesDist is count
+
+
 def test_workers_elsewhere_get_one_package_of_each_process(monkeypatch):
     built = []
 

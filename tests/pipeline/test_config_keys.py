@@ -85,6 +85,7 @@ VALUES = {
     ("metadata",): ("mysql://me@host/db", {}),
     ("import",): (None, {}),
     ("negatives",): ({"per_positive": 2}, {"label": "click == 1"}),
+    ("cold_users",): ({"start": "2020-01-03"}, {}),
     ("simulate",): ({"truth": "truth"}, {"import": None}),
     ("simulate", "domains"): ({"ca": {"theta": 3}}, SIMULATED),
     ("target",): ("fr", {"timestamp": {}}),
@@ -198,6 +199,8 @@ def with_base(key, changes=None):
         data |= copy.deepcopy(STRATEGIES)
     if key[:2] == ("import", "negatives") and len(key) > 2:
         data |= copy.deepcopy(NEGATIVES)
+    if key[:2] == ("import", "cold_users") and len(key) > 2:
+        data["import"]["cold_users"] = {"start": "2020-01-03"}
     return data | copy.deepcopy(changes or {})
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 
 from models.data.snapshots import SnapshotTables
 from models.features.table import FeatureTable
@@ -20,6 +21,9 @@ PERIODS = 2
 SNAPSHOT_WIDTH = 3
 
 MakeRows = Callable[..., dict[str, Any]]
+
+
+OLD_START = {"zero_start": False}
 
 
 @pytest.fixture
@@ -56,6 +60,7 @@ def test_variables_have_readable_names(
         *(f"hidden_{i}_norm/{name}" for i in (0, 1) for name in norm),
         "logit/kernel",
         "logit/bias",
+        *(f"wide/{feature.name}/weight" for feature in features.features),
     }
     # Named once and all of them: what Keras knows is what a checkpoint holds.
     named = {variable.ref() for variable in network.named_variables().values()}
@@ -67,9 +72,10 @@ def test_variables_have_readable_names(
     [
         # Tables 12 + 10 + 5 + 6 + 6 rows of width 3; inputs F * D = 6 * 3 = 18;
         # cross 2 * (18^2 + 18); MLP 18 * 4 + 4 * 3; BatchNorm 2 * (4 + 3); logit 3 + 1.
-        pytest.param(False, 117 + 684 + 84 + 14 + 4, id="without"),
+        # Wide, of each feature, so that the items' 10 rows count twice: 49.
+        pytest.param(False, 117 + 684 + 84 + 14 + 4 + 49, id="without"),
         # Two more inputs of width 3: 24; pooling 2 * (3 * 3^2 + 3).
-        pytest.param(True, 117 + 60 + 1200 + 108 + 14 + 4, id="with"),
+        pytest.param(True, 117 + 60 + 1200 + 108 + 14 + 4 + 49, id="with"),
     ],
 )
 def test_number_of_trainable_parameters(
@@ -128,14 +134,65 @@ def test_snapshots_enter_the_score(
     snapshots: dict[str, SnapshotTables],
     make_rows: MakeRows,
 ) -> None:
-    # Wide, so that no example has every hidden unit switched off.
-    wide = NetworkConfig(width=3, hidden_units=(64,))
-    network = Backbone(features, wide, snapshots)
+    # Many units, so that no example has every hidden unit switched off.
+    sizes = NetworkConfig(width=3, hidden_units=(64,), zero_start=False)
+    network = Backbone(features, sizes, snapshots)
     rows = make_rows(20)
     before = network(rows).numpy()
     network.poolings["item"].value.assign(np.eye(SNAPSHOT_WIDTH) * 3)
     known = snapshots["item"].present.any(axis=1)[rows["item_id"]]
     np.testing.assert_array_equal(before != network(rows).numpy(), known)
+
+
+def test_without_wide_part_and_zero_start_it_is_the_backbone_of_the_paper(
+    features: FeatureTable, make_rows: MakeRows
+) -> None:
+    keras.utils.set_random_seed(3)
+    plain = Backbone(features, NETWORK.model_copy(update={"wide": False, **OLD_START}))
+    rows = make_rows(7)
+    hidden = tf.concat(list(plain.embedding(rows).values()), axis=1)
+    hidden = plain.mlp(plain.cross(hidden))
+    expected = hidden @ plain.logit.kernel + plain.logit.bias
+    np.testing.assert_allclose(plain(rows), expected[:, 0], atol=1e-6)
+    assert not [name for name in plain.named_variables() if name.startswith("wide/")]
+    # A wide part draws no random numbers: the deep part is the same beside it.
+    keras.utils.set_random_seed(3)
+    beside = Backbone(features, NETWORK.model_copy(update=OLD_START))
+    np.testing.assert_array_equal(plain(rows), beside(rows))
+
+
+def test_the_wide_part_is_added_to_the_logit(
+    features: FeatureTable, make_rows: MakeRows
+) -> None:
+    network = Backbone(features, NETWORK.model_copy(update=OLD_START))
+    rows = make_rows(7)
+    before, weight = network(rows), network.named_variables()["wide/user_id/weight"]
+    weight.assign(np.arange(12.0))
+    np.testing.assert_allclose(network(rows) - before, rows["user_id"], atol=1e-5)
+    form = network.serving_form()
+    np.testing.assert_allclose(form.logits(rows), network(rows), atol=1e-5)
+    assert weight.ref() in {variable.ref() for variable in form.variables}
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_the_first_prediction_is_the_base_rate_exactly(
+    features: FeatureTable, make_rows: MakeRows, batch_norm: bool
+) -> None:
+    network = Backbone(features, NETWORK.model_copy(update={"batch_norm": batch_norm}))
+    network.set_base_rate(0.13)
+    for training in (True, False):
+        scores = tf.sigmoid(network(make_rows(9), training=training))
+        np.testing.assert_allclose(scores, 0.13, rtol=1e-6)
+
+
+def test_without_batch_norm_the_layers_have_biases_instead(
+    features: FeatureTable,
+) -> None:
+    network = Backbone(features, NETWORK.model_copy(update={"batch_norm": False}))
+    names = network.named_variables()
+    assert "hidden_0/bias" in names
+    assert not [name for name in names if "_norm/" in name]
+    assert network.stages == []
 
 
 def test_base_rate_is_the_first_prediction(
