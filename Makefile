@@ -80,7 +80,7 @@ prove-ecdctr: PROOF_CONFIG ?= configs/feeds_ads.yaml
 prove-ecdctr: PROOF_DAY ?= 2024-02-23
 prove-ecdctr: PREPARE ?= simulate
 prove-ecdctr: SEEDS ?= 10
-prove-ecdctr: $(READY) ## Check E-CDCTR: folding, point in time, every part left out once (90 min)
+prove-ecdctr: $(READY) ## Check E-CDCTR: folding, point in time, every part left out once, returning users (hours; stored by seed)
 	$(BIN)/crossctr $(PREPARE) $(PROOF_CONFIG)
 	$(BIN)/python -m benchmarks.prove_ecdctr $(PROOF_CONFIG) --day $(PROOF_DAY) --seeds $(SEEDS)
 
