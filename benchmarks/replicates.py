@@ -36,7 +36,7 @@ from pipeline.terminal.plain_text import Console
 
 ROOT = Path(__file__).parents[1]
 # Keys with paths relative to the folder of a shipped configuration.
-_PATHS = (("root",), ("logs",), ("schema",), ("import", "data"))
+_PATHS = (("root",), ("logs",), ("schema",), ("tuned",), ("import", "data"))
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def with_tuned(data: Mapping[Any, Any], folder: Path) -> dict[Any, Any]:
             f"{KEY}: expected the path of a file such as `tuned/xmarket.yaml`; "
             f"received {shown(named)}"
         )
-    return _over(read_tuned(folder / Path(named).expanduser()), merged)
+    return over(read_tuned(folder / Path(named).expanduser()), merged)
 
 
 def read_tuned(path: Path) -> dict[str, dict[str, Any]]:
@@ -82,11 +82,16 @@ def read_tuned(path: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _over(below: Any, above: Any) -> Any:
-    """Returns `above`, with what only `below` has, mapping by mapping."""
+def over(below: Any, above: Any) -> Any:
+    """Returns `above`, with what only `below` has, mapping by mapping.
+
+    Example:
+        >>> over({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
+        {'a': {'c': 3, 'b': 1}}
+    """
     if above is None or not isinstance(below, dict) or not isinstance(above, dict):
         return below if above is None else above
     merged = dict(above)
     for key, value in below.items():
-        merged[key] = _over(value, above.get(key))
+        merged[key] = over(value, above.get(key))
     return merged

@@ -35,6 +35,7 @@ from pipeline.comparing.trials import run_trials
 from pipeline.config.entries import entry_config
 from pipeline.config.load import dump
 from pipeline.config.schema import Config
+from pipeline.config.tuned import over
 from pipeline.execution.failures import StrategiesFailedError
 from pipeline.planning.fingerprint import LogFingerprints
 from pipeline.planning.fingerprint import code_fingerprint
@@ -196,10 +197,8 @@ def _identity(task: Task, name: str, data: str) -> str:
 
 def _run_strategy(task: Task, name: str, study: TuningStudy, console: Console) -> None:
     asked = study.ask()
-    entry = entry_config(
-        name,
-        _merged(task.config.entry_of(name), overrides(task.config, name, asked.params)),
-    )
+    own = overrides(task.config, name, asked.params)
+    entry = entry_config(name, over(task.config.entry_of(name), own))
     started = time.monotonic()
     losses, aucs, rows = [], [], []
     try:
@@ -268,18 +267,6 @@ def _run_references(
             ),
         )
     return list(asked)
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns an entry's keys with others over them, mapping by mapping."""
-    merged = dict(below)
-    for key, value in above.items():
-        inner = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(inner, Mapping):
-            merged[key] = _merged(inner, value)
-        else:
-            merged[key] = value
-    return merged
 
 
 def _number(value: float | None) -> float:
