@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic import field_validator
 from pydantic import model_validator
 
+from models.features.kind import EncodedColumn
 from models.features.kind import FeatureKind
 from models.features.registry import KINDS
 from models.settings import MAX_UNITS
@@ -27,12 +28,14 @@ class Feature(StrictModel):
     Attributes:
         name: Canonical column name.
         kind: `id` (one raw id), `ids` (a list of raw ids, newest first), `count` (a
-            non-negative integer, bucketed by its base-2 logarithm) or `rate` (a float
-            in [0, 1], in buckets of equal width).
+            non-negative integer), `rate` (a float in [0, 1]), `number` (any float) or
+            `vector` (`length` floats).
         vocabulary: Id space of an `id` or `ids` feature; features that name the same
             space share one embedding table.
-        buckets: Value buckets of a `count` or `rate` feature.
+        buckets: Quantile buckets of a `count`, `rate` or `number` feature, at most;
+            fewer if the first block of days has fewer different values.
         max_length: Number of ids kept of an `ids` feature.
+        length: Number of elements of a `vector` feature, which needs it.
         width: Embedding width. Defaults to the network's.
         tpm: Whether the tiny pretraining model reads it.
         side: What the feature describes: the `user`, the `context` of the request
@@ -45,9 +48,9 @@ class Feature(StrictModel):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)
     kind: str
     vocabulary: str | None = None
-    # The last bucket starts near 2^15, beyond which counts need no distinction.
     buckets: int = Field(default=16, ge=2, le=1_000_000)
     max_length: int = Field(default=10, gt=0, le=1_000_000)
+    length: int | None = Field(default=None, gt=0, le=MAX_UNITS)
     width: int | None = Field(default=None, gt=0, le=MAX_UNITS)
     tpm: bool = False
     side: Literal["user", "item", "context"] | None = None
@@ -73,6 +76,20 @@ class Feature(StrictModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_length(self) -> Feature:
+        if self.is_vector and self.length is None:
+            raise ValueError(
+                f"feature {self.name!r} is of kind {self.kind!r} and has no length; "
+                "add `length: <number of elements>`"
+            )
+        if not self.is_vector and self.length is not None:
+            raise ValueError(
+                f"feature {self.name!r} is of kind {self.kind!r}, which takes no "
+                f"length, but has {self.length}; remove the key"
+            )
+        return self
+
     @property
     def feature_kind(self) -> FeatureKind:
         """The feature's kind: types, encoding and limits."""
@@ -85,8 +102,13 @@ class Feature(StrictModel):
 
     @property
     def is_list(self) -> bool:
-        """Whether an impression holds a list of values."""
+        """Whether an impression holds a list of ids."""
         return self.feature_kind.is_list
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether an impression holds a vector of `length` floats."""
+        return self.feature_kind.is_vector
 
     @property
     def is_single_id(self) -> bool:
@@ -94,9 +116,9 @@ class Feature(StrictModel):
         return self.feature_kind.is_single_id
 
     @property
-    def encoded_shape(self) -> list[int]:
-        """Shape of one impression's table rows: empty, or `[max_length]` for lists."""
-        return [self.max_length] if self.is_list else []
+    def columns(self) -> dict[str, EncodedColumn]:
+        """Columns of the encoded feature by name, its table rows first."""
+        return self.feature_kind.columns(self)
 
     @property
     def table(self) -> str:

@@ -14,14 +14,16 @@ import tf_keras as keras
 from models.features.kind import PADDING_ROW
 from models.features.table import FeatureTable
 from models.layers.embedding_tables import EmbeddingTables
+from models.layers.embedding_tables import side_by_side
 from models.layers.mlp import NormalisedStack
+from models.layers.number_inputs import NumberInputs
 
 
 class ServingForm(NamedTuple):
     """Function and variables that are exported for serving.
 
     Attributes:
-        logits: Maps table rows by feature to logits (B,).
+        logits: Maps encoded features by column to logits (B,).
         variables: All variables that `logits` reads.
     """
 
@@ -30,7 +32,7 @@ class ServingForm(NamedTuple):
 
 
 class Network(keras.Model):
-    """Base class of networks that map table rows by feature to logits.
+    """Base class of networks that map encoded features to logits.
 
     Subclasses set `embedding`, create their layers and call `create_variables()` at the
     end of the constructor, so that a warm start finds all variables before training.
@@ -44,18 +46,34 @@ class Network(keras.Model):
         super().__init__(**kwargs)
         self.features = features
         self.embedding = EmbeddingTables(features, width, name="embedding")
+        self.numbers = NumberInputs(features, width, name="numbers")
 
     def create_variables(self) -> None:
         """Creates all variables by calling the network on padding."""
+        padding = tf.cast(PADDING_ROW, tf.int64)
         self(
             {
-                feature.name: tf.fill(
-                    [1, *feature.encoded_shape],
-                    tf.constant(PADDING_ROW, tf.int64),
-                )
-                for feature in self.features.features
+                name: tf.fill([1, *column.shape], tf.cast(padding, column.dtype))
+                for name, column in self.features.columns.items()
             }
         )
+
+    def interaction_input(
+        self,
+        rows: Mapping[str, Any],
+        fields: Mapping[str, Any] | None = None,
+        pooled: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Returns the input of the interaction, (B, F * D + N).
+
+        Args:
+            rows: Encoded features by column, see `FeatureTable.columns`.
+            fields: Vectors (B, D) by feature that replace the embeddings.
+            pooled: Pooled vectors (B, D) of snapshots by feature.
+        """
+        vectors = self.embedding(rows) if fields is None else fields
+        beside = (pooled or {}).values()
+        return side_by_side([*vectors.values(), *self.numbers(rows), *beside])
 
     @property
     def embedding_variables(self) -> list[Any]:
@@ -92,10 +110,11 @@ class Network(keras.Model):
 
         Warm starts, checkpoints and reports use these names.
         """
-        return {
+        tables = {
             f"embedding/{table}/table": variable
             for table, variable in self.embedding.tables.items()
         }
+        return {**tables, **self.numbers.named_variables()}
 
     def set_base_rate(self, click_rate: float) -> None:
         """Initialises the logit's bias to the log-odds of `click_rate`.

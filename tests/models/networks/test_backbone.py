@@ -64,11 +64,12 @@ def test_variables_have_readable_names(
 @pytest.mark.parametrize(
     ("with_snapshots", "golden"),
     [
-        # Tables 12 + 10 + 5 + 6 + 6 rows of width 3; inputs F * D = 6 * 3 = 18;
-        # cross 2 * (18^2 + 18); MLP 18 * 4 + 4 * 3; BatchNorm 2 * (4 + 3); logit 3 + 1.
-        pytest.param(False, 117 + 684 + 84 + 14 + 4, id="without"),
-        # Two more inputs of width 3: 24; pooling 2 * (3 * 3^2 + 3).
-        pytest.param(True, 117 + 60 + 1200 + 108 + 14 + 4, id="with"),
+        # Tables 12 + 10 + 5 + 6 + 6 rows of width 3; inputs 6 * 3, and 2 * 2 of the
+        # numbers: 22; cross 2 * (22^2 + 22); MLP 22 * 4 + 4 * 3;
+        # BatchNorm 2 * (4 + 3); logit 3 + 1.
+        pytest.param(False, 117 + 1012 + 100 + 14 + 4, id="without"),
+        # Two more inputs of width 3: 28; pooling 2 * (3 * 3^2 + 3).
+        pytest.param(True, 117 + 60 + 1624 + 124 + 14 + 4, id="with"),
     ],
 )
 def test_number_of_trainable_parameters(
