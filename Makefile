@@ -5,12 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CONFIG ?= configs/xmarket.yaml
 DAY ?= 2019-01-01
-PEERS := benchmarks/peers
 # Two processes; a file's tests stay in one, for they share what they set up.
 IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results check-airflow check-kubeflow check-beam check-debian audit
+.PHONY: help setup run run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving tune-training peer-fuxictr kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results results-quick worlds learning-curves references check-airflow check-kubeflow check-beam check-debian audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -57,7 +56,7 @@ fuzz: $(READY) ## Generate configurations and logs for MINUTES (10): every error
 bench-start: $(READY) ## Measure the start-up cost of a command: imports, a plan (2 min)
 	$(BIN)/python -m benchmarks.bench_start $(BENCH_FLAGS)
 
-bench-ingest: $(READY) ## Measure the ingest beside stock TFX: speed, native share, memory (10 min)
+bench-ingest: $(READY) .venv-peer-polars/.ready ## Measure the ingest beside stock TFX and polars: speed, native share, memory (10 min)
 	$(BIN)/python -m benchmarks.bench_ingest $(BENCH_FLAGS)
 
 bench-simulator: $(READY) ## Measure the simulator's speed and how much of its optimum is learned (4 min)
@@ -98,27 +97,53 @@ ctnet-months: $(READY) ## Compare CTNet over twelve months of amazon and xmarket
 	$(BIN)/python -m benchmarks.ctnet_months --seeds $(SEEDS)
 
 results: SEEDS ?= 10
-results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b for some (hours): docs/results.md
+results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b for some (a night; it resumes): docs/results.md
 	$(BIN)/python -m benchmarks.results --seeds $(SEEDS) --datasets "$(DATASETS)"
 
-bench-training: $(READY) $(PEERS)/.venv-deepctr/.ready $(PEERS)/.venv-rechub/.ready ## Measure the training: reading, table sizes, DeepCTR, torch-rechub, memory (30 min)
+results-quick: $(READY) ## Try the way of `results`: 2 seeds, 2 data sets, 4 strategies (20 min): runs/results-quick/results.md
+	$(BIN)/python -m benchmarks.results --quick --datasets "$(DATASETS)"
+
+references: $(READY) ## Measure references alone: co-purchases on amazon by months, linear models on xmarket by quarters (40 min)
+	$(BIN)/python -m benchmarks.amazon_references
+	$(BIN)/python -m benchmarks.xmarket_references
+
+worlds: SEEDS ?= 10
+worlds: $(READY) ## Compare every strategy in a grid of adversarial simulated worlds (a night; it resumes)
+	$(BIN)/python -m benchmarks.worlds --seeds $(SEEDS)
+
+learning-curves: $(READY) ## Measure from how many target rows on networks and transfer pay (hours; it resumes)
+	$(BIN)/python -m benchmarks.learning_curves $(BENCH_FLAGS)
+
+bench-training: $(READY) .venv-peer-deepctr/.ready .venv-peer-torch/.ready benchmarks/peers/tuned.json ## Measure the training: reading, table sizes, PyTorch, DeepCTR, torch-rechub, memory (40 min)
 	$(BIN)/python -m benchmarks.bench_training $(BENCH_FLAGS)
 
-bench-serving: $(READY) $(PEERS)/.venv-deepctr/.ready ## Measure the latency of a request: every strategy, rank, gRPC, against DeepCTR (5 min)
-	TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m benchmarks.bench_serving --deepctr-python $(PEERS)/.venv-deepctr/bin/python $(BENCH_FLAGS)
+tune-training: $(READY) .venv-peer-deepctr/.ready .venv-peer-torch/.ready ## Choose the rates of bench-training's libraries from settings of equal number (45 min)
+	$(BIN)/python -m benchmarks.tune_training $(BENCH_FLAGS)
+
+# Only if it is missing: whoever changes an engine or its settings tunes again.
+benchmarks/peers/tuned.json: | $(READY) .venv-peer-deepctr/.ready .venv-peer-torch/.ready
+	$(BIN)/python -m benchmarks.tune_training
+
+# The logs are ingested up to the last scored day.
+peer-fuxictr: PEER_CONFIG ?= configs/feeds_ads.yaml
+peer-fuxictr: PEER_FLAGS ?= --day 2024-02-23
+peer-fuxictr: PEER_TO ?= 2024-02-29
+peer-fuxictr: PREPARE ?= simulate
+peer-fuxictr: $(READY) .venv-peer-torch/.ready ## Compare the backbone with FuxiCTR's DCN-v2 on the same impressions, tuned alike (20 min)
+	$(BIN)/crossctr $(PREPARE) $(PEER_CONFIG)
+	$(BIN)/crossctr ingest $(PEER_CONFIG) --to $(PEER_TO)
+	$(BIN)/python -m benchmarks.peer_fuxictr $(PEER_CONFIG) $(PEER_FLAGS)
+
+bench-serving: $(READY) .venv-peer-deepctr/.ready ## Measure the latency of a request: every strategy, rank, gRPC, against DeepCTR (5 min)
+	TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m benchmarks.bench_serving --deepctr-python .venv-peer-deepctr/bin/python $(BENCH_FLAGS)
 
 load-serving: $(READY) ## Load a server for ten minutes while versions change (11 min)
 	TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m benchmarks.load_serving $(BENCH_FLAGS)
 
-# Complete lists, so nothing is resolved: see the note in each.
-$(PEERS)/.venv-deepctr/.ready: $(PEERS)/deepctr.txt
+# Complete lists, so nothing is resolved, but CUDA's parts of PyTorch: see the note in each.
+.venv-peer-%/.ready: benchmarks/peers/%.txt
 	@$(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --no-deps -r $<
-	@touch $@
-
-$(PEERS)/.venv-rechub/.ready: $(PEERS)/rechub.txt
-	@$(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet -r $<
+	@$(@D)/bin/python -m pip install --quiet $(if $(filter torch,$*),,--no-deps) -r $<
 	@touch $@
 
 # 3.11.2 is the Python of Debian 12: some releases want a later patch of 3.11.

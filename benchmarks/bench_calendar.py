@@ -20,7 +20,6 @@ from pathlib import Path
 
 import click
 
-from benchmarks.backfill_trial import backfill_arguments
 from benchmarks.backfill_trial import write_trial
 from benchmarks.kill_ingest import command
 from benchmarks.kill_ingest import environment
@@ -57,18 +56,18 @@ def main(history: str, plans: int) -> None:
     with _folder() as folder:
         write_trial(folder, counts[-1] + 1)
         config = load_config(folder / "config.yaml")
-        _call(backfill_arguments(folder, _REAL_DAYS), folder)
+        # A backfill would make no references, which a daily run has.
+        for number in range(_REAL_DAYS):
+            _call(_arguments("run", folder, _run_day(config, number)), folder)
         stored = _REAL_DAYS
         for count in counts:
             store_days(config, range(_run_day(config, stored), _run_day(config, count)))
             executions = len(Store(config.root).connect().get_executions())
-            arguments = [
-                str(folder / "config.yaml"),
-                "--day",
-                str(to_date(_run_day(config, count))),
-            ]
-            plan = min(_call(["plan", *arguments], folder) for _ in range(plans))
-            run = _call(["run", *arguments], folder)
+            day = _run_day(config, count)
+            plan = min(
+                _call(_arguments("plan", folder, day), folder) for _ in range(plans)
+            )
+            run = _call(_arguments("run", folder, day), folder)
             stored = count + 1
             table.add_row(
                 f"{count:,}", f"{executions:,}", f"{plan:.2f} s", f"{run:.1f} s"
@@ -87,6 +86,10 @@ def main(history: str, plans: int) -> None:
             }
         )
     )
+
+
+def _arguments(name: str, folder: Path, day: int) -> list[str]:
+    return [name, str(folder / "config.yaml"), "--day", str(to_date(day))]
 
 
 def _run_day(config: Config, stored: int) -> int:

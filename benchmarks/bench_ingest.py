@@ -1,4 +1,4 @@
-"""Cost of the ingest, from raw log to transformed Examples, beside stock TFX.
+"""Cost of the ingest, raw log to transformed Examples, beside stock TFX and polars.
 
     python -m benchmarks.bench_ingest [--rows 1000000] [--skip-memory]
 
@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,13 @@ import click
 
 from benchmarks import native_share
 from benchmarks import simulated_logs
+from benchmarks.peers.environments import ROOT
+from benchmarks.peers.environments import python_of
+from benchmarks.peers.environments import script_of
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
 
-ROOT = Path(__file__).parents[1]
+STOCK, OURS, POLARS = "stock TFX", "this pipeline", "polars"
 _MEMORY_ROWS = (100_000, 1_000_000, 10_000_000)
 
 
@@ -32,47 +37,80 @@ _MEMORY_ROWS = (100_000, 1_000_000, 10_000_000)
 @click.option("--rows", default=1_000_000, show_default=True, help="Rows compared.")
 @click.option("--skip-memory", is_flag=True, help="Leave out the runs on 10^5..10^7.")
 def main(rows: int, skip_memory: bool) -> None:
-    """Measure the ingest: speed against stock TFX, native share, peak memory."""
+    """Measure the ingest: speed beside stock TFX and polars, native share, memory."""
     console = Console(width=110)
     with tempfile.TemporaryDirectory(prefix="crossctr-bench-") as name:
         folder = Path(name)
         console.print(f"Simulating {rows:,} rows of 12 features")
-        world = _World(folder / "compared", rows, with_csv=True)
-        console.print("Stock TFX on the CSV ...")
-        stock = world.stock()
-        console.print("This pipeline on the Parquet logs ...")
-        ours = world.ours()
+        world = _World(folder / "compared", rows)
+        runs = {}
+        for title, run in (
+            (STOCK, world.stock),
+            (OURS, world.ours),
+            (POLARS, world.polars),
+        ):
+            console.print(f"{title} on the Parquet logs ...")
+            runs[title] = run()
         console.print("This pipeline once more, sampled by py-spy ...")
         share, samples = _profile(world, console)
         world.remove()
         peaks = {} if skip_memory else _peaks(folder, console)
-    speedup = (ours["rows"] / ours["seconds"]) / (stock["rows"] / stock["seconds"])
-    console.print(_speed_table(ours, stock, speedup))
+    console.print(_speed_table(runs))
     if samples:
         console.print(_profile_table(samples, share))
     if peaks:
         console.print(_memory_table(peaks))
-    few, many = _MEMORY_ROWS[0], _MEMORY_ROWS[-1]
-    ratio = peaks[many]["peak_bytes"] / peaks[few]["peak_bytes"] if peaks else None
     result = {
-        "speedup_vs_stock": _rounded(speedup),
-        "rss_ratio_1e7_over_1e5": _rounded(ratio),
-        "native_share": _rounded(share),
-        "rows_per_second": round(ours["rows"] / ours["seconds"]),
-        "stock_rows_per_second": round(stock["rows"] / stock["seconds"]),
+        **compared_keys(runs),
+        **memory_keys(peaks),
+        "native_share": share,
         "rows": rows,
+        "load": os.getloadavg()[0],
     }
-    print(json.dumps(result))
+    print(json.dumps({key: _rounded(value) for key, value in result.items()}))
+
+
+def compared_keys(runs: dict[str, dict[str, Any]]) -> dict[str, float | None]:
+    """Returns rates and ratios of the compared runs; ratios of CPU time end in `_cpu`.
+
+    Args:
+        runs: What each process measured: `rows`, `seconds`, `cpu_seconds`.
+    """
+    ours, stock, polars = (runs[name] for name in (OURS, STOCK, POLARS))
+    return {
+        "speedup_vs_stock": stock["seconds"] / ours["seconds"],
+        "speedup_vs_stock_cpu": stock["cpu_seconds"] / ours["cpu_seconds"],
+        "cpu_seconds_per_1e6_rows": ours["cpu_seconds"] / ours["rows"] * 1e6,
+        "share_of_polars": polars["cpu_seconds"] / ours["cpu_seconds"],
+        "rows_per_second": ours["rows"] / ours["seconds"],
+        "stock_rows_per_second": stock["rows"] / stock["seconds"],
+    }
+
+
+def memory_keys(peaks: dict[int, dict[str, Any]]) -> dict[str, float | None]:
+    """Returns what the runs of few and of many rows say; None without them.
+
+    Args:
+        peaks: What each process measured, by number of rows.
+    """
+    keys = ("rss_ratio_1e7_over_1e5", "further_cpu_seconds_per_1e6_rows")
+    if not peaks:
+        return dict.fromkeys(keys)
+    few, *_, many = peaks.values()
+    millions = (many["rows"] - few["rows"]) / 1e6
+    further = (many["cpu_seconds"] - few["cpu_seconds"]) / millions
+    ratio = many["peak_bytes"] / few["peak_bytes"]
+    return dict(zip(keys, (ratio, further), strict=True))
 
 
 class _World:
     """Simulated impressions in their own folder, and the runs on them."""
 
-    def __init__(self, folder: Path, rows: int, *, with_csv: bool) -> None:
+    def __init__(self, folder: Path, rows: int) -> None:
         folder.mkdir()
         self._folder = folder
         self._rows = rows
-        self._logs = simulated_logs.write_logs(folder, rows, with_csv=with_csv)
+        self._logs = simulated_logs.write_logs(folder, rows)
         self._config = simulated_logs.write_config(folder, self._logs)
         last = simulated_logs.NUM_DAYS - 1
         self._last_day = simulated_logs.FIRST_DAY + datetime.timedelta(days=last)
@@ -91,10 +129,17 @@ class _World:
         schema.write_text(simulated_logs.schema_text(stock=True), encoding="utf-8")
         root = self._folder / "stock"
         root.mkdir()
-        arguments = [str(self._logs.csv), str(schema), str(root)]
+        arguments = [str(self._logs.folder), str(schema), str(root)]
         return self._checked(
             _child("stock", *arguments, str(self._log("stock"))), "stock"
         )
+
+    def polars(self) -> dict[str, Any]:
+        """Runs polars and returns what its process measured."""
+        output = str(self._folder / "polars")
+        script = script_of("polars_child.py")
+        ran = _run(python_of("polars"), script, str(self._logs.folder), output)
+        return self._checked(ran, "polars")
 
     def remove(self) -> None:
         """Frees the disk."""
@@ -122,7 +167,10 @@ class _World:
 
 
 def _child(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "benchmarks.ingest_child", *arguments]
+    return _run(sys.executable, "-m", "benchmarks.ingest_child", *arguments)
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, capture_output=True, text=True, cwd=ROOT, check=False
     )
@@ -149,29 +197,32 @@ def _peaks(folder: Path, console: Console) -> dict[int, dict[str, Any]]:
     peaks = {}
     for rows in _MEMORY_ROWS:
         console.print(f"Peak memory on {rows:,} rows ...")
-        world = _World(folder / f"rows-{rows}", rows, with_csv=False)
+        world = _World(folder / f"rows-{rows}", rows)
         peaks[rows] = world.ours()
         world.remove()
     return peaks
 
 
-def _speed_table(ours: dict[str, Any], stock: dict[str, Any], speedup: float) -> Table:
-    table = Table(title=f"{ours['rows']:,} rows, raw log to transformed Examples")
-    for column in ("", "stock TFX", "this pipeline"):
+def _speed_table(runs: dict[str, dict[str, Any]]) -> Table:
+    rows = runs[OURS]["rows"]
+    table = Table(title=f"{rows:,} rows, raw log to transformed Examples")
+    for column in ("", *runs):
         table.add_column(column, justify="left" if not column else "right")
-    for node in dict.fromkeys([*stock["nodes"], *ours["nodes"]]):
-        pair = (run["nodes"].get(node) for run in (stock, ours))
-        table.add_row(node, *("" if s is None else f"{s:.1f} s" for s in pair))
+    nodes = [run.get("nodes", {}) for run in runs.values()]
+    for node in dict.fromkeys(node for named in nodes for node in named):
+        seconds = (named.get(node) for named in nodes)
+        table.add_row(node, *("" if s is None else f"{s:.1f} s" for s in seconds))
     table.add_section()
-    runs = (stock, ours)
-    table.add_row("all", *(f"{run['seconds']:.1f} s" for run in runs))
-    table.add_row("CPU time", *(f"{run['cpu_seconds']:.1f} s" for run in runs))
-    table.add_row("rows/s", *(f"{run['rows'] / run['seconds']:,.0f}" for run in runs))
-    table.add_row("peak RSS", *(_mebibytes(run["peak_bytes"]) for run in runs))
-    table.add_row(
-        "of it after imports", *(_mebibytes(r["imported_bytes"]) for r in runs)
-    )
-    table.add_row("speedup", "1", f"{speedup:.1f}", style="bold")
+    lines: dict[str, Callable[[dict[str, Any]], str]] = {
+        "all": lambda run: f"{run['seconds']:.1f} s",
+        "CPU time": lambda run: f"{run['cpu_seconds']:.1f} s",
+        "rows/s": lambda run: f"{run['rows'] / run['seconds']:,.0f}",
+        "rows per CPU second": lambda run: f"{run['rows'] / run['cpu_seconds']:,.0f}",
+        "peak RSS": lambda run: _mebibytes(run["peak_bytes"]),
+        "of it after imports": lambda run: _mebibytes(run.get("imported_bytes", 0)),
+    }
+    for title, cell in lines.items():
+        table.add_row(title, *(cell(run) for run in runs.values()))
     return table
 
 
@@ -206,7 +257,9 @@ def _mebibytes(size: int) -> str:
 
 
 def _rounded(number: float | None) -> float | None:
-    return None if number is None else round(number, 3)
+    if number is None:
+        return None
+    return round(number) if number > 1_000 else round(number, 3)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,30 +18,30 @@ from typing import Any
 
 import click
 
+from benchmarks.training_engines import BATCH
+from benchmarks.training_engines import DEEPCTR
+from benchmarks.training_engines import DEEPCTR_SPARSE
+from benchmarks.training_engines import IDS
+from benchmarks.training_engines import OURS
+from benchmarks.training_engines import PEERS
+from benchmarks.training_engines import RECHUB
+from benchmarks.training_engines import RECHUB_READY
+from benchmarks.training_engines import TORCH_ADAGRAD
+from benchmarks.training_engines import TORCH_SPARSE_ADAM
+from benchmarks.training_engines import Engine
+from benchmarks.training_engines import environment_of
+from benchmarks.training_engines import run_child
+from benchmarks.training_engines import tuned_rates
 from benchmarks.training_rows import write_rows
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
 
-ROOT = Path(__file__).parents[1]
-OURS = "crossctr"
-DEEPCTR = "DeepCTR"
-RECHUB = "torch-rechub"
-# Its batches are cut before the clock starts, so that only its network is measured.
-RECHUB_READY = "torch-rechub, batches ready"
-PEERS = {
-    DEEPCTR: ("deepctr",),
-    RECHUB: ("rechub", "own_loader"),
-    RECHUB_READY: ("rechub",),
-}
-_BATCH = 1024
 _BATCHES = (1024, 4096)
-_IDS = (10_000, 100_000, 1_000_000, 10_000_000)
-_PEER_IDS = (10_000, 1_000_000)
+# Ids of each large field, for this engine alone.
+_OUR_IDS = (10_000, 100_000, 1_000_000, 10_000_000)
 _MEMORY_ROWS = (100_000, 1_000_000, 10_000_000)
-_OPTIMIZERS = (
-    "The peers train with dense Adam over every table row, crossctr with sparse "
-    "Adagrad for the tables: at many ids this compares optimizers, see docs/training.md"
-)
+# At a million ids its step takes a third of a second: its loader hardly matters.
+_LEFT_OUT = {1_000_000: (RECHUB,)}
 
 Run = Callable[[], dict[str, Any]]
 
@@ -51,7 +50,7 @@ Run = Callable[[], dict[str, Any]]
 @click.option("--rows", default=300_000, show_default=True, help="Rows of an epoch.")
 @click.option("--repeats", default=3, show_default=True, help="Alternating repeats.")
 @click.option("--threads", default=0, help="Threads of each framework; 0: its choice.")
-@click.option("--skip-peers", is_flag=True, help="Leave out DeepCTR and torch-rechub.")
+@click.option("--skip-peers", is_flag=True, help="Leave out other libraries.")
 @click.option("--skip-memory", is_flag=True, help="Leave out the runs on 10^5..10^7.")
 def main(
     rows: int, repeats: int, threads: int, skip_peers: bool, skip_memory: bool
@@ -62,11 +61,11 @@ def main(
         bench = _Bench(Path(name), rows, repeats, threads, console)
         shares = {size: bench.shares(size) for size in _BATCHES}
         console.print(_shares_table(shares))
-        sizes = bench.alternate({f"{n:,}": bench.ours(n) for n in _IDS})
+        sizes = bench.alternate({f"{n:,}": bench.ours(n) for n in _OUR_IDS})
         console.print(rates_table("Ids of each large field", sizes))
-        peers = {} if skip_peers else {n: bench.peers(n) for n in _PEER_IDS}
+        peers = {} if skip_peers else {n: bench.peers(n) for n in IDS}
         for num_ids, runs in peers.items():
-            console.print(rates_table(f"{num_ids:,} ids", runs))
+            console.print(engines_table(f"{num_ids:,} ids", runs))
         peaks = {} if skip_memory else bench.peaks()
         if peaks:
             console.print(_memory_table(peaks))
@@ -85,14 +84,7 @@ class _Bench:
         self._rows = rows
         self._repeats = repeats
         self._console = console
-        self._environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        if threads:
-            names = (
-                "OMP_NUM_THREADS",
-                "TF_NUM_INTRAOP_THREADS",
-                "TF_NUM_INTEROP_THREADS",
-            )
-            self._environment |= dict.fromkeys(names, str(threads))
+        self._environment = environment_of(threads)
 
     def shares(self, batch_size: int) -> dict[str, dict[str, float]]:
         """Returns median rates by wall time of reading, computing and end to end."""
@@ -106,28 +98,31 @@ class _Bench:
         }
 
     def ours(self, num_ids: int) -> Run:
-        """Returns a run of this engine."""
-        arguments = [str(self._simulated(num_ids)), str(num_ids), str(_BATCH)]
-        return lambda: self._child("train", *arguments)
+        """Returns a run of this engine, with the rates of the nearest tuned size."""
+        tuned = min(IDS, key=lambda size: abs(size - num_ids))
+        return self._engine(OURS, num_ids, tuned)
 
     def peers(self, num_ids: int) -> dict[str, dict[str, float]]:
-        """Returns the medians of this engine and both peers."""
-        rows = str(self._simulated(num_ids))
-        runs = {OURS: self.ours(num_ids)}
-        for name, (module, *options) in PEERS.items():
-            python = ROOT / "benchmarks" / "peers" / f".venv-{module}" / "bin/python"
-            script = ROOT / "benchmarks" / "peers" / f"{module}_child.py"
-            command = [str(python), str(script), rows, str(_BATCH), *options]
-            runs[name] = lambda command=command: self._run(command)  # type: ignore[misc]
-        return self.alternate(runs)
+        """Returns the medians of every engine by name."""
+        left_out = _LEFT_OUT.get(num_ids, ())
+        engines = [e for e in (OURS, *PEERS) if e not in left_out]
+        return self.alternate(
+            {engine.name: self._engine(engine, num_ids, num_ids) for engine in engines}
+        )
+
+    def _engine(self, engine: Engine, num_ids: int, tuned: int) -> Run:
+        folder, rates = self._simulated(num_ids), tuned_rates(engine, tuned)
+        return lambda: run_child(
+            engine.command(folder, num_ids, rates), self._environment
+        )
 
     def alternate(self, runs: dict[str, Run]) -> dict[str, dict[str, float]]:
         """Runs all alternately, several times; returns medians by name and key."""
         results: dict[str, list[dict[str, float]]] = {name: [] for name in runs}
         for repeat in range(self._repeats):
-            for name, run in runs.items():
+            for name, measure in runs.items():
                 self._console.print(f"{name} ({repeat + 1}/{self._repeats}) ...")
-                results[name].append(run())
+                results[name].append(measure())
         return {
             name: {key: statistics.median(r[key] for r in many) for key in many[0]}
             for name, many in results.items()
@@ -140,7 +135,7 @@ class _Bench:
             self._console.print(f"Peak memory on {rows:,} rows ...")
             folder = self._folder / f"memory-{rows}"
             write_rows(folder, 100_000, rows, 1)
-            peaks[rows] = self._child("memory", str(folder), "100000", str(_BATCH))
+            peaks[rows] = self._child("memory", str(folder), "100000", str(BATCH))
         return peaks
 
     def _simulated(self, num_ids: int) -> Path:
@@ -150,26 +145,8 @@ class _Bench:
         return folder
 
     def _child(self, *arguments: str) -> dict[str, Any]:
-        return self._run(
-            [sys.executable, "-m", "benchmarks.training_child", *arguments]
-        )
-
-    def _run(self, command: list[str]) -> dict[str, Any]:
-        ran = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            check=False,
-            env=self._environment,
-        )
-        if ran.returncode != 0:
-            raise click.ClickException(
-                f"{' '.join(command)} failed with {ran.returncode}:\n"
-                f"{ran.stderr[-3000:]}"
-            )
-        result: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-        return result
+        command = [sys.executable, "-m", "benchmarks.training_child", *arguments]
+        return run_child(command, self._environment)
 
 
 def _summary(
@@ -192,28 +169,7 @@ def _summary(
     for clock, end in (("rate", ""), ("cpu_rate", "_cpu")):
         few, *_, many = (run[clock] for run in sizes.values())
         result[f"slowdown_1e7_over_1e4{end}"] = few / many
-        by_ids = {
-            num_ids: {name: runs[OURS][clock] / runs[name][clock] for name in PEERS}
-            for num_ids, runs in peers.items()
-        }
-        few_ids, many_ids = (by_ids.get(num_ids, {}) for num_ids in _PEER_IDS)
-        # At a million ids reading hardly matters: the peer's faster variant counts.
-        rechub = [many_ids[name] for name in (RECHUB, RECHUB_READY) if many_ids]
-        loading = [few_ids[name] for name in (DEEPCTR, RECHUB) if few_ids]
-        result |= {
-            f"speedup_vs_deepctr_1e6{end}": many_ids.get(DEEPCTR),
-            f"speedup_vs_torch_rechub_1e6{end}": min(rechub, default=None),
-            f"speedup_vs_best_peer_1e4{end}": min(loading, default=None),
-            f"speedup_vs_ready_batches_1e4{end}": few_ids.get(RECHUB_READY),
-        }
-    result["auc_gap_vs_best_peer"] = (
-        max(
-            max(runs[n]["auc"] for n in PEERS) - runs[OURS]["auc"]
-            for runs in peers.values()
-        )
-        if peers
-        else None
-    )
+    result |= compared_keys(peers)
     few_rows, many_rows = _MEMORY_ROWS[0], _MEMORY_ROWS[-1]
     result["rss_ratio_1e7_over_1e5"] = (
         peaks[many_rows]["peak_bytes"] / peaks[few_rows]["peak_bytes"]
@@ -221,6 +177,45 @@ def _summary(
         else None
     )
     return {k: None if v is None else round(v, 4) for k, v in result.items()}
+
+
+def compared_keys(
+    peers: dict[int, dict[str, dict[str, float]]],
+) -> dict[str, float | None]:
+    """Returns speedups over the other engines, and the gap in AUC; None if left out.
+
+    Args:
+        peers: Medians by number of ids and engine.
+    """
+
+    def speedup(num_ids: int, clock: str, *engines: Engine) -> float | None:
+        """Returns the speedup over the fastest of `engines`."""
+        runs = peers.get(num_ids)
+        if not runs:
+            return None
+        return runs[OURS.name][clock] / max(runs[e.name][clock] for e in engines)
+
+    few, many = IDS
+    torch = (TORCH_ADAGRAD, TORCH_SPARSE_ADAM)
+    result = {
+        "speedup_vs_sparse_torch_1e4": speedup(few, "cpu_rate", *torch),
+        "speedup_vs_sparse_torch_1e6": speedup(many, "cpu_rate", *torch),
+    }
+    for clock, end in (("rate", ""), ("cpu_rate", "_cpu")):
+        result |= {
+            f"speedup_vs_deepctr_1e6{end}": speedup(many, clock, DEEPCTR),
+            f"speedup_vs_deepctr_without_l2_1e6{end}": speedup(
+                many, clock, DEEPCTR_SPARSE
+            ),
+            f"speedup_vs_torch_rechub_1e6{end}": speedup(many, clock, RECHUB_READY),
+            f"speedup_vs_ready_batches_1e4{end}": speedup(few, clock, RECHUB_READY),
+        }
+    gaps = [
+        max(run["auc"] for name, run in runs.items() if name != OURS.name)
+        - runs[OURS.name]["auc"]
+        for runs in peers.values()
+    ]
+    return {**result, "auc_gap_vs_best_peer": max(gaps, default=None)}
 
 
 def _shares_table(shares: dict[int, dict[str, dict[str, float]]]) -> Table:
@@ -239,16 +234,31 @@ def _shares_table(shares: dict[int, dict[str, dict[str, float]]]) -> Table:
 
 
 def rates_table(title: str, runs: dict[str, dict[str, float]]) -> Table:
-    """Returns speeds and AUC by name; with peers, a caption names the optimizers."""
-    table = Table(title=f"{title}, batches of {_BATCH:,}")
-    if PEERS.keys() & runs.keys():
-        table.caption = _OPTIMIZERS
+    """Returns speeds and AUC by name."""
+    table = Table(title=f"{title}, batches of {BATCH:,}")
     for column in ("", "examples/s", "per CPU second", "AUC after one epoch"):
         table.add_column(column, justify="left" if not column else "right")
     for name, run in runs.items():
-        rates = (f"{run[key]:,.0f}" for key in ("rate", "cpu_rate"))
-        table.add_row(name, *rates, f"{run['auc']:.4f}")
+        table.add_row(name, *_cells(run))
     return table
+
+
+def engines_table(title: str, runs: dict[str, dict[str, float]]) -> Table:
+    """Returns speeds and AUC by engine, with what updates its embedding tables."""
+    table = Table(title=f"{title}, batches of {BATCH:,}, rates tuned alike")
+    optimizers = {engine.name: engine.optimizer for engine in (OURS, *PEERS)}
+    for column in ("", "tables' optimizer"):
+        table.add_column(column)
+    for column in ("examples/s", "per CPU second", "AUC after one epoch"):
+        table.add_column(column, justify="right")
+    for name, run in runs.items():
+        table.add_row(name, optimizers[name], *_cells(run))
+    return table
+
+
+def _cells(run: dict[str, float]) -> list[str]:
+    rates = [f"{run[key]:,.0f}" for key in ("rate", "cpu_rate")]
+    return [*rates, f"{run['auc']:.4f}"]
 
 
 def _memory_table(peaks: dict[int, dict[str, Any]]) -> Table:

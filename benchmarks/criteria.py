@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import Field
+from pydantic import model_validator
 
 from models.strict_model import StrictModel
 
@@ -23,10 +25,56 @@ class Seeds(StrictModel):
         return range(self.first, self.first + (count or self.count))
 
 
+class ReturningCriteria(StrictModel):
+    """World of `ecdctr_returning`, what is held out there, and what must hold.
+
+    Attributes:
+        world: Keys of `simulate`, other than the seed and the number of days.
+        days: Days that models may be trained on.
+        later_days: Days after them, which are scored.
+        tpm_window: Days of TPM's first period.
+        tpm_every: Days of each later one.
+        cpm_window: Newest days of feeds that CPM trains on.
+        target_window: Newest days of ads that A-CTR trains on.
+        old_days: First and last day of ads of which a share is held out, older than
+            every window but TPM's.
+        held_out_share: That share.
+        below: Variants whose GAUC on the held-out impressions must be told apart below
+            that of the whole, with Holm's correction for all variants.
+    """
+
+    world: dict[str, Any]
+    days: int = Field(gt=0)
+    later_days: int = Field(gt=0)
+    tpm_window: int = Field(gt=0)
+    tpm_every: int = Field(gt=0)
+    cpm_window: int = Field(gt=0)
+    target_window: int = Field(gt=0)
+    old_days: tuple[int, int]
+    held_out_share: float = Field(gt=0, lt=1)
+    below: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _check_old(self) -> ReturningCriteria:
+        newest = self.days - max(self.cpm_window, self.target_window)
+        if not 0 <= self.old_days[0] <= self.old_days[1] < newest:
+            raise ValueError(
+                f"old_days {self.old_days} must lie before day {newest}, from which on "
+                "CPM or A-CTR trains"
+            )
+        return self
+
+
 class EcdctrCriteria(StrictModel):
-    """Criteria of `prove_ecdctr`."""
+    """Criteria of `prove_ecdctr`.
+
+    Attributes:
+        most_fold_difference: Largest difference of folded and unfolded scores.
+        returning: The world of returning users.
+    """
 
     most_fold_difference: float
+    returning: ReturningCriteria
 
 
 class CctlCriteria(StrictModel):
@@ -47,6 +95,12 @@ class CtnetCriteria(StrictModel):
     most_rows_share: float
 
 
+class PeersCriteria(StrictModel):
+    """Criteria of `peer_fuxictr`."""
+
+    most_auc_gap: float
+
+
 class Criteria(StrictModel):
     """All criteria.
 
@@ -56,6 +110,7 @@ class Criteria(StrictModel):
         ecdctr: Of E-CDCTR.
         cctl: Of CCTL.
         ctnet: Of CTNet.
+        peers: Of the backbone beside another implementation.
     """
 
     seeds: Seeds
@@ -63,6 +118,7 @@ class Criteria(StrictModel):
     ecdctr: EcdctrCriteria
     cctl: CctlCriteria
     ctnet: CtnetCriteria
+    peers: PeersCriteria
 
 
 CRITERIA = Criteria.model_validate(yaml.safe_load(_FILE.read_text(encoding="utf-8")))

@@ -150,8 +150,8 @@ def _print(name: str, config: Config, results: list[dict[str, Any]]) -> None:
     )
     print(
         "| model | GAUC | AUC | log loss | GAUC of a month, minus target_only | AUC of "
-        "a month, minus target_only | rows a month | GAUC at the end on old rows, "
-        "which ctnet trained on |"
+        "a month, minus target_only | rows a month | GAUC at the end on held-out rows "
+        "of the first year |"
     )
     print("| --- | ---: | ---: | ---: | --- | --- | ---: | ---: |")
     for model, values in _pooled(results).items():

@@ -22,6 +22,9 @@ import numpy as np
 from benchmarks.ctnet_trainees import CTNETS
 from benchmarks.ctnet_trainees import Builder
 from benchmarks.ctnet_trainees import Trainees
+from benchmarks.held_out import HeldOut
+from benchmarks.held_out import Remaining
+from benchmarks.held_out import where
 from benchmarks.study_metrics import metrics_of
 from benchmarks.trainee import Trainee
 from benchmarks.trainee import assign
@@ -34,6 +37,7 @@ from pipeline.config.schema import Config
 
 # Target impressions scored in one batch; those of all days of a study are fewer.
 _MOST_ROWS = 1_000_000
+_HELD_OUT_SHARE = 0.3
 
 
 @dataclass
@@ -43,10 +47,10 @@ class Result:
     Attributes:
         days: Metrics by model and step.
         pooled: Metrics by model, over the impressions of all steps.
-        forgetting: Metrics by model at the end of the study, on the first impressions
-            of the history. CTNet and `target_only` have trained on them; models that
-            restart in each step have not if their window no longer contains them. The
-            numbers show what a model has memorised, not how well it keeps old patterns.
+        forgetting: Metrics by model at the end of the study, on impressions of the
+            first days of the history that were held out from all trainings. Models that
+            are continued have trained on others of these days; models that restart in
+            each step have not if their window no longer contains them.
         costs: By model, mean impressions read and seconds spent in a step after the
             first.
         equal_rows: Target impressions on which, on the first day, CTNet's score equals
@@ -71,7 +75,8 @@ class Study:
         steps: First day of each step, ascending, and the day after the last step; the
             days before the first step are the history.
         window: Days that `finetune` and `joint` read in each step.
-        old_days: Days at the beginning of the history that are scored at the end.
+        old_days: Days at the beginning of the history of which a share is held out,
+            and scored at the end.
     """
 
     def __init__(
@@ -84,7 +89,8 @@ class Study:
     ) -> None:
         self._config = config
         self._first, self._steps, self._window = config.first, list(steps), window
-        self._old_days = old_days
+        last = self._first + old_days - 1
+        self._held_out = HeldOut(self._first, last, _HELD_OUT_SHARE)
         self._ads = (config.target,)
         self._builder = Builder(config, seed, self._steps[0] - 1)
 
@@ -195,10 +201,11 @@ class Study:
         batches: list[Any],
         scores: dict[str, list[Any]],
     ) -> None:
-        """Adds the metrics of all steps, and those on the oldest impressions."""
+        """Adds the metrics of all steps, and those on old, held-out impressions."""
         users = np.concatenate([batch.rows[USER_FEATURE] for batch in batches])
         labels = np.concatenate([batch.labels for batch in batches])
-        old = self._rows(self._first, self._first + self._old_days - 1)
+        old = self._rows(self._held_out.first, self._held_out.last)
+        old = where(old, self._held_out.mask(old))
         for name, model in trainees.scored.items():
             result.days[name] = [
                 metrics_of(batch.rows[USER_FEATURE], probability, batch.labels)
@@ -229,7 +236,8 @@ class Study:
         *,
         moving: bool,
     ) -> None:
-        model.train(self._builder.reader(domains, first, last), moving=moving)
+        reader = self._builder.reader(domains, first, last)
+        model.train(Remaining(reader, self._held_out), moving=moving)
 
     def _rows(self, first: int, last: int) -> Any:
         """Returns the target's impressions of some days as one batch."""

@@ -45,8 +45,7 @@ def print_tables(n: dict[str, Any], found: dict[str, list[dict[str, Any]]]) -> N
         for name, days in by_day.items():
             print(f"| {name} |", " | ".join(f"{day:.3f}" for day in days), "|")
     print(
-        "\n| impressions of the first days, scored at the end (ctnet and target_only "
-        "trained on them) | "
+        "\n| held-out impressions of the first days, scored at the end | "
         "GAUC | AUC | log loss |"
     )
     print("| --- | --- | --- | --- |")

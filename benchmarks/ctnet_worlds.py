@@ -1,4 +1,4 @@
-"""Simulated worlds of `prove_ctnet`: configuration, logs and ingest."""
+"""Simulated worlds of `prove_ctnet`: configuration, logs and ingest, by seed."""
 
 from __future__ import annotations
 
@@ -22,29 +22,32 @@ SOURCE_TURNS, TARGET_TURNS = 7, 9
 WORLDS = ("plain", "planted")
 
 
-def config_path(world: str) -> Path:
-    """Returns the path of a world's configuration."""
-    return RUNS / world / "config.yaml"
+def prepared(world: str, seed: int, arguments: argparse.Namespace) -> Config:
+    """Writes configuration and logs of a world and ingests them.
 
-
-def prepared(world: str, arguments: argparse.Namespace) -> Config:
-    """Writes configuration and logs of a world and ingests them."""
+    Args:
+        world: One of `WORLDS`.
+        seed: Seed of its impressions: each seed is a world of its own.
+        arguments: Number of days and of impressions a day.
+    """
     shipped = ROOT / "configs" / "feeds_ads.yaml"
     data = yaml.safe_load(shipped.read_text(encoding="utf-8"))
-    folder = RUNS / world
+    folder = RUNS / world / str(seed)
     turns = {
         "feeds": {"turn_day": HISTORY + SOURCE_TURNS},
         "ads": {"turn_day": HISTORY + TARGET_TURNS},
     }
     days = HISTORY + arguments.days
     data |= {
-        "name": f"ctnet_{world}",
+        "name": f"ctnet_{world}_{seed}",
         "root": str(folder),
         "logs": str(folder / "logs"),
         "schema": str(ROOT / "schema" / "feeds_ads.pbtxt"),
         "simulate": {
             "truth": str(folder / "truth"),
             "preset": "small",
+            "recent_items": 5,
+            "seed": seed,
             "days": days,
             "rows_per_day": arguments.rows,
             # 15 source impressions per target impression, as is usual for ads.
@@ -68,7 +71,7 @@ def prepared(world: str, arguments: argparse.Namespace) -> Config:
         "serving": {"directory": str(folder / "serving")},
     }
     folder.mkdir(parents=True, exist_ok=True)
-    path = config_path(world)
+    path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
     config = load_config(path)
     last = DayRange(config.first, config.first + days - 1)

@@ -1,7 +1,7 @@
 """Process of one measured ingest; prints one line of JSON.
 
     python -m benchmarks.ingest_child ours CONFIG LAST_DAY LOG [PROFILE]
-    python -m benchmarks.ingest_child stock CSV_FOLDER SCHEMA ROOT LOG
+    python -m benchmarks.ingest_child stock LOGS_FOLDER SCHEMA ROOT LOG
 
 It is a separate process because peak memory belongs to a process and because imports,
 which end before the clock starts, happen once in it.
@@ -92,13 +92,13 @@ def ours(config_path: str, last_day: str, log_file: str, profile: str = "") -> N
     _measure(run, Path(log_file), profile)
 
 
-def stock(csv: str, schema: str, root: str, log_file: str) -> None:
-    """Runs TFX's own components on the same rows as CSV."""
+def stock(logs: str, schema: str, root: str, log_file: str) -> None:
+    """Runs TFX's own components on the same Parquet."""
     from benchmarks.stock_ingest import count_rows
     from benchmarks.stock_ingest import run_stock
 
     def run() -> dict[str, Any]:
-        return {"nodes": run_stock(Path(csv), Path(schema), Path(root))}
+        return {"nodes": run_stock(Path(logs), Path(schema), Path(root))}
 
     _measure(run, Path(log_file), finish=lambda: {"rows": count_rows(Path(root))})
 

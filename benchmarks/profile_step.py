@@ -87,6 +87,9 @@ def _profile(span: int) -> dict[str, float]:
         hidden_units=common.HIDDEN_UNITS,
         cross_layers=0,
         dropout=0.0,
+        # As the peers have it.
+        wide=False,
+        zero_start=False,
     )
     network = Backbone(features, sizes)
     optimizer = build_optimizer(network, TrainingConfig())

@@ -1,7 +1,7 @@
 """Checks of CTNet on simulated impressions: `python -m benchmarks.prove_ctnet`.
 
-The first three and the last are exact; the others read 95 % Student intervals over seeds.
-Seeds and criteria are those of `criteria.yaml`, which is written before a run.
+The first three and the last are exact; the others read 95 % Student intervals over
+worlds: each seed has impressions of its own, and models that are trained on them. Seeds and criteria are those of `criteria.yaml`, which is written before a run.
 
 | key                  | holds if                                                        |
 | -------------------- | --------------------------------------------------------------- |
@@ -9,7 +9,7 @@ Seeds and criteria are those of `criteria.yaml`, which is written before a run.
 | `source_frozen`      | no source variable is trained, has an optimizer slot or changes in a training step |
 | `source_is_older`    | in a plan of every day, no source model has read the newest day of target impressions or a later day, and only new target impressions are read |
 | `beats_target_only`  | the interval of GAUC over all days minus that of `target_only`, which is trained on every day, is above zero |
-| `forgets_less`       | at the end, on the impressions of the first days, which CTNet has trained on, the interval of GAUC minus that of `finetune`, whose window no longer contains them, is above zero |
+| `forgets_less`       | at the end, on impressions of the first days that were held out from all trainings, the interval of GAUC minus that of `finetune`, whose window no longer contains these days, is above zero |
 | `reload_pays`        | after a simulated change of the source, the interval of GAUC minus that of CTNet without reloading the source model is above zero |
 | `rows`               | on the shipped configuration, a daily update reads at most a 20th of the impressions that `joint` reads, including those of the source level |
 
@@ -42,14 +42,11 @@ from benchmarks.ctnet_worlds import RUNS
 from benchmarks.ctnet_worlds import SOURCE_TURNS
 from benchmarks.ctnet_worlds import WINDOW
 from benchmarks.ctnet_worlds import WORLDS
-from benchmarks.ctnet_worlds import config_path
 from benchmarks.ctnet_worlds import prepared
 from benchmarks.ctnet_worlds import steps
 from benchmarks.study_metrics import difference
 from benchmarks.study_metrics import differences
 from benchmarks.study_metrics import interval
-from pipeline.config.load import load_config
-from pipeline.config.schema import Config
 
 if TYPE_CHECKING:
     from benchmarks.ctnet_study import Result
@@ -64,12 +61,12 @@ def main() -> None:
         _print_stored(arguments)
         return
     found: dict[str, list[dict[str, Any]]] = {}
+    seeds = CRITERIA.seeds.values(arguments.seeds)
     for world in WORLDS:
-        config = prepared(world, arguments)
-        for seed in CRITERIA.seeds.values(arguments.seeds):
-            result = _result(config, world, seed, arguments)
+        for seed in seeds:
+            result = _result(world, seed, arguments)
             found.setdefault(world, []).append(result)
-    config = load_config(config_path("plain"))
+    config = prepared("plain", seeds[0], arguments)
     numbers = _numbers(found, arguments)
     numbers["saved_models_equal"] = saved_models_equal(config)
     numbers["frozen"] = frozen(config)
@@ -78,15 +75,14 @@ def main() -> None:
     _report(numbers, found)
 
 
-def _result(
-    config: Config, world: str, seed: int, arguments: argparse.Namespace
-) -> dict[str, Any]:
+def _result(world: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
     stored = RUNS / world / f"{arguments.days}-days-{arguments.rows}-rows-{seed}.json"
     if not stored.is_file():
         # Late: it imports TensorFlow.
         from benchmarks.ctnet_study import Study
         from benchmarks.ctnet_trainees import CTNETS
 
+        config = prepared(world, seed, arguments)
         models = [*CTNETS, "finetune", "joint"] if world == "plain" else PLANTED_MODELS
         study = Study(config, seed, steps(config, arguments.days), WINDOW)
         result: Result = study.run(RUNS / world / f"snapshots-{seed}", models)

@@ -10,8 +10,9 @@ criteria are those of `criteria.yaml`, which is written before a run.
 | `later_is_refused`    | the resolver refuses a CPM dated on the run's day                  |
 | `beats_target_only`   | the paired 95 % interval of GAUC minus `target_only`'s is above zero |
 | `no_ablation_is_better` | no ablation's GAUC is told apart above the full model's, with Holm's correction for the table |
+| `returning`           | where users return after CPM's window, GAUC on held-out impressions of old days is told apart below the full model's for each variant that the criteria name, over worlds, with Holm's correction |
 
-The last line is JSON: each key, its numbers, `passed` and `failed`.
+`--returning` runs the last one alone, see `benchmarks/ecdctr_returning.py`. The last line is JSON: each key, its numbers, `passed` and `failed`.
 """  # noqa: E501 (a table)
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ from pipeline.store.reader import Store
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
 
+RETURNING = Path(__file__).parents[1] / "runs" / "prove_ecdctr" / "returning"
 # Number of earlier days that are planned on the present store.
 _PAST_DAYS = (1, 3, 8, 31)
 
@@ -59,9 +61,13 @@ _PAST_DAYS = (1, 3, 8, 31)
 def main() -> None:
     """Runs the checks and prints them."""
     arguments = _arguments()
+    console = wide_console()
+    if arguments.returning:
+        numbers: dict[str, Any] = {"seeds": arguments.seeds}
+        _report(_returning(arguments.seeds, numbers, console), numbers, console)
+        return
     config = _seeded(load_config(arguments.config))
     day = to_day(datetime.date.fromisoformat(arguments.day))
-    console = wide_console()
     command = f"make prove-ecdctr SEEDS={arguments.seeds}"
     comparison = run_comparison(
         ablation(config, day, arguments.seeds, command), console
@@ -69,7 +75,7 @@ def main() -> None:
     raise_failed(comparison.failed)
     show(comparison, console)
 
-    numbers: dict[str, Any] = {"seeds": arguments.seeds, "day": arguments.day}
+    numbers = {"seeds": arguments.seeds, "day": arguments.day}
     numbers["fold_max_difference"] = fold_difference(config, day)
     numbers["inputs_checked"], late = late_inputs(Store(config.root))
     numbers["planned_checked"], planned_late = planned_late_inputs(config, day)
@@ -81,7 +87,35 @@ def main() -> None:
         "beats_target_only": numbers["gauc_over_target_only"][1] > 0,
         "no_ablation_is_better": not numbers["better_ablations"],
     }
+    checks |= _returning(arguments.seeds, numbers, console)
     _report(checks, numbers, console)
+
+
+def _returning(
+    seeds: int, numbers: dict[str, Any], console: Console
+) -> dict[str, bool]:
+    """Runs the worlds of returning users, which are stored by seed, and judges them."""
+    # Late: it imports TensorFlow.
+    from benchmarks.ecdctr_returning import differences_of
+    from benchmarks.ecdctr_returning import stored_result
+
+    criteria = CRITERIA.ecdctr.returning
+    results = [
+        stored_result(criteria, seed, RETURNING)
+        for seed in CRITERIA.seeds.values(seeds)
+    ]
+    numbers["returning"] = {
+        part: differences_of(results, part) for part in ("old", "later", "returning")
+    }
+    for part, found in numbers["returning"].items():
+        table = Table(title=f"Returning users: {part}", title_justify="left")
+        for column in ("variant", "GAUC", "minus whole", "adjusted p"):
+            table.add_column(column)
+        for name, about in found.items():
+            table.add_row(name, *about["text"])
+        console.print(table)
+    old = numbers["returning"]["old"]
+    return {"returning": all(old[name]["told_apart_below"] for name in criteria.below)}
 
 
 def _seeded(config: Config) -> Config:
@@ -267,10 +301,16 @@ def _report(checks: dict[str, Any], numbers: dict[str, Any], console: Console) -
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="The checks of E-CDCTR.")
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--day", required=True, help="YYYY-MM-DD")
+    parser.add_argument("config", type=Path, nargs="?")
+    parser.add_argument("--day", help="YYYY-MM-DD")
+    parser.add_argument(
+        "--returning", action="store_true", help="only the worlds of returning users"
+    )
     parser.add_argument("--seeds", type=int, default=CRITERIA.seeds.count)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if not arguments.returning and None in (arguments.config, arguments.day):
+        parser.error("expected a configuration and --day, or --returning")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -1,204 +1,242 @@
 """Comparison of every strategy on every data set, from the repository alone.
 
-    python -m benchmarks.results [--seeds 10] [--datasets feeds_ads,amazon]
+    python -m benchmarks.results [--seeds 10] [--datasets feeds_ads,amazon] [--quick]
 
-`make results` runs it. Each data set is prepared (`crossctr import` or `simulate`) and
-compared (`crossctr compare`), with one more seed in every round. After each round the
-data set's results are copied into docs/results/, and docs/results.md is written again
+`make results` runs it. Each data set is drawn and trained on as often as there are
+seeds, with one more in every round; what a replicate is: `replicates`. After each
+round the replicates are pooled into docs/results/, and docs/results.md is written again
 from all of them. An interrupted run therefore resumes, and data sets can be run on
 different days.
 
-Every command is a separate process, because the memory of a process that trains
-hundreds of models grows.
+`--quick` (`make results-quick`) takes two seeds, two data sets, four strategies and a
+third of the simulated impressions, and writes its page into runs/results-quick/: a
+check of the way, no result.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
+import dataclasses
+import json
 import sys
 from dataclasses import dataclass
-from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
+from benchmarks.pooled import pool
+from benchmarks.pooled import read_facts
+from benchmarks.replicates import ROOT
+from benchmarks.replicates import DataSet
+from benchmarks.replicates import is_done
+from benchmarks.replicates import merged
+from benchmarks.replicates import replicates
+from benchmarks.replicates import run_replicate
+from benchmarks.results_page import QUICK
 from benchmarks.results_page import write_page
-from models.errors import ConfigError
-from models.strategies.registry import kinds
 from pipeline.cli.options import wide_console
-from pipeline.comparing.run import STEM
-from pipeline.comparing.run import chosen
-from pipeline.config.load import load_config
-from pipeline.config.schema import Config
+from pipeline.comparing.record import to_json
 from pipeline.terminal.plain_text import Console
 
-ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs"
-# Keys with paths relative to the folder of a shipped configuration.
-_PATHS = ("root", "logs", "schema")
-
-_LARGE = "ca uk fr mx de"
-_ALL = "ca uk fr mx de jp in"
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """Data set, run day, and changes to the shipped configuration.
-
-    Attributes:
-        name: Name of the configuration and of its files in docs/results.
-        base: File in configs/.
-        day: The run's day D.
-        changes: Keys of the configuration with other values.
-    """
-
-    name: str
-    base: str
-    day: str
-    changes: dict[str, Any] = field(default_factory=dict)
+FIRST_SEED = 17
+_LARGE = ("ca", "uk", "fr", "mx", "de")
+_MONTHS = tuple(f"2014-{month:02}-01" for month in range(2, 7))
+_QUARTERS = tuple(
+    f"{year}-{month:02}-01"
+    for year in range(2017, 2021)
+    for month in (1, 4, 7, 10)
+    if (year, month) <= (2020, 7)
+)
 
 
-def _market(
-    target: str, markets: str, day: str = "2019-01-01", **changes: Any
-) -> DataSet:
-    """Returns Electronics with one market as the target, the others as sources."""
-    sources = [market for market in markets.split() if market != target]
-    skipping = dict.fromkeys([*sources, target], "skip")
+def _market(target: str) -> DataSet:
+    """Returns Electronics with one market as the target, by quarters."""
+    markets = [*(market for market in _LARGE if market != target), target]
     return DataSet(
         f"xmarket_{target}",
-        "xmarket.yaml",
-        day,
-        {"target": target, "sources": sources, "missing_days": skipping, **changes},
+        "xmarket_quarters.yaml",
+        _QUARTERS,
+        {
+            "target": target,
+            "sources": markets[:-1],
+            "missing_days": dict.fromkeys(markets, "skip"),
+        },
+        lead_days=365,
+    )
+
+
+def _shops(name: str, *, cold: bool = False) -> DataSet:
+    """Returns purchases by months, with a configuration of its own.
+
+    Args:
+        name: Of the data set and of its configuration.
+        cold: Whether the configuration has users who are new in the target.
+    """
+    start = (("import", "cold_users", "start"),) if cold else ()
+    return DataSet(
+        name,
+        f"{name}.yaml",
+        _MONTHS,
+        seeds=(("import", "negatives", "seed"),),
+        starts=(("anchor_day",), *start),
+        lead_days=60,
     )
 
 
 DATA_SETS = (
-    DataSet("feeds_ads", "feeds_ads.yaml", "2024-02-23"),
-    DataSet("amazon", "amazon.yaml", "2014-06-01"),
     DataSet(
-        "amazon_beauty",
-        "amazon.yaml",
-        "2014-06-01",
-        {
-            "target": "beauty",
-            "sources": ["kitchen", "food", "electronics"],
-            # The four files have 85,914 items and 20,169 users.
-            "vocabularies": {
-                "user": {"capacity": 24_000},
-                "item": {"capacity": 110_000},
-                "domain": {"capacity": 16, "oov_buckets": 2},
-            },
-        },
+        "feeds_ads",
+        "feeds_ads.yaml",
+        ("2024-02-23",),
+        seeds=(("simulate", "seed"),),
+        lead_days=14,
     ),
-    DataSet("xmarket", "xmarket.yaml", "2019-01-01"),
-    _market("mx", _LARGE),
-    # A year earlier than the others: from 2019 on, jp has 471 impressions and in 438.
-    _market("jp", _ALL, "2018-01-01", evaluation_days=1035),
-    _market("in", _ALL, "2018-01-01", evaluation_days=1035),
+    _shops("amazon"),
+    _shops("amazon_beauty"),
+    _shops("amazon_food_cold", cold=True),
+    _shops("amazon_beauty_cold", cold=True),
+    _market("de"),
+    _market("mx"),
+)
+
+
+_FEW_ROWS = {"simulate": {"rows_per_day": 10_000}}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is run, and where it goes.
+
+    Attributes:
+        seeds: Replicates of a data set, at least; windows of days are all run.
+        strategies: Kinds to compare; empty for all possible ones.
+        page: Folder of the page and of `results/`.
+        runs: Folder of runs and of stored replicates.
+        note: Paragraph at the top of the page of a quick pass; empty for the full one.
+    """
+
+    seeds: int
+    strategies: tuple[str, ...]
+    page: Path
+    runs: Path
+    note: str = ""
+
+    def of(self, data_set: DataSet) -> DataSet:
+        """Returns a data set as large as this plan takes it."""
+        if not self.note or not data_set.seeds or data_set.seeds[0][0] != "simulate":
+            return data_set
+        changes = merged(data_set.changes, _FEW_ROWS)
+        return dataclasses.replace(data_set, changes=changes)
+
+    def count(self, data_set: DataSet) -> int:
+        """Returns the number of replicates of a data set."""
+        return self.seeds if self.note else max(self.seeds, len(data_set.days))
+
+
+FULL = Plan(10, (), ROOT / "docs", RUNS / "results")
+SHORT = Plan(
+    2,
+    ("target_only", "joint", "finetune", "ecdctr"),
+    RUNS / "results-quick",
+    RUNS / "results-quick",
+    QUICK,
 )
 
 
 @click.command()
-@click.option("--seeds", default=10, show_default=True, type=click.IntRange(1))
+@click.option("--seeds", type=click.IntRange(1), help="Replicates. Default: 10.")
 @click.option("--datasets", default="", help="Names, comma-separated. Default: all.")
+@click.option("--strategies", default="", help="Kinds. Default: all possible ones.")
 @click.option("--page", is_flag=True, help="Only write the page again; run nothing.")
-def main(seeds: int, datasets: str, page: bool) -> None:
+@click.option("--quick", is_flag=True, help="Two seeds, two data sets, four kinds.")
+def main(
+    seeds: int | None, datasets: str, strategies: str, page: bool, quick: bool
+) -> None:
     """Compare every strategy on every data set and write docs/results.md."""
     console = wide_console()
-    names = [data_set.name for data_set in DATA_SETS]
-    wanted = [name for name in datasets.split(",") if name] or names
-    unknown = sorted(set(wanted) - set(names))
-    if unknown:
-        raise click.UsageError(
-            f"unknown data sets {', '.join(unknown)}; expected some of "
-            f"{', '.join(names)}"
-        )
-    failed: dict[str, None] = {}
-    if not page:
-        for num_seeds in range(1, seeds + 1):
-            for data_set in DATA_SETS:
-                if data_set.name in wanted and data_set.name not in failed:
-                    good = _compare(data_set, num_seeds, console)
-                    failed |= {} if good else {data_set.name: None}
-                    write_page(ROOT / "docs", names)
-    console.print(f"Page: {write_page(ROOT / 'docs', names)}", soft_wrap=True)
+    base = SHORT if quick else FULL
+    plan = Plan(
+        seeds or base.seeds,
+        tuple(name for name in strategies.split(",") if name) or base.strategies,
+        base.page,
+        base.runs,
+        base.note,
+    )
+    names = datasets or ("feeds_ads,amazon_beauty" if quick else "")
+    wanted = [plan.of(data_set) for data_set in _wanted(names)]
+    failed = [] if page else _run(plan, wanted, console)
+    written = write_page(plan.page, [one.name for one in DATA_SETS], plan.note)
+    console.print(f"Page: {written}", soft_wrap=True)
     if failed:
         console.print(f"Failed: {', '.join(failed)}", style="bold red")
         sys.exit(1)
 
 
-def _compare(data_set: DataSet, num_seeds: int, console: Console) -> bool:
-    """Brings a data set to `num_seeds` seeds; false if a command failed."""
-    path = configuration(data_set)
-    config = load_config(path)
-    strategies = possible(config, console)
-    prepare = "import" if config.imports is not None else "simulate"
-    shown = path.relative_to(ROOT)
-    for command in (
-        [prepare, str(shown)],
-        [
-            *("compare", str(shown), "--day", data_set.day),
-            *("--strategies", ",".join(strategies), "--seeds", str(num_seeds)),
-        ],
-    ):
-        console.print(f"crossctr {' '.join(command)}", style="bold", soft_wrap=True)
-        # The code of this checkout, whichever one is installed.
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        ran = subprocess.run(
-            [sys.executable, "-m", "pipeline", *command],
-            cwd=ROOT,
-            env=environment,
-            check=False,
+def _wanted(names: str) -> list[DataSet]:
+    """Returns the data sets of a list of names; all for an empty one."""
+    known = {data_set.name: data_set for data_set in DATA_SETS}
+    wanted = [name for name in names.split(",") if name] or list(known)
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        raise click.UsageError(
+            f"unknown data sets {', '.join(unknown)}; expected some of "
+            f"{', '.join(known)}"
         )
-        if ran.returncode:
-            return False
-    made = config.root / "comparisons" / data_set.day
-    kept = ROOT / "docs" / "results"
+    return [known[name] for name in wanted]
+
+
+def _run(plan: Plan, wanted: list[DataSet], console: Console) -> list[str]:
+    """Runs the replicates that are not stored yet; returns what failed."""
+    failed: list[str] = []
+    for index in range(max(plan.count(data_set) for data_set in wanted)):
+        for data_set in wanted:
+            if data_set.name in failed or index >= plan.count(data_set):
+                continue
+            one = replicates(data_set, FIRST_SEED, index + 1)[index]
+            known = is_done(one, plan.runs / "store")
+            console.print(
+                f"{data_set.name}, seed {one.seed}, {one.day}"
+                f"{': stored' if known else ''}"
+            )
+            if not run_replicate(
+                one, plan.strategies, plan.runs / "work", plan.runs / "store", console
+            ):
+                failed.append(data_set.name)
+                continue
+            if not known or index + 1 == plan.count(data_set):
+                publish(data_set, index + 1, plan)
+                write_page(plan.page, [d.name for d in DATA_SETS], plan.note)
+    return failed
+
+
+def publish(data_set: DataSet, count: int, plan: Plan) -> None:
+    """Pools the replicates so far and writes their numbers beside the page."""
+    made = replicates(data_set, FIRST_SEED, count)
+    command = f"make results{'-quick' if plan.note else ''} DATASETS={data_set.name}"
+    kept = plan.page / "results"
     kept.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(made / f"{STEM}.json", kept / f"{data_set.name}.json")
-    return True
+    comparison = pool(made, plan.runs / "store", command)
+    (kept / f"{data_set.name}.json").write_text(to_json(comparison), encoding="utf-8")
+    facts = mean_of(read_facts(made, plan.runs / "store"))
+    text = json.dumps({"replicates": len(comparison.seeds), **facts}, indent=1)
+    path = kept / f"{data_set.name}.facts.json"
+    path.write_text(text + "\n", encoding="utf-8")
 
 
-def configuration(data_set: DataSet) -> Path:
-    """Returns the configuration file; one with changes is written into runs/."""
-    base = ROOT / "configs" / data_set.base
-    if not data_set.changes:
-        return base
-    data = yaml.safe_load(base.read_text(encoding="utf-8"))
-    for key in _PATHS:
-        data[key] = str((base.parent / data[key]).resolve())
-    data["import"]["data"] = str((base.parent / data["import"]["data"]).resolve())
-    folder = RUNS / data_set.name
-    data |= {
-        "name": data_set.name,
-        "root": str(folder),
-        "serving": {"directory": str(folder / "serving")},
-        # Only the compared entries of the shipped configuration are kept.
-        "strategies": {"target_only": {}},
-        "strategy": "target_only",
-    }
-    data |= data_set.changes
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-    return path
+def mean_of(found: list[Any]) -> Any:
+    """Returns the means of the numbers in equal structures; texts are those of all.
 
-
-def possible(config: Config, console: Console) -> list[str]:
-    """Returns the kinds valid in a configuration; prints why others are left out."""
-    found = []
-    for kind in kinds():
-        try:
-            chosen(config, [kind])
-        except ConfigError as error:
-            console.print(f"{kind} is left out: {error}", soft_wrap=True)
-        else:
-            found.append(kind)
-    return found
+    Example:
+        >>> mean_of([{"a": 1, "b": "x"}, {"a": 3, "b": "x"}])
+        {'a': 2.0, 'b': 'x'}
+    """
+    if isinstance(found[0], dict):
+        keys = dict.fromkeys(key for one in found for key in one)
+        return {k: mean_of([one[k] for one in found if k in one]) for k in keys}
+    if isinstance(found[0], str) or any(one is None for one in found):
+        return found[0]
+    return sum(found) / len(found)
 
 
 if __name__ == "__main__":

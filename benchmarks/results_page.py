@@ -1,10 +1,18 @@
-"""Page docs/results.md, written from the comparisons in docs/results/."""
+"""Page docs/results.md, written from the numbers in docs/results/."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from benchmarks.curves_section import CURVES_FILE
+from benchmarks.curves_section import curves_picture
+from benchmarks.curves_section import curves_section
+from benchmarks.worlds_table import WORLDS_FILE
+from benchmarks.worlds_table import worlds_section
 from components.evaluation.metrics import NAMES
 from pipeline.comparing.picture import picture
 from pipeline.comparing.record import Comparison
@@ -12,99 +20,233 @@ from pipeline.comparing.record import read_json
 from pipeline.comparing.record import to_csv
 from pipeline.comparing.run import markdown
 from pipeline.comparing.tables import Grid
+from pipeline.comparing.tables import quality
+from pipeline.comparing.words import verdict
+
+SIMULATED = "feeds_ads"
+QUICK = (
+    "**A quick pass, not a result:** two seeds, two data sets, four strategies and a "
+    "third of the simulated impressions, to see that everything runs. Intervals of two "
+    "seeds have one degree of freedom, and no win is counted below ten."
+)
+# Below these, a data set cannot show something.
+_FEW_SHARED, _FEW_CLICKS = 0.05, 500
 
 _HEAD = """\
 # Results
 
-Written by `make results [SEEDS=10] [DATASETS=feeds_ads,amazon]` from what is in the repository: the shipped logs and the simulator. Tables,
-pictures and sentences are made from the numbers in [results/](results/). What the columns mean and how to read an interval:
-[compare.md](compare.md). All strategies share backbone, loader, optimizer and passes over the target's rows, not the number of optimizer steps: all that
-mix in source rows take more than `target_only`, `cctl` up to nine times as many ([methods/baselines.md](methods/baselines.md)). None was tuned for these days. A date that all trainings end before, and the rows that all
-are judged on, stand with each table. `ctnet` needs days before it differs from `target_only`: its results over days and months are in
-[methods/ctnet.md](methods/ctnet.md). Which strategy to choose: [methods/choosing.md](methods/choosing.md).
-
-## When a win is counted
-
-A strategy **wins** if its AUC is above that of `target_only` and above that of the best reference (constant, best single feature, logistic regression,
-boosted trees, on the target alone and with the sources), both told apart over at least ten seeds with Holm's correction for all differences of the table.
-Intervals take seeds, users and items as random effects ([compare.md](compare.md#results)).
-
-**A table whose intervals are called too narrow was made before 2026-12-01**, without references, on three seeds and with a bootstrap that redraws these: equal
-strategies look different in 8 to 21 % of the comparisons, where 5 % is meant. Nothing in it counts as won or lost; `make results` replaces it. On
-xmarket scikit-learn's logistic regression is ahead of every strategy measured so far: [README](../README.md#try-it).
+Written by `make results [SEEDS=10] [DATASETS=feeds_ads,amazon]` (a night on two quiet cores; it resumes) from what is in the repository: the shipped logs
+and the simulator. Every table, picture and sentence is made from the numbers in [results/](results/).
 
 """  # noqa: E501 (lines of the page)
 
-# Facts about the data sets that the records do not contain.
-_NOTES = {
-    "feeds_ads": "Simulated: the true click probabilities are known, see "
-    "[simulation.md](simulation.md).",
-    "amazon": "Purchases with sampled negatives; the two shops have the same users "
-    "and different items.",
-    "amazon_beauty": "Purchases with sampled negatives; three shops as sources.",
-    "xmarket": "Reviews, four stars and more stand for a click. Hardly a user is in "
-    "two markets, most items are. Do not choose by GAUC here: `user_click_rate` moves "
-    "with the user's labels within the evaluation days and is anti-correlated with the "
-    "next one by construction "
-    "([methods/ecdctr.md](methods/ecdctr.md#why-not-gauc-on-xmarket)).",
-    "xmarket_mx": "As above. `mx` has one day a month.",
-    "xmarket_jp": "As above, judged from 2018 on, with the six other markets as "
-    "sources.",
-    "xmarket_in": "As above; the smallest market of the seven.",
-}
+_RULES = """
+## When a win is counted
+
+Every replicate has data and trainings of its own: another simulated world, other negatives, another window of days. A strategy **wins** if its AUC is above that of
+`target_only` and above that of the best reference (constant, best single feature, logistic regression, boosted trees, on the target alone and with the
+sources), both told apart over at least ten replicates with Holm's correction for all differences of the table. Intervals take replicates, users and
+items as random effects; users of different worlds are different people ([compare.md](compare.md#results)). Strategies share backbone, loader, optimizer and passes over the target's rows, not the number of optimizer steps:
+all that mix in source rows take more than `target_only` ([methods/baselines.md](methods/baselines.md)). `ctnet` starts from `target_only`'s model of earlier days (two weeks in simulated
+worlds, two months in amazon, a year in xmarket) and learns from the days since then; over many days it is measured in [methods/ctnet.md](methods/ctnet.md). Which strategy to choose: [methods/choosing.md](methods/choosing.md).
+
+Tables of before 2026-12-01 are withdrawn, as today's code makes others: they had one simulated world and one window, negatives of amazon that a tree on three features of the item told
+from purchases, no references, and intervals in which equal strategies looked different in 8 to 21 % of the comparisons.
+"""  # noqa: E501
 
 
-def write_page(docs: Path, names: Sequence[str]) -> Path:
+def write_page(docs: Path, names: Sequence[str], note: str = "") -> Path:
     """Writes page, tables and pictures from the records; returns the page's path.
 
     Args:
-        docs: The folder `docs`.
+        docs: Folder of the page; the records are in `results/` below it.
         names: All data sets, in the order of the page.
+        note: Paragraph at its top.
 
     Raises:
         DataError: A record cannot be read.
     """
+    folder = docs / "results"
+    folder.mkdir(parents=True, exist_ok=True)
     found = {
         name: read_json(path)
         for name in names
-        if (path := docs / "results" / f"{name}.json").is_file()
+        if (path := folder / f"{name}.json").is_file()
+    }
+    facts = {
+        name: json.loads(path.read_text(encoding="utf-8"))
+        for name in names
+        if (path := folder / f"{name}.facts.json").is_file()
     }
     for name, comparison in found.items():
-        for suffix, text in ((".csv", to_csv), (".svg", picture)):
-            made = docs / "results" / f"{name}{suffix}"
-            made.write_text(text(comparison), encoding="utf-8")
+        for suffix, made in ((".csv", to_csv), (".svg", picture)):
+            text = made(comparison)
+            (folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
+    worlds, curves = _record(folder / WORLDS_FILE), _record(folder / CURVES_FILE)
+    if curves is not None:
+        drawn = (folder / CURVES_FILE).with_suffix(".svg")
+        drawn.write_text(curves_picture(curves), encoding="utf-8")
     path = docs / "results.md"
-    path.write_text(page(found, names), encoding="utf-8")
+    content = page(found, names, facts, worlds, curves, note)
+    path.write_text(content, encoding="utf-8")
     return path
 
 
-def page(found: dict[str, Comparison], names: Sequence[str]) -> str:
+def _record(path: Path) -> dict[str, Any] | None:
+    """Returns a record; None if there is no such file."""
+    if not path.is_file():
+        return None
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def page(
+    found: Mapping[str, Comparison],
+    names: Sequence[str],
+    facts: Mapping[str, Mapping[str, Any]],
+    worlds: Mapping[str, Any] | None = None,
+    curves: Mapping[str, Any] | None = None,
+    note: str = "",
+) -> str:
     """Returns the page.
 
     Args:
         found: Comparisons by data set.
         names: All data sets, including those without a comparison.
+        facts: What was counted in each data set.
+        worlds: Record of `make worlds`; None if it has not run.
+        curves: Record of `make learning-curves`; None if it has not run.
+        note: Paragraph at the top.
     """
-    parts = [_HEAD, "## In short\n"]
-    for metric in ("auc", "gauc"):
-        parts.append(
-            f"\n{NAMES[metric]} minus the baseline's, which is {_baselines(found)}:\n"
-            f"\n{_overview(found, metric).as_markdown()}"
-        )
+    parts = [_HEAD, f"{note}\n\n" if note else "", _what_each_can_show(facts, names)]
+    parts.append("\n## Simulated worlds, whose optimum is known\n")
+    if SIMULATED in found:
+        parts.append(_simulated(found[SIMULATED]))
+    parts += [worlds_section(worlds), curves_section(curves)]
+    real = {name: one for name, one in found.items() if name != SIMULATED}
+    if real:
+        parts.append("\n## Real data sets\n")
+        for metric in ("auc", "log_loss"):
+            parts.append(
+                f"\n{NAMES[metric]} minus that of {_baselines(real)}:\n\n"
+                f"{_overview(real, metric).as_markdown()}"
+            )
     missing = [name for name in names if name not in found]
     if missing:
-        parts.append(f"\n* Not run: {', '.join(missing)}.\n")
+        parts.append(f"\nNot run with today's code: {', '.join(missing)}.\n")
+    parts.append(_RULES)
     for name, comparison in found.items():
-        note = _NOTES.get(name, "")
         text = markdown(comparison, image=f"results/{name}.svg", level=2)
-        heading, rest = text.split("\n", 1)
-        parts.append(
-            f"\n{heading}\n{f'{chr(10)}{note}{chr(10)}' if note else ''}{rest}"
-        )
+        parts.append(f"\n{text}")
     return "".join(parts)
 
 
-def strategies_of(found: dict[str, Comparison]) -> list[str]:
+def _what_each_can_show(
+    facts: Mapping[str, Mapping[str, Any]], names: Sequence[str]
+) -> str:
+    """Returns what the data sets hold, counted, and what follows from it."""
+    if not facts:
+        return "What the data sets hold is not counted yet.\n"
+    rows = []
+    for name in names:
+        if name not in facts:
+            continue
+        one = facts[name]
+        sources = one["sources"].values()
+        rows.append(
+            (
+                name,
+                one["labels"],
+                _count(one["target"]),
+                _count({k: sum(s[k] for s in sources) for k in ("rows", "clicks")}),
+                f"{one['replicates']} x {_count(one['evaluation'])}",
+                *(
+                    _share(one[key])
+                    for key in (
+                        "users_in_sources",
+                        "items_in_sources",
+                        "new_users",
+                        "new_items",
+                    )
+                ),
+                ", ".join(one["moving"]) or "none",
+            )
+        )
+    header = (
+        "data set",
+        "labels",
+        "target rows (clicks)",
+        "source rows (clicks)",
+        "judged rows (clicks)",
+        "users in a source",
+        "items in a source",
+        "new users",
+        "new items",
+        "features that move",
+    )
+    words = [
+        f"* {name}: {sentence}\n"
+        for name in names
+        if name in facts
+        for sentence in limits(facts[name])
+    ]
+    return (
+        "What each data set can and cannot show, counted: rows and clicks of the "
+        "training window and of the evaluation days (a mean over replicates); shares "
+        "of the judged rows whose user or item is in a source, or new in the target."
+        "\n\n"
+        f"{Grid(header, tuple(rows)).as_markdown()}\n{''.join(words)}"
+    )
+
+
+def limits(one: Mapping[str, Any]) -> list[str]:
+    """Returns what a data set cannot show, given what was counted in it."""
+    found = []
+    if "logged rows" in one["labels"]:
+        found.append("its rows are answers, not impressions that stayed unanswered.")
+    if "negatives drawn" in one["labels"]:
+        found.append(
+            "non-clicks are drawn, so click rates and calibration are not real."
+        )
+    shared = one["users_in_sources"]
+    if shared is not None and shared < _FEW_SHARED:
+        found.append(
+            f"{shared:.1%} of the rows have a user whom a source knows: "
+            "transfer by users cannot show."
+        )
+    if one["moving"]:
+        found.append(
+            f"{', '.join(one['moving'])} moves with the labels within the evaluation "
+            "days, so GAUC is a footnote."
+        )
+    clicks = one["evaluation"]["clicks"] * one["replicates"]
+    if clicks < _FEW_CLICKS:
+        found.append(f"{clicks:,.0f} clicks are too few to tell strategies apart.")
+    return found or ["nothing counted speaks against it."]
+
+
+def _count(one: Mapping[str, float]) -> str:
+    return f"{one['rows']:,.0f} ({one['clicks']:,.0f})"
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
+
+
+def _simulated(comparison: Comparison) -> str:
+    """Returns the table of the simulated worlds, first of all tables."""
+    words = "".join(f"* {sentence}\n" for sentence in verdict(comparison))
+    seeds = len(comparison.seeds)
+    worlds = "one world" if seeds == 1 else f"{seeds} worlds"
+    return (
+        f"\n{', '.join(comparison.sources)} → {comparison.target} in {worlds}, each "
+        f"with draws and trainings of its own ([simulation.md](simulation.md)): "
+        f"{comparison.rows:,} judged rows, {comparison.clicks:,} clicks.\n\n{words}\n"
+        f"{quality(comparison).as_markdown()}"
+    )
+
+
+def strategies_of(found: Mapping[str, Comparison]) -> list[str]:
     """Returns all strategies of all data sets except the baselines, in order."""
     names: dict[str, None] = {}
     for comparison in found.values():
@@ -112,12 +254,12 @@ def strategies_of(found: dict[str, Comparison]) -> list[str]:
     return list(names)
 
 
-def _baselines(found: dict[str, Comparison]) -> str:
+def _baselines(found: Mapping[str, Comparison]) -> str:
     names = dict.fromkeys(c.baseline for c in found.values())
-    return " or ".join(f"`{name}`" for name in names) or "none yet"
+    return " or ".join(f"`{name}`" for name in names)
 
 
-def _overview(found: dict[str, Comparison], metric: str) -> Grid:
+def _overview(found: Mapping[str, Comparison], metric: str) -> Grid:
     """Returns a table line per data set: size and difference of each strategy."""
     names = strategies_of(found)
     rows = []
@@ -130,10 +272,14 @@ def _overview(found: dict[str, Comparison], metric: str) -> Grid:
                 cells.append("")
                 continue
             won = " (wins)" if model.wins and metric == "auc" else ""
-            cells.append(f"{model.differences[metric].value:+.4f}{won}")
+            apart = model.differences[metric]
+            mark = "*" if apart.told_apart else ""
+            cells.append(f"{apart.value:+.4f}{mark}{won}")
         cells.append(_best_reference(comparison, metric))
         rows.append(tuple(cells))
-    return Grid(("data set", "seeds", "rows", *names, "best reference"), tuple(rows))
+    return Grid(
+        ("data set", "replicates", "rows", *names, "best reference"), tuple(rows)
+    )
 
 
 def _best_reference(comparison: Comparison, metric: str) -> str:

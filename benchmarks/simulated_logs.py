@@ -1,7 +1,6 @@
-"""Simulated logs of twelve features: dated Parquet for us, CSV for stock TFX.
+"""Simulated logs of twelve features, as dated Parquet.
 
 Impressions are drawn with NumPy in chunks, so that 10^7 of them fit a small machine.
-Both formats hold the same impressions in the same order.
 """
 
 from __future__ import annotations
@@ -14,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import yaml
 
 from models.data.arrow_files import pq
@@ -27,7 +24,6 @@ NUM_DAYS = 10
 # Share of the impressions by domain; the target is the small one.
 DOMAINS = {"feed": 0.75, "ads": 0.25}
 TARGET = "ads"
-SEPARATOR = "|"
 MAX_LENGTH = 5
 
 USERS = 60_000
@@ -71,46 +67,32 @@ class Logs:
 
     Attributes:
         folder: `<domain>/date=YYYY-MM-DD/part-0.parquet`.
-        csv: Folder with the same impressions as CSV, or None.
         rows: Number of impressions.
     """
 
     folder: Path
-    csv: Path | None
     rows: int
 
 
-def write_logs(folder: Path, rows: int, *, with_csv: bool, seed: int = 17) -> Logs:
+def write_logs(folder: Path, rows: int, seed: int = 17) -> Logs:
     """Draws `rows` impressions and writes them below `folder`.
 
     Args:
-        folder: Receives `logs/` and, with `with_csv`, `csv/`.
+        folder: Receives `logs/`.
         rows: Impressions of all domains and days.
-        with_csv: Whether the same impressions are written as CSV, too.
         seed: Seed of the draws.
     """
     generator = np.random.default_rng(seed)
-    logs, csv = folder / "logs", folder / "csv"
-    writer = None
+    logs = folder / "logs"
     written = 0
-    if with_csv:
-        csv.mkdir(parents=True)
     for (domain, day), size in _sizes(rows).items():
         partition = logs / domain / f"date={FIRST_DAY + datetime.timedelta(days=day)}"
         partition.mkdir(parents=True)
         with pq.ParquetWriter(partition / "part-0.parquet", _SCHEMA) as parquet:
             for length in _cut(size):
-                table = _draw(generator, length)
-                parquet.write_table(table)
+                parquet.write_table(_draw(generator, length))
                 written += length
-                if with_csv:
-                    text = _as_text(table, domain)
-                    if writer is None:
-                        writer = pa_csv.CSVWriter(csv / "rows.csv", text.schema)
-                    writer.write_table(text)
-    if writer is not None:
-        writer.close()
-    return Logs(logs, csv if with_csv else None, written)
+    return Logs(logs, written)
 
 
 def _sizes(rows: int) -> dict[tuple[str, int], int]:
@@ -165,14 +147,6 @@ def _popular(generator: np.random.Generator, ids: int, size: int) -> pa.Array:
     return pa.array((ids * generator.random(size) ** 2.5).astype(np.int64))
 
 
-def _as_text(table: pa.Table, domain: str) -> pa.Table:
-    joined = pc.binary_join(table.column("recent_items"), SEPARATOR)
-    at = table.column_names.index("recent_items")
-    text = table.set_column(at, "recent_items", joined)
-    constant = pa.array([domain]).take(pa.array(np.zeros(len(table), np.int64)))
-    return text.append_column("domain", constant)
-
-
 _INT = "type: INT"
 _BYTES = "type: BYTES"
 _ONE = "value_count { min: 1 max: 1 } presence { min_fraction: 1.0 min_count: 1 }"
@@ -182,23 +156,24 @@ def schema_text(*, stock: bool) -> str:
     """Returns the TFMD schema of the raw logs, features in alphabetical order.
 
     Args:
-        stock: Whether it is for the CSV, where a list is one string and there is no
-            `day`.
+        stock: Whether it is for stock TFX, which reads the files' own columns: `domain`
+            and `day` are in their path alone, and a 0 is a missing value.
     """
+    few = "value_count { min: 0 max: 1 }"
+    may_be_zero = few if stock else _ONE
     described = {
-        "domain": f"{_BYTES} {_ONE}",
         "user_id": f"{_BYTES} {_ONE}",
         "item_id": f"{_BYTES} {_ONE}",
         "recent_items": f"{_BYTES} value_count {{ min: 0 max: {MAX_LENGTH} }}",
-        "label": f'{_INT} {_ONE} not_in_environment: "SERVING"',
+        "label": f'{_INT} {may_be_zero} not_in_environment: "SERVING"',
     }
     if not stock:
+        described["domain"] = f"{_BYTES} {_ONE}"
         described["day"] = f'{_INT} {_ONE} not_in_environment: "SERVING"'
     for name in COUNTS:
-        few = "value_count { min: 0 max: 1 }"
         described[name] = f"{_INT} {few if name in OPTIONAL else _ONE}"
     for name in RATES:
-        described[name] = f"type: FLOAT {_ONE}"
+        described[name] = f"type: FLOAT {may_be_zero}"
     environments = [] if stock else [*DOMAINS, "SERVING"]
     lines = [f'default_environment: "{name}"' for name in environments]
     for name, text in sorted(described.items()):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.held_out import Remaining
 from models.data.batches import ExampleReader
 from models.data.batches import batch_signature
 from models.networks.network import Network
@@ -46,7 +47,7 @@ class Trainee:
         """Restores the initial weights."""
         assign(self.network.named_variables(), self._start)
 
-    def train(self, reader: ExampleReader, *, moving: bool) -> None:
+    def train(self, reader: ExampleReader | Remaining, *, moving: bool) -> None:
         """Trains on the impressions of a window.
 
         Args:
@@ -58,6 +59,7 @@ class Trainee:
         """
         started = time.monotonic()
         assign(optimizer_state(self._optimizer), self._fresh)
+        self._optimizer.continue_weights()
         for mlp in self.network.mlps:
             if mlp.keep_statistics == moving:
                 mlp.keep_statistics = not moving

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.peers.common import COLUMNS_FILE
 from models.data.arrow_files import pq
 from models.features.feature import Feature
 from models.features.id_space import IdSpace
@@ -51,7 +52,7 @@ def write_rows(
     held_out: int,
     seed: int = MEASURED_SEED,
 ) -> None:
-    """Writes `train/`, `held_out/` and `sizes.json` into `folder`.
+    """Writes `train/`, `held_out/` and `columns.json` into `folder`.
 
     Ids are drawn with a long tail. Every id has an effect. The log-odds of a click are
     the sum of the effects and of products of two features' effects, so that single ids
@@ -66,8 +67,11 @@ def write_rows(
     """
     table = features(num_ids)
     folder.mkdir(parents=True)
-    sizes = {f.name: table.num_rows(f.table) for f in table.features}
-    (folder / "sizes.json").write_text(json.dumps(sizes))
+    tables = {
+        f.name: {"table": f.table, "rows": table.num_rows(f.table)}
+        for f in table.features
+    }
+    (folder / COLUMNS_FILE).write_text(json.dumps(tables))
     rng = np.random.default_rng(seed)
     effects = [
         rng.normal(0, 0.5, space.capacity).astype(np.float32)

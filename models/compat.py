@@ -131,3 +131,14 @@ def accumulator_of(optimizer: Any, table: Any) -> Any:
         table: One of the variables that it was built for.
     """
     return optimizer._accumulators[optimizer._index_dict[optimizer._var_key(table)]]
+
+
+def ftrl_slots_of(optimizer: Any, variable: Any) -> tuple[Any, Any]:
+    """Returns FTRL's accumulator and linear slot of a variable, both of its shape.
+
+    Args:
+        optimizer: A built `keras.optimizers.Ftrl`.
+        variable: One of the variables that it was built for.
+    """
+    index = optimizer._index_dict[optimizer._var_key(variable)]
+    return optimizer._accumulators[index], optimizer._linears[index]

@@ -17,11 +17,13 @@ from models.errors import StorageError
 
 FULL = "there is no space left; make room there"
 NO_QUOTA = "the quota is used up; make room there"
+TOO_LARGE = "a file there may not become so large; raise the limit (`ulimit -f`)"
 READ_ONLY = "it is read-only; mount it writable"
 _NOT_ALLOWED = "this user may not write there; change its owner or mode"
 _ANSWERS = {
     errno.ENOSPC: FULL,
     errno.EDQUOT: NO_QUOTA,
+    errno.EFBIG: TOO_LARGE,
     errno.EROFS: READ_ONLY,
     errno.EACCES: _NOT_ALLOWED,
     errno.EPERM: _NOT_ALLOWED,

@@ -46,6 +46,14 @@ class NetworkConfig(StrictModel):
             while training. TPM was trained on CPM's impressions, so a CPM that always
             has snapshots overfits to what they remember of its labels and never learns
             to score users without one, which most target users are.
+        hide_newer_snapshots: Whether an impression is denied, while training, the
+            snapshots of periods that ended after its day, which were trained on its
+            label or on later ones. False by default, as published.
+        wide: Whether a linear part, with one weight per id, value bucket and number, is
+            added to the logits.
+        zero_start: Whether the weights of the output layer start at 0, so that the
+            first predictions are the click rate of the window.
+        batch_norm: Whether the hidden layers are normalised.
     """
 
     width: int = Field(default=16, gt=0, le=MAX_UNITS)
@@ -55,6 +63,10 @@ class NetworkConfig(StrictModel):
     tpm_hidden_units: tuple[Units, ...] = Field(default=(32,), min_length=1)
     snapshot_pooling: str = Field(default="attention", pattern="^(attention|mean)$")
     snapshot_dropout: float = Field(default=0.5, ge=0, lt=1)
+    hide_newer_snapshots: bool = False
+    wide: bool = True
+    zero_start: bool = True
+    batch_norm: bool = True
 
 
 class EarlyStopping(StrictModel):
@@ -115,7 +127,8 @@ class CctlConfig(StrictModel):
         estimator: Source of the weights. `agreement`: how well the clicks of an
             impression's group agree with a model trained on the target alone;
             `companion`: keep or drop a whole source for k steps and measure the gain;
-            `uniform`: all 1, an ablation.
+            `uniform`: all 1, an ablation; `zero`: all 0, a control in which source
+            impressions teach no clicks and all else is the same.
         price: Agreement, relative to the target's own, at which a weight is one half.
         temperature: Distance from `price` at which a weight rises from one half to
             about 0.73; with 0.1 a useless source (relative agreement 0) gets a weight
@@ -134,7 +147,7 @@ class CctlConfig(StrictModel):
     repeat_sources: bool = False
     balance: Literal["rows", "domains"] = "rows"
     sync_steps: int = Field(default=50, ge=0)
-    estimator: Literal["agreement", "companion", "uniform"] = "agreement"
+    estimator: Literal["agreement", "companion", "uniform", "zero"] = "agreement"
     price: float = Field(default=0.5, ge=0)
     temperature: float = Field(default=0.1, gt=0)
     by_row: bool = True
@@ -149,14 +162,26 @@ class TrainingConfig(StrictModel):
 
     Attributes:
         batch_size: Impressions per step; with several workers, of all workers together.
+            Fewer where a pass would have fewer than `min_steps_per_pass` steps.
+        min_steps_per_pass: Steps of a pass over few impressions, by smaller batches, of
+            16 impressions at least; 0 keeps `batch_size`. A training that continues a
+            model has no smaller ones than that model had. 100, as a pass of fewer
+            leaves weights close to their random start.
         epochs: Passes over the window; with early stopping, the maximum.
         seed: Seed of initial weights, shuffling and dropout.
         dense_learning_rate: Adam's rate for everything but embedding tables.
         embedding_learning_rate: Adagrad's rate for embedding tables, which updates only
             the table rows of a batch.
-        learning_rate_schedule: Schedule of both rates: `constant`; `cosine`, from the
-            full rate down to a hundredth over all `epochs`; `plateau`, halved after
-            every epoch that did not improve the held-out day, which needs
+        id_learning_rate: Adagrad's rate for embedding tables of more than 100 rows,
+            those of users, items and crosses; None for `embedding_learning_rate`. A low
+            one lets a network of few impressions find interactions of other features in
+            several passes before it knows ids by heart.
+        wide_learning_rate: FTRL's rate for the wide part; no schedule changes it.
+        wide_l2: FTRL's penalty on the square of each weight of the wide part, beside
+            the summed log loss of the impressions.
+        learning_rate_schedule: Schedule of the other two rates: `constant`; `cosine`,
+            from the full rate down to a hundredth over all `epochs`; `plateau`, halved
+            after every epoch that did not improve the held-out day, which needs
             `early_stopping`. Constant by default, because a level that continues
             yesterday's model has no end.
         early_stopping: Choice of the number of epochs; None trains all `epochs`, as CTR
@@ -169,10 +194,14 @@ class TrainingConfig(StrictModel):
     """
 
     batch_size: int = Field(default=1024, gt=1, le=2**24)
+    min_steps_per_pass: int = Field(default=100, ge=0, le=1_000_000)
     epochs: int = Field(default=1, gt=0, le=10_000)
     seed: int = Field(default=17, ge=0, le=MAX_SEED)
     dense_learning_rate: float = Field(default=0.001, gt=0)
     embedding_learning_rate: float = Field(default=0.05, gt=0)
+    id_learning_rate: float | None = Field(default=None, gt=0)
+    wide_learning_rate: float = Field(default=0.1, gt=0)
+    wide_l2: float = Field(default=20.0, ge=0)
     learning_rate_schedule: Literal["constant", "cosine", "plateau"] = "constant"
     early_stopping: EarlyStopping | None = None
     shuffle_rows: int = Field(default=200_000, gt=0, le=10**10)

@@ -126,6 +126,10 @@ def test_metrics_are_listed_in_one_module():
     assert home == set()
 
 
+# Adapters of CTNet have kinds, too.
+HOMONYMS = {"linear": {"models/ctnet/adapters.py", "models/ctnet/settings.py"}}
+
+
 @pytest.mark.parametrize("kind", kinds())
 def test_a_strategy_is_named_in_its_own_modules_alone(kind):
     own = ("models/strategies/", f"models/{kind}/")
@@ -133,7 +137,8 @@ def test_a_strategy_is_named_in_its_own_modules_alone(kind):
     package = {
         p for p in named if p.startswith(("pipeline/", "components/", "models/"))
     }
-    assert {path for path in package if not path.startswith(own)} == set()
+    others = {path for path in package if not path.startswith(own)}
+    assert others == HOMONYMS.get(kind, set())
     assert any(path.startswith(own) for path in named)
 
 

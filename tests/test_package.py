@@ -74,6 +74,7 @@ def test_every_imported_package_is_a_declared_dependency():
         for requirement in [
             *project["dependencies"],
             *project["optional-dependencies"]["serve"],
+            *project["optional-dependencies"]["tune"],
         ]
     }
     # Airflow reads its DAG file in an environment of its own.
@@ -115,7 +116,8 @@ def test_setup_py_says_what_pyproject_says():
 
 def test_the_extras_are_those_that_messages_and_pages_name():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert set(project["optional-dependencies"]) == {"serve", "kubeflow", "test"}
+    extras = {"serve", "tune", "kubeflow", "test"}
+    assert set(project["optional-dependencies"]) == extras
 
 
 def test_the_command_is_installed():

@@ -1,6 +1,6 @@
 """One epoch of training the network with torch-rechub; prints one line of JSON.
 
-    python benchmarks/peers/rechub_child.py ROWS_FOLDER BATCH_SIZE [own_loader]
+    python benchmarks/peers/rechub_child.py FOLDER BATCH_SIZE RATE [own_loader]
 
 Rows lie in memory as tensors and arrive in ready batches; with `own_loader` through the
 library's DataGenerator, as its examples do, which calls Python per row. Weight decay is
@@ -74,38 +74,42 @@ class _Batches:
             yield {n: r[part] for n, r in self._rows.items()}, self._labels[part]
 
 
-def main(folder: Path, batch_size: int, own_loader: bool) -> None:
+def main(folder: Path, batch_size: int, rate: float, own_loader: bool) -> None:
     """Trains and prints the result."""
     torch.manual_seed(1)
     network = _Network(
         [
-            SparseFeature(name, vocab_size=rows, embed_dim=common.WIDTH)
-            for name, rows in common.sizes(folder).items()
+            SparseFeature(name, vocab_size=about["rows"], embed_dim=common.WIDTH)
+            for name, about in common.columns(folder).items()
         ]
     )
     trainer = CTRTrainer(
-        network,
-        optimizer_params={"lr": common.LEARNING_RATE, "weight_decay": 0.0},
-        n_epoch=1,
+        network, optimizer_params={"lr": rate, "weight_decay": 0.0}, n_epoch=1
     )
-    rows, labels = common.load(folder, "train")
-    order = torch.from_numpy(np.random.default_rng(1).permutation(len(labels)))
-    tensors = {n: torch.tensor(r)[order] for n, r in rows.items()}
+    rows = common.load(folder, "train")
+    rows = rows.take(np.random.default_rng(1).permutation(len(rows)))
+    tensors = {name: torch.from_numpy(values) for name, values in rows.ids.items()}
+    labels = torch.from_numpy(rows.labels)
     clock = common.Clock()
     if own_loader:
-        generator = DataGenerator(tensors, torch.tensor(labels)[order])
+        generator = DataGenerator(tensors, labels)
         loader, _, _ = generator.generate_dataloader(batch_size=batch_size)
     else:
-        loader = _Batches(tensors, torch.tensor(labels)[order], batch_size)
+        loader = _Batches(tensors, labels, batch_size)
     with contextlib.redirect_stderr(io.StringIO()):
         trainer.train_one_epoch(_Counted(loader, clock))
-    rate = clock.result(0.0)
-    rows, labels = common.load(folder, "held_out")
+    clock.stop()
+    held_out = common.load(folder, "held_out")
     network.eval()
     with torch.no_grad():
-        scores = network({n: torch.tensor(r) for n, r in rows.items()}).numpy()
-    print(rate.replace('"auc": 0.0', f'"auc": {common.auc(labels, scores)}'))
+        scores = network({n: torch.from_numpy(v) for n, v in held_out.ids.items()})
+    print(clock.result(common.auc(held_out.labels, scores.numpy())))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), "own_loader" in sys.argv[3:])
+    main(
+        Path(sys.argv[1]),
+        int(sys.argv[2]),
+        float(sys.argv[3]),
+        "own_loader" in sys.argv[4:],
+    )

@@ -3,12 +3,12 @@
 A difference is measured on each seed. Its variance has two parts:
 
 * seeds: the variance over seeds divided by their number, a t statistic with S - 1
-  degrees of freedom. Seeds that change the data too, such as simulated worlds, have
-  rows of their own and need nothing else.
-* users and items, where all seeds share the evaluation rows: the variance of a crossed
-  bootstrap, `V(users) + V(items) - V(user-item pairs)`, at least the larger of the
-  first two. What the seeds leave open within a row is taken off, as the first part has
-  it already.
+  degrees of freedom.
+* users and items, where seeds share them: the variance of a crossed bootstrap,
+  `V(users) + V(items) - V(user-item pairs)`, at least the larger of the first two.
+  What the seeds leave open within a cluster is taken off, as the first part has it
+  already; of a user who belongs to one seed alone, as in a simulated world, nothing is
+  left.
 
 Their sum has Satterthwaite's degrees of freedom. Several differences of one table are
 judged together by Holm's adjusted p-values.
@@ -26,6 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -93,27 +94,42 @@ def crossing(users: npt.ArrayLike, items: npt.ArrayLike | None) -> Crossing:
         users: Ids as `user_codes` takes them, shape (N,).
         items: Ids alike; None where a row has none.
     """
-    by_user = user_clusters(user_codes(users))
+    return crossings([users], None if items is None else [items])[0]
+
+
+def crossings(
+    users: Sequence[npt.ArrayLike], items: Sequence[npt.ArrayLike] | None
+) -> list[Crossing]:
+    """Returns how the rows of each seed are grouped; groups are those of all seeds.
+
+    Args:
+        users: Ids of the rows of each seed, as `user_codes` takes them.
+        items: Ids alike; None where rows have none.
+    """
+    ends = np.cumsum([len(np.asarray(ids)) for ids in users])[:-1]
+    by_user = user_clusters(user_codes(np.concatenate(users)))
     if items is None:
-        return Crossing(by_user)
-    by_item = user_clusters(user_codes(items))
+        return [Crossing(codes) for codes in np.split(by_user, ends)]
+    by_item = user_clusters(user_codes(np.concatenate(items)))
     width = int(by_item.max(initial=-1)) + 1
     pairs = np.unique(by_user * width + by_item, return_inverse=True)[1]
-    return Crossing(by_user, by_item, pairs.astype(np.int64))
+    parts = (np.split(codes, ends) for codes in (by_user, by_item, pairs.astype("i8")))
+    return [Crossing(*codes) for codes in zip(*parts, strict=True)]
 
 
 def difference(
     by_seed: npt.ArrayLike,
-    rows: npt.ArrayLike | None = None,
-    grouped: Crossing | None = None,
+    rows: Sequence[npt.ArrayLike] | Floats | None = None,
+    grouped: Crossing | Sequence[Crossing] | None = None,
 ) -> Difference:
     """Returns the mean of a difference over seeds, with its interval.
 
     Args:
         by_seed: The difference on each seed, shape (S,).
-        rows: Influences of the evaluation rows on it, shape (S, N); None where each
-            seed has rows of its own.
-        grouped: The rows' groups.
+        rows: Influences of each seed's evaluation rows on it, S arrays of shape (N,);
+            None where seeds share neither users nor items.
+        grouped: The rows' groups, those of each seed where seeds have rows of their
+            own.
 
     Returns:
         NaN where a seed's is NaN. Without rows, a single seed has no interval: its ends
@@ -127,7 +143,9 @@ def difference(
     if len(values) > 1:
         parts.append((float(values.var(ddof=1)) / len(values), len(values) - 1.0))
     if rows is not None and grouped is not None:
-        parts.append(_row_variance(np.asarray(rows, np.float64), grouped))
+        by_row = [np.asarray(one, np.float64) for one in rows]
+        groups = [grouped] * len(by_row) if isinstance(grouped, Crossing) else grouped
+        parts.append(_row_variance(by_row, groups))
     if not parts:
         return Difference(mean, -math.inf, math.inf)
     variance = sum(part for part, _ in parts)
@@ -159,36 +177,47 @@ def holm(p_values: Mapping[_Key, float | None]) -> dict[_Key, float | None]:
     return adjusted
 
 
-def _row_variance(rows: Floats, grouped: Crossing) -> tuple[float, float]:
+def _row_variance(
+    rows: Sequence[Floats], grouped: Sequence[Crossing]
+) -> tuple[float, float]:
     """Returns the variance from users and items, and its degrees of freedom."""
-    by_user, freedom = _clustered(rows, grouped.users)
-    if grouped.items is None or grouped.pairs is None:
+    by_user, freedom = _clustered(rows, [one.users for one in grouped])
+    items = [one.items for one in grouped if one.items is not None]
+    pairs = [one.pairs for one in grouped if one.pairs is not None]
+    if len(items) < len(rows) or len(pairs) < len(rows):
         return by_user, freedom
-    by_item, of_items = _clustered(rows, grouped.items)
-    by_pair, _ = _clustered(rows, grouped.pairs)
+    by_item, of_items = _clustered(rows, items)
+    by_pair, _ = _clustered(rows, pairs)
     # Few clusters may put the difference below either part: the larger one holds.
     return max(by_user + by_item - by_pair, by_user, by_item), min(freedom, of_items)
 
 
-def _clustered(rows: Floats, clusters: Codes) -> tuple[float, float]:
+def _clustered(
+    rows: Sequence[Floats], clusters: Sequence[Codes]
+) -> tuple[float, float]:
     """Returns the variance if clusters were drawn, without what is the seeds'.
 
     The sum of squared cluster sums of the mean over seeds, minus the part of it that is
     left because the seeds are few. Degrees of freedom are matched by moments: few
     clusters with much influence count as few.
     """
-    count = int(clusters.max(initial=-1)) + 1
+    count = max(int(codes.max(initial=-1)) + 1 for codes in clusters)
     if count < 2:
         return 0.0, 1.0
-    sums = np.stack([np.bincount(clusters, row, count) for row in rows])
-    squares = sums.mean(axis=0) ** 2
+    seeds = len(rows)
+    total, of_squares = np.zeros(count), np.zeros(count)
+    for row, codes in zip(rows, clusters, strict=True):
+        sums = np.bincount(codes, row, count)
+        total += sums
+        of_squares += sums**2
+    squares = (total / seeds) ** 2
     whole = float(squares.sum())
     by_chance = 0.0
-    if len(rows) > 1:
-        by_chance = float(sums.var(axis=0, ddof=1).sum()) / len(rows)
+    if seeds > 1:
+        variance = (of_squares - seeds * squares) / (seeds - 1)
+        by_chance = float(variance.sum()) / seeds
     spread = float((squares**2).sum()) - whole**2 / count
     freedom = 2 * whole**2 / spread if spread > 0 else count - 1.0
     freedom = min(max(freedom, 1.0), count - 1.0)
     # The mean was taken from the same clusters, as for a sample of `freedom` + 1.
-    variance = max(whole - by_chance, 0.0) * (freedom + 1) / freedom
-    return variance, freedom
+    return max(whole - by_chance, 0.0) * (freedom + 1) / freedom, freedom

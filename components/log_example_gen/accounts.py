@@ -12,6 +12,7 @@ from typing import Any
 
 from components.log_example_gen.log_files import Shard
 from components.log_example_gen.logic import DomainLog
+from components.log_example_gen.problems import columns_in
 from models.artifact_files import split_folder
 from models.data.arrow_files import pq
 from models.days import to_date
@@ -165,7 +166,7 @@ def _check_columns(domain: str, account: _Account) -> None:
         day = max(by_day)
         file, *columns = by_day[day]
         raise DataError(
-            f"{file} has no column {column!r}; it has {listed(columns, first=50)}; map "
+            f"{file} has no column {column!r}; it has {columns_in(columns)}; map "
             "the feature to one of these in `columns`, give the column `since` or "
             "`until` if the log has it on some days only, or fix the log"
         )

@@ -23,6 +23,7 @@ from components.log_example_gen.logic import parse_label_rule
 from components.log_example_gen.problems import Mask
 from components.log_example_gen.problems import Problems
 from components.log_example_gen.problems import Reason
+from components.log_example_gen.problems import columns_in
 from components.log_example_gen.times import DAY_SECONDS
 from components.log_example_gen.times import has_hours
 from components.log_example_gen.times import read_times
@@ -38,7 +39,6 @@ from components.log_example_gen.values import type_name
 from components.log_example_gen.vectors import read_vectors
 from components.log_example_gen.wanted import source_of
 from models.errors import DataError
-from models.errors import listed
 from models.features.feature import Feature
 from models.features.table import DAY
 from models.features.table import LABEL
@@ -63,7 +63,7 @@ def raw_schema(features: FeatureTable) -> pa.Schema:
     """
     fields = [pa.field(LABEL, pa.large_list(pa.int64()))]
     fields.append(pa.field(DAY, pa.large_list(pa.int64())))
-    for feature in features.features:
+    for feature in features.logged:
         kind = feature.feature_kind.arrow_type()
         fields.append(pa.field(feature.name, pa.large_list(kind)))
     return pa.schema(sorted(fields, key=lambda field: field.name))
@@ -128,7 +128,7 @@ def examine(
     cut = np.zeros(table.num_rows, np.bool_)
     columns = {LABEL: _wrap(reader.labels()), DAY: _wrap(days)}
     reader.check_days()
-    for feature in features.features:
+    for feature in features.logged:
         if feature.is_list or feature.is_vector:
             lists, longer = reader.lists(feature)
             columns[feature.name] = lists
@@ -294,7 +294,7 @@ class _Reader:
             return self._column(name)
         self.problems.columns.append(
             f"{self._path} has no column {name!r}; it has "
-            f"{listed(self._table.column_names, first=50)}; name one of these in the "
+            f"{columns_in(self._table.column_names)}; name one of these in the "
             "configuration, or fix the log"
         )
         return None

@@ -21,6 +21,7 @@ class LogExampleGenSpec(types.ComponentSpec):
         "first_day": ExecutionParameter(type=int),
         "last_day": ExecutionParameter(type=int),
         "quarantine": ExecutionParameter(type=str),
+        "log_hashes": ExecutionParameter(type=str),
         "max_bad_share": ExecutionParameter(type=float),
         "fingerprint": ExecutionParameter(type=str),
     }
@@ -46,6 +47,7 @@ class LogExampleGen(base_beam_component.BaseBeamComponent):
         first_day: int,
         last_day: int,
         quarantine: str,
+        log_hashes: str,
         max_bad_share: float,
         fingerprint: str,
     ) -> None:
@@ -57,6 +59,7 @@ class LogExampleGen(base_beam_component.BaseBeamComponent):
             first_day: First day read, days since 1970-01-01.
             last_day: Last day read.
             quarantine: Folder for rows that cannot be read.
+            log_hashes: File of the hashes that planning kept, see `ContentHashes`.
             max_bad_share: Share of a domain's rows that may be bad.
             fingerprint: Hash of configuration, code and log files.
         """
@@ -67,6 +70,7 @@ class LogExampleGen(base_beam_component.BaseBeamComponent):
                 first_day=first_day,
                 last_day=last_day,
                 quarantine=quarantine,
+                log_hashes=log_hashes,
                 max_bad_share=max_bad_share,
                 fingerprint=fingerprint,
                 examples=types.Channel(type=standard_artifacts.Examples),

@@ -18,6 +18,7 @@ from tfx.types import artifact_utils
 from components.artifacts import stamp
 from components.log_example_gen.accounts import Limits
 from components.log_example_gen.accounts import check_accounts
+from components.log_example_gen.content_hashes import ContentHashes
 from components.log_example_gen.conversion import WriteShard
 from components.log_example_gen.log_files import Shard
 from components.log_example_gen.log_files import file_size
@@ -64,7 +65,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         uri, quarantine = Path(examples.uri), Path(exec_properties["quarantine"])
         shards = _shards(logs, days.first, days.last)
         # Before the rows are read: files that change meanwhile show as changed later.
-        read_files = _read_files(logs, days.first, days.last)
+        # Planning has read them: only those that were touched since are read again.
+        hashes = ContentHashes(Path(exec_properties["log_hashes"]))
+        read_files = _read_files(logs, days, hashes)
         uri.mkdir(parents=True, exist_ok=True)
         _clear_quarantine(quarantine, logs, days)
         write = WriteShard(
@@ -119,12 +122,14 @@ def _describe(examples: types.Artifact, domains: list[str], days: DayRange) -> N
 
 
 def _read_files(
-    logs: list[DomainLog], first_day: int, last_day: int
+    logs: list[DomainLog], days: DayRange, hashes: ContentHashes
 ) -> dict[str, dict[str, str]]:
     return {
         log.domain: {
             str(to_date(day)): found
-            for day, found in log_days(Path(log.folder), first_day, last_day).items()
+            for day, found in log_days(
+                Path(log.folder), days.first, days.last, hashes
+            ).items()
         }
         for log in logs
     }

@@ -32,14 +32,14 @@ _UNREAD_PACKED = (".zstd", ".xz", ".lz4", ".snappy", ".zip")
 
 
 def format_of(path: str) -> str | None:
-    """Returns the format of a log file, by its name; None if it is none.
+    """Returns the format of a log file, by its name in UTF-8; None if it is none.
 
     Example:
         >>> format_of("part-0.csv.gz"), format_of("part-0.json"), format_of("_SUCCESS")
         ('.csv', '.jsonl', None)
     """
     name = Path(path).name
-    if is_bookkeeping(name):
+    if is_bookkeeping(name) or not _is_utf8(name):
         return None
     packed = _packing_of(name)
     found = SUFFIXES.get(suffix_of(name))
@@ -68,6 +68,15 @@ def _packing_of(name: str) -> str:
     return next((end for end in PACKED if name.endswith(end)), "")
 
 
+def _is_utf8(name: str) -> bool:
+    """Whether a name can be written down: in the metadata, in the quarantine."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def is_bookkeeping(name: str) -> bool:
     """Whether Spark, Hadoop or an editor keeps a file of this name for itself."""
     return name.startswith((".", "_")) or name.endswith((".crc", "~"))
@@ -75,6 +84,8 @@ def is_bookkeeping(name: str) -> bool:
 
 def naming_advice(name: str) -> str:
     """Returns why a file of this name is not read, and what to do."""
+    if not _is_utf8(name):
+        return "its name is not UTF-8; rename it"
     name = name.lower()
     ends = (*PACKED, *_UNREAD_PACKED)
     packed = next((end for end in ends if name.endswith(end)), "")

@@ -178,9 +178,22 @@ def is_day_folder(path: Path) -> bool:
 
 
 def entries_of(partition: Path) -> Iterator[Path]:
-    """Yields what lies in a day's folder, and in the folders of its hours."""
+    """Yields what lies in a day's folder, and in the folders of its hours.
+
+    Raises:
+        DataError: It cannot be listed, or an hour has two folders.
+    """
+    hours: dict[int, str] = {}
     for path in _listed(partition):
         if is_hour_folder(path.name) and path.is_dir():
+            hour = int(path.name.rpartition("=")[2])
+            if hour in hours:
+                raise DataError(
+                    f"{str(path)!r} and {hours[hour]!r} are both folders of one hour; "
+                    "expected one, as impressions in both would count twice; move the "
+                    "files of one into the other, or away"
+                )
+            hours[hour] = path.name
             yield from _listed(path)
         else:
             yield path
@@ -213,20 +226,23 @@ def _inaccessible(path: Path, error: OSError) -> DataError:
     )
 
 
-def log_days(folder: Path, first_day: int, last_day: int) -> dict[int, str]:
+def log_days(
+    folder: Path, first_day: int, last_day: int, hashes: ContentHashes
+) -> dict[int, str]:
     """Returns the hash of each day's log files, see `day_hash`.
 
     Args:
         folder: A domain's folder of `date=YYYY-MM-DD/` partitions.
         first_day: First day wanted, days since 1970-01-01.
         last_day: Last day wanted.
+        hashes: Knows or reads the files' contents.
 
     Raises:
         DataError: The folder is missing or holds no dated partition, or a file cannot
             be read.
     """
     by_day = files_by_day(folder, first_day, last_day)
-    return {day: day_hash(folder, files, ContentHashes()) for day, files in by_day}
+    return {day: day_hash(folder, files, hashes) for day, files in by_day}
 
 
 def files_by_day(

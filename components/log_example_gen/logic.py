@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from dataclasses import dataclass
 from typing import Annotated
@@ -18,9 +17,12 @@ from components.log_example_gen.time_formats import DEFAULT_FORMAT
 from components.log_example_gen.time_formats import parse_time_format
 from models.days import to_day
 from models.errors import ConfigError
+from models.errors import shown
 from models.strict_model import StrictModel
+from models.written_date import Date
 
-_RULE = re.compile(r"^\s*(\w+)\s*(>=|<=|==|>|<)\s*(-?\d+(?:\.\d+)?)\s*$")
+# Sixteen digits on either side: with more, other numbers would be compared.
+_RULE = re.compile(r"\s*(\w+)\s*(>=|<=|==|>|<)\s*(-?[0-9]{1,16}(?:\.[0-9]{1,16})?)\s*")
 COMPARISONS = (">=", "<=", "==", ">", "<")
 
 
@@ -65,8 +67,8 @@ class ColumnSource(StrictModel):
     constant: str | None = None
     separator: str | None = Field(default=None, min_length=1)
     hour_of: str | None = None
-    since: datetime.date | None = None
-    until: datetime.date | None = None
+    since: Date | None = None
+    until: Date | None = None
 
     @model_validator(mode="after")
     def _check(self) -> ColumnSource:
@@ -101,7 +103,10 @@ class ColumnSource(StrictModel):
 # In a configuration the bare name of a column will do.
 Source = Annotated[
     ColumnSource,
-    BeforeValidator(lambda v: {"column": v} if isinstance(v, str) else v),
+    BeforeValidator(
+        lambda v: {"column": v} if isinstance(v, str) else v,
+        json_schema_input_type=str | ColumnSource,
+    ),
 ]
 
 
@@ -146,11 +151,12 @@ def parse_label_rule(text: str) -> LabelRule:
     Raises:
         ConfigError: The text is not `<column> <comparison> <number>`.
     """
-    match = _RULE.match(text)
+    match = _RULE.fullmatch(text)
     if match is None:
         raise ConfigError(
-            f"label rule {text!r} cannot be read; expected `<column> <comparison> "
-            f"<number>` with one of {', '.join(COMPARISONS)}, such as `rating >= 4`"
+            f"label rule {shown(text)} cannot be read; expected `<column> <comparison> "
+            f"<number>` with one of {', '.join(COMPARISONS)} and at most 16 digits on "
+            "either side of the point, such as `rating >= 4`"
         )
     column, comparison, value = match.groups()
     return LabelRule(column, comparison, float(value))

@@ -6,11 +6,14 @@ A row that has a problem goes to the quarantine. A column of which no row can be
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from models.errors import listed
 
 Mask = npt.NDArray[np.bool_]
 
@@ -77,3 +80,14 @@ def as_mask(values: pa.Array | Mask) -> Mask:
         values = values.combine_chunks()
     mask: Mask = values.fill_null(False).to_numpy(zero_copy_only=False)
     return mask
+
+
+def columns_in(names: Sequence[str]) -> str:
+    """Returns the columns of a file for an error about one that it lacks."""
+    said = listed(names, first=50)
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t|,"):
+        said += (
+            " (one column: `csv` in the configuration says what separates values; in "
+            "a .tsv file tabs do)"
+        )
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in said)

@@ -65,9 +65,9 @@ def line_blocks(path: str, kind: str) -> Iterator[bytes | LongLine]:
         DataError: The file cannot be read.
     """
     try:
-        with _open(path) as stream:
+        with open_packed(path) as stream:
             block = stream.read(BLOCK_BYTES)
-            _check_start(path, kind, block)
+            check_start(path, kind, block)
             block = block.removeprefix(codecs.BOM_UTF8)
             rest, skipping = b"", False
             while block:
@@ -97,11 +97,12 @@ def as_text(line: bytes) -> str:
     return line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
 
 
-def _open(path: str) -> Any:
+def open_packed(path: str) -> Any:
+    """Opens a file to read bytes; packed as its name says, see `PACKED`."""
     return pa.input_stream(path, compression=PACKED.get(Path(path).suffix))
 
 
-def _check_start(path: str, kind: str, start: bytes) -> None:
+def check_start(path: str, kind: str, start: bytes) -> None:
     """Raises `DataError` if a file begins like one of another kind."""
     for magic, found, advice in _STARTS:
         if start.startswith(magic):

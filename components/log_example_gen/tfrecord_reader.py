@@ -5,6 +5,7 @@ Importing this module imports TensorFlow; the other formats do without.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,8 @@ from components.log_example_gen.loose_values import loose_record
 from components.log_example_gen.loose_values import loose_table
 from components.log_example_gen.pieces import Piece
 from components.log_example_gen.pieces import unreadable
+from components.log_example_gen.tfrecord_framing import KIND
+from components.log_example_gen.tfrecord_framing import count_records
 from components.log_example_gen.values import is_list
 from components.log_example_gen.values import is_text
 from components.log_example_gen.wanted import WantedColumns
@@ -38,11 +41,11 @@ def read_tfrecord(path: str, batch_rows: int, wanted: WantedColumns) -> Iterator
         wanted: The columns that are read; the table holds no others.
 
     Raises:
-        DataError: The file cannot be read.
+        DataError: The file cannot be read, or ends inside a record.
     """
     compression = "GZIP" if path.endswith(".gz") else ""
     decoder = ExamplesToRecordBatchDecoder()
-    start = 0
+    total, start = count_records(path), 0
     try:
         records = tf.data.TFRecordDataset(path, compression).batch(batch_rows)
         for batch in records.as_numpy_iterator():
@@ -55,7 +58,14 @@ def read_tfrecord(path: str, batch_rows: int, wanted: WantedColumns) -> Iterator
             else:
                 yield Piece(table, numbers, len(serialized), sparse=True)
     except (tf.errors.OpError, OSError) as error:
-        raise unreadable(path, "TFRecord of tf.Examples", error) from error
+        raise unreadable(path, KIND, _message(error)) from error
+    if start != total:
+        raise unreadable(path, KIND, f"it has {total:,} records, {start:,} were read")
+
+
+def _message(error: Exception) -> str:
+    """Returns what TensorFlow says of a file, without the names of its operations."""
+    return re.sub(r"\{\{function_node [^}]*\}\}|\[Op:\w+\].*", "", str(error))
 
 
 def _together(

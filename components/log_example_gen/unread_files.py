@@ -33,7 +33,8 @@ class UnreadFile:
     advice: str
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.advice})"
+        name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in self.name)
+        return f"{name} ({self.advice})"
 
 
 def list_unread_files(

@@ -59,7 +59,7 @@ def wanted_columns(log: DomainLog, features: FeatureTable) -> WantedColumns:
     if log.timestamp is not None:
         found.setdefault(log.timestamp.column, Wanted()).is_time = True
     singles = set(found)
-    for feature in features.features:
+    for feature in features.logged:
         source = source_of(log, feature)
         if source is None or source.column is None:
             continue

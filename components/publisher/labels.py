@@ -239,11 +239,11 @@ def _read(directory: Path) -> Any:
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
     path = directory / LABELS_FILE
-    if not path.is_file():
+    if not path.exists():
         return ModelServerConfig()
     try:
         config = text_format.Parse(path.read_text("utf-8"), ModelServerConfig())
-    except (text_format.ParseError, UnicodeDecodeError) as error:
+    except (text_format.ParseError, UnicodeDecodeError, OSError) as error:
         raise DataError(
             f"{path} is no ModelServerConfig: {error}. {_WAY_BACK}"
         ) from error

@@ -9,6 +9,7 @@ highest version is that of the latest day, whenever it was published.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -54,11 +55,23 @@ def next_version(day: int, taken: Iterable[int]) -> int:
     return last + 1
 
 
+# As a number is written, so that its folder is found by it.
+_VERSION = re.compile(r"[1-9][0-9]{0,18}")
+_WAY_BACK = (
+    "restore it from a backup, or remove this version's folder and publish another one "
+    "with `crossctr promote`"
+)
+
+
 def versions_in(folder: Path) -> list[int]:
     """Returns the versions in a model's folder, ascending."""
     if not folder.is_dir():
         return []
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+    return sorted(
+        int(path.name)
+        for path in folder.iterdir()
+        if _VERSION.fullmatch(path.name) and path.is_dir()
+    )
 
 
 def publish(
@@ -119,10 +132,13 @@ def lineage_of(version: Path) -> dict[str, Any]:
     try:
         lineage: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
+        raise DataError(f"{path} is not JSON: {error}; {_WAY_BACK}") from error
+    decision = lineage.get("decision", {}) if isinstance(lineage, dict) else None
+    if not isinstance(decision, dict):
         raise DataError(
-            f"{path} is not JSON: {error}; restore it from a backup, or remove this "
-            "version's folder and publish another one with `crossctr promote`"
-        ) from error
+            f"{path} is not what a publication writes: expected an object whose "
+            f"`decision` is one, too; {_WAY_BACK}"
+        )
     return lineage
 
 

@@ -26,6 +26,7 @@ class ReferencesSpec(types.ComponentSpec):
         "evaluation_first_day": ExecutionParameter(type=int),
         "evaluation_last_day": ExecutionParameter(type=int),
         "most_rows": ExecutionParameter(type=int),
+        "settings": ExecutionParameter(type=str),
         "fingerprint": ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -56,6 +57,7 @@ class References(base_component.BaseComponent):
         evaluation_first_day: int,
         evaluation_last_day: int,
         most_rows: int,
+        settings: str,
         fingerprint: str,
     ) -> None:
         """Declares the component.
@@ -71,6 +73,7 @@ class References(base_component.BaseComponent):
             evaluation_first_day: First day of the evaluation rows.
             evaluation_last_day: Their last day.
             most_rows: Impressions that are fitted on, at most.
+            settings: JSON of the `ReferenceSettings`.
             fingerprint: Hash of everything the result is made from.
         """
         super().__init__(
@@ -84,6 +87,7 @@ class References(base_component.BaseComponent):
                 evaluation_first_day=evaluation_first_day,
                 evaluation_last_day=evaluation_last_day,
                 most_rows=most_rows,
+                settings=settings,
                 fingerprint=fingerprint,
                 references=types.Channel(type=artifacts.ReferenceScores),
             )

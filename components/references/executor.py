@@ -20,6 +20,7 @@ from models.references.fitting import fit_references
 from models.references.rows import Columns
 from models.references.rows import read_domains
 from models.references.rows import read_rows
+from models.references.settings import ReferenceSettings
 
 
 class Executor(base_executor.BaseExecutor):
@@ -71,6 +72,7 @@ class Executor(base_executor.BaseExecutor):
             [by_domain[domain] for domain in sources],
             evaluation,
             columns,
+            ReferenceSettings.model_validate_json(exec_properties["settings"]),
         )
         judged = judge_references(found, evaluation, columns)
         write_references(Path(output.uri), judged, found)

@@ -32,6 +32,9 @@ from models.features.kind import FIRST_OOV_ROW
 from models.features.table import DAY
 from models.features.table import FeatureTable
 
+# Share of a list's ids out of vocabulary above which the list says little.
+_MOST_UNKNOWN = 0.5
+
 KEYS = ("rows", "missing", "ids", "oov", "new")
 
 Ints = npt.NDArray[np.int64]
@@ -158,6 +161,36 @@ def describe_encoding(
             f"{sums['missing'] / sums['rows']:.1%} of rows without"
         )
     return lines
+
+
+def unknown_lists(
+    domains: Mapping[str, Mapping[str, Mapping[str, Any]]], features: FeatureTable
+) -> list[str]:
+    """Returns a warning for each list of a domain most of whose ids are unknown.
+
+    Args:
+        domains: `domains` of `encoding.json`: lists by count, feature and domain.
+        features: The feature table.
+    """
+    warnings = []
+    for domain, by_feature in domains.items():
+        for feature in features.features:
+            if not feature.is_list or feature.name not in by_feature:
+                continue
+            found = by_feature[feature.name]
+            ids, oov = sum(found["ids"]), sum(found["oov"])
+            if not ids or oov <= _MOST_UNKNOWN * ids:
+                continue
+            remedy = f"a lower min_count or more capacity of {feature.table!r}"
+            if not feature.counts:
+                remedy = f"`counts: true` on {feature.name!r}, so that they get rows"
+            warnings.append(
+                f"{feature.name}: {oov / ids:.0%} of the {ids:,} ids in the lists of "
+                f"{domain} are out of vocabulary and share "
+                f"{features.vocabularies[feature.table].oov_buckets} table rows; "
+                f"consider {remedy}"
+            )
+    return warnings
 
 
 def _flat(cells: pa.Array) -> Ints:

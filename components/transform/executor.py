@@ -29,6 +29,7 @@ from components.transform.encoding import count_encoded
 from components.transform.encoding import describe_encoding
 from components.transform.encoding import sizes_before
 from components.transform.encoding import to_json
+from components.transform.encoding import unknown_lists
 from components.transform.number_counts import NumberCounts
 from components.transform.number_counts import add_number_counts
 from components.transform.number_counts import count_encoded_numbers
@@ -153,9 +154,11 @@ def _write_encoding(
 ) -> None:
     counts = {domain: ids for domain, (ids, _) in sorted(by_domain)}
     numbers = {domain: found for domain, (_, found) in sorted(by_domain)}
-    content = {**to_json(counts, days), "numbers": numbers_to_json(numbers)}
+    content, table = to_json(counts, days), FeatureTable.from_json(features)
+    content["numbers"] = numbers_to_json(numbers)
     Path(path).write_text(json.dumps(content), encoding="utf-8")
-    for line in describe_encoding(counts, FeatureTable.from_json(features)):
+    warnings = unknown_lists(content["domains"], table)
+    for line in (*describe_encoding(counts, table), *warnings):
         PROGRESS.info(line)
     for line in describe_numbers(numbers, read_statistics(vocabulary)):
         PROGRESS.info(line)

@@ -14,6 +14,7 @@ import tensorflow_transform as tft
 from components.transform.dense import first_lists
 from components.transform.dense import first_values
 from components.transform.dense import vectors
+from models.features.cross import cross_rows
 from models.features.feature import Feature
 from models.features.id_space import IdSpace
 from models.features.kind import FIRST_OOV_ROW
@@ -42,9 +43,12 @@ def preprocessing_fn(
     features = FeatureTable.from_json(custom_config["features"])
     tools = _Tools(features, custom_config["vocabulary_uri"])
     outputs: dict[str, Any] = {}
-    for feature in features.features:
+    for feature in features.logged:
         kind = feature.feature_kind
         outputs |= kind.encode(inputs[feature.name], feature, tools)
+    for feature in features.derived:
+        parts = [outputs[name] for name in feature.of]
+        outputs[feature.name] = cross_rows(parts, feature.buckets)
     for name in (LABEL, DAY):
         if name in inputs:
             outputs[name] = first_values(inputs[name], -1)

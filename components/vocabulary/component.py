@@ -19,6 +19,7 @@ class VocabularySpec(types.ComponentSpec):
     PARAMETERS = {
         "features": ExecutionParameter(type=str),
         "target": ExecutionParameter(type=str),
+        "separate_ids": ExecutionParameter(type=str),
         "fingerprint": ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -46,6 +47,7 @@ class Vocabulary(base_beam_component.BaseBeamComponent):
         previous: types.BaseChannel | None,
         features: str,
         target: str,
+        separate_ids: str,
         fingerprint: str,
     ) -> None:
         """Declares the component.
@@ -56,6 +58,7 @@ class Vocabulary(base_beam_component.BaseBeamComponent):
             previous: The newest vocabulary that ends before the block.
             features: JSON of the `FeatureTable`.
             target: The target domain, whose ids the sources may know.
+            separate_ids: JSON of the configuration's `separate_ids`.
             fingerprint: Hash of configuration, code and log files.
         """
         super().__init__(
@@ -65,6 +68,7 @@ class Vocabulary(base_beam_component.BaseBeamComponent):
                 previous=previous,
                 features=features,
                 target=target,
+                separate_ids=separate_ids,
                 fingerprint=fingerprint,
                 vocabulary=types.Channel(type=artifacts.Vocabulary),
             )

@@ -33,6 +33,7 @@ from components.vocabulary.logic import Growth
 from components.vocabulary.logic import Vocabulary as VocabularyContent
 from components.vocabulary.logic import count_ids
 from components.vocabulary.logic import counted_features
+from components.vocabulary.logic import counted_lists
 from components.vocabulary.logic import grow
 from components.vocabulary.logic import merge_counts
 from components.vocabulary.sharing import describe_sharing
@@ -61,8 +62,20 @@ _BATCH_ROWS = 65_536
 _MERGE_ROWS = 1 << 20
 
 
-# An id space and a domain.
+# An id space and a domain. Ids in lists are counted under a name of their own, which no
+# space can have: they make the vocabulary grow, and the domain has not shown them.
 Key = tuple[str, str]
+_LISTS = ":lists"
+
+
+def columns_of(features: FeatureTable) -> dict[str, list[str]]:
+    """Returns the columns whose ids are counted, by the name they are counted under."""
+    columns = {}
+    for space in sorted(features.vocabularies):
+        columns[space] = counted_features(features, space)
+        if lists := counted_lists(features, space):
+            columns[f"{space}{_LISTS}"] = lists
+    return columns
 
 
 class CountIds(beam.DoFn):
@@ -165,6 +178,7 @@ class _Block:
         parents: What `vocabulary.json` says of them.
         days: The block's days.
         target: The target domain.
+        separate: By id space, sources that are stated to share no ids with it.
     """
 
     folder: Path
@@ -172,6 +186,7 @@ class _Block:
     parents: Mapping[str, Any]
     days: DayRange
     target: str
+    separate: Mapping[str, list[str]]
 
 
 def _hashed(
@@ -189,7 +204,11 @@ def _hashed(
 
 
 def _grown(
-    block: _Block, space: str, counts: Mapping[str, pa.Table], settings: IdSpace
+    block: _Block,
+    space: str,
+    counts: Mapping[str, pa.Table],
+    in_lists: Mapping[str, pa.Table],
+    settings: IdSpace,
 ) -> dict[str, Any]:
     """Grows an append-only space, writes it and returns its summary."""
     before = (
@@ -197,7 +216,8 @@ def _grown(
         if block.parent
         else VocabularyContent.empty()
     )
-    growth = grow(before, merge_counts(list(counts.values())), settings)
+    every = merge_counts([*counts.values(), *in_lists.values()])
+    growth = grow(before, every, settings)
     written = write_vocabulary(block.folder, space, growth.vocabulary)
     parent = block.parents.get(space)
     summary = summarise(growth, settings, block.days.last, written, parent)
@@ -210,7 +230,11 @@ def _grown(
     if space in SNAPSHOT_SPACES:
         summary |= _shared(block, space, growth, counts)
         words, warnings = describe_sharing(
-            space, summary["shared"], block.target, example_ids(counts)
+            space,
+            summary["shared"],
+            block.target,
+            example_ids(counts),
+            block.separate.get(space, ()),
         )
         line += f"; {words}" if words else ""
     for text in (line, *warnings):
@@ -253,10 +277,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         features = FeatureTable.from_json(exec_properties["features"])
         folder = Path(output.uri)
         folder.mkdir(parents=True, exist_ok=True)
-        columns = {
-            space: counted_features(features, space)
-            for space in sorted(features.vocabularies)
-        }
+        columns = columns_of(features)
         shards = sorted(
             str(path)
             for path in Path(examples.uri).glob(f"{split_folder('*')}/*.parquet")
@@ -274,6 +295,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             read_summary(parent) if parent else {},
             days,
             exec_properties["target"],
+            json.loads(exec_properties["separate_ids"]),
         )
         summary = _write_spaces(block, columns, features, logged_values(shards))
         text = json.dumps(summary, indent=1, sort_keys=True)
@@ -309,14 +331,16 @@ def _write_spaces(
 ) -> dict[str, Any]:
     """Writes every space and returns the content of `vocabulary.json`."""
     summary = {}
-    for space, names in columns.items():
-        by_domain = _take_counts(block.folder, space)
-        settings = features.vocabularies[space]
-        expected = sum(logged[name] for name in names)
-        check_counts(space, list(by_domain.values()), expected)
+    found = {}
+    for name, counted in columns.items():
+        found[name] = _take_counts(block.folder, name)
+        expected = sum(logged[column] for column in counted)
+        check_counts(name, list(found[name].values()), expected)
+    for space, settings in sorted(features.vocabularies.items()):
+        shown, in_lists = found[space], found.get(f"{space}{_LISTS}", {})
         if settings.hashed:
-            counts = merge_counts(list(by_domain.values()))
+            counts = merge_counts([*shown.values(), *in_lists.values()])
             summary[space] = _hashed(block, space, counts, settings)
         else:
-            summary[space] = _grown(block, space, by_domain, settings)
+            summary[space] = _grown(block, space, shown, in_lists, settings)
     return summary

@@ -61,14 +61,28 @@ class Growth:
 
 
 def counted_features(features: FeatureTable, space: str) -> list[str]:
-    """Returns the features whose ids count as impressions of `space`.
+    """Returns the features whose ids are shown by impressions of `space`.
 
     A list repeats ids that were counted when they were shown themselves, so lists only
-    count in a space that has no other feature.
+    count in a space that has no other feature, or if they say so: `counted_lists`.
     """
     of_space = [f for f in features.features if f.vocabulary == space]
     single = [feature.name for feature in of_space if feature.is_single_id]
     return single or [feature.name for feature in of_space]
+
+
+def counted_lists(features: FeatureTable, space: str) -> list[str]:
+    """Returns the lists with `counts: true` of a space that also has single ids.
+
+    Each mention of an id in a list counts like an impression of it, on the day of the
+    impression that has the list.
+    """
+    shown = counted_features(features, space)
+    return [
+        feature.name
+        for feature in features.features
+        if feature.vocabulary == space and feature.counts and feature.name not in shown
+    ]
 
 
 def count_ids(examples: pa.Table, names: Sequence[str]) -> pa.Table:

@@ -7,6 +7,7 @@ to that day, however they are cut into blocks.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,7 +92,11 @@ def shared_ids(
 
 
 def describe_sharing(
-    space: str, shared: Mapping[str, Any], target: str, examples: Mapping[str, str]
+    space: str,
+    shared: Mapping[str, Any],
+    target: str,
+    examples: Mapping[str, str],
+    separate: Collection[str] = (),
 ) -> tuple[str, list[str]]:
     """Returns a part of the space's line, and a warning for each source without one.
 
@@ -100,6 +105,8 @@ def describe_sharing(
         shared: Made by `shared_ids`.
         target: The target domain.
         examples: By domain, an id of it.
+        separate: Sources that are stated to share no ids with the target; a warning
+            says if one does.
     """
     total = sum(shared["ids"])
     if not total:
@@ -110,9 +117,21 @@ def describe_sharing(
         f"{space}: none of the {total:,} ids of {target} is known from {source}, so "
         f"nothing that is learned there about a {space} reaches {target}; if they "
         f"should share ids, compare how they are written: {target} {examples[target]}, "
-        f"{source} {examples[source]}"
+        f"{source} {examples[source]}; if they should not, "
+        f"`separate_ids: {{{space}: [{source}]}}` in the configuration says so"
         for source, number in known.items()
-        if not number and source in examples and target in examples
+        if not number
+        and source not in separate
+        and source in examples
+        and target in examples
+    ]
+    warnings += [
+        f"{space}: `separate_ids` states that {source} shares no {space} with "
+        f"{target}, but {known[source]:,} of the {total:,} ids of {target} are known "
+        f"from it; if the same id is another {space} there, write it differently, as "
+        "both have one embedding row; otherwise remove the statement"
+        for source in separate
+        if known.get(source)
     ]
     return f"ids of {target} known from {shares}" if shares else "", warnings
 

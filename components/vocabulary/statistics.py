@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from typing import cast
 
 import apache_beam as beam
 import numpy as np
@@ -26,6 +27,7 @@ from models.days import DayRange
 from models.features.feature import Feature
 from models.features.number_statistics import NumberStatistics
 from models.features.number_statistics import choose_boundaries
+from models.features.numeric import NumericKind
 
 _BATCH_ROWS = 65_536
 # Quantiles that boundaries are chosen from. One number in a thousand at each end is
@@ -162,7 +164,7 @@ def _number(
     raw: tf.SparseTensor, feature: Feature
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns which numbers are usable, their middle, offsets (B, 1) and quantiles."""
-    kind = feature.feature_kind
+    kind = cast(NumericKind, feature.feature_kind)
     numbers = tf.cast(first_values(raw, kind.missing), tf.float64)
     usable = kind.usable(numbers)
     known = tf.where(usable, kind.bounded(numbers), tf.cast(math.nan, tf.float64))

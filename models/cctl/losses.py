@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from models.training.optimizers import apply_means
+
 
 def log_losses(labels: Any, logits: Any) -> Any:
     """Returns the log loss of each impression, (B,)."""
@@ -23,13 +25,17 @@ def weighted_loss(labels: Any, logits: Any, weights: Any) -> Any:
 
 
 def take_step(
-    loss_of: Callable[[], tuple[Any, ...]], *parts: tuple[Any, list[Any]]
+    loss_of: Callable[[], tuple[Any, ...]],
+    *parts: tuple[Any, list[Any]],
+    rows: Any = 1,
 ) -> tuple[Any, ...]:
     """Takes a step of each optimizer on its variables, by one backward pass.
 
     Args:
         loss_of: Returns the loss, and further values.
         parts: Optimizers with their variables.
+        rows: Number of impressions that the loss is the mean of; read by optimizers of
+            whole networks.
 
     Returns:
         The result of `loss_of`.
@@ -38,5 +44,5 @@ def take_step(
         found = loss_of()
     gradients = tape.gradient(found[0], [variables for _, variables in parts])
     for (optimizer, variables), own in zip(parts, gradients, strict=True):
-        optimizer.apply_gradients(zip(own, variables, strict=True))
+        apply_means(optimizer, own, variables, rows)
     return found

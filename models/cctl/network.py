@@ -29,13 +29,21 @@ from models.settings import CctlConfig
 from models.settings import NetworkConfig
 
 # Small, because the reference is trained on the target's few impressions.
-_REFERENCE = {"width": 4, "hidden_units": (16,), "cross_layers": 1}
+_REFERENCE = {
+    "width": 4,
+    "hidden_units": (16,),
+    "cross_layers": 1,
+    "wide": False,
+    "zero_start": False,
+    "batch_norm": True,
+}
 
 
 class Part(NamedTuple):
     """Variables of one optimizer."""
 
     embedding_variables: list[Any]
+    wide_variables: list[Any]
     dense_variables: list[Any]
 
 
@@ -197,7 +205,10 @@ class CompanionNetwork(Network):
     @property
     def trained_part(self) -> Part:
         """The mixed tower's variables."""
-        return Part(self.mixed.embedding_variables, self.mixed.dense_variables)
+        mixed = self.mixed
+        return Part(
+            mixed.embedding_variables, mixed.wide_variables, mixed.dense_variables
+        )
 
     @property
     def helper_variables(self) -> list[Any]:
@@ -212,6 +223,11 @@ class CompanionNetwork(Network):
         """The embedding tables of all towers."""
         towers = (self.mixed, self.pure, self.reference)
         return [table for tower in towers for table in tower.embedding_variables]
+
+    @property
+    def wide_variables(self) -> list[Any]:
+        """The wide weights of both towers."""
+        return [*self.mixed.wide_variables, *self.pure.wide_variables]
 
     @property
     def mlps(self) -> list[NormalisedStack]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.cctl.network import CompanionNetwork
-from models.compat import accumulator_of
+from models.compat import ftrl_slots_of
 
 
 class TowerPair:
@@ -26,12 +27,7 @@ class TowerPair:
     ) -> None:
         self._features = network.features.features
         self._mixed, self._pure = network.mixed, network.pure
-        self._tables = [
-            optimizer.optimizers[0] for optimizer in (mixed_optimizer, pure_optimizer)
-        ]
-        self._dense = [
-            optimizer.optimizers[1] for optimizer in (mixed_optimizer, pure_optimizer)
-        ]
+        self._optimizers = (mixed_optimizer, pure_optimizer)
         self._touched: dict[str, list[Any]] = {}
         self._distance = tf.function(self._apart, autograph=False)
 
@@ -44,22 +40,24 @@ class TowerPair:
     def sync(self, *, whole: bool = False) -> None:
         """Copies the mixed tower's variables, statistics and slots into the pure one.
 
-        Of embedding tables, only the rows touched since the last sync.
+        Of embedding tables and wide weights, only the rows touched since the last sync.
 
         Args:
             whole: Whether to copy all table rows.
         """
         for mixed, pure in self._dense_pairs():
             pure.assign(mixed)
-        for name, mixed in self._mixed.embedding.tables.items():
-            pure = self._pure.embedding.tables[name]
-            ids = self._touched.get(name)
-            for source, copy in ((mixed, pure), self._accumulators(mixed, pure)):
+        rows = {
+            table: tf.constant(np.unique(np.concatenate(ids)))
+            for table, ids in self._touched.items()
+        }
+        for table, pairs in self._row_pairs():
+            for mixed, pure in pairs:
                 if whole:
-                    copy.assign(source)
-                elif ids:
-                    rows = tf.constant(np.unique(np.concatenate(ids)))
-                    copy.scatter_update(tf.IndexedSlices(tf.gather(source, rows), rows))
+                    pure.assign(mixed)
+                elif table in rows:
+                    own = rows[table]
+                    pure.scatter_update(tf.IndexedSlices(tf.gather(mixed, own), own))
         self._touched = {}
 
     def distance(self) -> float:
@@ -72,16 +70,42 @@ class TowerPair:
         return tf.sqrt(tf.add_n(apart) / tf.add_n([tf.reduce_sum(a**2) for a in mixed]))
 
     def _dense_pairs(self) -> list[tuple[Any, Any]]:
+        """Returns what is copied whole: variables and slots of both towers."""
         theirs = self._pure.named_variables()
+        by_row = {pure.ref() for _, pairs in self._row_pairs() for _, pure in pairs}
         pairs = [
             (variable, theirs[name])
             for name, variable in self._mixed.named_variables().items()
-            if not name.startswith("embedding/")
+            if theirs[name].ref() not in by_row
         ]
-        mixed, pure = (optimizer.variables for optimizer in self._dense)
-        return pairs + list(zip(mixed, pure, strict=True))
+        mixed, pure = (
+            optimizer.parts[1][0].variables for optimizer in self._optimizers
+        )
+        pairs += zip(mixed, pure, strict=True)
+        mixed, pure = self._mixed.wide, self._pure.wide
+        if mixed is not None and pure is not None:
+            others = pure.number_variables()
+            for name, variable in mixed.number_variables().items():
+                pairs += self._wide_slots(variable, others[name])
+        return pairs
 
-    def _accumulators(self, mixed: Any, pure: Any) -> tuple[Any, Any]:
-        """Returns the accumulators of a table in both optimizers."""
-        of_mixed, of_pure = self._tables
-        return accumulator_of(of_mixed, mixed), accumulator_of(of_pure, pure)
+    def _row_pairs(self) -> Iterator[tuple[str, list[tuple[Any, Any]]]]:
+        """Yields what is copied by table row: a table, its variables and slots."""
+        for table, mixed in self._mixed.embedding.tables.items():
+            pure = self._pure.embedding.tables[table]
+            of_mixed, of_pure = self._optimizers
+            slots = of_mixed.accumulator(mixed), of_pure.accumulator(pure)
+            yield table, [(mixed, pure), slots]
+        mixed, pure = self._mixed.wide, self._pure.wide
+        if mixed is not None and pure is not None:
+            for feature in self._features:
+                ours = mixed.weights_of_rows[feature.name]
+                theirs = pure.weights_of_rows[feature.name]
+                pairs = [(ours, theirs), *self._wide_slots(ours, theirs)]
+                yield feature.table, pairs
+
+    def _wide_slots(self, mixed: Any, pure: Any) -> list[tuple[Any, Any]]:
+        """Returns FTRL's slots of a variable in both optimizers."""
+        of_mixed, of_pure = self._optimizers
+        slots = ftrl_slots_of(of_mixed.wide, mixed), ftrl_slots_of(of_pure.wide, pure)
+        return list(zip(*slots, strict=True))

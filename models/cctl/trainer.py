@@ -135,6 +135,8 @@ class Trainer:
         network, measurement = self._network, self._measurement
         if self._cctl.estimator == "uniform":
             return tf.ones_like(labels)
+        if self._cctl.estimator == "zero":
+            return tf.zeros_like(labels)
         if self._cctl.estimator == "companion":
             return tf.gather(self._windows.kept, source)
         slope = tf.gather(network.sums.slopes(), source)
@@ -159,6 +161,7 @@ class Trainer:
             lambda: self.losses_of_mixed(*batches),
             (self.optimizer, network.mixed.trainable_variables),
             (self._helpers, network.helper_variables),
+            rows=tf.shape(batches[1])[0],
         )
         return loss
 
@@ -167,6 +170,7 @@ class Trainer:
         take_step(
             lambda: (tf.reduce_mean(log_losses(labels, pure(rows, training=True))),),
             (self.pure_optimizer, pure.trainable_variables),
+            rows=tf.shape(labels)[0],
         )
 
     def _contrast(

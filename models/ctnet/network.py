@@ -53,10 +53,12 @@ class Ctnet(Network):
         snapshots: Mapping[str, SnapshotTables] | None = None,
     ) -> None:
         super().__init__(features, network.width, name="ctnet")
-        self.source = Backbone(features, network)
+        # Of the source tower only the layers are read.
+        self.source = Backbone(features, network.model_copy(update={"wide": False}))
         self.source.trainable = False
         self.target = Backbone(features, network, snapshots)
         self.embedding, self.numbers = self.target.embedding, self.target.numbers
+        self.wide = self.target.wide
         layers = ["cross", *(f"hidden_{i}" for i in range(len(network.hidden_units)))]
         self.adapters = {
             name: Adapter(ctnet.adapter, name=f"adapter_{name}") for name in layers
@@ -126,4 +128,4 @@ class Ctnet(Network):
             ours = self.target.mlp.layer(index, ours, training=training)
             adapter = self.adapters[f"hidden_{index}"]
             ours = adapter(ours, tf.stop_gradient(theirs))
-        return tf.squeeze(self.target.logit(ours), axis=1)
+        return self.with_wide(tf.squeeze(self.target.logit(ours), axis=1), rows)

@@ -51,7 +51,8 @@ class Batch:
 
     Attributes:
         rows: Encoded features by column: table rows, int64 of shape (B,), or (B, L) for
-            lists, and values, float32 of shape (B,), or (B, length) for vectors.
+            lists, and values, float32 of shape (B,), or (B, length) for vectors; with
+            `FeatureTable.reads_days` also `day`, as in `days`.
         labels: Float32 0 or 1, shape (B,).
         days: Int64 days since 1970-01-01, shape (B,).
     """
@@ -91,6 +92,8 @@ class ExampleReader:
         features: Features to read.
         first_day: First day of the window, days since 1970-01-01.
         last_day: Last day of the window, included.
+        masked: Features that are masked in batches, all on the same impressions.
+        masked_share: Share of impressions, drawn at random, on which they are missing.
     """
 
     def __init__(
@@ -99,8 +102,11 @@ class ExampleReader:
         features: FeatureTable,
         first_day: int,
         last_day: int,
+        masked: Sequence[str] = (),
+        masked_share: float = 0.0,
     ) -> None:
         self._patterns = patterns
+        self._masked, self._masked_share = tuple(masked), masked_share
         self.features = features
         scalar = EncodedColumn("int64", [])
         self._columns = {**features.columns, LABEL: scalar, DAY: scalar}
@@ -120,7 +126,14 @@ class ExampleReader:
             max(first_day, self.first_day),
             min(last_day, self.last_day),
         )
-        return ExampleReader(self._patterns, self.features, first_day, last_day)
+        return ExampleReader(
+            self._patterns,
+            self.features,
+            first_day,
+            last_day,
+            self._masked,
+            self._masked_share,
+        )
 
     def summarise(self) -> WindowSummary:
         """Counts the window's impressions and clicks in one pass."""
@@ -184,9 +197,11 @@ class ExampleReader:
         rng = np.random.default_rng([seed, epoch])
         names = list(self.features.columns)
         buffer = ShuffleBuffer(max(shuffle_rows, 4 * batch_size), batch_size, span, rng)
+        read = [*names, DAY] if self.features.reads_days else names
         for columns in buffer.draw(self._interleave(names, rng)):
+            self._mask(columns, rng)
             yield Batch(
-                rows={name: columns[name] for name in names},
+                rows={name: columns[name] for name in read},
                 labels=columns[LABEL].astype(np.float32),
                 days=columns[DAY],
             )
@@ -209,6 +224,19 @@ class ExampleReader:
             span=span,
         )
         return prefetched(batches, max(_PREFETCH_BATCHES // span, 2))
+
+    def _mask(self, columns: Columns, rng: np.random.Generator) -> None:
+        """Replaces the masked features by missing ones on some of the impressions."""
+        if not self._masked or not self._masked_share:
+            return
+        missing = rng.random(len(columns[DAY])) < self._masked_share
+        for name in self._masked:
+            feature = self.features[name]
+            for column in feature.columns:
+                is_rows = column == name
+                values = columns[column].copy()
+                values[missing] = feature.feature_kind.encoded_missing if is_rows else 0
+                columns[column] = values
 
     def _interleave(
         self, names: list[str], rng: np.random.Generator
@@ -271,7 +299,10 @@ def batch_signature(features: FeatureTable) -> tuple[Any, Any, Any]:
         name: tf.TensorSpec([None, *column.shape], column.dtype)
         for name, column in features.columns.items()
     }
-    return rows, tf.TensorSpec([None], tf.float32), tf.TensorSpec([None], tf.int64)
+    days = tf.TensorSpec([None], tf.int64)
+    if features.reads_days:
+        rows[DAY] = days
+    return rows, tf.TensorSpec([None], tf.float32), days
 
 
 def _groups_of(path: str, first_day: int, last_day: int) -> list[int]:

@@ -1,13 +1,17 @@
 """EmbeddingSnapshot: one TPM period's tables, keyed by raw id; needs pyarrow alone.
 
-`<folder>/<space>.parquet`, one Parquet row per id with an impression in the period's
-window:
+`<folder>/<space>.parquet`, one Parquet row per id that TPM was trained on, in this
+period or in an earlier one that it continues:
 
 | column        | type                      | meaning                               |
 | ------------- | ------------------------- | ------------------------------------- |
 | `id`          | string                    | raw id                                |
-| `impressions` | int64                     | impressions of the id in the window   |
+| `impressions` | int64                     | the id's impressions in the period    |
 | `embedding`   | fixed_size_list<float>[D] | the id's vector at the period's end   |
+
+An id without impressions in the period's own days has the vector of the last period in
+which it had some. A network reads it only where none of its periods has the id
+otherwise, see `align`.
 
 `<folder>/snapshot.json`: `period_day`, `width`, `vocabulary_hash`, `rows` (number of
 ids) by space. Each Parquet file's schema metadata holds the same as text under
@@ -49,10 +53,13 @@ class SnapshotTables(NamedTuple):
             where missing. The table row is the first axis, so that an id's periods are
             adjacent in memory.
         present: Bool array of shape (table rows, M).
+        days: Day of each period, (M,): the day after its last impressions. Only needed
+            to hide newer snapshots.
     """
 
     vectors: npt.NDArray[np.float32]
     present: npt.NDArray[np.bool_]
+    days: tuple[int, ...] = ()
 
 
 def write_space(
@@ -63,8 +70,9 @@ def write_space(
     chunks: Iterable[tuple[int, npt.NDArray[np.float32]]],
     width: int,
     metadata: Mapping[str, str | int] | None = None,
+    earlier: npt.NDArray[np.int64] | None = None,
 ) -> int:
-    """Writes the ids of one space that had an impression, with their vectors.
+    """Writes the ids of one space that TPM was trained on, with their vectors.
 
     Args:
         folder: Existing folder of the snapshot.
@@ -75,12 +83,17 @@ def write_space(
             all N ids in order.
         width: Width `D` of the vectors.
         metadata: Further schema metadata, beside `space`, `width` and `rows`.
+        earlier: Number of impressions of each id in the periods that this one
+            continues, shape (N,); none by default.
 
     Returns:
         The number of ids written.
     """
     about = {**(metadata or {}), "space": space, "width": width}
-    about["rows"] = int(np.count_nonzero(np.asarray(impressions) > 0))
+    trained = np.asarray(impressions) > 0
+    if earlier is not None:
+        trained |= earlier > 0
+    about["rows"] = int(np.count_nonzero(trained))
     schema = pa.schema(
         [
             pa.field("id", pa.string()),
@@ -93,7 +106,7 @@ def write_space(
     with pq.ParquetWriter(folder / f"{space}.parquet", schema) as writer:
         for start, vectors in chunks:
             stop = start + len(vectors)
-            seen = np.flatnonzero(impressions[start:stop] > 0)
+            seen = np.flatnonzero(trained[start:stop])
             flat = pa.array(vectors[seen].ravel(), pa.float32())
             columns = [
                 ids.slice(start, stop - start).take(pa.array(seen)).cast(pa.string()),
@@ -154,8 +167,10 @@ def align(
 ) -> SnapshotTables:
     """Joins M snapshots with the current vocabulary by raw id.
 
-    Table rows of padding, missing and out-of-vocabulary ids are in no snapshot, nor are
-    ids without an impression in the period.
+    Table rows of padding, missing and out-of-vocabulary ids are in no snapshot. A
+    period has an id if it had impressions in the period's days. An id of none of the M
+    periods, such as a user who returns after months, has its last vector, in the newest
+    period (our choice).
 
     Args:
         folders: Folders of M >= 1 snapshots, newest first.
@@ -166,7 +181,11 @@ def align(
     Raises:
         DataError: If the snapshots have different widths or lack the space.
     """
-    widths = {folder: int(read_summary(folder)["width"]) for folder in folders}
+    summaries = [read_summary(folder) for folder in folders]
+    widths = {
+        folder: int(summary["width"])
+        for folder, summary in zip(folders, summaries, strict=True)
+    }
     if len(set(widths.values())) != 1:
         listed = ", ".join(f"{folder}: {width}" for folder, width in widths.items())
         raise DataError(
@@ -176,35 +195,65 @@ def align(
     shape = (space.num_rows, len(folders))
     vectors = np.zeros((*shape, next(iter(widths.values()))), np.float32)
     present = np.zeros(shape, np.bool_)
+    first_id_row = space.first_id_row
+    every = np.ones(space.num_rows, np.bool_)
     for period, folder in enumerate(folders):
-        path = folder / f"{space_name}.parquet"
-        if not path.is_file():
-            raise DataError(
-                f"the snapshot at {folder} has no {path.name}; it was exported for "
-                "other id spaces. Run the TPM level of that period again"
-            )
-        with pq.ParquetFile(path) as file:
-            _fill(file, ids, space.first_id_row, vectors[:, period], present[:, period])
-    return SnapshotTables(vectors, present)
+        to = vectors[:, period], present[:, period]
+        _fill(_file(folder, space_name), ids, first_id_row, *to, own=True, rows=every)
+    absent = ~present.any(axis=1)
+    to = vectors[:, 0], present[:, 0]
+    _fill(_file(folders[0], space_name), ids, first_id_row, *to, own=False, rows=absent)
+    days = tuple(int(summary["period_day"]) for summary in summaries)
+    return SnapshotTables(vectors, present, days)
+
+
+def _file(folder: Path, space: str) -> Path:
+    path = folder / f"{space}.parquet"
+    if not path.is_file():
+        raise DataError(
+            f"the snapshot at {folder} has no {path.name}; it was exported for "
+            "other id spaces. Run the TPM level of that period again"
+        )
+    return path
 
 
 def _fill(
-    file: pq.ParquetFile,
+    path: Path,
     ids: pa.Array,
     first_id_row: int,
     vectors: npt.NDArray[np.float32],
     present: npt.NDArray[np.bool_],
+    *,
+    own: bool,
+    rows: npt.NDArray[np.bool_],
 ) -> None:
-    """Writes one snapshot into views of shape (table rows, D) and (table rows,)."""
-    written = read_table(file, ["id"])["id"].cast(ids.type)
-    # The hash table of `ids` is built once; the wide column is read in chunks.
-    positions = pc.index_in(written, value_set=ids).fill_null(-1).to_numpy()
-    start = 0
-    for batch in read_batches(file, _READ_ROWS, columns=["embedding"]):
-        embedding = batch.column(0).flatten().to_numpy().reshape(len(batch), -1)
-        position = positions[start : start + len(batch)]
-        known = position >= 0
-        rows = position[known] + first_id_row
-        vectors[rows] = embedding[known]
-        present[rows] = True
-        start += len(batch)
+    """Writes one snapshot into views of shape (table rows, D) and (table rows,).
+
+    Args:
+        path: The snapshot's file.
+        ids: Raw ids of the current vocabulary.
+        first_id_row: Table row of the first of them.
+        vectors: Receives the vectors.
+        present: Receives True for the table rows that are written.
+        own: Whether to write the ids with impressions in the period's own days; False
+            for the others.
+        rows: Table rows that may be written, (table rows,).
+    """
+    with pq.ParquetFile(path) as file:
+        written = read_table(file, ["id", "impressions"])
+        seen = written["impressions"].to_numpy() > 0
+        # The hash table of `ids` is built once; the wide column is read in chunks.
+        found = pc.index_in(written["id"].cast(ids.type), value_set=ids).fill_null(-1)
+        position = found.to_numpy()
+        chosen = (position >= 0) & (seen == own)
+        chosen[chosen] = rows[position[chosen] + first_id_row]
+        if not chosen.any():
+            return
+        start = 0
+        for batch in read_batches(file, _READ_ROWS, columns=["embedding"]):
+            embedding = batch.column(0).flatten().to_numpy().reshape(len(batch), -1)
+            part = slice(start, start + len(batch))
+            into = position[part][chosen[part]] + first_id_row
+            vectors[into] = embedding[chosen[part]]
+            present[into] = True
+            start += len(batch)

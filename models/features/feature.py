@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
 from typing import Literal
 
 from pydantic import Field
 from pydantic import field_validator
 from pydantic import model_validator
 
+from models.features.cross import DEFAULT_BUCKETS
+from models.features.cross import MOST_PARTS
+from models.features.cross import CrossKind
 from models.features.kind import EncodedColumn
 from models.features.kind import FeatureKind
 from models.features.registry import KINDS
@@ -28,14 +32,22 @@ class Feature(StrictModel):
     Attributes:
         name: Canonical column name.
         kind: `id` (one raw id), `ids` (a list of raw ids, newest first), `count` (a
-            non-negative integer), `rate` (a float in [0, 1]), `number` (any float) or
-            `vector` (`length` floats).
+            non-negative integer), `rate` (a float in [0, 1]), `number` (any float),
+            `vector` (`length` floats) or `cross` (a combination of two or three
+            features of kind `id`).
         vocabulary: Id space of an `id` or `ids` feature; features that name the same
             space share one embedding table.
-        buckets: Quantile buckets of a `count`, `rate` or `number` feature, at most;
-            fewer if the first block of days has fewer different values.
+        of: Names of the features that a `cross` combines.
+        buckets: Quantile buckets of a `count`, `rate` or `number` feature, at most, and
+            fewer if the first block of days has fewer different values; hash buckets of
+            a `cross`. 16 by default, or 16,384 for a `cross`.
         max_length: Number of ids kept of an `ids` feature.
         length: Number of elements of a `vector` feature, which needs it.
+        counts: Whether the ids of an `ids` feature count as impressions when its id
+            space grows. By default they only do in a space that no `id` feature has,
+            since a history repeats ids that were counted when they were shown; ids that
+            are never shown themselves, such as items of other shops, then stay out of
+            vocabulary.
         width: Embedding width. Defaults to the network's.
         tpm: Whether the tiny pretraining model reads it.
         side: What the feature describes: the `user`, the `context` of the request
@@ -48,9 +60,11 @@ class Feature(StrictModel):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)
     kind: str
     vocabulary: str | None = None
+    of: tuple[str, ...] = ()
     buckets: int = Field(default=16, ge=2, le=1_000_000)
     max_length: int = Field(default=10, gt=0, le=1_000_000)
     length: int | None = Field(default=None, gt=0, le=MAX_UNITS)
+    counts: bool = False
     width: int | None = Field(default=None, gt=0, le=MAX_UNITS)
     tpm: bool = False
     side: Literal["user", "item", "context"] | None = None
@@ -61,6 +75,28 @@ class Feature(StrictModel):
         if kind not in KINDS:
             raise ValueError(f"expected one of {', '.join(KINDS)}")
         return kind
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_buckets(cls, keys: Any) -> Any:
+        if isinstance(keys, dict) and keys.get("kind") == CrossKind.name:
+            return {"buckets": DEFAULT_BUCKETS, **keys}
+        return keys
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Feature:
+        if not self.is_derived and self.of:
+            raise ValueError(
+                f"feature {self.name!r} is of kind {self.kind!r}, which combines no "
+                f"features, but names {', '.join(self.of)} in `of`; remove the key"
+            )
+        if self.is_derived and not 2 <= len(set(self.of)) == len(self.of) <= MOST_PARTS:
+            raise ValueError(
+                f"feature {self.name!r} is of kind {self.kind!r} and combines "
+                f"{list(self.of)}; expected `of: [<feature>, <feature>]`, two or three "
+                "different features of kind 'id'"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_vocabulary(self) -> Feature:
@@ -87,6 +123,15 @@ class Feature(StrictModel):
             raise ValueError(
                 f"feature {self.name!r} is of kind {self.kind!r}, which takes no "
                 f"length, but has {self.length}; remove the key"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_counts(self) -> Feature:
+        if self.counts and not (self.is_id and self.is_list):
+            raise ValueError(
+                f"feature {self.name!r} is of kind {self.kind!r}, and `counts` is for "
+                "lists of ids (`kind: ids`): an `id` always counts; remove the key"
             )
         return self
 
@@ -119,6 +164,11 @@ class Feature(StrictModel):
     def columns(self) -> dict[str, EncodedColumn]:
         """Columns of the encoded feature by name, its table rows first."""
         return self.feature_kind.columns(self)
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether the feature is computed from others instead of logged."""
+        return self.feature_kind.is_derived
 
     @property
     def table(self) -> str:

@@ -18,6 +18,7 @@ class IdsKind(IdKind):
 
     name = "ids"
     is_list = True
+    encoded_missing = PADDING_ROW
 
     def encode(
         self, raw: Any, feature: Feature, tools: EncodingTools

@@ -83,6 +83,8 @@ class FeatureKind:
         name: Value of `kind` that chooses it.
         is_id: Whether raw values are ids of an id space.
         is_list: Whether an impression holds a list of ids.
+        is_derived: Whether it is computed from other features, so that neither logs nor
+            requests have it.
         has_value: Whether the feature has a float32 value beside its table row.
         is_vector: Whether an impression holds a vector of fixed length.
         low: Smallest number in range.
@@ -91,11 +93,14 @@ class FeatureKind:
         missing: Raw value that stands for a missing one in a dense tensor.
         example: Raw value for example requests; None to use an id of the vocabulary.
         json_types: Python types of a value in a JSON log.
+        encoded_missing: Value of every element of the encoded feature where it is
+            missing.
     """
 
     name: ClassVar[str]
     is_id: ClassVar[bool] = False
     is_list: ClassVar[bool] = False
+    is_derived: ClassVar[bool] = False
     has_value: ClassVar[bool] = False
     is_vector: ClassVar[bool] = False
     low: ClassVar[float] = -math.inf
@@ -104,6 +109,7 @@ class FeatureKind:
     missing: ClassVar[Any]
     example: ClassVar[Any] = None
     json_types: ClassVar[tuple[type, ...]]
+    encoded_missing: ClassVar[int] = MISSING_ROW
 
     @property
     def is_single_id(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from models.features.count import CountKind
+from models.features.cross import CrossKind
 from models.features.id import IdKind
 from models.features.ids import IdsKind
 from models.features.kind import FeatureKind
@@ -19,5 +20,6 @@ KINDS: dict[str, FeatureKind] = {
         RateKind(),
         NumberKind(),
         VectorKind(),
+        CrossKind(),
     )
 }

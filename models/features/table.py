@@ -41,10 +41,13 @@ class FeatureTable(StrictModel):
     Attributes:
         features: The model's inputs, in declaration order.
         vocabularies: Id spaces by name.
+        reads_days: Whether batches hold the impression's day beside the features, for a
+            network that reads it while training. Never true of a configuration's table.
     """
 
     features: tuple[Feature, ...] = Field(min_length=1)
     vocabularies: dict[str, IdSpace]
+    reads_days: bool = Field(default=False, exclude=True)
 
     @model_validator(mode="after")
     def _check_references(self) -> FeatureTable:
@@ -61,6 +64,19 @@ class FeatureTable(StrictModel):
                     f"{feature.vocabulary!r}, which is not declared; expected one of "
                     f"{', '.join(sorted(self.vocabularies)) or '(none declared)'}"
                 )
+        for feature in self.features:
+            for part in feature.of:
+                if part not in names or not self[part].is_single_id:
+                    ids = [f.name for f in self.features if f.is_single_id]
+                    raise ValueError(
+                        f"feature {feature.name!r} combines {part!r}; expected "
+                        f"features of kind 'id', here {', '.join(ids) or '(none)'}"
+                    )
+                if feature.tpm and not self[part].tpm:
+                    raise ValueError(
+                        f"feature {feature.name!r} is marked `tpm: true`, but "
+                        f"{part!r}, which it combines, is not; mark both or neither"
+                    )
         return self
 
     def __getitem__(self, name: str) -> Feature:
@@ -92,6 +108,21 @@ class FeatureTable(StrictModel):
         return tuple(f for f in self.features if f.feature_kind.has_value)
 
     @property
+    def logged(self) -> tuple[Feature, ...]:
+        """The features that logs and requests have: all but crosses."""
+        return tuple(feature for feature in self.features if not feature.is_derived)
+
+    @property
+    def derived(self) -> tuple[Feature, ...]:
+        """The features that are computed from others."""
+        return tuple(feature for feature in self.features if feature.is_derived)
+
+    def once_per_request(self, feature: Feature) -> bool:
+        """Whether a `rank` request has one value of a feature for all candidates."""
+        parts = [self[name] for name in feature.of] or [feature]
+        return all(part.served_side != "item" for part in parts)
+
+    @property
     def tells_domains_apart(self) -> bool:
         """Whether each domain gets its own table row with its first impression.
 
@@ -107,17 +138,22 @@ class FeatureTable(StrictModel):
 
     def tpm_only(self) -> FeatureTable:
         """Returns the table of the features that the tiny pretraining model reads."""
-        kept = tuple(feature for feature in self.features if feature.tpm)
-        return FeatureTable(features=kept, vocabularies=self.vocabularies)
+        return self._only([feature for feature in self.features if feature.tpm])
+
+    def with_days(self) -> FeatureTable:
+        """Returns the table with the impression's day in every batch."""
+        return self.model_copy(update={"reads_days": True})
 
     def few_valued(self, most_rows: int) -> FeatureTable:
         """Returns the features whose embedding table has at most `most_rows` rows."""
-        kept = tuple(
-            feature
-            for feature in self.features
-            if self.num_rows(feature.table) <= most_rows
+        return self._only(
+            [f for f in self.features if self.num_rows(f.table) <= most_rows]
         )
-        return FeatureTable(features=kept, vocabularies=self.vocabularies)
+
+    def _only(self, kept: list[Feature]) -> FeatureTable:
+        # Not validated again: a cross may be kept without its parts, as its table rows
+        # are there.
+        return self.model_copy(update={"features": tuple(kept)})
 
     def to_json(self) -> str:
         """Returns the table as one line of JSON, for component parameters."""

@@ -66,9 +66,10 @@ class EmbeddingTables(keras.layers.Layer):
         TensorShape([2, 3])
     """
 
-    # Our choice. Ids start near the zero vector: BatchNorm scales up whatever varies,
-    # and larger random id vectors would drown the value features. Not exactly zero,
-    # because a network of ids alone would then get no gradient through its relu.
+    # Our choice. Ids and crosses start near the zero vector: BatchNorm scales up
+    # whatever varies, and larger random id vectors would drown the value features. Not
+    # exactly zero, because a network of ids alone would then get no gradient through
+    # its relu.
     ID_STDDEV = 0.001
     VALUE_STDDEV = 0.05
 
@@ -83,9 +84,13 @@ class EmbeddingTables(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         """Creates the tables."""
+        values = {
+            feature.table
+            for feature in self.features.features
+            if not feature.is_id and not feature.is_derived
+        }
         for table, width in self.widths.items():
-            is_id = table in self.features.vocabularies
-            stddev = self.ID_STDDEV if is_id else self.VALUE_STDDEV
+            stddev = self.VALUE_STDDEV if table in values else self.ID_STDDEV
             self.tables[table] = self.add_weight(
                 name=f"{table}/table",
                 shape=(self.features.num_rows(table), width),
@@ -117,7 +122,7 @@ class EmbeddingTables(keras.layers.Layer):
             ids = rows[feature.name]
             if feature.is_list:
                 vectors = tf.gather(table, ids)  # (B, L, D)
-                embedded[feature.name] = _masked_mean(vectors, ids)  # (B, D)
+                embedded[feature.name] = masked_mean(vectors, ids)  # (B, D)
             else:
                 embedded[feature.name] = tf.gather(table, ids)  # (B, D)
         return embedded
@@ -158,7 +163,16 @@ def side_by_side(vectors: Sequence[Any]) -> Any:
     return tf.concat(parts, axis=1)
 
 
-def _masked_mean(vectors: Any, ids: Any) -> Any:
+def masked_mean(vectors: Any, ids: Any) -> Any:
+    """Returns the mean of a list's vectors without padding, zeros for an empty list.
+
+    Args:
+        vectors: Shape (B, L, D).
+        ids: Their table rows, (B, L).
+
+    Returns:
+        Shape (B, D).
+    """
     present = tf.cast(tf.not_equal(ids, PADDING_ROW), vectors.dtype)  # (B, L)
     total = tf.einsum("bld,bl->bd", vectors, present)
     return total / tf.maximum(tf.reduce_sum(present, axis=1, keepdims=True), 1.0)

@@ -124,3 +124,14 @@ class Mlp(NormalisedStack):
             "dropout": self.dropout,
             "batch_norm": self.batch_norm,
         }
+
+
+def output_layer(*, zero_start: bool) -> keras.layers.Dense:
+    """Returns the layer that ends a network, (B, any width) -> (B, 1).
+
+    Args:
+        zero_start: Whether its weights start at 0: the first predictions are then the
+            bias's, and the layers below start to learn with the second step.
+    """
+    start = "zeros" if zero_start else "glorot_uniform"
+    return keras.layers.Dense(1, kernel_initializer=start, name="logit")

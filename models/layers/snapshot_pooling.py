@@ -141,6 +141,7 @@ class SnapshotLookup:
     def __init__(self, tables: SnapshotTables) -> None:
         self._vectors = tf.constant(tables.vectors)
         self._present = tf.constant(tables.present)
+        self._days = tf.constant(tables.days, tf.int64)
 
     @property
     def num_rows(self) -> int:
@@ -152,9 +153,18 @@ class SnapshotLookup:
         """Width `D` of the snapshots."""
         return int(self._vectors.shape[-1])
 
-    def __call__(self, rows: Any) -> tuple[Any, Any]:
-        """Returns vectors (B, M, D) and presence (B, M) of table rows (B,)."""
-        return tf.gather(self._vectors, rows), tf.gather(self._present, rows)
+    def __call__(self, rows: Any, days: Any = None) -> tuple[Any, Any]:
+        """Returns vectors (B, M, D) and presence (B, M) of table rows (B,).
+
+        Args:
+            rows: Table rows, shape (B,).
+            days: Days of the impressions, int64 of shape (B,). A period with
+                impressions of that day or later counts as missing. None hides nothing.
+        """
+        present = tf.gather(self._present, rows)
+        if days is not None:
+            present &= days[:, tf.newaxis] >= self._days
+        return tf.gather(self._vectors, rows), present
 
 
 def fold(

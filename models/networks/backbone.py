@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
-import tf_keras as keras
 
 from models.data.snapshots import SnapshotTables
 from models.features.feature import Feature
+from models.features.table import DAY
 from models.features.table import FeatureTable
 from models.layers.cross_stack import CrossStack
 from models.layers.mlp import Mlp
+from models.layers.mlp import output_layer
 from models.layers.snapshot_pooling import FoldedLookup
 from models.layers.snapshot_pooling import SnapshotLookup
 from models.layers.snapshot_pooling import SnapshotPooling
@@ -62,8 +63,12 @@ class Backbone(Network):
             for space, lookup in self.lookups.items()
         }
         self.cross = CrossStack(network.cross_layers, name="cross")
-        self.mlp = Mlp(network.hidden_units, network.dropout, name="mlp")
-        self.logit = keras.layers.Dense(1, name="logit")
+        self.mlp = Mlp(
+            network.hidden_units, network.dropout, network.batch_norm, name="mlp"
+        )
+        self.logit = output_layer(zero_start=network.zero_start)
+        if network.wide:
+            self.add_wide()
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
@@ -71,10 +76,18 @@ class Backbone(Network):
         return self._logits(rows, self.pooled(rows, training), training)
 
     def pooled(self, rows: Mapping[str, Any], training: bool) -> dict[str, Any]:
-        """Returns the pooled vectors (B, D) by feature with snapshots."""
+        """Returns the pooled vectors (B, D) by feature with snapshots.
+
+        Args:
+            rows: Table rows by feature; with `day`, the impressions' days (B,), newer
+                snapshots are hidden while training.
+            training: Whether the network is training.
+        """
+        days = rows.get(DAY) if training else None
         return {
             feature.name: self.poolings[feature.table](
-                *self.lookups[feature.table](rows[feature.name]), training=training
+                *self.lookups[feature.table](rows[feature.name], days),
+                training=training,
             )
             for feature in self._snapshot_features()
         }
@@ -141,7 +154,7 @@ class Backbone(Network):
     def _logits(
         self, rows: Mapping[str, Any], pooled: Mapping[str, Any], training: bool
     ) -> Any:
-        return self.logits_of(self.base(rows, pooled), training)
+        return self.logits_of(self.base(rows, pooled), rows, training)
 
     def logits_of_fields(
         self, fields: Mapping[str, Any], rows: Mapping[str, Any], training: bool
@@ -153,10 +166,10 @@ class Backbone(Network):
             rows: Encoded features by column, for the numbers and the snapshots.
             training: Whether the network is training.
         """
-        pooled = self.pooled(rows, training)
-        return self.logits_of(self.interaction_input(rows, fields, pooled), training)
+        base = self.interaction_input(rows, fields, self.pooled(rows, training))
+        return self.logits_of(base, rows, training)
 
-    def logits_of(self, base: Any, training: bool) -> Any:
+    def logits_of(self, base: Any, rows: Mapping[str, Any], training: bool) -> Any:
         """Returns logits (B,) for the input of the interaction, (B, F * D + N)."""
         hidden = self.mlp(self.cross(base), training=training)
-        return tf.squeeze(self.logit(hidden), axis=1)
+        return self.with_wide(tf.squeeze(self.logit(hidden), axis=1), rows)

@@ -17,6 +17,7 @@ from models.layers.embedding_tables import EmbeddingTables
 from models.layers.embedding_tables import side_by_side
 from models.layers.mlp import NormalisedStack
 from models.layers.number_inputs import NumberInputs
+from models.layers.wide import Wide
 
 
 class ServingForm(NamedTuple):
@@ -34,8 +35,9 @@ class ServingForm(NamedTuple):
 class Network(keras.Model):
     """Base class of networks that map encoded features to logits.
 
-    Subclasses set `embedding`, create their layers and call `create_variables()` at the
-    end of the constructor, so that a warm start finds all variables before training.
+    Subclasses create their layers, call `add_wide()` if they have a wide part, and
+    `create_variables()` at the end of the constructor, so that a warm start finds all
+    variables before training.
 
     Args:
         features: The network's inputs.
@@ -47,6 +49,7 @@ class Network(keras.Model):
         self.features = features
         self.embedding = EmbeddingTables(features, width, name="embedding")
         self.numbers = NumberInputs(features, width, name="numbers")
+        self.wide: Wide | None = None
 
     def create_variables(self) -> None:
         """Creates all variables by calling the network on padding."""
@@ -75,16 +78,32 @@ class Network(keras.Model):
         beside = (pooled or {}).values()
         return side_by_side([*vectors.values(), *self.numbers(rows), *beside])
 
+    def add_wide(self) -> None:
+        """Adds a wide part; must be called before `create_variables`."""
+        self.wide = Wide(self.features, len(self.numbers.names), name="wide")
+
+    def with_wide(self, logits: Any, rows: Mapping[str, Any]) -> Any:
+        """Returns the logits (B,) with the wide part's, if any, added."""
+        if self.wide is None:
+            return logits
+        return logits + self.wide(rows, self.numbers.numbers(rows))
+
     @property
     def embedding_variables(self) -> list[Any]:
         """The embedding tables, whose gradients are sparse."""
         return list(self.embedding.tables.values())
 
     @property
+    def wide_variables(self) -> list[Any]:
+        """The wide part's weights; empty without a wide part."""
+        return [] if self.wide is None else list(self.wide.named_variables().values())
+
+    @property
     def dense_variables(self) -> list[Any]:
-        """All trainable variables except the embedding tables."""
-        tables = {variable.ref() for variable in self.embedding_variables}
-        return [v for v in self.trainable_variables if v.ref() not in tables]
+        """All trainable variables except embedding tables and the wide part."""
+        others = [*self.embedding_variables, *self.wide_variables]
+        excluded = {variable.ref() for variable in others}
+        return [v for v in self.trainable_variables if v.ref() not in excluded]
 
     @property
     def trained_part(self) -> Any:
@@ -110,11 +129,15 @@ class Network(keras.Model):
 
         Warm starts, checkpoints and reports use these names.
         """
-        tables = {
+        named = {
             f"embedding/{table}/table": variable
             for table, variable in self.embedding.tables.items()
         }
-        return {**tables, **self.numbers.named_variables()}
+        named |= self.numbers.named_variables()
+        if self.wide is not None:
+            for name, variable in self.wide.named_variables().items():
+                named[f"wide/{name}"] = variable
+        return named
 
     def set_base_rate(self, click_rate: float) -> None:
         """Initialises the logit's bias to the log-odds of `click_rate`.

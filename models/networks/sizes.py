@@ -17,13 +17,15 @@ class Sizes(NamedTuple):
 
     Attributes:
         embedding: Parameters in embedding tables.
-        dense: All other parameters.
+        dense: All other parameters, without the wide part.
         served: Those of `dense` that the served function reads.
+        wide: Weights of the wide part.
     """
 
     embedding: int
     dense: int
     served: int
+    wide: int
 
 
 def sizes_of(network: Network) -> Sizes:
@@ -34,10 +36,11 @@ def sizes_of(network: Network) -> Sizes:
 
 
 def count_parameters(network: Network) -> dict[str, int]:
-    """Returns the numbers of trainable parameters, `embedding` and `dense`."""
+    """Returns the numbers of trainable parameters, `embedding`, `dense` and `wide`."""
     return {
         "embedding": _count(network.embedding_variables),
         "dense": _count(network.dense_variables),
+        "wide": _count(network.wide_variables),
     }
 
 

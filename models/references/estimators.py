@@ -1,9 +1,10 @@
-"""Estimators of the references: scikit-learn with its defaults, untuned.
+"""Estimators of the references: scikit-learn, with its defaults unless tuned.
 
 | reference      | what it reads                                                       |
 | -------------- | ------------------------------------------------------------------- |
 | `best_feature` | the count or rate that ranks the target's training rows best alone  |
 | `logistic`     | one-hot ids and standardised numbers: `LogisticRegression`          |
+| `logistic_by_domain` | as `logistic`, and the numbers once more for each domain      |
 | `gbdt`         | counts and rates: `HistGradientBoostingClassifier`                  |
 
 Counts enter linear models as `log(1 + count)`; a missing number is the training rows'
@@ -26,9 +27,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from models.features.feature import DOMAIN_FEATURE
 from models.references.rows import Columns
 from models.references.rows import Floats
 from models.references.rows import Rows
+from models.references.settings import GbdtSettings
+from models.references.settings import LogisticSettings
 
 # Of one-hot ids: a tenth of lbfgs's iterations to the same optimum.
 _SOLVER, _MOST_ITERATIONS = "newton-cg", 1_000
@@ -131,14 +135,22 @@ class BestFeature:
 class Logistic:
     """Logistic regression on one-hot ids and standardised numbers."""
 
-    def __init__(self, rows: Rows, columns: Columns) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        columns: Columns,
+        settings: LogisticSettings | None = None,
+    ) -> None:
         """Fits the training rows."""
+        settings = settings or LogisticSettings()
         self._columns = columns
         self._scaling = Scaling.fit(rows, columns)
         self._ids = {
             name: pc.unique(rows.ids(name).drop_null()) for name in columns.ids
         }
-        self._model = LogisticRegression(solver=_SOLVER, max_iter=_MOST_ITERATIONS)
+        self._model = LogisticRegression(
+            C=settings.inverse_l2, solver=_SOLVER, max_iter=_MOST_ITERATIONS
+        )
         self._model.fit(self._design(rows), rows.labels > 0)
 
     def predict(self, rows: Rows) -> Floats:
@@ -150,13 +162,31 @@ class Logistic:
         return sparse.hstack([*parts, *self._scaling.apply(rows)], format="csr")
 
 
+class LogisticByDomain(Logistic):
+    """Logistic regression in which each domain has weights of the numbers of its own.
+
+    They are added to the common ones, so what domains share is still learned from all.
+    """
+
+    def _design(self, rows: Rows) -> Any:
+        numbers = np.hstack(self._scaling.apply(rows))
+        own = _one_hot(rows.ids(DOMAIN_FEATURE), self._ids[DOMAIN_FEATURE]).tocsc()
+        parts = [own[:, [k]].multiply(numbers) for k in range(own.shape[1])]
+        return sparse.hstack([super()._design(rows), *parts], format="csr")
+
+
 class Gbdt:
     """Gradient-boosted trees on counts and rates."""
 
-    def __init__(self, rows: Rows, columns: Columns) -> None:
+    def __init__(
+        self, rows: Rows, columns: Columns, settings: GbdtSettings | None = None
+    ) -> None:
         """Fits the training rows."""
+        settings = settings or GbdtSettings()
         self._names = columns.numbers
-        self._model = HistGradientBoostingClassifier(random_state=0)
+        self._model = HistGradientBoostingClassifier(
+            random_state=0, **settings.model_dump()
+        )
         with threadpool_limits(_THREADS):
             self._model.fit(rows.numbers(self._names), rows.labels > 0)
 

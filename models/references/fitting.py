@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.features.feature import DOMAIN_FEATURE
 from models.progress import PROGRESS
 from models.references.estimators import BestFeature
 from models.references.estimators import Constant
 from models.references.estimators import Estimator
 from models.references.estimators import Gbdt
 from models.references.estimators import Logistic
+from models.references.estimators import LogisticByDomain
 from models.references.names import CONSTANT
 from models.references.names import WITH_SOURCES
 from models.references.rows import Columns
 from models.references.rows import Floats
 from models.references.rows import Rows
 from models.references.rows import concatenated
+from models.references.settings import ReferenceSettings
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Reference:
 
     Attributes:
         name: `constant`, `best_feature`, `logistic`, `gbdt`, the last two also with
-            `WITH_SOURCES`.
+            `WITH_SOURCES`; `logistic_by_domain` with `WITH_SOURCES` alone.
         scores: Click probabilities of the evaluation rows, shape (N,).
         fitted_rows: Impressions that it was fitted on.
         window_rows: Impressions of its window; more than those where it is a sample.
@@ -41,7 +45,11 @@ class Reference:
 
 
 def fit_references(
-    target: Rows, sources: Sequence[Rows], evaluation: Rows, columns: Columns
+    target: Rows,
+    sources: Sequence[Rows],
+    evaluation: Rows,
+    columns: Columns,
+    settings: ReferenceSettings | None = None,
 ) -> list[Reference]:
     """Fits every reference and scores the evaluation rows.
 
@@ -53,7 +61,9 @@ def fit_references(
         sources: Each source's.
         evaluation: The target's rows to score.
         columns: Which features are read.
+        settings: Settings of the references; scikit-learn's by default.
     """
+    own = (settings or ReferenceSettings()).by_name()
     rate = float(target.labels.mean()) if len(target) else 0.5
     constant = Constant(rate)
     found = [_scored(CONSTANT, constant, target, evaluation)]
@@ -63,17 +73,25 @@ def fit_references(
         if isinstance(best, BestFeature):
             note = f"{best.name}, {'more' if best.rises else 'less'} is better"
         found.append(_scored("best_feature", best, target, evaluation, note))
-    makers: dict[str, Callable[[Rows, Columns], Estimator]] = {"logistic": Logistic}
+    makers: dict[str, Callable[..., Estimator]] = {"logistic": Logistic}
     if columns.numbers:
         makers["gbdt"] = Gbdt
     windows = {"": target, WITH_SOURCES: concatenated([target, *sources])}
     if not any(len(rows) for rows in sources):
         del windows[WITH_SOURCES]
-    for kind, make in makers.items():
-        for suffix, rows in windows.items():
-            PROGRESS.info(f"{kind}{suffix} · {len(rows):,} rows")
-            estimator = _fit(make, rows, columns, constant)
-            found.append(_scored(f"{kind}{suffix}", estimator, rows, evaluation))
+    planned = [
+        (f"{kind}{suffix}", make, rows)
+        for kind, make in makers.items()
+        for suffix, rows in windows.items()
+    ]
+    if WITH_SOURCES in windows and columns.numbers and DOMAIN_FEATURE in columns.ids:
+        name = f"logistic_by_domain{WITH_SOURCES}"
+        planned.append((name, LogisticByDomain, windows[WITH_SOURCES]))
+    for name, make, rows in planned:
+        PROGRESS.info(f"{name} · {len(rows):,} rows")
+        maker = functools.partial(make, settings=own[name])
+        estimator = _fit(maker, rows, columns, constant)
+        found.append(_scored(name, estimator, rows, evaluation))
     return found
 
 

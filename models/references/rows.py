@@ -46,7 +46,7 @@ class Columns:
         """Returns the columns of a feature table."""
         numbers = [f for f in features.with_values if not f.is_vector]
         return cls(
-            tuple(f.name for f in features.features if f.is_single_id),
+            tuple(f.name for f in features.logged if f.is_single_id),
             tuple(f.name for f in numbers),
             # Of whole numbers; a rate lies in [0, 1].
             frozenset(f.name for f in numbers if f.feature_kind.json_types == (int,)),

@@ -53,7 +53,7 @@ def export_saved_model(
     # out, because saving would trace each of them again.
     module.weights = form.variables
     module.transform = kept
-    features = network.features.features
+    features = network.features.logged
     functions = _Functions(network.features, form.logits, transform)
     examples = tf.TensorSpec([None], tf.string, name="examples")
     predict = {f.name: _raw_tensor_spec(f, None) for f in features}
@@ -86,7 +86,8 @@ class _Functions:
         logits: Callable[[Mapping[str, Any]], Any],
         transform: Callable[[Mapping[str, Any]], Any],
     ) -> None:
-        self._features = features.features
+        self._table = features
+        self._features = features.logged
         self._logits = logits
         self._transform = transform
         raw = {
@@ -106,8 +107,8 @@ class _Functions:
 
     def rank(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         rows = self._encode(self._present_values(raw))
-        for feature in self._features:
-            if feature.served_side != "item":
+        for feature in self._table.features:
+            if self._table.once_per_request(feature):
                 # A static shape keeps the user's part of the network at batch size 1.
                 for name, column in feature.columns.items():
                     rows[name] = tf.ensure_shape(rows[name], [1, *column.shape])
@@ -134,8 +135,7 @@ class _Functions:
         rows = self._transform(raw)
         return {
             name: tf.reshape(rows[name], [-1, *column.shape])
-            for feature in self._features
-            for name, column in feature.columns.items()
+            for name, column in self._table.columns.items()
         }
 
     def _score_rows(self, rows: Mapping[str, Any]) -> Any:

@@ -53,7 +53,7 @@ def inputs_of(signature: str, features: FeatureTable, rows: Sequence[Row]) -> Te
             feature.name: _raw_tensor(feature, rows)
             if signature == "predict" or feature.served_side == "item"
             else _raw_tensor(feature, rows[:1])
-            for feature in features.features
+            for feature in features.logged
         }
     return {"examples": np.array([serialized(features, row) for row in rows], object)}
 
@@ -69,7 +69,7 @@ def raw_rows(
         days: The days.
         most: Largest number of impressions.
     """
-    names = [feature.name for feature in features.features]
+    names = [feature.name for feature in features.logged]
     left = most
     for path in sorted({path for pattern in patterns for path in files_of(pattern)}):
         with pq.ParquetFile(path) as file:
@@ -86,7 +86,7 @@ def raw_rows(
 def serialized(features: FeatureTable, row: Row) -> bytes:
     """Returns an impression as a serialized tf.Example, without missing features."""
     example = tf.train.Example()
-    for feature in features.features:
+    for feature in features.logged:
         values = row.get(feature.name) or ()
         if not values:
             continue

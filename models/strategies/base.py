@@ -13,9 +13,13 @@ from typing import Generic
 from typing import Protocol
 from typing import TypeVar
 
+from pydantic import field_serializer
+
 from models.features.table import FeatureTable
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
+from models.strategies.level_trainings import LevelTrainings
+from models.strategies.level_trainings import as_given
 from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
@@ -33,9 +37,19 @@ class StrategyConfig(StrictModel):
     Attributes:
         kind: The strategy: one listed by `crossctr strategies`, or
             `package.module:Class` for your own; defaults to the entry's name.
+        network: Keys of `network` with other values for this entry: its target model,
+            CPM and source model. TPM keeps those of the configuration.
+        training: By level, keys of `training` with other values for this entry, see
+            `LevelTrainings`.
     """
 
     kind: str = ""
+    network: NetworkConfig | None = None
+    training: LevelTrainings | None = None
+
+    @field_serializer("network")
+    def _as_given(self, network: NetworkConfig | None) -> dict[str, Any] | None:
+        return as_given(network)
 
 
 @dataclass(frozen=True)
@@ -238,16 +252,24 @@ class Strategy(Generic[ConfigT]):
         """Returns the settings that change the result of a training.
 
         They are part of fingerprints. The planner itself adds domains, snapshots, the
-        model to start from, sizes and days.
+        model to start from, sizes, training settings and days.
 
         Args:
             source_model: Whether the training reads a source model; False for the
                 training that initialises a strategy with one.
         """
-        return {**self.config.model_dump(mode="json"), "kind": self.name}
+        own = self.config.model_dump(mode="json", exclude={"network", "training"})
+        return {**own, "kind": self.name}
 
     def ablations(self, tpm_periods: int) -> dict[str, dict[str, Any]]:
         """Returns the ablations: by name, entry keys that leave out one part."""
+        return {}
+
+    def controls(self) -> dict[str, dict[str, Any]]:
+        """Returns the controls: by name, entry keys that switch one mechanism off.
+
+        Comparisons add them by themselves, unlike ablations.
+        """
         return {}
 
     def build(self, context: NetworkContext) -> Network:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from models.settings import CctlConfig
 from models.strategies.base import StrategyConfig
 from models.strategies.parts import Parts
@@ -32,3 +34,10 @@ class Cctl(PartsStrategy[CctlEntryConfig]):
     def parts(self) -> Parts:
         """Returns the weighted source impressions."""
         return Parts(source_impressions=WeightedSourceImpressions(self.config.cctl))
+
+    def controls(self) -> dict[str, dict[str, Any]]:
+        """Returns the same with all weights 1, and with all weights 0."""
+        return {
+            name: {"cctl": {**self.config.cctl.model_dump(), "estimator": estimator}}
+            for name, estimator in (("equal", "uniform"), ("zero", "zero"))
+        }

@@ -26,6 +26,9 @@ class ComposedConfig(StrategyConfig):
         snapshots: Number of TPM periods to read.
         pooling: Pooling of the snapshots into one vector; defaults to
             `network.snapshot_pooling`.
+        hide_newer_snapshots: Whether an impression is denied, while training, the
+            snapshots of periods that ended after its day; defaults to
+            `network.hide_newer_snapshots`.
         warm_start: Whether the target starts from CPM.
         load_batch_norm: Whether CPM's BatchNorm is loaded too.
         source_impressions: `none`; `all`, with equal weights; or `weighted`, as in
@@ -38,6 +41,7 @@ class ComposedConfig(StrategyConfig):
 
     snapshots: int = Field(default=0, ge=0)
     pooling: Pooling | None = None
+    hide_newer_snapshots: bool | None = None
     warm_start: bool = False
     load_batch_norm: bool = False
     source_impressions: Literal["none", "all", "weighted"] = "none"
@@ -61,7 +65,9 @@ class Composed(PartsStrategy[ComposedConfig]):
         elif config.source_impressions == "weighted":
             impressions = WeightedSourceImpressions(config.cctl)
         return Parts(
-            snapshots=Snapshots(config.snapshots, config.pooling),
+            snapshots=Snapshots(
+                config.snapshots, config.pooling, config.hide_newer_snapshots
+            ),
             cpm=CpmStart(config.load_batch_norm) if config.warm_start else None,
             source_impressions=impressions,
             source_model=None

@@ -21,6 +21,9 @@ class CtnetEntryConfig(StrategyConfig):
             as in the published method.
         pooling: Pooling of the snapshots into one vector; defaults to
             `network.snapshot_pooling`.
+        hide_newer_snapshots: Whether an impression is denied, while training, the
+            snapshots of periods that ended after its day; defaults to
+            `network.hide_newer_snapshots`.
         adapter: Adapter to the layers of the source model: `glu`, the published gated
             linear unit, `gate` or `linear`.
         reload: Whether the newest source model is read each day; false is the ablation
@@ -29,6 +32,7 @@ class CtnetEntryConfig(StrategyConfig):
 
     snapshots: int = Field(default=0, ge=0)
     pooling: Pooling | None = None
+    hide_newer_snapshots: bool | None = None
     adapter: AdapterKind = "glu"
     reload: bool = True
 
@@ -46,6 +50,10 @@ class CtnetStrategy(PartsStrategy[CtnetEntryConfig]):
     def parts(self) -> Parts:
         """Returns the source model, and the snapshots if the entry asks for any."""
         return Parts(
-            snapshots=Snapshots(self.config.snapshots, self.config.pooling),
+            snapshots=Snapshots(
+                self.config.snapshots,
+                self.config.pooling,
+                self.config.hide_newer_snapshots,
+            ),
             source_model=SourceModel(self.config.adapter, self.config.reload),
         )

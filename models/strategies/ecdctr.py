@@ -30,12 +30,16 @@ class EcdctrConfig(StrategyConfig):
             differently.
         pooling: Pooling of the snapshots into one vector, `attention` or `mean`;
             defaults to `network.snapshot_pooling`.
+        hide_newer_snapshots: Whether an impression is denied, while training, the
+            snapshots of periods that ended after its day; defaults to
+            `network.hide_newer_snapshots`.
     """
 
     snapshots: int | None = Field(default=None, ge=0)
     warm_start: bool = True
     load_batch_norm: bool = False
     pooling: Pooling | None = None
+    hide_newer_snapshots: bool | None = None
 
 
 class Ecdctr(PartsStrategy[EcdctrConfig]):
@@ -52,7 +56,11 @@ class Ecdctr(PartsStrategy[EcdctrConfig]):
     def parts(self) -> Parts:
         """Returns the snapshots and the warm start from CPM."""
         return Parts(
-            snapshots=Snapshots(self.config.snapshots, self.config.pooling),
+            snapshots=Snapshots(
+                self.config.snapshots,
+                self.config.pooling,
+                self.config.hide_newer_snapshots,
+            ),
             cpm=CpmStart(self.config.load_batch_norm)
             if self.config.warm_start
             else None,

@@ -42,6 +42,8 @@ class Snapshots:
     Attributes:
         periods: Number of newest TPM periods to read; None for all in use.
         pooling: Pooling of the periods into one vector; None for the network's setting.
+        hide_newer: Whether an impression is denied newer snapshots while training; None
+            for the network's setting.
 
     References:
         Liu et al., E-CDCTR, arXiv 2408.16238.
@@ -49,12 +51,16 @@ class Snapshots:
 
     periods: int | None = None
     pooling: Pooling | None = None
+    hide_newer: bool | None = None
 
     def sizes(self, network: NetworkConfig) -> NetworkConfig:
-        """Returns the network's sizes with this pooling."""
-        if self.pooling is None:
-            return network
-        return network.model_copy(update={"snapshot_pooling": self.pooling})
+        """Returns the network's settings with these."""
+        own = {
+            "snapshot_pooling": self.pooling,
+            "hide_newer_snapshots": self.hide_newer,
+        }
+        given = {name: value for name, value in own.items() if value is not None}
+        return network.model_copy(update=given)
 
 
 @dataclass(frozen=True)
@@ -252,7 +258,7 @@ class PartsStrategy(Strategy[ConfigT]):
             impressions.check_workers(count, self.name)
 
     def sizes(self, network: NetworkConfig) -> NetworkConfig:
-        """Returns the network sizes with the snapshots' pooling."""
+        """Returns the network's settings with those of the snapshots."""
         snapshots = self.parts().snapshots
         return network if snapshots is None else snapshots.sizes(network)
 

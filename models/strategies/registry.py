@@ -23,6 +23,7 @@ from models.strategies.ctnet import CtnetStrategy
 from models.strategies.ecdctr import Ecdctr
 from models.strategies.finetune import Finetune
 from models.strategies.joint import Joint
+from models.strategies.linear import Linear
 from models.strategies.mmoe import MmoeStrategy
 from models.strategies.ple import PleStrategy
 from models.strategies.shared_bottom import SharedBottomStrategy
@@ -36,6 +37,7 @@ _OURS: dict[str, type[Strategy[Any]]] = {
     for strategy in (
         Ecdctr,
         TargetOnly,
+        Linear,
         Joint,
         Finetune,
         SharedBottomStrategy,

@@ -10,6 +10,7 @@ from models.artifact_files import LAYOUT_FILE
 from models.data.id_lists import describe_ids
 from models.data.id_lists import is_prefix
 from models.errors import TrainingError
+from models.features.feature import Feature
 from models.features.table import FeatureTable
 from models.short_hash import short_hash
 from models.statistics_files import read_statistics
@@ -17,7 +18,7 @@ from models.training.level_inputs import LevelInputs
 
 
 def layout_of(inputs: LevelInputs, features: FeatureTable) -> dict[str, Any]:
-    """Returns the layout: rule and vocabulary of id spaces, statistics of numbers."""
+    """Returns the layout: rules of id spaces and crosses, statistics of numbers."""
     spaces = sorted({f.table for f in features.features if f.is_id})
     return {
         "level": inputs.level,
@@ -29,6 +30,7 @@ def layout_of(inputs: LevelInputs, features: FeatureTable) -> dict[str, Any]:
             for space in spaces
         },
         "numbers": _numbers(inputs.vocabulary, features),
+        "crosses": {feature.name: _rule_of(feature) for feature in features.derived},
     }
 
 
@@ -56,6 +58,16 @@ def check_layout(
                 f"of the one behind {folder.parent} ({known['ids']} ids, hash "
                 f"{known['hash']}), so rows would mean other ids. Train the earlier "
                 "level again with this vocabulary"
+            )
+    for feature in features.derived:
+        # A model of an earlier version has no crosses.
+        rule = layout.get("crosses", {}).get(feature.name, _rule_of(feature))
+        if rule != _rule_of(feature):
+            raise TrainingError(
+                f"feature {feature.name!r} is {rule} in the model to start from, but "
+                f"{_rule_of(feature)} now, so rows would mean other combinations. Set "
+                "`of` and `buckets` back, rename the feature, or train every level "
+                "again"
             )
     _check_numbers(layout.get("numbers", {}), inputs, features, folder)
     return layout
@@ -96,3 +108,7 @@ def _check_numbers(
             f"{inputs.vocabulary}, whose first block of days is another; a value would "
             "mean something else. Train the earlier level again with this vocabulary"
         )
+
+
+def _rule_of(feature: Feature) -> str:
+    return f"hash of {', '.join(feature.of)} into {feature.buckets} rows"

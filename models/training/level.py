@@ -24,6 +24,7 @@ from models.serving.skew import check_skew
 from models.serving.skew import trained_scores
 from models.strategies.base import LearnerContext
 from models.training import memory
+from models.training import warm_start
 from models.training.calibrating import fit_calibrator
 from models.training.calibrating import scored_before
 from models.training.calibrating import train_newest_days
@@ -39,9 +40,11 @@ from models.training.level_inputs import LevelReport
 from models.training.loop import fit
 from models.training.norm_statistics import count_statistics
 from models.training.optimizers import build_optimizer
+from models.training.snapshot_export import counts_of_chain
 from models.training.start import build_network
 from models.training.start import checkpoint_variables
 from models.training.start import take_over
+from models.training.window import fitted_window
 from models.training.window import read_window
 
 
@@ -71,7 +74,7 @@ class _LevelRun:
         self._strategy = inputs.built_strategy()
         self._strategy.check_workers(self._workers.count)
         keras.utils.set_random_seed(inputs.training.seed)
-        self._window = self._strategy.select(read_window(inputs))
+        self._window = fitted_window(self._strategy.select(read_window(inputs)))
         with self._workers.scope():
             self._network = self._build()
             self._optimizer = build_optimizer(
@@ -117,7 +120,10 @@ class _LevelRun:
             return report
         kept = checkpoint_variables(inputs, local, self._optimizer)
         save_variables(inputs.train_dir / WEIGHTS_FILE, workers.local(kept))
-        save_arrays(inputs.train_dir / COUNTS_FILE, window.summary.impressions)
+        counts = window.summary.impressions
+        if inputs.level == "tpm":
+            counts = counts_of_chain(counts, inputs.warm_start)
+        save_arrays(inputs.train_dir / COUNTS_FILE, counts)
         if scored is not None:
             path = inputs.train_dir / SCORED_FILE
             scored.write(path, first_day=inputs.first_calibration_day)
@@ -155,7 +161,10 @@ class _LevelRun:
         if inputs.warm_start is None:
             return None
         kept = checkpoint_variables(inputs, network, self._optimizer)
-        return take_over(inputs, network.features, self._workers.local(kept)).to_json()
+        copied = take_over(inputs, network.features, self._workers.local(kept))
+        if not warm_start.optimizer_variables([*copied.copied, *copied.resized]):
+            self._optimizer.continue_weights()
+        return copied.to_json()
 
     def _learner(self, *, search: bool = False) -> Learner:
         """Returns a learner; `search` for one whose weights are discarded."""
@@ -207,6 +216,7 @@ class _LevelRun:
             clicks=window.summary.num_clicks,
             target_click_rate=window.target_click_rate(),
             steps=sum(result.steps for result in results),
+            batch_size=window.training.batch_size,
             seconds=sum(result.seconds for result in results),
             losses=results[0].losses if results else (),
             held_out=results[0].held_out if results else (),

@@ -50,6 +50,10 @@ class LevelInputs(StrictModel):
             day like a level that continues: each day is scored first, then trained on
             (our choice). The model thus sees all impressions, and none is scored by a
             model trained on its label.
+        masked: Features that are missing on some impressions while training, all on the
+            same ones: those that the target's log lacks, so that the embedding of a
+            missing one is trained before the target reads it (our choice).
+        masked_share: Share of these impressions.
         examples: Glob patterns of transformed Parquet shards.
         raw_examples: Glob patterns of the target's raw Examples for the train/serve
             check; empty for no check.
@@ -76,6 +80,8 @@ class LevelInputs(StrictModel):
     continues: bool = False
     initialize_only: bool = False
     calibration_days: int = Field(default=0, ge=0)
+    masked: tuple[str, ...] = ()
+    masked_share: float = Field(default=0.0, ge=0, lt=1)
     examples: tuple[str, ...] = Field(min_length=1)
     raw_examples: tuple[str, ...] = ()
     transform_graph: Path
@@ -114,6 +120,14 @@ class LevelInputs(StrictModel):
         """Returns the strategy of level `target`, the baseline for other levels."""
         entry = self.strategy if self.level == "target" else {"kind": BASELINE_KIND}
         return create(entry["kind"], entry)
+
+    @property
+    def read_features(self) -> FeatureTable:
+        """Features that the level's network reads."""
+        if self.level == "tpm":
+            return self.features.tpm_only()
+        hides = self.snapshots and self.network.hide_newer_snapshots
+        return self.features.with_days() if hides else self.features
 
     @property
     def first_trained_day(self) -> int:
@@ -165,6 +179,8 @@ class LevelReport(StrictModel):
             of the continued model's window if there are none; None for levels without a
             target, without such impressions, and in reports of earlier versions.
         steps: Optimizer steps.
+        batch_size: Impressions per step, the target's alone for CCTL, see
+            `batch_sizes`; None in reports of earlier versions.
         seconds: Time in the training loop, reading included.
         losses: Mean log loss of each epoch, while training.
         held_out: Log loss of the held-out newest day after each epoch of the search for
@@ -194,6 +210,7 @@ class LevelReport(StrictModel):
     clicks: int
     target_click_rate: float | None = None
     steps: int
+    batch_size: int | None = None
     seconds: float
     losses: tuple[float, ...]
     held_out: tuple[float, ...] = ()

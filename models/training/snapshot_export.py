@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from models.artifact_files import COUNTS_FILE
+from models.artifact_files import TRAIN_FOLDER
 from models.artifact_files import WEIGHTS_FILE
 from models.data import snapshots
 from models.data.id_lists import describe_ids
@@ -17,6 +20,33 @@ from models.features.id import SNAPSHOT_SPACES
 from models.features.table import FeatureTable
 from models.training.checkpoints import read_rows
 from models.training.checkpoints import variable_shapes
+
+# Prefix of the counts of the periods that a TPM continues.
+_EARLIER = "earlier:"
+
+
+def counts_of_chain(
+    impressions: Mapping[str, npt.NDArray[np.int64]], parent: Path | None
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Returns the counts that a TPM keeps: its own, and those of earlier periods.
+
+    Args:
+        impressions: Impressions per table row, by table, in the period's days.
+        parent: Folder of the Model artifact that the period starts from, or None.
+    """
+    counts = dict(impressions)
+    if parent is None:
+        return counts
+    with np.load(parent / TRAIN_FOLDER / COUNTS_FILE) as stored:
+        former = {name: stored[name] for name in stored.files}
+    for table, own in impressions.items():
+        earlier = np.zeros_like(own)
+        for name in (table, f"{_EARLIER}{table}"):
+            # A table may have grown since.
+            known = former.get(name, earlier[:0])[: len(own)]
+            earlier[: len(known)] += known
+        counts[f"{_EARLIER}{table}"] = earlier
+    return counts
 
 
 def export_snapshot(
@@ -51,17 +81,19 @@ def export_snapshot(
             ids = read_ids(vocabulary_dir, space)
             first = features.vocabularies[space].first_id_row
             chunks = read_rows(checkpoint, _table(space), len(ids), first_row=first)
+            rows, earlier = slice(first, first + len(ids)), f"{_EARLIER}{space}"
             written[space] = snapshots.write_space(
                 out_dir,
                 space,
                 ids,
-                counts[space][first : first + len(ids)],
+                counts[space][rows],
                 ((start - first, chunk.numpy()) for start, chunk in chunks),
                 width,
                 {
                     "period_day": period_day,
                     "vocabulary_hash": vocabularies[space]["hash"],
                 },
+                counts[earlier][rows] if earlier in counts else None,
             )
     snapshots.write_summary(
         out_dir,

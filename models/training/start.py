@@ -54,7 +54,7 @@ def build_network(inputs: LevelInputs, source_ratio: float | None = None) -> Net
 
     return inputs.built_strategy().build(
         NetworkContext(
-            features=inputs.features,
+            features=inputs.read_features,
             network=inputs.network,
             domains=inputs.domains,
             domain_rows=domain_rows,

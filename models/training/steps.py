@@ -11,6 +11,7 @@ import tensorflow as tf
 from models.data.batches import batch_signature
 from models.features.table import FeatureTable
 from models.networks.network import Network
+from models.training.optimizers import apply_means
 
 # Number of batches per call from Python. A call costs about half a millisecond, a tenth
 # of a step with batch size 1024.
@@ -27,7 +28,7 @@ def make_train_span(
 
     Args:
         network: The network.
-        optimizer: Applies the gradients.
+        optimizer: Result of `build_optimizer`.
         batch_size: Batch size of all workers together.
         strategy: Distribution strategy; defaults to the current one.
     """
@@ -126,7 +127,8 @@ def step_of(network: Network, optimizer: Any, strategy: Any) -> Callable[..., An
 
     Args:
         network: The network.
-        optimizer: Applies the gradients; those of embedding tables are IndexedSlices.
+        optimizer: Result of `build_optimizer`; gradients of embedding tables are
+            IndexedSlices.
         strategy: Distribution strategy, whose workers share a batch.
     """
     variables = network.trainable_variables
@@ -147,7 +149,7 @@ def step_of(network: Network, optimizer: Any, strategy: Any) -> Callable[..., An
             # workers.
             loss = tf.reduce_sum(losses) / size
         gradients = tape.gradient(loss, variables)
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        apply_means(optimizer, gradients, variables, size)
         return loss
 
     def step(rows: Any, labels: Any) -> Any:

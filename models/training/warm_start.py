@@ -18,7 +18,8 @@ from models.training.checkpoints import restore
 
 Shape = tuple[int, ...]
 
-_TABLE_SUFFIX = "/table"
+# Variables with one row per table row: embedding tables, and the wide part's weights.
+_TABLE_SUFFIXES = ("/table", "/weight")
 _NORM_SUFFIX = "_norm"
 
 
@@ -28,8 +29,8 @@ class CopyReport:
 
     Attributes:
         copied: Variables copied completely, with their number of rows.
-        resized: Embedding tables of another size, with the number of common rows, which
-            are copied.
+        resized: Embedding tables and wide weights of another size, with the number of
+            common rows, which are copied.
         new: Variables that the source lacks, with their number of rows.
         left_out: Variables of the source that are not copied, with their number of
             rows.
@@ -87,7 +88,7 @@ def plan_copy(
             report.left_out[name] = _num_rows(source[name])
         elif source[name] == shape:
             report.copied[name] = rows
-        elif name.endswith(_TABLE_SUFFIX) and source[name][1:] == shape[1:]:
+        elif name.endswith(_TABLE_SUFFIXES) and source[name][1:] == shape[1:]:
             report.resized[name] = min(source[name][0], rows)
         else:
             raise TrainingError(

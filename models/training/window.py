@@ -6,6 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from models.artifact_files import model_report
 from models.artifact_files import split_folder
@@ -18,7 +19,9 @@ from models.data.mixing import MixedRows
 from models.days import DayRange
 from models.errors import DataError
 from models.features.table import FeatureTable
+from models.progress import PROGRESS
 from models.settings import TrainingConfig
+from models.training.batch_sizes import fitted
 from models.training.level_inputs import LevelInputs
 
 
@@ -81,11 +84,7 @@ class LevelWindow:
             count, clicks = summary.num_rows, summary.num_clicks
         if count:
             return clicks / count
-        if not inputs.continues:
-            return None
-        former = model_report(Path(str(inputs.warm_start)))
-        report = json.loads(former.read_text(encoding="utf-8"))
-        rate: float | None = report.get("target_click_rate")
+        rate: float | None = _former_report(inputs).get("target_click_rate")
         return rate
 
     def targets(self, day: int | None = None) -> ExampleReader:
@@ -124,10 +123,17 @@ def read_window(inputs: LevelInputs) -> LevelWindow:
     Raises:
         DataError: The window has no impressions, or none of a required domain.
     """
-    features = inputs.features.tpm_only() if inputs.level == "tpm" else inputs.features
+    features = inputs.read_features
     last = inputs.last_trained_day
     first = inputs.first_trained_day
-    whole = ExampleReader(inputs.examples, features, first, inputs.last_day)
+    whole = ExampleReader(
+        inputs.examples,
+        features,
+        first,
+        inputs.last_day,
+        inputs.masked,
+        inputs.masked_share,
+    )
     reader = whole.between(first, last)
     summary = whole.summarise()
     before = reader.summarise() if last < inputs.last_day else summary
@@ -156,6 +162,24 @@ def read_window(inputs: LevelInputs) -> LevelWindow:
     )
 
 
+def fitted_window(window: LevelWindow) -> LevelWindow:
+    """Returns the window with the batch size that its impressions ask for.
+
+    See `models.training.batch_sizes`.
+    """
+    former = _former_report(window.inputs).get("batch_size")
+    training = fitted(window.training, window.before.num_rows, former)
+    if training.batch_size < window.training.batch_size:
+        why = f"min_steps_per_pass is {training.min_steps_per_pass}"
+        if former:
+            why = "the model that is continued had these"
+        PROGRESS.info(
+            f"{window.inputs.level} · batches of {training.batch_size}, not "
+            f"{window.training.batch_size}: {why}"
+        )
+    return dataclasses.replace(window, training=training)
+
+
 def check_domains_known(window: LevelWindow, *, sources: bool) -> None:
     """Raises DataError if an impression is of no domain in the domain table.
 
@@ -178,6 +202,15 @@ def no_rows(inputs: LevelInputs, *domains: str) -> str:
         f"window {days}; expected at least one. Ingest these days, lengthen "
         f"levels.{inputs.level}.window_days, or choose a later --day"
     )
+
+
+def _former_report(inputs: LevelInputs) -> dict[str, Any]:
+    """Returns the report of the model that is continued; empty without one."""
+    if not inputs.continues:
+        return {}
+    former = model_report(Path(str(inputs.warm_start)))
+    report: dict[str, Any] = json.loads(former.read_text(encoding="utf-8"))
+    return report
 
 
 def _is_target(inputs: LevelInputs, pattern: str) -> bool:

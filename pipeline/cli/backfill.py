@@ -10,15 +10,13 @@ import click
 from models.days import DayRange
 from models.days import to_date
 from models.errors import ConfigError
+from pipeline import api
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import STRATEGY_HELP
 from pipeline.cli.options import Day
 from pipeline.cli.options import chosen_strategies
-from pipeline.cli.options import hold_root
 from pipeline.cli.options import wide_console
-from pipeline.cli.report import report_days
 from pipeline.config.load import load_config
-from pipeline.execution.backfill import backfill
 from pipeline.execution.backfill import first_failures
 from pipeline.execution.failures import raise_failed
 
@@ -43,8 +41,8 @@ def backfill_command(
         raise ConfigError(
             f"--from {to_date(first)} is after --to {to_date(last)}; swap them"
         )
-    console = wide_console()
     days = DayRange(first, last)
+    console = wide_console()
     config, strategies = chosen_strategies(config, strategy, compare)
     console.print(
         f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
@@ -52,7 +50,5 @@ def backfill_command(
         f"libraries: {config.root / 'runs'}",
         soft_wrap=True,
     )
-    hold_root(config)
-    done = backfill(config, days, strategies, console)
-    report_days(config, days, console)
+    done = api.backfill(config, first, last, strategies, console=console)
     raise_failed(first_failures(done))

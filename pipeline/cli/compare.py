@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from models.days import to_date
-from models.errors import ConfigError
 from models.strategies.registry import BASELINE_KIND
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.cli.options import hold_root
+from pipeline.cli.options import names_of
 from pipeline.cli.options import wide_console
 from pipeline.comparing import tables
 from pipeline.comparing.measure import LEAST_SEEDS
@@ -47,8 +47,19 @@ from pipeline.terminal.plain_text import Console
     show_default=True,
     help="What the others are compared with.",
 )
+@click.option(
+    "--controls/--no-controls",
+    default=True,
+    show_default=True,
+    help="Rows that control for the number of optimizer steps and for weights.",
+)
 def compare_command(
-    config_path: Path, day: int, strategies: str | None, seeds: int, baseline: str
+    config_path: Path,
+    day: int,
+    strategies: str | None,
+    seeds: int,
+    baseline: str,
+    controls: bool,
 ) -> None:
     """Train strategies on several seeds and compare them on the same impressions.
 
@@ -57,15 +68,23 @@ def compare_command(
     resumes where it was. Nothing is gated or published.
     """
     config = load_config(config_path)
-    names = _names(strategies) or tuple(config.strategies)
+    names = names_of(strategies) or tuple(config.strategies)
     command = [
         *("crossctr", "compare", str(config_path), "--day", str(to_date(day))),
         *("--strategies", ",".join(names), "--seeds", str(seeds)),
         *("--baseline", baseline),
+        *([] if controls else ["--no-controls"]),
     ]
-    strategies_by_name = chosen(config, [*names, baseline])
     answer(
-        Question(config, day, strategies_by_name, seeds, baseline, shlex.join(command))
+        Question(
+            config,
+            day,
+            chosen(config, [*names, baseline]),
+            seeds,
+            baseline,
+            shlex.join(command),
+            controls=controls,
+        )
     )
 
 
@@ -95,20 +114,3 @@ def show(comparison: Comparison, console: Console) -> None:
     console.print(tables.cost(comparison).as_rich("What each costs, all levels"))
     for sentence in verdict(comparison):
         console.print(sentence, soft_wrap=True, highlight=False)
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    """Returns the names in a list separated by commas.
-
-    Raises:
-        ConfigError: A name is empty.
-    """
-    if text is None:
-        return ()
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise ConfigError(
-            f"--strategies {text!r} has an empty name; expected names separated by "
-            "commas, such as ecdctr,target_only"
-        )
-    return tuple(dict.fromkeys(names))

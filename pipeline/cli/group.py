@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,10 +12,9 @@ import click
 from components.gate.reasons import reasons_of
 from models.days import to_date
 from models.errors import ConfigError
-from models.errors import CrossctrError
 from models.errors import listed
 from models.errors import shown
-from models.features.table import describe
+from pipeline import api
 from pipeline.cli.error_line import as_ours
 from pipeline.cli.error_line import line_of
 from pipeline.cli.options import CONFIG
@@ -25,15 +23,11 @@ from pipeline.cli.options import Day
 from pipeline.cli.options import chosen_strategies
 from pipeline.cli.options import hold_root
 from pipeline.cli.options import wide_console
-from pipeline.cli.report import report_run
-from pipeline.config.load import dump
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
 from pipeline.config.wording import closest
-from pipeline.execution.failures import StrategiesFailedError
 from pipeline.execution.failures import raise_failed
 from pipeline.execution.job import Plan
-from pipeline.execution.job import plan_run
 from pipeline.execution.job import plan_when_ready
 from pipeline.execution.job import run_steps
 from pipeline.execution.run_records import used
@@ -42,12 +36,8 @@ from pipeline.planning.reasons import read_earlier
 from pipeline.planning.reasons import settings_of
 from pipeline.planning.reasons import why_due
 from pipeline.planning.step_kinds import StepKind
-from pipeline.planning.steps import Step
-from pipeline.planning.steps import steps_until
 from pipeline.store.reader import Store
-from pipeline.store.results import target_result
 from pipeline.terminal.plain_text import Console
-from pipeline.terminal.plain_text import Table
 from pipeline.terminal.progress import duration
 from pipeline.terminal.slice_table import slice_table
 from pipeline.terminal.tables import comparison
@@ -69,10 +59,13 @@ _COMMANDS = {
     "report": "pipeline.cli.report:report_command",
     "rollback": "pipeline.cli.versions:rollback_command",
     "schema": "pipeline.cli.schema:schema",
+    "schema-json": "pipeline.cli.show:schema_json_command",
     "serve": "pipeline.cli.serve:serve_command",
+    "show": "pipeline.cli.show:show_command",
     "simulate": "pipeline.cli.simulate:simulate",
     "sizes": "pipeline.cli.sizes:sizes",
     "strategies": "pipeline.cli.strategies:strategies_command",
+    "tune": "pipeline.cli.tune:tune_command",
     "validate": "pipeline.cli.validate:validate_command",
     "versions": "pipeline.cli.versions:versions_command",
     "vocabularies": "pipeline.cli.vocabularies:vocabularies_command",
@@ -125,22 +118,6 @@ def main() -> None:
     """
 
 
-@main.command()
-@CONFIG
-def show(config_path: Path) -> None:
-    """Print every key of a configuration with its value, and the feature table."""
-    config = load_config(config_path)
-    console = wide_console()
-    console.print_json(dump(config))
-    table = Table(title="Features", title_justify="left")
-    rows = describe(config.table)
-    for column in rows[0]:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    console.print(table)
-
-
 @main.command(name="import")
 @CONFIG
 def import_command(config_path: Path) -> None:
@@ -158,7 +135,7 @@ def import_command(config_path: Path) -> None:
 def plan(config_path: Path, day: int, strategy: Sequence[str], compare: bool) -> None:
     """Print what `run` would do, on which impressions and artifacts; nothing runs."""
     config, strategies = chosen_strategies(load_config(config_path), strategy, compare)
-    planned = plan_run(config, lambda planner: planner.run(day, strategies))
+    planned = api.plan(config, day, strategies)
     console = wide_console()
     why = why_due(
         planned.steps,
@@ -218,49 +195,25 @@ def run(
     """
     config, strategies = chosen_strategies(load_config(config_path), strategy, compare)
     console = wide_console()
+    # Until the results are printed and the page is written.
     hold_root(config)
-    planned = plan_when_ready(
-        config, lambda planner: planner.run(day, strategies), console
-    )
-    _print_unread(planned, console)
-    last = StepKind(until)
-    steps = steps_until(planned.steps, last)
-    console.print(
-        f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
-        f"day {to_date(day)}, {', '.join(strategies)}; {len(used(steps))} steps"
-    )
-    failed = dict(planned.refused)
-    if last != StepKind.TARGET:
-        run_steps(config, steps, console)
-        raise_failed(failed)
-        return
-    try:
-        run_steps(config, steps, console, day=day)
-    except StrategiesFailedError as error:
-        failed |= error.reasons
-    except CrossctrError as error:
-        report_run(config, day, steps, console, error=str(error))
-        raise
-    _print_results(config, steps, failed, console)
-    error_text = str(StrategiesFailedError(failed)) if failed else ""
-    report_run(config, day, steps, console, error=error_text)
-    _print_runs_to_repeat(config_path, planned, console)
-    raise_failed(failed)
+    result = api.run(config, day, strategies, until=StepKind(until), console=console)
+    if StepKind(until) == StepKind.TARGET:
+        _print_results(config, result, console)
+        api.write_page(config, result, console)
+        _print_runs_to_repeat(config_path, result.plan, console)
+    raise_failed(result.failed)
 
 
-def _print_results(
-    config: Config, steps: Sequence[Step], failed: Mapping[str, str], console: Console
-) -> None:
+def _print_results(config: Config, run: api.RunResult, console: Console) -> None:
     """Prints the tables and sentences that a run ends with."""
     # Late, as they import NumPy and Arrow.
     from pipeline.comparing.standing import standing
     from pipeline.store.references import references_of
 
-    store = Store(config.root, config.metadata)
-    targets = [step for step in steps if step.kind == StepKind.TARGET]
-    results = [target_result(store, s) for s in targets if s.strategy not in failed]
-    references = references_of(store, steps)
-    console.print(result_table(results, config.target, failed, references))
+    references = references_of(Store(config.root, config.metadata), run.steps)
+    results = run.results
+    console.print(result_table(results, config.target, run.failed, references))
     aucs = {one.strategy: one.decision["candidate"]["auc"] for one in results}
     for sentence in standing(aucs, references):
         console.print(sentence, soft_wrap=True, highlight=False)
@@ -322,28 +275,32 @@ def _import_logs(config: Config, console: Console) -> None:
     lists = [f.max_length for f in config.features if f.is_list]
     with console.status("importing") as status:
         report = import_logs(
-            config.imports.data,
+            config.imports,
             config.logs,
             config.domains,
             config.first_day,
-            config.imports.last_day,
-            click_at_least=config.imports.click_at_least,
-            negatives=config.imports.negatives,
             recent_items=max(lists, default=1),
             on_progress=lambda domain, rows: status.update(f"{domain}: {rows:,} rows"),
         )
     for domain in report.domains:
-        kept = domain.read_rows - domain.outside_rows
+        kept = domain.read_rows - domain.outside_rows - domain.hidden_rows
+        hidden = (
+            f", {domain.hidden_rows:,} left out for cold users"
+            if domain.hidden_rows
+            else ""
+        )
         sampled = (
             f"; {domain.negative_rows:,} negatives sampled, "
-            f"{domain.missing_negatives:,} could not be"
+            f"{domain.missing_negatives:,} could not be, "
+            f"{domain.unmatched_positives:,} positives have none"
             if config.imports.negatives
             else ""
         )
         console.print(
             f"{domain.domain}: {kept:,} of {domain.read_rows:,} rows in "
             f"{domain.num_files:,} daily files, {domain.outside_rows:,} outside the "
-            f"days{sampled}{' (reused)' if domain.reused else ''}"
+            f"days{hidden}{sampled}{' (reused)' if domain.reused else ''}",
+            soft_wrap=True,
         )
     console.print(
         f"Logs are in {config.logs} ({duration(report.seconds)})", soft_wrap=True

@@ -11,8 +11,9 @@ from contextlib import AbstractContextManager
 import click
 
 from models.days import to_day
+from models.errors import ConfigError
 from models.errors import shown
-from pipeline.config.dates import read_date
+from models.written_date import read_date
 from pipeline.config.local_paths import LocalPathArgument
 from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
@@ -66,6 +67,23 @@ def chosen_strategies(
         return config, list(config.strategies)
     names = list(dict.fromkeys(chosen)) or [config.strategy]
     return with_strategies(config, names), names
+
+
+def names_of(text: str | None) -> tuple[str, ...]:
+    """Returns the names in a list separated by commas.
+
+    Raises:
+        ConfigError: A name is empty.
+    """
+    if text is None:
+        return ()
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise ConfigError(
+            f"--strategies {text!r} has an empty name; expected names separated by "
+            "commas, such as ecdctr,target_only"
+        )
+    return tuple(dict.fromkeys(names))
 
 
 def hold_root(config: Config) -> None:

@@ -69,7 +69,7 @@ def predict_command(
     config = load_config(config_path)
     if label and version is not None:
         raise ConfigError("--label and --version both name a version; give one of them")
-    features = {feature.name: feature for feature in config.table.features}
+    features = {feature.name: feature for feature in config.table.logged}
     rows = None if rows_path is None else read_rows(rows_path, features)
     with quiet_serving(config) as terminal:
         if rows is None:
@@ -218,7 +218,7 @@ def ask(
 def predictions_table(config: Config, rows: list[Row], answer: dict[str, Any]) -> Table:
     """Returns up to four ids of each row and its click probability."""
     table = Table()
-    shown = [f.name for f in config.table.features if KINDS[f.kind].is_single_id][:4]
+    shown = [f.name for f in config.table.logged if KINDS[f.kind].is_single_id][:4]
     for name in shown:
         table.add_column(name)
     table.add_column("ctr", justify="right")

@@ -162,7 +162,7 @@ def accept(
         hold_root(config)
     curated = read_schema(config.schema_path)
     known = [feature.name for feature in curated.feature]
-    possible = sorted({*known, *(feature.name for feature in config.table.features)})
+    possible = sorted({*known, *(feature.name for feature in config.table.logged)})
     limits = max_drift is not None or max_domain_distance is not None
     for name in features:
         if name not in (known if limits else possible):

@@ -66,6 +66,7 @@ def simulate(config_path: Path, preset: str | None, seed: int | None) -> None:
             num_days=num_days,
             logs=config.logs,
             truth=simulation.truth,
+            recent_items=simulation.recent_items,
             on_progress=lambda name, rows: status.update(f"{name}: {rows:,} rows"),
         )
         status.update("scoring the oracle")

@@ -33,8 +33,8 @@ def size_table(config: Config) -> Iterator[str]:
     # Late, as TensorFlow takes seconds.
     from models.networks.sizes import sizes_of
 
-    yield "| strategy | embedding | dense | dense, served | target level reads |"
-    yield "| --- | ---: | ---: | ---: | --- |"
+    yield "| strategy | embedding | dense | dense, served | wide | target level reads |"
+    yield "| --- | ---: | ---: | ---: | ---: | --- |"
     for strategy in config.strategies:
         found = sizes_of(target_network(config, strategy))
         counts = " | ".join(f"{count:,}" for count in found)

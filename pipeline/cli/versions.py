@@ -21,13 +21,17 @@ from pipeline.execution.lock import user_name
 from pipeline.release.promotion import Override
 from pipeline.release.promotion import repository_of
 from pipeline.release.rollback import roll_back
+from pipeline.store.integrity import refuse_missing_versions
 from pipeline.terminal.plain_text import Table
 
 
 @click.command(name="versions")
 @CONFIG
 def versions_command(config_path: Path) -> None:
-    """List the published versions, newest first, with metrics and who approved them."""
+    """List the published versions, newest first, with metrics and who approved them.
+
+    Fails afterwards if servers are told to load one that is not there.
+    """
     config = load_config(config_path)
     folder = config.serving.directory / config.name
     found = versions_in(folder)
@@ -37,6 +41,7 @@ def versions_command(config_path: Path) -> None:
             "that the Gate approves first"
         )
     wide_console().print(versions_table(folder, found, repository_of(config).labels()))
+    refuse_missing_versions(config)
 
 
 @click.command(name="rollback")
@@ -125,8 +130,8 @@ def versions_table(folder: Path, versions: list[int], labels: Labels | None) -> 
     return table
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+def _number(value: object, digits: int) -> str:
+    return f"{value:.{digits}f}" if isinstance(value, float) else "–"
 
 
 def _passed(lineage: dict[str, Any]) -> str:
@@ -135,5 +140,5 @@ def _passed(lineage: dict[str, Any]) -> str:
     override = lineage.get("override")
     if override:
         return f"{override['who']}: {override['why']}"
-    cold = lineage["decision"].get("state") == "cold_start"
+    cold = lineage.get("decision", {}).get("state") == "cold_start"
     return "the Gate (cold start)" if cold else "the Gate"

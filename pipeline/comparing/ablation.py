@@ -21,7 +21,9 @@ def ablation(config: Config, day: int, num_seeds: int, command: str) -> Question
         ConfigError: No strategy declares ablations.
     """
     variants = ablation_variants(config)
-    return Question(config, day, variants, num_seeds, WHOLE, command, STEM)
+    return Question(
+        config, day, variants, num_seeds, WHOLE, command, STEM, controls=False
+    )
 
 
 def ablation_variants(config: Config) -> dict[str, StrategyConfig]:

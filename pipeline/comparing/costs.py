@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,10 @@ class Cost:
         model_mib: Size of the SavedModel.
         milliseconds: Time of the fastest request with 100 candidates; None if not
             measured.
+        steps: Optimizer steps by level, of its shortest training; empty in records of
+            former versions.
+        batch_size: Impressions per step of the target level, see `LevelReport`; None
+            as above.
     """
 
     levels: Mapping[str, int]
@@ -47,6 +52,8 @@ class Cost:
     added_memory_mib: float | None
     model_mib: float
     milliseconds: float | None
+    steps: Mapping[str, int] = field(default_factory=dict)
+    batch_size: int | None = None
 
 
 def cost_of(
@@ -75,8 +82,11 @@ def cost_of(
     ]
     measured = len(memory) == len(reports)
     levels: dict[str, int] = {}
-    for step in steps:
-        levels[step.kind] = levels.get(step.kind, 0) + 1
+    shortest: dict[str, int] = {}
+    for step, report in zip(steps, reports, strict=True):
+        kind = str(step.kind)
+        levels[kind] = levels.get(kind, 0) + 1
+        shortest[kind] = min(shortest.get(kind, report["steps"]), report["steps"])
     folder = Path(models[target.training].uri) / SERVING_FOLDER
     return Cost(
         levels=levels,
@@ -87,6 +97,8 @@ def cost_of(
         model_mib=sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
         / _MIB,
         milliseconds=milliseconds,
+        steps=shortest,
+        batch_size=reports[-1].get("batch_size"),
     )
 
 
@@ -112,6 +124,8 @@ def summary(costs: Sequence[Cost]) -> Cost:
         milliseconds=min(
             (c.milliseconds for c in costs if c.milliseconds is not None), default=None
         ),
+        steps=costs[0].steps,
+        batch_size=costs[0].batch_size,
     )
 
 

@@ -11,22 +11,23 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.evaluation.differences import Crossing
 from components.evaluation.differences import Difference
-from components.evaluation.differences import crossing
-from components.evaluation.differences import difference
+from components.evaluation.differences import crossings
 from components.evaluation.differences import holm
 from components.evaluation.influence import influences
 from components.evaluation.metrics import COMPARED
 from components.evaluation.metrics import RESAMPLED
 from components.evaluation.model_metrics import metrics_of
-from components.evaluation.ranking import Floats
 from components.evaluation.ranking import grouped_auc
 from components.evaluation.ranking import user_codes
 from models.errors import DataError
+from pipeline.comparing.seeds import AUC
+from pipeline.comparing.seeds import GAUC
+from pipeline.comparing.seeds import Seeds
+from pipeline.comparing.seeds import best
+from pipeline.comparing.seeds import gap_share
 from pipeline.report.scoring import Scored
 
-_GAUC, _AUC = COMPARED.index("gauc"), COMPARED.index("auc")
 # Key of the AUC minus that of the best reference, beside keys of metrics.
 _OVER_REFERENCE = "over reference"
 # Fewer trainings say too little of the luck of a training to count a win.
@@ -104,67 +105,51 @@ class Measurement:
     oracle: Mapping[str, float] | None
 
 
-@dataclass(frozen=True)
-class _Seeds:
-    """Metrics of a model over seeds, with the influence of each row.
-
-    A model that no seed changes has one; it counts as the same on all seeds.
-
-    Attributes:
-        values: `COMPARED`, shape (S, len(COMPARED)).
-        rows: Influences, shape (S, N, len(COMPARED)).
-    """
-
-    values: Floats
-    rows: Floats
-
-    def __sub__(self, other: _Seeds) -> _Seeds:
-        return _Seeds(self.values - other.values, self.rows - other.rows)
-
-    def interval(self, column: int, grouped: Crossing) -> Difference:
-        """Returns the mean over seeds of one metric, with its interval."""
-        return difference(self.values[:, column], self.rows[:, :, column], grouped)
-
-
 def measure(
     scored: Mapping[str, Sequence[Scored]],
     baseline: str,
     *,
-    oracle: npt.ArrayLike | None = None,
-    references: Mapping[str, npt.ArrayLike] | None = None,
+    oracle: Sequence[npt.ArrayLike] | None = None,
+    references: Mapping[str, Sequence[npt.ArrayLike]] | None = None,
 ) -> Measurement:
     """Measures each model, its differences to the baseline and to the best reference.
 
     All intervals are paired 95 % intervals with seeds, users and items as random
-    effects; p-values are adjusted for all differences together.
+    effects; p-values are adjusted for all differences together. Seeds may have rows of
+    their own, such as other negatives or another month.
 
     Args:
         scored: Scores by model and then by seed.
         baseline: The model that the others are compared with.
-        oracle: The true click probabilities, shape (N,).
-        references: Click probabilities of simple models by name, shape (N,) each.
+        oracle: The true click probabilities of each seed's rows, shape (N,); one array
+            if all seeds have the same rows.
+        references: Click probabilities of simple models by name, alike.
 
     Raises:
         DataError: The models were not scored on the same impressions or seeds.
     """
     simple = references or {}
-    table = _Table(_same_rows(scored, simple), scored, simple, baseline, oracle)
-    users, labels = table.users, table.labels
-    counts = grouped_auc(users, scored[baseline][0].scores, labels)
+    rows = _same_rows(scored, simple)
+    table = _Table(rows, scored, simple, baseline, oracle)
+    counts = [
+        grouped_auc(one.users, scores.scores, one.labels)
+        for one, scores in zip(rows, scored[baseline], strict=False)
+    ]
+    sizes = [len(one.labels) for one in rows]
     return Measurement(
-        rows=len(labels),
-        clicks=int(np.sum(labels)),
-        users=counts.num_users,
-        coverage=counts.coverage,
+        rows=sum(sizes),
+        clicks=int(sum(np.sum(one.labels) for one in rows)),
+        users=counts[0].num_users if len(rows) == 1 else _distinct(rows),
+        coverage=float(np.average([one.coverage for one in counts], weights=sizes)),
         models=tuple(
             table.measured(name, [one.scores for one in by_seed])
             for name, by_seed in scored.items()
         ),
         references=tuple(
-            table.measured(name, [scores]) for name, scores in simple.items()
+            table.measured(name, scores) for name, scores in simple.items()
         ),
         best_reference=table.best_reference or "",
-        oracle=None if oracle is None else _metrics(users, labels, oracle),
+        oracle=None if oracle is None else table.means(oracle),
     )
 
 
@@ -172,34 +157,45 @@ class _Table:
     """All models of a table on the same rows, with their adjusted differences.
 
     Attributes:
-        users: Raw user ids of the rows.
-        labels: 0 or 1.
         best_reference: The reference with the highest AUC; None without any.
     """
 
     def __init__(
         self,
-        rows: Scored,
+        rows: Sequence[Scored],
         scored: Mapping[str, Sequence[Scored]],
-        references: Mapping[str, npt.ArrayLike],
+        references: Mapping[str, Sequence[npt.ArrayLike]],
         baseline: str,
-        oracle: npt.ArrayLike | None,
+        oracle: Sequence[npt.ArrayLike] | None,
     ) -> None:
-        self.users, self.labels = rows.users, rows.labels
-        self._codes = user_codes(rows.users)
-        self._grouped = crossing(rows.users, rows.items)
+        # One set of rows counts for all seeds.
+        seeds = len(scored[baseline])
+        self._rows = [*rows] * (seeds if len(rows) == 1 else 1)
+        items = [one.items for one in rows if one.items is not None]
+        grouped = crossings(
+            [one.users for one in rows], items if len(items) == len(rows) else None
+        )
+        self._grouped = grouped * (seeds if len(rows) == 1 else 1)
+        self._codes = [user_codes(one.users) for one in rows] * (
+            seeds if len(rows) == 1 else 1
+        )
         self._baseline = baseline
         self._models = {
             name: self._seeds_of([one.scores for one in by_seed])
             for name, by_seed in scored.items()
         }
         self._references = {
-            name: self._seeds_of([scores]) for name, scores in references.items()
+            name: self._seeds_of(scores) for name, scores in references.items()
         }
-        self._oracle = None if oracle is None else self._seeds_of([oracle])
-        self._best = _best(self._models, _GAUC)
-        self.best_reference = _best(self._references, _AUC)
+        self._oracle = None if oracle is None else self._seeds_of(oracle)
+        self._best = best(self._models, GAUC)
+        self.best_reference = best(self._references, AUC)
         self._judged = self._differences()
+
+    def means(self, columns: Sequence[npt.ArrayLike]) -> dict[str, float]:
+        """Returns metrics of scores by seed, their means over seeds."""
+        found = self._metrics(columns)
+        return {n: float(np.mean([one[n] for one in found])) for n in found[0]}
 
     def measured(self, name: str, columns: Sequence[npt.ArrayLike]) -> Measured:
         """Returns a model or reference of the table, given its scores by seed."""
@@ -211,11 +207,11 @@ class _Table:
         if model is not None and self._oracle is not None and name != self._baseline:
             share = gap_share(model, plain, self._oracle, self._grouped)
         if model is not None and self._best not in (None, name):
-            best = self._models[str(self._best)]
-            behind = (model - best).interval(_GAUC, self._grouped)
+            highest = self._models[str(self._best)]
+            behind = (model - highest).interval(GAUC, self._grouped)
         return Measured(
             name=name,
-            by_seed=tuple(_metrics(self.users, self.labels, one) for one in columns),
+            by_seed=tuple(self._metrics(columns)),
             differences=differences,
             gap_share=share,
             behind_best=behind,
@@ -225,11 +221,21 @@ class _Table:
             and _above(over_reference),
         )
 
-    def _seeds_of(self, columns: Sequence[npt.ArrayLike]) -> _Seeds:
-        found = [influences(self._codes, self.labels, column) for column in columns]
-        return _Seeds(
-            np.stack([one.values for one in found]),
-            np.stack([one.rows for one in found]),
+    def _metrics(self, columns: Sequence[npt.ArrayLike]) -> list[dict[str, float]]:
+        return [
+            _metrics(one.users, one.labels, scores)
+            for one, scores in zip(self._rows, columns, strict=False)
+        ]
+
+    def _seeds_of(self, columns: Sequence[npt.ArrayLike]) -> Seeds:
+        found = [
+            influences(codes, one.labels, column)
+            for codes, one, column in zip(
+                self._codes, self._rows, columns, strict=False
+            )
+        ]
+        return Seeds(
+            np.stack([one.values for one in found]), tuple(one.rows for one in found)
         )
 
     def _differences(self) -> dict[tuple[str, str], Difference]:
@@ -242,37 +248,12 @@ class _Table:
                 apart = (one - plain).interval(column, self._grouped)
                 found[name, metric] = apart
         if self.best_reference is not None:
-            best = self._references[self.best_reference]
+            simple = self._references[self.best_reference]
             for name, one in self._models.items():
-                above = (one - best).interval(_AUC, self._grouped)
+                above = (one - simple).interval(AUC, self._grouped)
                 found[name, _OVER_REFERENCE] = above
         # One training knows nothing of its luck, so nothing is told apart.
         return _adjusted(found) if len(plain.values) > 1 else found
-
-
-def gap_share(
-    ours: _Seeds, baseline: _Seeds, oracle: _Seeds, grouped: Crossing
-) -> Difference:
-    """Returns the share of the reachable gap in GAUC that a model closes.
-
-    `(GAUC - GAUC of the baseline) / (GAUC of the oracle - GAUC of the baseline)`: 0 is
-    the baseline, 1 the oracle; its interval is that of the ratio's linearisation. If
-    the oracle is not above the baseline, the share is NaN.
-
-    Args:
-        ours: The model.
-        baseline: The baseline.
-        oracle: The oracle.
-        grouped: The rows' groups.
-    """
-    closed, gap = (one - baseline for one in (ours, oracle))
-    reachable = float(gap.values[:, _GAUC].mean())
-    if not reachable > 0:
-        return Difference(math.nan, math.nan, math.nan)
-    share = float(closed.values[:, _GAUC].mean()) / reachable
-    left = (closed.values - share * gap.values)[:, _GAUC] / reachable
-    rows = (closed.rows - share * gap.rows)[:, :, _GAUC] / reachable
-    return difference(share + left, rows, grouped)
 
 
 def _above(one: Difference | None) -> bool:
@@ -291,9 +272,14 @@ def _adjusted(
 
 
 def _same_rows(
-    scored: Mapping[str, Sequence[Scored]], references: Mapping[str, npt.ArrayLike]
-) -> Scored:
-    """Returns one model's rows, after checking that all share them, and the seeds."""
+    scored: Mapping[str, Sequence[Scored]],
+    references: Mapping[str, Sequence[npt.ArrayLike]],
+) -> list[Scored]:
+    """Returns the rows of each seed, or of all, after checking that models share them.
+
+    Returns:
+        One model's scores of each seed; a single one if the rows are the same.
+    """
     counts = {len(by_seed): name for name, by_seed in scored.items()}
     if len(counts) > 1 or 0 in counts:
         seeds = " and ".join(f"{n} seeds of {name}" for n, name in counts.items())
@@ -301,27 +287,37 @@ def _same_rows(
             f"received {seeds}; expected the same number of each model, at least one; "
             "train all on the same seeds"
         )
-    first = next(iter(scored.values()))[0]
+    first = [*next(iter(scored.values()))]
     for name, by_seed in scored.items():
-        for one in by_seed:
-            same = len(one.labels) == len(first.labels) and (
-                (one.labels == first.labels).all() and (one.users == first.users).all()
-            )
-            if not same:
+        for one, other in zip(by_seed, first, strict=True):
+            if not _alike(one, other):
                 raise DataError(
                     f"{name!r} was scored on other rows ({len(one.labels):,}) than "
-                    f"{next(iter(scored))!r} ({len(first.labels):,}); expected the "
+                    f"{next(iter(scored))!r} ({len(other.labels):,}); expected the "
                     "same rows in the same order; remove the `scores` folder and "
                     "compare again"
                 )
     for name, scores in references.items():
-        if len(np.asarray(scores)) != len(first.labels):
-            raise DataError(
-                f"reference {name!r} has {len(np.asarray(scores)):,} scores and the "
-                f"models {len(first.labels):,}; expected one for each row; remove the "
-                "`scores` folder and compare again"
-            )
-    return first
+        for column, other in zip(scores, first, strict=False):
+            if len(np.asarray(column)) != len(other.labels):
+                raise DataError(
+                    f"reference {name!r} has {len(np.asarray(column)):,} scores and "
+                    f"the models {len(other.labels):,}; expected one for each row; "
+                    "remove the `scores` folder and compare again"
+                )
+    return first[:1] if all(_alike(one, first[0]) for one in first) else first
+
+
+def _alike(one: Scored, other: Scored) -> bool:
+    """Whether two models were scored on the same rows."""
+    return len(one.labels) == len(other.labels) and bool(
+        (one.labels == other.labels).all() and (one.users == other.users).all()
+    )
+
+
+def _distinct(rows: Sequence[Scored]) -> int:
+    """Returns the number of users of all seeds."""
+    return len({user for one in rows for user in one.users.tolist()})
 
 
 def _metrics(
@@ -329,10 +325,3 @@ def _metrics(
 ) -> dict[str, float]:
     found = metrics_of(users, labels, scores)
     return {metric: found[metric] for metric in RESAMPLED}
-
-
-def _best(models: Mapping[str, _Seeds], column: int) -> str | None:
-    """Returns the model with the highest mean; None if none is defined."""
-    known = {name: float(one.values[:, column].mean()) for name, one in models.items()}
-    known = {name: value for name, value in known.items() if not math.isnan(value)}
-    return max(known, key=lambda name: known[name]) if known else None

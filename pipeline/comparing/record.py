@@ -55,6 +55,7 @@ class Comparison:
         random_effects: Whether intervals take seeds, users and items as random
             effects; records of former versions have those of a bootstrap instead,
             which were too narrow.
+        controls: What each control stands for, by name.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Comparison:
     reference_notes: Mapping[str, str] = field(default_factory=dict)
     guard: str = ""
     random_effects: bool = False
+    controls: Mapping[str, str] = field(default_factory=dict)
 
 
 _RECORD = TypeAdapter(Comparison)
@@ -125,7 +127,8 @@ def to_csv(comparison: Comparison) -> str:
         line |= _ends("gap_share", model.gap_share)
         if model.name in comparison.costs:
             cost = dataclasses.asdict(comparison.costs[model.name])
-            cost["levels"] = " ".join(f"{k}:{n}" for k, n in cost["levels"].items())
+            for key in ("levels", "steps"):
+                cost[key] = " ".join(f"{k}:{n}" for k, n in cost[key].items())
             line |= cost
         writer.writerow(line)
         if model.name not in comparison.costs:

@@ -52,6 +52,7 @@ class Question:
         baseline: The strategy that the others are compared with.
         command: The command line.
         stem: Name of the files, without suffix.
+        controls: Whether controls are added, see `controls`.
     """
 
     config: Config
@@ -61,6 +62,7 @@ class Question:
     baseline: str
     command: str
     stem: str = STEM
+    controls: bool = True
 
 
 def run_comparison(question: Question, console: Console) -> Comparison:
@@ -89,6 +91,7 @@ def run_comparison(question: Question, console: Console) -> Comparison:
         question.num_seeds,
         console,
         after_seed,
+        controls=question.controls,
     )
     return latest[0]
 
@@ -126,13 +129,14 @@ def compared(question: Question, trials: Trials) -> Comparison:
         raise StrategiesFailedError(trials.failed)
     config, complete = question.config, trials.complete
     scored = {name: [one.scored for one in found] for name, found in complete.items()}
-    oracle, note = _oracle(question, scored[question.baseline][0])
+    oracle, note = oracle_of(question, scored[question.baseline][0])
     simple = trials.references
+    reference_scores = simple.scores() if simple else {}
     measured = measure(
         scored,
         question.baseline,
-        oracle=oracle,
-        references=simple.scores() if simple else None,
+        oracle=None if oracle is None else [oracle],
+        references={name: [one] for name, one in reference_scores.items()},
     )
     now = datetime.datetime.now(tz=datetime.timezone.utc)
     return Comparison(
@@ -165,6 +169,7 @@ def compared(question: Question, trials: Trials) -> Comparison:
         },
         guard=simple.guard if simple else "",
         random_effects=True,
+        controls=trials.controls,
     )
 
 
@@ -210,7 +215,7 @@ def markdown(comparison: Comparison, image: str = f"{STEM}.svg", level: int = 1)
     )
 
 
-def _oracle(
+def oracle_of(
     question: Question, rows: Scored
 ) -> tuple[npt.NDArray[np.float64] | None, str]:
     """Returns the true click probabilities, or why they are not known."""

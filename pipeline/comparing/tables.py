@@ -10,8 +10,10 @@ from rich.console import JustifyMethod
 from components.evaluation.metrics import COMPARISON_COLUMNS
 from components.evaluation.metrics import COMPARISON_MEANS
 from components.evaluation.metrics import NAMES
+from pipeline.comparing.costs import Cost
 from pipeline.comparing.record import Comparison
 from pipeline.comparing.words import with_interval
+from pipeline.planning.step_kinds import StepKind
 from pipeline.terminal.plain_text import Table
 
 
@@ -86,6 +88,7 @@ def cost(comparison: Comparison) -> Grid:
             (
                 model.name,
                 trained,
+                _steps(spent),
                 f"{spent.rows_read:,.0f}",
                 f"{spent.train_seconds:.1f}",
                 f"{_known(spent.peak_memory_mib, ',.0f')} "
@@ -97,6 +100,7 @@ def cost(comparison: Comparison) -> Grid:
     header = (
         "strategy",
         "trainings",
+        "target steps",
         "rows read",
         "training, s",
         "peak memory (added), MiB",
@@ -104,6 +108,14 @@ def cost(comparison: Comparison) -> Grid:
         "ms per 100 candidates",
     )
     return Grid(header, tuple(rows))
+
+
+def _steps(spent: Cost) -> str:
+    """Returns the target level's optimizer steps and their size."""
+    if not spent.steps:
+        return "–"
+    steps = f"{spent.steps[StepKind.TARGET]:,}"
+    return steps if spent.batch_size is None else f"{steps} of {spent.batch_size:,}"
 
 
 def _with_spread(value: float, spread: float) -> str:

@@ -22,8 +22,11 @@ from rich.progress import Progress
 from rich.progress import TimeElapsedColumn
 from rich.progress import TimeRemainingColumn
 
+from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.strategies.base import StrategyConfig
+from pipeline.comparing.controls import declared_controls
+from pipeline.comparing.controls import equal_steps
 from pipeline.comparing.costs import Cost
 from pipeline.comparing.costs import cost_of
 from pipeline.config.schema import Config
@@ -61,11 +64,13 @@ class Trials:
         failed: By strategy, the first seed that failed and why; later seeds are not
             tried.
         references: Simple models on the same impressions; None without any.
+        controls: What each control that was added stands for, by name.
     """
 
     complete: dict[str, list[Trial]]
     failed: dict[str, str] = field(default_factory=dict)
     references: StoredReferences | None = None
+    controls: dict[str, str] = field(default_factory=dict)
 
     def fail(self, strategy: str, seed: int, reason: str) -> None:
         """Removes a strategy, as only strategies with all seeds are compared."""
@@ -85,6 +90,10 @@ def run_trials(
     num_seeds: int,
     console: Console,
     after_seed: Callable[[Trials], None] = lambda _: None,
+    *,
+    controls: bool = False,
+    references: bool = True,
+    quiet: bool = False,
 ) -> Trials:
     """Trains what is not stored yet and scores it on the evaluation impressions.
 
@@ -97,44 +106,117 @@ def run_trials(
         num_seeds: Number of trainings of each.
         console: Shows progress.
         after_seed: Called after each seed with all trials so far.
+        controls: Whether controls are added to the variants, see `controls`.
+        references: Whether the references that the configuration has are made, too.
+        quiet: Whether nothing is shown but the live line of the running step.
 
     Raises:
         CrossctrError: A step failed that all variants depend on.
         StrategiesFailedError: No variant is left.
     """
-    trials = Trials({name: [] for name in variants})
-    bar = TrialBar(console, len(variants) * num_seeds)
+    entries = dict(variants)
+    if controls:
+        entries |= declared_controls(config, variants)
+    trials = Trials({name: [] for name in entries})
+    bar = None if quiet else TrialBar(console, len(entries) * num_seeds)
+    asked = _Asked(config, day, console, bar, references)
     for seed in seeds_of(config, num_seeds):
-        going = {name: variants[name] for name in trials.complete}
-        seeded = with_variants(config, going, seed)
-        make = functools.partial(
-            Planner.run, day=day, strategies=list(going), judge=False
-        )
-        plan = plan_when_ready(seeded, make, console)
-        for name, reason in plan.refused.items():
-            trials.fail(name, seed, reason)
-        bar.seed(seed, len(trials.complete))
-        try:
-            run_steps(
-                seeded, plan.steps, console, on_step=bar.finished, below=bar.shown
-            )
-        except StrategiesFailedError as error:
-            for name, reason in error.reasons.items():
-                trials.fail(name, seed, reason)
-        _score(seeded, seed, plan.steps, trials, console)
-        if not trials.complete:
-            raise StrategiesFailedError(trials.failed)
-        bar.show()
+        if bar is not None:
+            bar.seed(seed, len(trials.complete))
+        _run_seed(asked, seed, entries, trials)
+        if controls and seed == config.training.seed:
+            costs = {name: found[0].cost for name, found in trials.complete.items()}
+            added = equal_steps(config, entries, costs)
+            trials.controls = {name: note for name, (_, note) in added.items()}
+            trials.complete |= {name: [] for name in added}
+            if bar is not None:
+                bar.add(len(added) * num_seeds)
+            more = {name: entry for name, (entry, _) in added.items()}
+            entries |= more
+            if more:
+                _run_seed(asked, seed, more, trials)
+        if bar is not None:
+            bar.show()
         after_seed(trials)
     return trials
 
 
+class _Asked(NamedTuple):
+    """What stays the same in all trials."""
+
+    config: Config
+    day: int
+    console: Console
+    bar: TrialBar | None
+    references: bool
+
+
+def _run_seed(
+    asked: _Asked, seed: int, entries: Mapping[str, StrategyConfig], trials: Trials
+) -> None:
+    """Trains and scores the entries that have not failed, on one seed.
+
+    Raises:
+        StrategiesFailedError: No entry is left.
+    """
+    console, bar = asked.console, asked.bar
+    going = {name: entries[name] for name in entries if name in trials.complete}
+    seeded = with_variants(asked.config, going, seed)
+    make = functools.partial(
+        Planner.run,
+        day=asked.day,
+        strategies=list(going),
+        judge=False,
+        references=asked.references,
+    )
+    plan = plan_when_ready(seeded, make, console)
+    for name, reason in plan.refused.items():
+        trials.fail(name, seed, reason)
+    try:
+        if bar is None:
+            run_steps(seeded, plan.steps, console, only_live=True)
+        else:
+            run_steps(
+                seeded, plan.steps, console, on_step=bar.finished, below=bar.shown
+            )
+    except StrategiesFailedError as error:
+        for name, reason in error.reasons.items():
+            trials.fail(name, seed, reason)
+    _score(seeded, seed, plan.steps, trials, console, quiet=bar is None)
+    if not trials.complete:
+        raise StrategiesFailedError(trials.failed)
+
+
+def run_references(config: Config, day: int, console: Console) -> StoredReferences:
+    """Makes the references of a day, unless they are stored, and returns them.
+
+    Raises:
+        CrossctrError: They cannot be made.
+    """
+    make = functools.partial(Planner.run, day=day, strategies=[], judge=False)
+    plan = plan_when_ready(config, make, console)
+    run_steps(config, plan.steps, console, only_live=True)
+    found = references_of(Store(config.root, config.metadata), plan.steps)
+    if found is None:
+        raise ConfigError(
+            "references.rows is 0, which leaves references out; give a number, such as "
+            "200000"
+        )
+    return found
+
+
 def _score(
-    config: Config, seed: int, steps: Sequence[Step], trials: Trials, console: Console
+    config: Config,
+    seed: int,
+    steps: Sequence[Step],
+    trials: Trials,
+    console: Console,
+    *,
+    quiet: bool,
 ) -> None:
     """Scores the trials of a seed, with TensorFlow's output in a log file."""
     store = Store(config.root, config.metadata)
-    trials.references = references_of(store, steps)
+    trials.references = references_of(store, steps) or trials.references
     targets = [
         step
         for step in steps
@@ -145,7 +227,7 @@ def _score(
         if not all(is_scored(config, step) for step in targets):
             shown = stack.enter_context(quiet_libraries(new_log_file(config), console))
         for step in targets:
-            if not is_scored(config, step):
+            if not quiet and not is_scored(config, step):
                 shown.print(f"scoring {step.label}", style="dim")
             try:
                 scored = score_step(config, store, step)
@@ -208,6 +290,11 @@ class TrialBar:
         self._seed = seed
         self.shown.update(self._task, description=f"seed {seed}")
         self._console.print(f"Seed {seed}: {count} strategies")
+
+    def add(self, count: int) -> None:
+        """Adds trials that were not known before."""
+        self._total += count
+        self.shown.update(self._task, total=self._total)
 
     def finished(self, step: Step, console: Console) -> None:
         """Counts a finished step if it is a target step, which ends a trial."""

@@ -6,6 +6,8 @@ import math
 
 from components.evaluation.differences import Difference
 from components.evaluation.metrics import NAMES
+from models.settings import FEW_STEPS
+from pipeline.comparing.costs import Cost
 from pipeline.comparing.measure import LEAST_SEEDS
 from pipeline.comparing.record import Comparison
 
@@ -22,6 +24,7 @@ def verdict(comparison: Comparison) -> list[str]:
         *_gap(comparison),
         *_caveats(comparison),
         *(f"{name}: {note}." for name, note in comparison.reference_notes.items()),
+        *(f"{name}: {note}." for name, note in comparison.controls.items()),
         *(f"{n} is not compared: {r}." for n, r in comparison.failed.items()),
     ]
     return [sentence for sentence in sentences if sentence]
@@ -128,9 +131,27 @@ def _caveats(comparison: Comparison) -> list[str]:
             "One seed: the intervals are over users and items alone and know nothing "
             "of the luck of a training, so no difference is marked."
         )
+    short = {
+        name: levels
+        for name, cost in comparison.costs.items()
+        if (levels := _short_levels(cost))
+    }
+    if short:
+        told = ", ".join(f"{name} ({levels})" for name, levels in short.items())
+        caveats.append(
+            f"Trainings of fewer than {FEW_STEPS} optimizer steps, which leave weights "
+            f"close to where they started: {told}."
+        )
     if comparison.coverage < _ENOUGH_COVERAGE:
         caveats.append(
             f"GAUC speaks for {comparison.coverage:.0%} of the rows only, those of "
             "users with both labels."
         )
     return caveats
+
+
+def _short_levels(cost: Cost) -> str:
+    """Returns the levels with a training of few steps, such as `cpm 12`."""
+    return ", ".join(
+        f"{level} {steps}" for level, steps in cost.steps.items() if steps < FEW_STEPS
+    )

@@ -7,11 +7,13 @@ What a key allows by itself is in its type, see `schema` and `sections`.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.log_example_gen.logic import parse_label_rule
 from components.log_example_gen.wanted import wanted_columns
+from models.errors import shown
 from models.features.feature import USER_FEATURE
 from models.features.id import SNAPSHOT_SPACES
 from pipeline.config.slices import check_slices
@@ -20,6 +22,10 @@ from pipeline.store.metadata import parse_server
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
+
+
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_NUMBER = re.compile(r"-?([0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})([eE][+-]?[0-9])?")
 
 
 def check_whole(config: Config) -> None:
@@ -62,6 +68,14 @@ def _import(config: Config) -> None:
             f"import.last_day {config.imports.last_day} is before first_day "
             f"{config.first_day}; swap them"
         )
+    cold = config.imports.cold_users
+    if cold and not config.first_day < cold.start <= config.imports.last_day:
+        raise ValueError(
+            f"import.cold_users.start {cold.start} leaves no training day from "
+            f"first_day {config.first_day} on, or no evaluation day until "
+            f"import.last_day {config.imports.last_day}; choose a day after the one "
+            "and not after the other"
+        )
     label = parse_label_rule(config.label).column
     if config.imports.negatives and label != "click":
         raise ValueError(
@@ -71,7 +85,7 @@ def _import(config: Config) -> None:
 
 
 def _columns(config: Config) -> None:
-    names = [feature.name for feature in config.table.features]
+    names = [feature.name for feature in config.table.logged]
     for domain, columns in {"": config.columns, **config.domain_columns}.items():
         where = f"domain_columns.{domain}" if domain else "columns"
         if domain:
@@ -88,6 +102,23 @@ def _columns(config: Config) -> None:
                 f"`{name}: <the log's column>`, or `{name}: null` and the domains "
                 "that have it in domain_columns"
             )
+
+
+def _constants(config: Config) -> None:
+    """Checks that the constant of a feature that is a number spells one."""
+    for domain in config.domains:
+        columns = config.domain_log(domain).columns
+        for feature in config.table.features:
+            source = columns.get(feature.name)
+            if feature.is_id or source is None or source.constant is None:
+                continue
+            whole = float not in feature.feature_kind.json_types
+            if not (_WHOLE if whole else _NUMBER).fullmatch(source.constant):
+                raise ValueError(
+                    f"columns.{feature.name}.constant {shown(source.constant)} (domain "
+                    f"{domain!r}) is not {'an integer' if whole else 'a number'}, as a "
+                    f"feature of kind {feature.kind!r} has to be"
+                )
 
 
 def _simulation(config: Config) -> None:
@@ -113,7 +144,7 @@ def _strategies(config: Config) -> None:
     check_one_of("strategy", config.strategy, list(config.strategies))
     for name in config.strategies:
         try:
-            config.strategy_of(name).check(config.table, config.network)
+            config.strategy_of(name).check(config.table, config.network_of(name))
         except ValueError as error:
             raise ValueError(f"strategies.{name}: {error}") from error
 
@@ -157,6 +188,14 @@ def _snapshot_spaces(config: Config) -> None:
         )
 
 
+def _separate_ids(config: Config) -> None:
+    spaces = [space for space in SNAPSHOT_SPACES if space in config.vocabularies]
+    for space, sources in config.separate_ids.items():
+        check_one_of("separate_ids", space, spaces)
+        for source in sources:
+            check_one_of(f"separate_ids.{space}", source, config.sources)
+
+
 def _slices(config: Config) -> None:
     check_slices(config.slice_rules, config.table)
 
@@ -185,10 +224,12 @@ _CHECKS = (
     _domains,
     _import,
     _columns,
+    _constants,
     _simulation,
     _strategies,
     _users,
     _snapshot_spaces,
+    _separate_ids,
     _slices,
     _wanted_columns,
     _gate,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-import math
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +18,15 @@ from models.errors import shortened
 from models.errors import shown
 from pipeline.config.explain import explained
 from pipeline.config.schema import Config
+from pipeline.config.tuned import with_tuned
 from pipeline.config.yaml_text import described
 from pipeline.config.yaml_text import read_yaml
 
 # What JSON may hold as it is and YAML refuses or takes for a line's end.
 _NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+# By type; a boolean is neither.
+_LARGEST: dict[type, float] = {int: 2**63 - 1, float: 3e38}
 
 # With these flags Beam's workers may be other processes, which `literal_folders` does
 # not reach.
@@ -63,8 +67,8 @@ def load_config(path: Path) -> Config:
             "configs/xmarket.yaml has them"
         )
     try:
-        config = Config.model_validate(data)
-        _refuse_infinity(config)
+        config = Config.model_validate(with_tuned(data, path.resolve().parent))
+        _refuse_huge_numbers(config)
         resolved: Config = _absolute(config, path.resolve().parent)
         _refuse_unreachable_root(resolved)
     except ValidationError as error:
@@ -83,7 +87,8 @@ def dump(config: Config) -> str:
 def _absolute(value: Any, base: Path) -> Any:
     """Returns `value` with every path inside it resolved against `base`."""
     if isinstance(value, Path):
-        return (base / value).resolve()
+        # Of a link to itself `Path.resolve` makes an error on some versions of Python.
+        return Path(os.path.realpath(base / value))
     if isinstance(value, dict):
         return {key: _absolute(entry, base) for key, entry in value.items()}
     if isinstance(value, tuple):
@@ -96,13 +101,18 @@ def _absolute(value: Any, base: Path) -> Any:
     return value
 
 
-def _refuse_infinity(config: Config) -> None:
-    """Raises unless every number is finite: JSON, and so `show`, has no other."""
+def _refuse_huge_numbers(config: Config) -> None:
+    """Raises unless integers fit into 64 bits and other numbers into a 32-bit float.
+
+    What keys of their own do not bound would fail in the middle of a run. JSON, and so
+    `show`, has no infinity.
+    """
     for key, value in _leaves(config.model_dump(by_alias=True)):
-        if isinstance(value, float) and not math.isfinite(value):
+        most = _LARGEST.get(type(value))
+        if most is not None and not -most <= value <= most:
             raise ConfigError(
-                f"{'.'.join(key)}: expected a finite number; received {value}; write "
-                "a number that is large enough"
+                f"{'.'.join(key)}: expected a number of at most {most:.10g}; received "
+                f"{shown(value)}"
             )
 
 

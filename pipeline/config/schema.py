@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from typing import Any
+from typing import TypeVar
 
 from pydantic import Field
 from pydantic import SerializeAsAny
@@ -32,8 +33,8 @@ from models.strategies.registry import BASELINE_KIND
 from models.strategies.registry import DEFAULT_KIND
 from models.strategies.registry import create
 from models.strict_model import StrictModel
+from models.written_date import Date
 from pipeline.config.checks import check_whole
-from pipeline.config.dates import Date
 from pipeline.config.entries import entry_config
 from pipeline.config.entries import read_entries
 from pipeline.config.local_paths import LocalPath
@@ -91,6 +92,12 @@ class Config(StrictModel):
             percent is far above healthy logs and far below a broken day.
         validation: Distances from the previous block and from the target above which a
             block fails, see `ValidationThresholds`.
+        vocabularies: Id spaces by name, see `IdSpace`.
+        separate_ids: By id space, `user` or `item`, the sources that by their nature
+            share no ids with the target, such as another business with items of its
+            own: an ingest then doesn't warn that they share none, but if they share
+            some. It says only what is expected: nothing is made anew if it changes.
+        features: Inputs of the models, in their order, see `Feature`.
         anchor_day: A day on which every clock ticks; the epoch unless the data's own
             calendar suggests another.
         levels: Clocks and windows of the levels; E-CDCTR's by default.
@@ -108,6 +115,7 @@ class Config(StrictModel):
             by `hour`.
         intervals: Confidence intervals of the metrics, see `IntervalConfig`.
         references: Models that strategies stand beside, see `ReferencesConfig`.
+        serving: Where models are published, see `ServingConfig`.
         beam_args: Further flags for Beam pipelines.
     """
 
@@ -132,6 +140,7 @@ class Config(StrictModel):
     max_bad_share: float = Field(default=0.01, ge=0, le=1)
     validation: ValidationThresholds = ValidationThresholds()
     vocabularies: dict[str, IdSpace]
+    separate_ids: dict[str, tuple[Name, ...]] = Field(default_factory=dict)
     features: tuple[Feature, ...] = Field(min_length=1)
     anchor_day: Date = datetime.date(1970, 1, 1)
     levels: LevelsConfig = LevelsConfig()
@@ -151,7 +160,11 @@ class Config(StrictModel):
     serving: ServingConfig
     beam_args: tuple[str, ...] = ()
 
-    @field_validator("slices", mode="before")
+    @field_validator(
+        "slices",
+        mode="before",
+        json_schema_input_type=dict[str, str | SliceRule] | None,
+    )
     @classmethod
     def _read_slices(cls, slices: Any) -> Any:
         """Replaces slices given as a feature name by rules."""
@@ -242,12 +255,15 @@ class Config(StrictModel):
 
     def network_of(self, strategy: str) -> NetworkConfig:
         """Returns the network's settings of the strategy entry `strategy`."""
-        sizes = self.strategy_of(strategy).sizes(self.network)
+        network = overridden(self.network, self.strategies[strategy].network)
+        sizes = self.strategy_of(strategy).sizes(network)
         if self.needs(strategy).tpm_periods:
             return sizes
-        # Without snapshots, pooling changes no network and must change no fingerprint.
-        pooling = self.network.snapshot_pooling
-        return sizes.model_copy(update={"snapshot_pooling": pooling})
+        # Without snapshots, these change no network and must change no fingerprint.
+        unused = ("snapshot_pooling", "hide_newer_snapshots")
+        return sizes.model_copy(
+            update={name: getattr(network, name) for name in unused}
+        )
 
     def entry_of(self, strategy: str) -> dict[str, Any]:
         """Returns the keys of the entry `strategy`, its `kind` among them."""
@@ -262,14 +278,31 @@ class Config(StrictModel):
             "calibration_days": self.levels.target.calibration_days,
         }
 
-    def training_of(self, level: str) -> TrainingConfig:
-        """Returns the training settings of `level`, a key of `levels`."""
-        own: TrainingConfig | None = getattr(self.levels, level).training
-        if own is None:
-            return self.training
-        return self.training.model_copy(
-            update={name: getattr(own, name) for name in own.model_fields_set}
-        )
+    def masked_of(self, level: str) -> dict[str, Any]:
+        """Returns the features that `level` masks while training, and how often.
+
+        They are those that the target's log lacks, for levels that train on sources
+        what the target reads.
+        """
+        share = getattr(getattr(self.levels, level), "field_dropout", 0.0)
+        columns = self.domain_log(self.target).columns
+        names = [feature.name for feature in self.features]
+        lacking = [name for name in names if columns.get(name, "") is None]
+        if not share or not lacking:
+            return {}
+        return {"masked": lacking, "masked_share": share}
+
+    def training_of(self, level: str, strategy: str = "") -> TrainingConfig:
+        """Returns the training settings of `level`, a key of `levels`.
+
+        Args:
+            level: The level.
+            strategy: The entry of `strategies` that it is trained for, whose own
+                settings come first; none for a level that all share.
+        """
+        training = overridden(self.training, getattr(self.levels, level).training)
+        own = self.strategies[strategy].training if strategy else None
+        return training if own is None else overridden(training, getattr(own, level))
 
     def domain_log(self, domain: str) -> DomainLog:
         """Returns how the impressions of `domain` are read from its log."""
@@ -284,3 +317,14 @@ class Config(StrictModel):
             marker=self.wait.marker,
             csv=self.csv.get(domain, CsvDialect()),
         )
+
+
+ModelT = TypeVar("ModelT", bound=StrictModel)
+
+
+def overridden(general: ModelT, own: ModelT | None) -> ModelT:
+    """Returns `general` with the keys that were given in `own`."""
+    if own is None:
+        return general
+    given = {name: getattr(own, name) for name in own.model_fields_set}
+    return general.model_copy(update=given)

@@ -11,10 +11,11 @@ from pydantic import Field
 from pydantic import field_serializer
 from pydantic import model_validator
 
+from models.references.settings import ReferenceSettings
 from models.settings import MAX_SEED
 from models.settings import TrainingConfig
 from models.strict_model import StrictModel
-from pipeline.config.dates import Date
+from models.written_date import Date
 from pipeline.config.local_paths import LocalPath
 from pipeline.planning.calendar import Clock
 
@@ -23,19 +24,33 @@ MAX_DAYS = 365_000
 
 
 class NegativeSampling(StrictModel):
-    """Sampling of negatives.
+    """Sampling of negatives from the items that other users bought on the same day.
 
     Attributes:
         per_positive: Negatives sampled for each positive.
-        weighting: `uniform`: every item with equal probability. `popularity`: by the
-            item's number of positives up to the day before, to the power of 0.75; an
-            item that is new that day counts as one (our choice, as its probability
-            would be zero).
         seed: Seed of the draws.
     """
 
     per_positive: int = Field(gt=0, le=10_000)
-    weighting: Literal["uniform", "popularity"] = "uniform"
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
+
+
+class ColdUsers(StrictModel):
+    """Users who are new in the target when a model is evaluated.
+
+    A share of the users, chosen by a hash of their ids, loses its target rows before
+    `start`, before anything is built from them. From `start` on, the target's log has
+    their rows alone. Those count in no aggregate and in no list of recent items, so
+    that the users stay new in the target on all evaluation days.
+
+    Attributes:
+        start: First evaluation day.
+        share: Share of the users.
+        seed: Seed of the hash.
+    """
+
+    start: Date
+    share: float = Field(default=0.3, gt=0, lt=1)
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
 
 
@@ -48,6 +63,13 @@ class ImportConfig(StrictModel):
             `negatives` is set.
         negatives: Sampling of negatives, for files without ratings in which every row
             is a positive. The logs then have a column `click`.
+        freeze: Period at whose first day aggregates and recent items stand for all its
+            rows, so that no feature moves within an evaluation of one `month` or
+            `quarter`; null for those of the day before the impression.
+        cold_users: Users without target rows before the evaluation, see `ColdUsers`.
+        permute_source_users: Seed of a placebo: in each source the user ids are
+            permuted among its users, so that a user's source rows are another user's.
+            What a strategy gains all the same does not come from shared users.
         last_day: Last day written to the logs. The first is the pipeline's `first_day`;
             earlier rows of the files still count in the point-in-time aggregates.
     """
@@ -55,6 +77,9 @@ class ImportConfig(StrictModel):
     data: LocalPath
     click_at_least: int | None = None
     negatives: NegativeSampling | None = None
+    freeze: Literal["month", "quarter"] | None = None
+    cold_users: ColdUsers | None = None
+    permute_source_users: int | None = Field(default=None, ge=0, le=MAX_SEED)
     last_day: Date
 
     @model_validator(mode="before")
@@ -112,19 +137,32 @@ class TpmConfig(PretrainingConfig):
     """Tiny pretraining model; E-CDCTR: monthly, on half a year of source impressions.
 
     Attributes:
+        trains_on: Days that a period after the first trains on, starting from the
+            weights of the period before: `newest`, the days since that period's, so
+            that snapshots are of different months; or `window`, its whole window again.
+            The first period trains on its whole window.
         snapshots: Newest periods whose embeddings stay in use; E-CDCTR: M = 3.
     """
 
     every_days: int = Field(default=30, gt=0, le=MAX_DAYS)
     window_days: int = Field(default=180, gt=0, le=MAX_DAYS)
+    trains_on: Literal["newest", "window"] = "newest"
     snapshots: int = Field(default=3, ge=0, le=1_000)
 
 
 class CpmConfig(PretrainingConfig):
-    """Complete pretraining model; E-CDCTR: weekly, a month of source impressions."""
+    """Complete pretraining model; E-CDCTR: weekly, a month of source impressions.
+
+    Attributes:
+        continues: Whether it continues from CPM of the tick before, on the days since,
+            instead of training anew on its whole window.
+        field_dropout: As for the source model.
+    """
 
     every_days: int = Field(default=7, gt=0, le=MAX_DAYS)
     window_days: int = Field(default=30, gt=0, le=MAX_DAYS)
+    continues: bool = False
+    field_dropout: float = Field(default=0.5, ge=0, lt=1)
 
 
 class SourceConfig(PretrainingConfig):
@@ -132,10 +170,17 @@ class SourceConfig(PretrainingConfig):
 
     The first one trains on its window; from then on it continues from its own newest
     model on the days since.
+
+    Attributes:
+        field_dropout: Share of impressions on which the features that the target's log
+            lacks are missing while training, all of them together, as on each of the
+            target's impressions: the embedding of a missing one is then trained. A log
+            lacks a feature whose column is null.
     """
 
     every_days: int = Field(default=1, gt=0, le=MAX_DAYS)
     window_days: int = Field(default=30, gt=0, le=MAX_DAYS)
+    field_dropout: float = Field(default=0.5, ge=0, lt=1)
 
 
 class TargetConfig(PretrainingConfig):
@@ -217,9 +262,11 @@ class ReferencesConfig(StrictModel):
     Attributes:
         rows: Impressions that they are fitted on, at most, in memory; a larger window
             is sampled, with an even share of each domain. 0 leaves references out.
+        settings: Settings of each, scikit-learn's by default, see `ReferenceSettings`.
     """
 
     rows: int = Field(default=200_000, ge=0)
+    settings: ReferenceSettings = ReferenceSettings()
 
 
 def _check_server_path(path: str) -> str:

@@ -117,7 +117,11 @@ def days_of(table: pa.Table) -> Ints:
 
 
 def check_source(
-    path: Path, first_day: datetime.date, last_day: datetime.date, *, rated: bool
+    path: Path,
+    first_day: datetime.date = datetime.date.min,
+    last_day: datetime.date = datetime.date.max,
+    *,
+    rated: bool,
 ) -> None:
     """Raises `DataError` unless all rows are usable and some lie in the window."""
     table = read_source(path, rated=rated)

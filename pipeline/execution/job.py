@@ -201,11 +201,13 @@ def run_steps(
     if not due:
         store = Store(config.root, config.metadata)
         for index, step in enumerate(steps, 1):
-            display = RunDisplay(console, len(steps))
+            display = RunDisplay(console, len(steps), only_live=only_live)
             display.reused(index, step.label)
-            _note_few_steps(display, store, step)
+            if note := _few_steps(store, step):
+                display.note(note)
             on_step(step, console)
-        console.print("Everything was done already; nothing ran.")
+        if not only_live:
+            console.print("Everything was done already; nothing ran.")
         return
     check_before_work(config, steps)
     log_file = new_log_file(config)
@@ -246,7 +248,8 @@ def _run_due(
     for index, step in enumerate(steps, 1):
         if step.done:
             display.reused(index, step.label)
-            _note_few_steps(display, store, step)
+            if note := _few_steps(store, step):
+                display.note(note)
             on_step(step, console)
             continue
         if not failures.needs(step):
@@ -266,22 +269,26 @@ def _run_due(
             display.fail(str(error).removeprefix(f"{step.label}: "))
             continue
         display.spend(step.kind)
-        rows = rows_of(store, step)
+        rows, note = rows_of(store, step), _few_steps(store, step)
         recorder.finished(
-            step, seconds=display.step_elapsed, rows=rows, nodes=display.nodes
+            step,
+            seconds=display.step_elapsed,
+            rows=rows,
+            nodes=display.nodes,
+            note=note,
         )
         display.finish(rows)
-        _note_few_steps(display, store, step)
+        if note:
+            display.note(note)
         on_step(step, console)
 
 
-def _note_few_steps(display: RunDisplay, store: Store, step: Step) -> None:
+def _few_steps(store: Store, step: Step) -> str:
+    """Returns what to know of a step's training; empty if it had steps enough."""
     if step.kind == StepKind.INGEST:
-        return
+        return ""
     report = training_report(store, step)
-    note = few_steps(report) if report is not None else ""
-    if note:
-        display.note(note)
+    return few_steps(report) if report is not None else ""
 
 
 def new_log_file(config: Config) -> Path:

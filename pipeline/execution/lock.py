@@ -11,7 +11,8 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
+from typing import cast
 
 from models.durable_files import naming
 from models.errors import CrossctrError
@@ -19,6 +20,9 @@ from models.errors import ExitCode
 from models.errors import StorageError
 
 LOCK_FILE = "lock.json"
+
+# Roots that this process holds.
+_HELD: set[Path] = set()
 
 
 class LockedError(CrossctrError):
@@ -35,7 +39,8 @@ def hold(root: Path, command: str) -> Iterator[None]:
 
     The operating system lets go of the lock when the process ends, however it ends, so
     that a killed command never leaves a lock that somebody has to remove. What is
-    written in the file only says who holds it.
+    written in the file only says who holds it. A root that this process holds already
+    is held until the outermost call ends.
 
     Args:
         root: The configuration's `root`; made if it is not there.
@@ -45,6 +50,9 @@ def hold(root: Path, command: str) -> Iterator[None]:
         LockedError: Another process holds the lock.
         StorageError: The root cannot be written.
     """
+    if root in _HELD:
+        yield
+        return
     path = root / LOCK_FILE
     with _opened(root, path) as file:
         try:
@@ -57,11 +65,12 @@ def hold(root: Path, command: str) -> Iterator[None]:
             ) from None
         with naming(root):
             file.truncate(0)
-            file.write(json.dumps(_who(command)))
-            file.flush()
+            file.write(json.dumps(_who(command)).encode())
+        _HELD.add(root)
         try:
             yield
         finally:
+            _HELD.remove(root)
             # Emptied, not removed: another process may have opened it by now.
             file.truncate(0)
             if [*root.iterdir()] == [path]:
@@ -70,11 +79,12 @@ def hold(root: Path, command: str) -> Iterator[None]:
                 root.rmdir()
 
 
-def _opened(root: Path, path: Path) -> IO[str]:
+def _opened(root: Path, path: Path) -> BinaryIO:
     try:
         with naming(root):
             root.mkdir(parents=True, exist_ok=True)
-            return path.open("a+", encoding="utf-8")
+            # Unbuffered: closing the file must not write once more what did not fit.
+            return cast("BinaryIO", path.open("ab+", buffering=0))
     except OSError as error:  # a file in the way, a folder that no one can make
         raise StorageError(
             f"root {str(root)!r} cannot be written ({error.strerror}); set `root` to a "

@@ -11,6 +11,7 @@ from pathlib import Path
 from models.durable_files import FULL
 from models.durable_files import NO_QUOTA
 from models.durable_files import READ_ONLY
+from models.durable_files import TOO_LARGE
 from models.durable_files import advice_of
 from models.durable_files import refusal
 from models.errors import CrossctrError
@@ -23,6 +24,7 @@ _DISK_SAYS = {
     "no space left on device": FULL,
     "disk is full": FULL,
     "disk quota exceeded": NO_QUOTA,
+    "file too large": TOO_LARGE,
     "read-only file system": READ_ONLY,
     "readonly database": READ_ONLY,
 }

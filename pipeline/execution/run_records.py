@@ -35,6 +35,7 @@ class StepRun:
         seconds: How long it took; None if it did not run.
         rows: Rows it ingested or trained on.
         nodes: Its components in running order, each with its seconds.
+        note: What to know of its result, such as a training of few optimizer steps.
     """
 
     step: Step
@@ -42,6 +43,7 @@ class StepRun:
     seconds: float | None = None
     rows: int | None = None
     nodes: tuple[tuple[str, float], ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,10 @@ class RunRecorder:
         seconds: float,
         rows: int | None,
         nodes: Iterable[tuple[str, float]],
+        note: str = "",
     ) -> None:
         """Notes that `step` is done."""
-        self._replace(StepRun(step, "done", seconds, rows, tuple(nodes)))
+        self._replace(StepRun(step, "done", seconds, rows, tuple(nodes), note))
 
     def failed(
         self,

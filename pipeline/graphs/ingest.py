@@ -17,6 +17,7 @@ from models import durable_files
 from models.short_hash import short_hash
 from pipeline.config.schema import Config
 from pipeline.graphs.inputs import previous_block
+from pipeline.planning.fingerprint import HASHES_FILE
 from pipeline.planning.steps import Step
 
 
@@ -31,6 +32,7 @@ def ingest_nodes(config: Config, step: Step) -> list[BaseNode]:
         first_day=step.days.first,
         last_day=step.days.last,
         quarantine=str(config.root / "quarantine"),
+        log_hashes=str(config.root / HASHES_FILE),
         max_bad_share=config.max_bad_share,
         fingerprint=step.fingerprint,
     )
@@ -67,6 +69,7 @@ def ingest_nodes(config: Config, step: Step) -> list[BaseNode]:
         previous=previous.get("vocabulary"),
         features=features,
         target=config.target,
+        separate_ids=json.dumps(config.separate_ids),
         fingerprint=step.fingerprint,
     )
     transform = Transform(

@@ -39,6 +39,7 @@ def references_nodes(config: Config, step: Step) -> list[BaseNode]:
         evaluation_first_day=step.evaluation.first,
         evaluation_last_day=step.evaluation.last,
         most_rows=config.references.rows,
+        settings=config.references.settings.model_dump_json(by_alias=True),
         fingerprint=step.fingerprint,
     )
     return [resolver, references]

@@ -66,8 +66,9 @@ def level_trainer(
         "network": (
             config.network_of(step.strategy) if step.strategy else config.network
         ).model_dump(),
-        "training": config.training_of(level).model_dump(),
+        "training": config.training_of(level, step.strategy).model_dump(),
         "continues": step.continues,
+        **config.masked_of(level),
     }
     if step.source:
         settings["initialize_only"] = step.initialize_only

@@ -47,15 +47,14 @@ class Clock:
         """
         return self.anchor + (day - self.anchor) // self.every * self.every
 
-    def ticks(self, day: int, count: int) -> list[int]:
-        """Returns the newest `count` ticks that are not after `day`, newest first.
+    def first_tick(self, day: int) -> int:
+        """Returns the earliest tick that is not before `day`.
 
         Example:
-            >>> Clock(every=30, window=180).ticks(100, 3)
-            [90, 60, 30]
+            >>> Clock(every=7, window=30, anchor=3).first_tick(11)
+            17
         """
-        newest = self.tick(day)
-        return [newest - i * self.every for i in range(count)]
+        return self.tick(day + self.every - 1)
 
     def window_of(self, run_day: int) -> DayRange:
         """Returns the days that the training of `run_day` reads.

@@ -16,7 +16,6 @@ from components.log_example_gen.log_files import LogFile
 from components.log_example_gen.log_files import day_hash
 from components.log_example_gen.log_files import files_by_day
 from models.days import DayRange
-from models.settings import NetworkConfig
 from models.short_hash import short_hash
 from models.source_hash import hash_of_sources
 from pipeline.config.schema import Config
@@ -35,7 +34,7 @@ def digest(*parts: Any) -> str:
 
 
 def training_settings(
-    config: Config, code: str, level: str, network: NetworkConfig | None = None
+    config: Config, code: str, level: str, strategy: str = ""
 ) -> list[object]:
     """Returns what a training is made from besides impressions and other models.
 
@@ -43,13 +42,16 @@ def training_settings(
         config: The configuration.
         code: Hash of the code that makes artifacts.
         level: The level that is trained.
-        network: Its network, if a strategy changes the configuration's.
+        strategy: The entry of `strategies` that it is trained for, whose network and
+            training it has; none for a level that all share.
     """
+    network = config.network_of(strategy) if strategy else config.network
     return [
         code,
         level,
-        (network or config.network).model_dump(),
-        config.training_of(level).model_dump(),
+        network.model_dump(),
+        config.training_of(level, strategy).model_dump(),
+        config.masked_of(level),
     ]
 
 

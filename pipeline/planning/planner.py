@@ -90,7 +90,8 @@ class Planner:
 
         Args:
             day: The run's day D, days since 1970-01-01.
-            strategies: Entries of the configuration's `strategies`, in order.
+            strategies: Entries of the configuration's `strategies`, in order; none for
+                the references alone.
             judge: Whether models are compared with the live one, gated and published;
                 else they are only trained.
             references: Whether the references that the configuration has are planned.
@@ -160,15 +161,15 @@ class Planner:
         targets, refused = [], {}
         for strategy in strategies:
             try:
-                training, before = self._level(
-                    run, strategy, strategies, periods, history
-                )
+                training, before = self._level(run, strategy, strategies, history)
             except ConfigError as error:
                 refused[strategy] = error
                 continue
             steps.update({step.fingerprint: step for step in before})
             targets.append(self._target_step(run, strategy, training, blocks))
-        beside = self._references(run, history, blocks) if targets else None
+        # Without strategies, the references alone are asked for.
+        wanted = targets or not strategies
+        beside = self._references(run, history, blocks) if wanted else None
         if beside is not None:
             steps[beside.fingerprint] = beside
         order = list(StepKind)
@@ -180,7 +181,6 @@ class Planner:
         run: _Run,
         strategy: str,
         strategies: Sequence[str],
-        periods: Sequence[Step],
         history: list[Block],
     ) -> tuple[Training, list[Step]]:
         """Plans a strategy's target model, and the models that it rests on.
@@ -190,9 +190,7 @@ class Planner:
         """
         needs, before = self._config.needs(strategy), []
         if needs.cpm:
-            before.append(
-                self._pretraining.cpm(run.learned, strategy, periods, history)
-            )
+            before += self._pretraining.cpm(run.learned, strategy, history)
         if not needs.source_model:
             training = self._target.training(run.learned, strategy, strategies)
             return training, before

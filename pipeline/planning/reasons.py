@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.errors import DataError
 from models.errors import listed
 from pipeline.config.load import dump
 from pipeline.config.schema import Config
@@ -60,13 +61,25 @@ def read_earlier(root: Path, steps: Sequence[Step]) -> list[Earlier]:
     }
     found: list[Earlier] = []
     for folder, record in RunIndex(root).records(steps=wanted):
-        kept = folder / CONFIG_FILE
-        flat = flattened(json.loads(kept.read_bytes()) if kept.exists() else {})
+        flat = flattened(_settings_in(folder / CONFIG_FILE))
         found += [
             Earlier(run.step, run.state, record.code, flat)
             for run in reversed(record.steps)
         ]
     return found[::-1]
+
+
+def _settings_in(path: Path) -> Any:
+    """Returns the configuration that a run kept; empty if it kept none."""
+    if not path.exists():
+        return {}
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise DataError(
+            f"{str(path)!r} is not the configuration of a run ({error}); delete the "
+            "file, nothing but the reasons in `plan` and the report come from it"
+        ) from error
 
 
 def settings_of(config: Config) -> dict[str, object]:

@@ -45,8 +45,10 @@ def reach(config: Config) -> int:
     """Returns how many days before its own a run may read, by any strategy.
 
     The oldest impressions of a run are those of the earliest TPM period that CPM pools,
-    when CPM's own tick is as long ago as it can be. Every other level reaches less far,
-    with a window and a tick of its own.
+    when CPM's own tick is as long ago as it can be. That period's whole window counts,
+    though a stored chain reads only newer days: a chain that has to start again, as
+    after a change of the network's sizes, starts with a whole window. Every other level
+    reaches less far, with a window and a tick of its own.
     """
     levels = config.levels
     snapshots = max(config.needs(name).tpm_periods for name in config.strategies)

@@ -18,6 +18,7 @@ from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Block
 from pipeline.planning.steps import Known
 from pipeline.planning.steps import Step
+from pipeline.planning.steps import new_days
 from pipeline.planning.steps import overlapping
 from pipeline.planning.steps import prints
 
@@ -34,16 +35,16 @@ class SourceLevel:
             code: Hash of the code that makes artifacts.
         """
         self._config = config
+        self._code = code
         self._stored = known.sources
-        self._settings = training_settings(config, code, "source")
         self._first_day = config.first
-        self._planned: dict[tuple[int, str], Step | None] = {}
+        self._planned: dict[tuple[int, str, str], Step | None] = {}
 
     @property
     def _clock(self) -> Clock:
         return self._config.levels.source.clock(self._config.anchor)
 
-    def before(self, day: int, history: list[Block]) -> Step:
+    def before(self, day: int, strategy: str, history: list[Block]) -> Step:
         """Plans the newest source model of a day before `day`.
 
         Strictly before: the target impressions of `day - 1`, which a model of `day` is
@@ -51,19 +52,21 @@ class SourceLevel:
 
         Args:
             day: Day of the model that reads it.
+            strategy: The entry of `strategies` whose network it has.
             history: Blocks that end before `day`.
 
         Raises:
             ConfigError: There is no day of logs to train it on.
         """
         tick = self._clock.tick(day - 1)
-        key = (tick, history[-1].fingerprint if history else "")
+        settings = digest(*self._settings(strategy))
+        key = (tick, history[-1].fingerprint if history else "", settings)
         if key not in self._planned:
             self._planned[key] = chain(
                 tick,
                 self._stored,
-                lambda of: self._step(of, None, history),
-                lambda of, past: self._step(of, past, history),
+                lambda of: self._step(of, None, strategy, history),
+                lambda of, past: self._step(of, past, strategy, history),
             )
         found = self._planned[key]
         if found is None:
@@ -74,7 +77,9 @@ class SourceLevel:
             )
         return found
 
-    def _step(self, tick: int, past: Step | None, history: list[Block]) -> Step | None:
+    def _step(
+        self, tick: int, past: Step | None, strategy: str, history: list[Block]
+    ) -> Step | None:
         window = self._clock.window_of(tick)
         first = max(window.first, self._first_day, past.day if past else 0)
         if first > window.last:
@@ -82,8 +87,9 @@ class SourceLevel:
         days = DayRange(first, window.last)
         blocks = overlapping(history, days)
         parent = past.fingerprint if past else None
-        fingerprint = digest(*self._settings, prints(blocks), str(days), parent)
-        new = f"{len(days)} new {'day' if len(days) == 1 else 'days'}"
+        fingerprint = digest(
+            *self._settings(strategy), prints(blocks), str(days), parent
+        )
         return Step(
             kind=StepKind.SOURCE,
             label=f"source model of {to_date(tick)}",
@@ -95,8 +101,13 @@ class SourceLevel:
             done=fingerprint in self._stored,
             blocks=blocks,
             warm_start=parent,
+            strategy=strategy,
             continues=past is not None,
-            note=f"continues from that of {to_date(past.day)}, trains on {new}"
+            note=f"continues from that of {to_date(past.day)}, "
+            f"trains on {new_days(days)}"
             if past
             else f"starts anew on {len(days)} days",
         )
+
+    def _settings(self, strategy: str) -> list[object]:
+        return training_settings(self._config, self._code, "source", strategy)

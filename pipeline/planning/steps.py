@@ -20,6 +20,7 @@ class Known:
         results: Fingerprints of stored snapshots, models and Gate decisions.
         models: Run day of every trained target model, by fingerprint.
         sources: Run day of every trained source model, by fingerprint.
+        removed: Fingerprints of what was made and whose files `crossctr clean` removed.
         published: Fingerprints of target steps whose model was published or refused.
         live: Per published target model its run day and fingerprint, in the order in
             which they were published.
@@ -31,6 +32,7 @@ class Known:
     live: Sequence[tuple[int, str]] = ()
     models: Mapping[str, int] = field(default_factory=dict)
     sources: Mapping[str, int] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,11 @@ class Step:
         source: Fingerprint of the source model it reads, if the strategy reads one.
         initialize_only: Whether it assembles source and target model without training
             (strategies that read a source model only).
-        strategy: Entry of `strategies` that it is for (`target`, `base` and `cpm`).
+        strategy: Entry of `strategies` that it is for; none for what all share.
         training: Fingerprint of the trained model, without evaluation and gate
             (`target` only).
         continues: Whether it continues its own model of an earlier day, on the days
-            since (`target` and `source`).
+            since (every kind of training).
         evaluation: Days on whose target impressions it is evaluated (`target` only).
         evaluation_blocks: Blocks that hold those days.
         live: Fingerprint of the live model it is compared with, if any.
@@ -145,6 +147,30 @@ def newest(periods: Sequence[Step], until: int, count: int) -> tuple[str, ...]:
     ended = [step for step in periods if step.day <= until]
     chosen = sorted(ended, key=lambda step: -step.day)[:count]
     return tuple(step.fingerprint for step in chosen)
+
+
+def due_before(chain: Sequence[Step], first: int, last: int) -> list[Step]:
+    """Returns the steps of a chain from day `first` to `last`, and what they need.
+
+    Args:
+        chain: Steps that each continue from the one before, oldest first.
+        first: Day of the first step that is read; if it is due, so are the steps before
+            it, back to one that is stored.
+        last: Day of the last step that is read.
+    """
+    chosen: list[Step] = []
+    for step in reversed(chain):
+        if step.day > last:
+            continue
+        if step.day < first and (step.done or chosen[-1].done):
+            break
+        chosen.append(step)
+    return chosen[::-1]
+
+
+def new_days(days: DayRange) -> str:
+    """Returns the number of days of a continued training, in words."""
+    return f"{len(days)} new {'day' if len(days) == 1 else 'days'}"
 
 
 def live_before(published: Sequence[tuple[int, str]], day: int) -> str | None:

@@ -98,7 +98,7 @@ class TargetLevel:
         reload = self._config.needs(strategy).newest_source
 
         def source_before(inputs: TargetInputs) -> str:
-            step = self._source.before(inputs.day, inputs.history)
+            step = self._source.before(inputs.day, strategy, inputs.history)
             sources[step.fingerprint] = step
             return step.fingerprint
 
@@ -138,7 +138,7 @@ class TargetLevel:
         periods = self._pretraining.periods(day, strategies, history)
         count = self._config.needs(strategy).tpm_periods
         snapshots = newest(periods, day, count)
-        return TargetInputs(day, strategy, history, periods, snapshots)
+        return TargetInputs(day, strategy, history, snapshots)
 
     def _choose(self, inputs: TargetInputs, earlier: Sequence[Training]) -> Training:
         """Returns the training to use, given those of earlier days, oldest first."""

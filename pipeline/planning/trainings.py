@@ -17,8 +17,8 @@ from pipeline.planning.fingerprint import digest
 from pipeline.planning.fingerprint import training_settings
 from pipeline.planning.pretraining import Pretraining
 from pipeline.planning.steps import Block
-from pipeline.planning.steps import Step
 from pipeline.planning.steps import Training
+from pipeline.planning.steps import new_days
 from pipeline.planning.steps import overlapping
 from pipeline.planning.steps import prints
 
@@ -31,14 +31,12 @@ class TargetInputs:
         day: Day of the model.
         strategy: The entry of `strategies`.
         history: Blocks that end before the day, oldest first.
-        periods: TPM periods of the run, oldest first.
-        snapshots: Fingerprints of those that the strategy reads, newest first.
+        snapshots: Fingerprints of the TPM periods that it reads, newest first.
     """
 
     day: int
     strategy: str
     history: list[Block]
-    periods: list[Step]
     snapshots: tuple[str, ...]
 
 
@@ -67,7 +65,7 @@ class Trainings:
         days = f"{len(window.days)} days"
         notes = [f"starts anew on {days}{self._of_domains(strategy)}"]
         if self._config.needs(strategy).cpm:
-            cpm = self._pretraining.cpm(day, strategy, inputs.periods, inputs.history)
+            cpm = self._pretraining.cpm(day, strategy, inputs.history)[-1]
             notes = [f"restarts from CPM of {to_date(tick)}, replays {days}"]
         if day != tick:
             notes.append(f"no model of {to_date(tick)} or later to continue from")
@@ -100,8 +98,7 @@ class Trainings:
         notes = [
             f"continues from {self._model_name(strategy, source)} of "
             f"{to_date(past.day)}, "
-            f"trains on {len(days)} new {'day' if len(days) == 1 else 'days'}"
-            f"{self._of_domains(strategy)}"
+            f"trains on {new_days(days)}{self._of_domains(strategy)}"
         ]
         if past.day < days.first:
             notes.append(f"{days.first - past.day} older days lie before its window")
@@ -157,9 +154,8 @@ class Trainings:
         blocks = overlapping(inputs.history, days)
         # What all keys of an entry of somebody else's strategy do is not known here.
         foreign = origin(config.kind_of(strategy))
-        network = config.network_of(strategy)
         fingerprint = digest(
-            *training_settings(config, self._code, "target", network),
+            *training_settings(config, self._code, "target", strategy),
             config.domains_of(strategy),
             config.strategy_of(strategy).identity(source_model=source is not None),
             [config.needs(strategy).batch_norm, config.levels.target.calibration_days],

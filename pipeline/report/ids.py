@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.transform.encoding import unknown_lists
 from models.artifact_files import ENCODING_FILE
 from models.artifact_files import VOCABULARY_FILE
 from models.days import DayRange
@@ -106,6 +107,7 @@ class Ids:
         shared: Ids that target and sources share in the newest block.
         shared_over_time: The same over time, a line per id space and source.
         point: Period of one point of `unknown`, in words.
+        warnings: Lists of the newest block most of whose ids are out of vocabulary.
     """
 
     days: str
@@ -116,6 +118,7 @@ class Ids:
     shared: tuple[SharedIds, ...]
     shared_over_time: tuple[Series, ...]
     point: str
+    warnings: tuple[str, ...] = ()
 
 
 def gather_ids(
@@ -212,6 +215,7 @@ def summarise(blocks: Sequence[Block], features: FeatureTable, target: str) -> I
             for space, source, _ in _sharing(summary)
         ),
         point=describe(within),
+        warnings=tuple(unknown_lists(encoding["domains"], features)),
     )
 
 

@@ -20,7 +20,7 @@ class Neighbour(NamedTuple):
     Attributes:
         id: Raw id.
         similarity: Cosine of the angle between the two embeddings, in [-1, 1].
-        impressions: Impressions of the id in the period's window.
+        impressions: Impressions of the id in the period's days.
     """
 
     id: str
@@ -59,8 +59,8 @@ def nearest(folder: Path, space: str, raw_id: str, count: int) -> list[Neighbour
         hint = f"closest: {', '.join(alike)}. " if alike else ""
         raise ConfigError(
             f"{space} {raw_id!r} is not in this snapshot of {len(ids):,} ids, which "
-            f"has those with an impression in the period's window; {hint}Check the "
-            "spelling, or choose another --day"
+            f"has those with an impression in this period or an earlier one; {hint}"
+            "Check the spelling, or choose another --day"
         )
     lengths = np.linalg.norm(vectors, axis=1)
     at = ids.index(raw_id)

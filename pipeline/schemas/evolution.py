@@ -43,7 +43,7 @@ def infer(config: Config, statistics: Mapping[str, Statistics]) -> schema_pb2.Sc
     """
     lacking = lacking_features(config)
     schema = schema_pb2.Schema(default_environment=[*config.domains, SERVING])
-    declared = {feature.name: feature for feature in config.table.features}
+    declared = {feature.name: feature for feature in config.table.logged}
     for name in sorted([*declared, DAY, LABEL]):
         one = schema_pb2.Schema()
         for domain, described in statistics.items():
@@ -112,7 +112,7 @@ def differences(
     known = {feature.name for feature in schema.feature}
     return sentences + [
         f"{feature}: in the schema, but no feature of the configuration"
-        for feature in sorted(known - {f.name for f in config.table.features})
+        for feature in sorted(known - {f.name for f in config.table.logged})
         if feature not in _NOT_SERVED
     ]
 

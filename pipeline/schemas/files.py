@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from models.errors import ConfigError
+from models.errors import listed
 from models.errors import shortened
 
 # Fields of a feature that only validation uses. Transform parses Examples by the others
@@ -38,15 +40,22 @@ def parse_schema(text: str, where: str = "the schema") -> schema_pb2.Schema:
         where: Name of the schema in errors.
 
     Raises:
-        ConfigError: The text is not a valid schema.
+        ConfigError: The text is not a valid schema, or has a feature twice.
     """
     try:
-        return text_format.Parse(text, schema_pb2.Schema())
+        schema = text_format.Parse(text, schema_pb2.Schema())
     except text_format.ParseError as error:
         raise ConfigError(
             f"{where} is not a TFMD schema in text format: {shortened(str(error))}; "
             "correct that line, or write a new one with `crossctr schema infer`"
         ) from error
+    counted = Counter(feature.name for feature in schema.feature)
+    twice = [name for name, count in counted.items() if count > 1]
+    if twice:
+        raise ConfigError(
+            f"{where} has {listed(twice)} twice; keep one of each feature"
+        )
+    return schema
 
 
 def read_schema(path: Path) -> schema_pb2.Schema:

@@ -26,6 +26,7 @@ from components.log_example_gen.log_files import list_log_files
 from components.log_example_gen.log_files import refuse_twins
 from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.problems import Reason
+from components.log_example_gen.problems import columns_in
 from components.log_example_gen.unread_files import list_unread_files
 from components.log_example_gen.unread_files import refuse_unread_days
 from components.log_example_gen.wanted import wanted_columns
@@ -153,7 +154,7 @@ class _Sampler:
         for column in found.lacking:
             sentence = (
                 f"{file.path} has no column {column!r}; it has "
-                f"{', '.join(table.column_names)}; name one of these in `columns`, or "
+                f"{columns_in(table.column_names)}; name one of these in `columns`, or "
                 "write `since` or `until` if the log has it on other days"
             )
             if sentence not in self._sample.stops:

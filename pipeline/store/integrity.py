@@ -36,6 +36,10 @@ _READ = (
     "Model",
     "GateDecision",
 )
+_REPUBLISH = (
+    "restore it from a backup, or publish the model of a day again with "
+    "`crossctr promote CONFIG --day D --reason WHY`"
+)
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
 
@@ -48,6 +52,9 @@ def refuse_lost_metadata(store: Store) -> None:
     if store.metadata != SQLITE:
         return
     path = store.root / METADATA_FILE
+    if path.exists() and not path.is_file() and not path.is_dir():
+        # SQLite would wait for whoever writes into a pipe.
+        raise DataError(f"{str(path)!r} is a pipe or a device, not a file; {RESTORE}")
     size = path.stat().st_size if path.exists() else 0
     if not size:
         made = sorted((store.root / "artifacts").glob("*/*/[0-9]*"))
@@ -163,25 +170,34 @@ def refuse_lost_versions(config: Config, store: Store) -> None:
     offline = not versions and known is None and labels_file.is_file()
     if not here or offline:
         return
-    way_back = (
-        "restore it from a backup, or publish the model of a day again with "
-        "`crossctr promote CONFIG --day D --reason WHY`"
-    )
     if not versions:
         raise DataError(
             f"{str(folder)!r} holds no version, and {here[-1].name} was published "
-            f"there; {way_back}"
+            f"there; {_REPUBLISH}"
         )
     if known is None:
         raise DataError(
             f"{str(labels_file)!r} does not name {config.name!r}, of which "
-            f"{here[-1].name} was published; {way_back}"
+            f"{here[-1].name} was published; {_REPUBLISH}"
         )
-    for version in known.loaded:
+    refuse_missing_versions(config)
+
+
+def refuse_missing_versions(config: Config) -> None:
+    """Raises if servers are told to load a version that is not there.
+
+    Raises:
+        DataError: They are, or the file of labels cannot be read.
+    """
+    directory = config.serving.directory
+    folder = directory / config.name
+    known = read_labels(directory, config.name)
+    for version in known.loaded if known else ():
         if not (folder / str(version) / SAVED_MODEL_FILE).is_file():
             raise DataError(
-                f"{str(labels_file)!r} tells servers to load {version}, and there is "
-                f"no SavedModel in {str(folder / str(version))!r}; {way_back}"
+                f"{str(directory / LABELS_FILE)!r} tells servers to load {version}, "
+                f"and there is no SavedModel in {str(folder / str(version))!r}; "
+                f"{_REPUBLISH}"
             )
 
 

@@ -76,7 +76,13 @@ def known_state(store: Store) -> Known:
     ]
     published = {s.fingerprint for s in store.artifacts("PublishedModel")}
     return Known(
-        blocks, frozenset(results), frozenset(published), tuple(live), models, sources
+        blocks,
+        frozenset(results),
+        frozenset(published),
+        tuple(live),
+        models,
+        sources,
+        frozenset(removed_fingerprints(store)),
     )
 
 

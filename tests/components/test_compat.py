@@ -15,6 +15,7 @@ from apache_beam.transforms import core
 from tfx.utils import dependency_utils
 
 from components import compat
+from models.errors import ConfigError
 
 LOCAL = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
 PORTABLE = [*LOCAL, "--runner=PortableRunner", "--job_endpoint=localhost:1"]
@@ -36,6 +37,14 @@ def test_only_the_in_memory_runner_works_in_this_process(flags, expected):
     assert compat.in_this_process(flags) == expected
 
 
+@pytest.mark.parametrize("digits", [1, 5_000])
+def test_a_flag_that_beam_cannot_read_is_one_line(capsys, digits):
+    with pytest.raises(ConfigError, match="beam_args.*direct_num_workers") as caught:
+        compat.in_this_process([*LOCAL, f"--direct_num_workers={'x' * digits}"])
+    assert len(str(caught.value)) < 1_000
+    assert capsys.readouterr().err == ""
+
+
 def test_no_package_is_built_for_a_worker_in_this_process(monkeypatch):
     def build():
         raise AssertionError("a package was built")
@@ -45,6 +54,17 @@ def test_no_package_is_built_for_a_worker_in_this_process(monkeypatch):
         assert dependency_utils.make_beam_dependency_flags(LOCAL) == LOCAL
     with pytest.raises(AssertionError, match="built"):
         dependency_utils.make_beam_dependency_flags(LOCAL)
+
+
+def test_values_are_not_counted_one_by_one_while_a_graph_runs():
+    from tfx_bsl.tfxio import telemetry
+
+    count = telemetry._ProfileRecordBatchDoFn._UpdateNumValuesDist
+    with compat.in_process_patches(LOCAL):
+        replaced = telemetry._ProfileRecordBatchDoFn._UpdateNumValuesDist
+        assert replaced is not count
+        assert replaced(None, None) is None
+    assert telemetry._ProfileRecordBatchDoFn._UpdateNumValuesDist is count
 
 
 def test_workers_elsewhere_get_one_package_of_each_process(monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 
 from components.log_example_gen import content_hashes
 from components.log_example_gen.content_hashes import ContentHashes
+from components.log_example_gen.log_files import log_days
 from models.errors import DataError
 
 
@@ -50,6 +51,25 @@ def test_a_file_is_read_once_as_long_as_nobody_touches_it(log, tmp_path, read):
     os.utime(log, (1, 1))
     ContentHashes(kept).of(str(log))
     assert read == ["part-0.csv"] * 2
+
+
+def test_an_ingest_reads_what_was_planned_only_if_it_was_touched_since(tmp_path, read):
+    for day in (1, 2):
+        folder = tmp_path / "ads" / f"date=1970-01-0{day + 1}"
+        folder.mkdir(parents=True)
+        (folder / f"{day}.csv").write_text("a,b\n1,2\n")
+    planned = ContentHashes(tmp_path / "hashes.json")
+    before = log_days(tmp_path / "ads", 0, 9, planned)
+    planned.save()
+    read.clear()
+    ingest = ContentHashes(tmp_path / "hashes.json")
+    assert log_days(tmp_path / "ads", 0, 9, ingest) == before
+    assert read == []
+    (folder / "2.csv").write_text("a,b\n1,3\n")
+    now = log_days(tmp_path / "ads", 0, 9, ContentHashes(tmp_path / "hashes.json"))
+    assert read == ["2.csv"]
+    assert now[1] == before[1]
+    assert now[2] != before[2]
 
 
 @pytest.mark.usefixtures("read")

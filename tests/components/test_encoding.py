@@ -10,6 +10,7 @@ from components.transform.encoding import count_encoded
 from components.transform.encoding import describe_encoding
 from components.transform.encoding import sizes_before
 from components.transform.encoding import to_json
+from components.transform.encoding import unknown_lists
 from models.days import DayRange
 from models.features.feature import Feature
 from models.features.id_space import IdSpace
@@ -117,3 +118,31 @@ def test_the_file_names_days_and_domains():
     assert content["days"] == ["1970-01-11", "1970-01-12", "1970-01-13"]
     assert list(content["domains"]) == ["a", "b"]
     assert content["domains"]["b"]["item_id"]["new"] == [1, 0, 1]
+
+
+def _domain(**of_feature):
+    return {
+        name: {**dict.fromkeys(KEYS, [0, 0]), "ids": ids, "oov": oov}
+        for name, (ids, oov) in of_feature.items()
+    }
+
+
+def test_a_list_most_of_whose_ids_are_unknown_is_named():
+    domains = {
+        "feeds": _domain(recent=([60, 40], [30, 20]), item_id=([9, 9], [9, 9])),
+        "ads": _domain(recent=([60, 40], [41, 40]), item_id=([9, 9], [0, 0])),
+        "shop": _domain(recent=([0, 0], [0, 0])),
+    }
+    assert unknown_lists(domains, FEATURES) == [
+        "recent: 81% of the 100 ids in the lists of ads are out of vocabulary and "
+        "share 2 table rows; consider `counts: true` on 'recent', so that they get rows"
+    ]
+    counting = FEATURES.model_copy(
+        update={
+            "features": tuple(
+                f.model_copy(update={"counts": f.is_list}) for f in FEATURES.features
+            )
+        }
+    )
+    (warning,) = unknown_lists(domains, counting)
+    assert warning.endswith("consider a lower min_count or more capacity of 'item'")

@@ -140,3 +140,26 @@ def test_a_file_beside_its_packed_form_is_refused(tmp_path, put):
     put("b.csv.zst")
     with pytest.raises(DataError, match=r"b\.csv\.gz and b\.csv\.zst lie side"):
         refuse_twins(list_log_files(tmp_path, 2, 3))
+
+
+def test_a_name_that_cannot_be_written_down_is_not_read(tmp_path, put):
+    name = b"a\xff.csv".decode("utf-8", "surrogateescape")
+    put(name)
+    assert [file.path for file in list_log_files(tmp_path, 0, 9)] == []
+    (unread,) = list_unread_files(tmp_path, 0, 9)
+    assert str(unread) == (
+        "date=1970-01-03/a\\udcff.csv (its name is not UTF-8; rename it)"
+    )
+
+
+def test_a_name_with_a_line_break_is_one_line(tmp_path, put):
+    put("a\nb.txt")
+    (unread,) = list_unread_files(tmp_path, 0, 9)
+    assert str(unread).startswith("date=1970-01-03/a\\nb.txt (none of .parquet")
+
+
+def test_an_hour_with_two_folders_is_refused(tmp_path, put):
+    put("hour=07/a.csv")
+    put("7/a.csv")
+    with pytest.raises(DataError, match="are both folders of one hour"):
+        list_log_files(tmp_path, 0, 9)

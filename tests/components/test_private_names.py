@@ -29,6 +29,7 @@ VALIDATOR = "tfx.components.example_validator.executor"
 INFRA = "tfx.components.infra_validator.executor"
 TRAINER = "tfx.components.trainer.executor"
 BASE = "tfx.dsl.components.base.base_component"
+TELEMETRY = "tfx_bsl.tfxio.telemetry"
 
 ARGUMENTS = {
     # Replaced by `components.compat`.
@@ -42,6 +43,8 @@ ARGUMENTS = {
     "tensorflow_transform.impl_helper:trace_preprocessing_function": (
         "preprocessing_fn input_specs use_tf_compat_v1 base_temp_dir"
     ),
+    f"{TELEMETRY}:_ProfileRecordBatchDoFn._UpdateNumColumnsDist": "self record_batch",
+    f"{TELEMETRY}:_ProfileRecordBatchDoFn._UpdateNumValuesDist": "self record_batch",
     f"{BASE}:BaseComponent.__init__": "self spec custom_executor_spec",
     f"{CHANNELS}:_get_executions_by_all_contexts": "store contexts",
     f"{CHANNELS}:resolve_single_channel": "handle_like channel",
@@ -87,6 +90,7 @@ USERS = {
     "tensorflow_transform.beam.impl:_AnalyzeDatasetCommon.expand": (
         "trace_preprocessing_function"
     ),
+    f"{TELEMETRY}:_ProfileRecordBatchDoFn.process": "_UpdateNumValuesDist",
     f"{VALIDATOR}:Executor.Do": "_Validate",
     f"{INFRA}:Executor.Do": "_Do",
     f"{TRAINER}:GenericExecutor.Do": "_GetFnArgs",

@@ -134,19 +134,37 @@ def test_sightings_that_were_damaged_are_named(tmp_path, damage, words):
         read_sightings(tmp_path, "user")
 
 
-def test_a_source_that_shares_nothing_is_named_with_how_both_write_ids():
-    counts = counts_of([("ads", b"7.0", 1), ("feeds", b"u7", 1), ("news", b"7.0", 1)])
+COUNTS = counts_of([("ads", b"7.0", 1), ("feeds", b"u7", 1), ("news", b"7.0", 1)])
+
+
+def described(separate):
+    """Returns what an ingest says of `COUNTS`."""
     growth = grow(
-        Vocabulary.empty(), merge_counts(list(counts.values())), IdSpace(capacity=9)
+        Vocabulary.empty(), merge_counts(list(COUNTS.values())), IdSpace(capacity=9)
     )
-    sightings = see({}, growth, counts)
+    sightings = see({}, growth, COUNTS)
     ids = growth.vocabulary.ids
-    shared = shared_ids(sightings, ids, counts, "ads", DayRange(1, 1))
-    line, warnings = describe_sharing("user", shared, "ads", example_ids(counts))
+    shared = shared_ids(sightings, ids, COUNTS, "ads", DayRange(1, 1))
+    return describe_sharing("user", shared, "ads", example_ids(COUNTS), separate)
+
+
+def test_a_source_that_shares_nothing_is_named_with_how_both_write_ids():
+    line, warnings = described([])
     assert line == "ids of ads known from feeds 0%, news 100%"
     (warning,) = warnings
     assert warning.startswith("user: none of the 1 ids of ads is known from feeds")
-    assert warning.endswith("compare how they are written: ads '7.0', feeds 'u7'")
+    assert "compare how they are written: ads '7.0', feeds 'u7'" in warning
+    assert "`separate_ids: {user: [feeds]}` in the configuration says so" in warning
+
+
+def test_a_source_that_is_stated_to_share_nothing_is_held_to_it():
+    line, warnings = described(["feeds"])
+    assert line == "ids of ads known from feeds 0%, news 100%"
+    assert warnings == []
+    _, warnings = described(["feeds", "news"])
+    (warning,) = warnings
+    assert warning.startswith("user: `separate_ids` states that news shares no user")
+    assert "1 of the 1 ids of ads are known from it" in warning
 
 
 @pytest.mark.parametrize("missing", ["ads", "feeds"])

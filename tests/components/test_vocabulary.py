@@ -16,6 +16,7 @@ from components.vocabulary.logic import COUNTS_SCHEMA
 from components.vocabulary.logic import Vocabulary
 from components.vocabulary.logic import count_ids
 from components.vocabulary.logic import counted_features
+from components.vocabulary.logic import counted_lists
 from components.vocabulary.logic import grow
 from components.vocabulary.logic import merge_counts
 from models.errors import DataError
@@ -225,6 +226,30 @@ def test_a_list_does_not_count_where_single_ids_do():
     )
     assert counted_features(table, "item") == ["item_id"]
     assert counted_features(table, "tag") == ["tags"]
+    assert counted_lists(table, "item") == counted_lists(table, "tag") == []
+
+
+def test_a_list_counts_where_it_says_so():
+    features = (
+        Feature(name="item_id", kind="id", vocabulary="item"),
+        Feature(name="recent", kind="ids", vocabulary="item", counts=True),
+        Feature(name="liked", kind="ids", vocabulary="item"),
+        Feature(name="tags", kind="ids", vocabulary="tag", counts=True),
+    )
+    spaces = {"item": IdSpace(capacity=5), "tag": IdSpace(capacity=5)}
+    table = FeatureTable(features=features, vocabularies=spaces)
+    assert counted_features(table, "item") == ["item_id"]
+    assert counted_lists(table, "item") == ["recent"]
+    # A space without single ids: its lists count as shown, and only once.
+    assert counted_features(table, "tag") == ["tags"]
+    assert counted_lists(table, "tag") == []
+
+
+@pytest.mark.parametrize("kind", ["id", "count"])
+def test_only_lists_may_say_that_they_count(kind):
+    vocabulary = {"vocabulary": "item"} if kind == "id" else {}
+    with pytest.raises(ValueError, match=r"'item'.*`counts` is for lists of ids"):
+        Feature(name="item", kind=kind, counts=True, **vocabulary)
 
 
 @pytest.mark.parametrize("names", [["item"], ["tags"]])

@@ -6,7 +6,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from models.days import DayRange
 from models.errors import DataError
+from models.features.feature import Feature
+from models.features.id_space import IdSpace
+from models.features.table import FeatureTable
 
 pytestmark = pytest.mark.slow
 
@@ -54,3 +58,72 @@ def test_ids_that_the_runner_loses_are_found(tmp_path):
     executor.check_counts("item", whole, logged)
     with pytest.raises(DataError, match="3 ids were counted and 6 are in"):
         executor.check_counts("item", whole[:1], logged)
+
+
+FEATURES = FeatureTable(
+    features=(
+        Feature(name="item_id", kind="id", vocabulary="item"),
+        Feature(name="recent", kind="ids", vocabulary="item", counts=True),
+        Feature(name="tags", kind="ids", vocabulary="tag", counts=True),
+    ),
+    vocabularies={
+        "item": IdSpace(capacity=4, min_count=2),
+        "tag": IdSpace(capacity=9, encoding="hash"),
+    },
+)
+
+
+def test_ids_in_lists_grow_the_vocabulary_and_are_not_shown(tmp_path):
+    from components.vocabulary import executor
+
+    texts = pa.large_list(pa.large_binary())
+    logs = {
+        "ads": {
+            "day": [[1], [1], [2]],
+            "item_id": [[b"a"], [b"a"], [b"c"]],
+            "recent": [[b"x"], [b"x", b"c"], [b"y", b"y", b"z"]],
+            "tags": [[b"t"], [], [b"t"]],
+        },
+        "feeds": {
+            "day": [[1], [2], [2]],
+            "item_id": [[b"x"], [b"w"], [b"w"]],
+            "recent": [[], [b"z"], []],
+            "tags": [[], [], [b"s"]],
+        },
+    }
+    shards = []
+    for domain, columns in logs.items():
+        path = tmp_path / "raw" / f"Split-{domain}" / "data.parquet"
+        path.parent.mkdir(parents=True)
+        days = {"day": pa.array(columns.pop("day"), pa.large_list(pa.int64()))}
+        ids = {name: pa.array(lists, texts) for name, lists in columns.items()}
+        pq.write_table(pa.table(days | ids), path)
+        shards.append(str(path))
+    folder = tmp_path / "vocabulary"
+    folder.mkdir()
+    columns = executor.columns_of(FEATURES)
+    assert columns == {
+        "item": ["item_id"],
+        "item:lists": ["recent"],
+        "tag": ["tags"],
+    }
+    for shard in shards:
+        for item in executor.CountIds(columns).process(shard):
+            executor._write_counts(item, str(folder))
+    block = executor._Block(folder, None, {}, DayRange(1, 2), "ads")
+    summary = executor._write_spaces(
+        block, columns, FEATURES, executor.logged_values(shards)
+    )
+    item = summary["item"]
+    # Day 1: a twice, x three times. Day 2: c (once as an item, once in a list), w, y
+    # and z; the table has room for two of these four.
+    assert (folder / "item.txt").read_bytes() == b"a\nx\nc\nw\n"
+    assert (item["ids"], item["refused"], item["pending"]) == (4, 2, 0)
+    assert item["grown"] == [["1970-01-02", 2], ["1970-01-03", 4]]
+    # On both days ads shows one item; feeds has shown neither. `x` is in lists alone.
+    assert item["shared"]["ids"] == [1, 1]
+    assert item["shared"]["known"] == {"feeds": [0, 0]}
+    assert summary["tag"]["ids"] == 2
+    sightings = pq.read_table(folder / "item.sightings.parquet").to_pydict()
+    assert sightings["ads"] == [1, None, 2, None]
+    assert sightings["feeds"] == [None, 1, None, 2]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import bz2
 import csv
+import functools
 import gzip
 import io
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,8 +98,20 @@ class LogBytes:
     rows: int | None
 
 
+PACKED = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress}
+# How the files of a format are packed, mostly not at all.
+ENDS = {
+    "csv": ["", "", ".gz", ".bz2"],
+    "jsonl": ["", "", ".gz", ".bz2"],
+    "parquet": [""],
+    "tfrecord": ["", ".gz"],
+}
+# TFRecords need TensorFlow.
+LIGHT = ["csv", "jsonl", "parquet"]
+
+
 @st.composite
-def logs(draw: st.DrawFn) -> LogBytes:
+def logs(draw: st.DrawFn, formats: Sequence[str] = tuple(ENDS)) -> LogBytes:
     """Draws a log whose values are mostly good; one of three has damaged bytes."""
     rows = [
         {name: draw(good) for name, good in GOOD.items()}
@@ -106,17 +120,31 @@ def logs(draw: st.DrawFn) -> LogBytes:
     for _ in range(draw(st.integers(0, 3)) if rows else 0):
         row = rows[draw(st.integers(0, len(rows) - 1))]
         row[draw(st.sampled_from(sorted(GOOD)))] = draw(ODD)
-    form = draw(st.sampled_from(["csv", "jsonl", "parquet"]))
-    content = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}[form](rows)
+    form = draw(st.sampled_from(formats))
+    content = {
+        "csv": _csv,
+        "jsonl": _jsonl,
+        "parquet": _parquet,
+        "tfrecord": functools.partial(_tfrecord, draw),
+    }[form](rows)
     num_rows: int | None = len(rows)
-    if draw(st.integers(0, 2)) == 0:
-        num_rows = None
-        for place, added, removed in draw(st.lists(DAMAGE, min_size=1, max_size=3)):
-            at = int(place * len(content))
-            content = content[:at] + added + content[at + removed :]
-    packed = "" if form == "parquet" else draw(st.sampled_from(["", "", ".gz", ".bz2"]))
-    pack = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress}[packed]
-    return LogBytes(f"part-0.{form}{packed}", pack(content), num_rows)
+    damage = draw(
+        st.sampled_from(["none", "none", "none", "none", "inside", "outside"])
+    )
+    if damage == "inside":
+        num_rows, content = None, _damaged(draw, content)
+    end = draw(st.sampled_from(ENDS[form]))
+    content = PACKED[end](content)
+    if damage == "outside":
+        num_rows, content = None, _damaged(draw, content)
+    return LogBytes(f"part-0.{form}{end}", content, num_rows)
+
+
+def _damaged(draw: st.DrawFn, content: bytes) -> bytes:
+    for place, added, removed in draw(st.lists(DAMAGE, min_size=1, max_size=3)):
+        at = int(place * len(content))
+        content = content[:at] + added + content[at + removed :]
+    return content
 
 
 def _csv(rows: list[dict[str, Any]]) -> bytes:
@@ -152,6 +180,17 @@ def _parquet(rows: list[dict[str, Any]]) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns), sink)
     return sink.getvalue().to_pybytes()
+
+
+def _tfrecord(draw: st.DrawFn, rows: list[dict[str, Any]]) -> bytes:
+    """Writes Examples; of some files a record is whole, but not as an Example."""
+    from tests.fuzz import tfrecords
+
+    records = [tfrecords.example(row) for row in rows]
+    if records and draw(st.integers(0, 5)) == 0:
+        at = draw(st.integers(0, len(records) - 1))
+        records[at] = _damaged(draw, records[at])
+    return tfrecords.file_of(records)
 
 
 def check(log: LogBytes) -> bool:

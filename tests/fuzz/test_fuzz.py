@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck
 from hypothesis import given
 from hypothesis import settings
@@ -34,11 +35,14 @@ def test_a_configuration_is_read_or_refused_in_our_words():
     assert found[False]
 
 
-def test_a_log_is_converted_or_set_aside_or_refused_in_our_words():
+@pytest.mark.parametrize(
+    "formats", [logs.LIGHT, pytest.param(["tfrecord"], marks=pytest.mark.slow)], ids=str
+)
+def test_a_log_is_converted_or_set_aside_or_refused_in_our_words(formats):
     found = Counter()
 
     @_SHORT
-    @given(logs.logs())
+    @given(logs.logs(formats))
     def check(log):
         found[logs.check(log)] += 1
 

@@ -142,15 +142,16 @@ def load_table(name: str) -> dict[str, Any]:
 def command_of(row: Mapping[str, Any], world: Path) -> list[str]:
     """Returns the words of a row's command line."""
     words = row.get("run", "validate {config}").split()
-    return [_named(repeated(word), world) for word in words]
+    return [named(repeated(word), world) for word in words]
 
 
 def expected(row: Mapping[str, Any], world: Path) -> tuple[str, bool]:
     """Returns the line that a row expects, and whether it is only its beginning."""
     text = row["line"] if "line" in row else row["begins"]
-    return _named(repeated(text), world), "begins" in row
+    return named(repeated(text), world), "begins" in row
 
 
-def _named(text: str, world: Path) -> str:
+def named(text: str, world: Path) -> str:
+    """Returns a text of the table with the places of the project filled in."""
     config = str(world / "config.yaml")
     return text.replace("{config}", config).replace("{world}", str(world))

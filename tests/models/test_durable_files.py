@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,37 @@ def test_a_disk_that_takes_nothing_is_named_and_the_same_again_completes(
 def test_another_error_is_not_taken_for_a_full_disk(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         durable_files.write_text(tmp_path / "missing" / "a", "text")
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from models.durable_files import write_text
+from models.errors import StorageError
+
+path = Path(sys.argv[1]) / "a.json"
+write_text(path, "before")
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, most))
+try:
+    write_text(path, "x" * 2000)
+except StorageError as error:
+    print(error)
+print(path.read_text())
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+write_text(path, "x" * 2000)
+print(len(path.read_text()))
+"""
+
+
+def test_a_limit_on_the_size_of_files_is_named(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=True,
+    )
+    said, *contents_now = ran.stdout.splitlines()
+    assert said.startswith(f"cannot write in {str(tmp_path)!r}: a file there may not")
+    assert contents_now == ["before", "2000"]

@@ -13,6 +13,7 @@ from tensorflow.python.saved_model import path_helpers
 from tensorflow.python.saved_model import save
 
 from models.compat import accumulator_of
+from models.compat import ftrl_slots_of
 from models.compat import literal_folders
 
 
@@ -65,3 +66,14 @@ def test_tfts_loader_takes_a_folder_and_has_the_function():
     assert list(inspect.signature(SavedModelLoader).parameters) == ["saved_model_dir"]
     applied = inspect.signature(SavedModelLoader.apply_transform_model).parameters
     assert list(applied)[1] == "logical_input_map"
+
+
+def test_ftrls_slots_are_found_by_variable():
+    optimizer = keras.optimizers.Ftrl(0.5, initial_accumulator_value=0.25)
+    first, second = (tf.Variable(tf.zeros([2])) for _ in range(2))
+    optimizer.build([first, second])
+    optimizer.apply_gradients([(tf.constant([1.0, 0.0]), second)])
+    accumulator, linear = ftrl_slots_of(optimizer, second)
+    np.testing.assert_allclose(accumulator, [1.25, 0.25])
+    np.testing.assert_allclose(linear, [1.0, 0.0])
+    np.testing.assert_allclose(ftrl_slots_of(optimizer, first)[0], [0.25, 0.25])

@@ -48,7 +48,13 @@ class World:
             },
             "evaluation_days": 90,
             "network": {"width": 4, "hidden_units": [8]},
-            "training": {"batch_size": 256, "epochs": 1, "seed": 17},
+            # As few steps as the batches make, of which runs and pages then speak.
+            "training": {
+                "batch_size": 256,
+                "min_steps_per_pass": 0,
+                "epochs": 1,
+                "seed": 17,
+            },
             "strategies": {name: {} for name in STRATEGIES},
             # One short epoch may end below chance: not what is tested here.
             "gate": OPEN_GATE,

@@ -38,6 +38,7 @@ READS = {
     "predict",
     "report",
     "schema diff",
+    "schema-json",
     "serve",
     "show",
     "sizes",

@@ -9,6 +9,7 @@ import contextlib
 import copy
 import datetime
 import json
+import re
 import types
 import typing
 from pathlib import Path
@@ -66,8 +67,9 @@ NEGATIVES = {
     "label": "click == 1",
 }
 # Every kind of strategy, and what all of them need together.
+OWN = {level: {"early_stopping": {}} for level in ("cpm", "source", "target")}
 STRATEGIES = {
-    "strategies": {kind: {} for kind in kinds()},
+    "strategies": {kind: {"network": {}, "training": OWN} for kind in kinds()},
     "columns": {"item_id": {"column": "ad"}, "user_id": "uid"},
     "features": [
         {"name": "item_id", "kind": "id", "vocabulary": "item", "tpm": True},
@@ -83,6 +85,7 @@ VALUES = {
     ("metadata",): ("mysql://me@host/db", {}),
     ("import",): (None, {}),
     ("negatives",): ({"per_positive": 2}, {"label": "click == 1"}),
+    ("cold_users",): ({"start": "2020-01-03"}, {}),
     ("simulate",): ({"truth": "truth"}, {"import": None}),
     ("simulate", "domains"): ({"ca": {"theta": 3}}, SIMULATED),
     ("target",): ("fr", {"timestamp": {}}),
@@ -111,6 +114,7 @@ VALUES = {
     ("escape",): ("\\", {}),
     ("null_values",): (["NULL", "\\N"], {}),
     ("marker",): ("_SUCCESS", {}),
+    ("separate_ids",): ({"item": ["ca"]}, {}),
     ("vocabularies",): ({**BASE["vocabularies"], "more": {"capacity": 9}}, {}),
     ("features",): (list(reversed(BASE["features"])), {}),
     ("features", 0, "name"): (
@@ -123,8 +127,30 @@ VALUES = {
     ),
     ("features", 0, "kind"): ("ids", {"slices": None}),
     ("features", 0, "vocabulary"): ("user", {}),
+    ("features", 0, "counts"): (
+        True,
+        {
+            "features": [{**BASE["features"][0], "kind": "ids"}, *BASE["features"][1:]],
+            "slices": None,
+        },
+    ),
+    ("features", 0, "length"): (
+        5,
+        {
+            "features": [
+                {"name": BASE["features"][0]["name"], "kind": "vector", "length": 4},
+                *BASE["features"][1:],
+            ],
+            "slices": None,
+        },
+    ),
     ("levels", "training"): ({"epochs": 3}, {}),
     ("early_stopping",): (None, {}),
+    ("strategies", "network"): ({"width": 3}, {}),
+    ("strategies", "training"): ({"target": {"epochs": 3}}, {}),
+    ("training", "cpm"): ({"epochs": 3}, {}),
+    ("training", "source"): ({"epochs": 3}, {}),
+    ("training", "target"): ({"epochs": 3}, {}),
     ("snapshot_pooling",): ("mean", {}),
     ("strategy",): ("joint", {}),
     ("strategies",): ({"target_only": {}}, {}),
@@ -159,7 +185,11 @@ def keys_of(model, key=()):
             yield own, field
         if own == ("strategies",):
             for kind in kinds():
-                yield from keys_of(strategy_class(kind).Config, (*own, kind))
+                for found, of in keys_of(strategy_class(kind).Config, (*own, kind)):
+                    shared = found[2] in ("network", "training")
+                    # An entry may not have a seed of its own.
+                    if not shared or (kind == "ecdctr" and found[-1] != "seed"):
+                        yield found, of
             continue
         if inner is None:
             continue
@@ -179,6 +209,8 @@ def with_base(key, changes=None):
         data |= copy.deepcopy(STRATEGIES)
     if key[:2] == ("import", "negatives") and len(key) > 2:
         data |= copy.deepcopy(NEGATIVES)
+    if key[:2] == ("import", "cold_users") and len(key) > 2:
+        data["import"]["cold_users"] = {"start": "2020-01-03"}
     return data | copy.deepcopy(changes or {})
 
 
@@ -207,6 +239,8 @@ def another(key, field, current):
     annotation = field.annotation
     if type(None) in typing.get_args(annotation):
         (annotation,) = (a for a in typing.get_args(annotation) if a is not type(None))
+    if typing.get_origin(annotation) is typing.Annotated:
+        annotation = typing.get_args(annotation)[0]
     if annotation is bool:
         candidates = [not current]
     elif typing.get_origin(annotation) is typing.Literal:
@@ -280,9 +314,9 @@ def test_a_key_is_kept_printed_and_read_again(load, tmp_path, key, field):
     assert again == config
     for level in ("tpm", "cpm", "source", "target"):
         assert again.training_of(level) == config.training_of(level)
-    shown = CliRunner().invoke(main, ["show", str(tmp_path / "ads.yaml")])
-    printed, _ = json.JSONDecoder().raw_decode(shown.output)
-    assert printed == json.loads(dump(config))
+    for options in ([], ["--all"]):
+        shown = CliRunner().invoke(main, ["show", str(tmp_path / "ads.yaml"), *options])
+        assert load(shown.output, "shown.yaml") == config
 
 
 @pytest.mark.parametrize(
@@ -296,6 +330,27 @@ def test_a_number_that_cannot_be_printed_is_refused(load, changes, key):
     data = yaml.safe_dump(with_base(("name",), changes)).replace(".inf", "inf")
     with pytest.raises(ConfigError, match=key):
         load(data.replace(".nan", "nan"))
+
+
+def numeric(annotation):
+    return annotation in (int, float) or any(
+        numeric(argument) for argument in typing.get_args(annotation)
+    )
+
+
+@pytest.mark.parametrize("digits", [50, 5_000])
+@pytest.mark.parametrize(
+    "key", [key for key, field in KEYS if numeric(field.annotation)], ids=str
+)
+def test_a_number_of_many_digits_is_refused_in_a_line_with_its_key(load, key, digits):
+    chosen = given_value(key)
+    data = with_base(key, chosen[1] if chosen else {})
+    listed = isinstance(chosen[0], list) if chosen else key[-1] == "hidden_units"
+    value = "9" * digits + "0" * 10
+    set_at(data, key, [value] if listed else value)
+    with pytest.raises(ConfigError, match=re.escape(str(key[-1]))) as caught:
+        load(data)
+    assert len(str(caught.value)) < 1_000
 
 
 def test_a_level_prints_only_the_training_settings_it_differs_in(load):

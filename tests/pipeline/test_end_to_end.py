@@ -21,6 +21,9 @@ from sklearn.metrics import roc_auc_score
 
 from components.evaluation.ranking import grouped_auc
 from models.days import to_day
+from models.errors import DataError
+from pipeline import api
+from pipeline.cli.predict import stored_rows
 from pipeline.config.load import load_config
 from pipeline.execution.job import plan_run
 from pipeline.report.scoring import score_step
@@ -220,9 +223,12 @@ def test_lineage_leads_from_the_target_model_to_cpm_and_the_snapshots(first):
     assert len(parents["EmbeddingSnapshot"]) == 2
     assert _parents(store, cpm)["EmbeddingSnapshot"] == parents["EmbeddingSnapshot"]
     periods = [_parents(store, snapshot) for snapshot in parents["EmbeddingSnapshot"]]
-    # The newer period's TPM started from the older one's.
-    trained = [_parents(store, next(iter(p["Model"]))) for p in periods]
-    assert sorted(len(p.get("Model", ())) for p in trained) == [0, 1]
+    # The newer period's TPM continued the older one's, and that one the first.
+    trained = [next(iter(period["Model"])) for period in periods]
+    older, newer = sorted(trained)
+    assert _parents(store, newer)["Model"] == {older}
+    (first_period,) = _parents(store, older)["Model"]
+    assert "Model" not in _parents(store, first_period)
 
 
 def _parents(store, artifact):
@@ -509,3 +515,23 @@ def test_kept_scores_are_those_that_were_judged(third):
 
 def _as_day(date):
     return to_day(datetime.date.fromisoformat(date))
+
+
+def test_the_python_interface_gives_what_the_commands_gave(first, capsys):
+    world, shown = first
+    config = api.load_config(world.config)
+    assert all(step.done for step in api.plan(config, DAY, list(STRATEGIES)).steps)
+    result = api.run(config, DAY, list(STRATEGIES))
+    assert "nothing ran" in capsys.readouterr().out
+    assert {one.strategy for one in result.results} == set(STRATEGIES)
+    for one in result.results:
+        assert f"{one.decision['candidate']['auc']:.4f}" in shown
+    (published,) = [one.published for one in result.results if one.published]
+    model = api.load_model(config)
+    assert str(model.folder) == published
+    rows = [{k: list(v) for k, v in row.items()} for row in stored_rows(config, 3)]
+    scores = model.predict(rows)
+    assert scores.shape == (3,)
+    assert ((scores > 0) & (scores < 1)).all()
+    with pytest.raises(DataError, match="there is no version 7 of"):
+        api.load_model(config, 7)

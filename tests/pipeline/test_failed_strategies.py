@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from models.errors import DataError
+from pipeline import api
 from pipeline.cli import group as cli
 from pipeline.execution import job
 from pipeline.execution.job import Plan
@@ -53,7 +54,7 @@ class World:
         runner.run_graph = self.run
         monkeypatch.setitem(sys.modules, "pipeline.graphs.factory", graphs)
         monkeypatch.setitem(sys.modules, "pipeline.execution.runner", runner)
-        for module in (job, cli):
+        for module in (job, api, cli):
             monkeypatch.setattr(module, "Store", lambda *_: None)
         monkeypatch.setattr(job, "check_before_work", lambda *_: None)
         monkeypatch.setattr(job, "rows_of", lambda *_: 10)
@@ -61,9 +62,9 @@ class World:
         monkeypatch.setattr(job, "connection", lambda *_: None)
         monkeypatch.setattr(cli, "load_config", lambda _: self.config)
         monkeypatch.setattr(cli, "hold_root", lambda _: None)
-        monkeypatch.setattr(cli, "plan_when_ready", self.plan)
-        monkeypatch.setattr(cli, "target_result", self.result)
-        monkeypatch.setattr(cli, "report_run", self.report)
+        monkeypatch.setattr(api, "plan_when_ready", self.plan)
+        monkeypatch.setattr(api, "target_result", self.result)
+        monkeypatch.setattr(api, "report_run", self.report)
         monkeypatch.setattr(cli, "slice_table", lambda *_: "")
 
     def plan(self, _config, make, _console):
@@ -189,7 +190,7 @@ def test_the_same_command_repeats_only_what_failed(world):
     shown = world.crossctr("-s", "ctnet", "-s", "target_only")
     assert shown.exit_code == 0, shown.output
     # The base model is the one that target_only has trained.
-    assert world.ran == ["source", "target:ctnet"]
+    assert world.ran == ["source:ctnet", "target:ctnet"]
 
 
 def test_a_strategy_that_a_day_is_too_early_for_is_left_out_with_its_reason(world):

@@ -35,6 +35,7 @@ DAYS = {f"date=2024-01-0{day}" for day in (1, 2, 3)}
 
 
 def write(folder, *, seed=17, num_days=NUM_DAYS, on_progress=None, **knobs):
+    """Writes a small world whose parameters are `knobs`."""
     simulation = SimulationConfig(truth=folder / "truth", preset="small", **knobs)
     return write_domains(
         plan_domains(simulation, ["feeds"], "ads"),
@@ -43,6 +44,7 @@ def write(folder, *, seed=17, num_days=NUM_DAYS, on_progress=None, **knobs):
         num_days=num_days,
         logs=folder / "logs",
         truth=folder / "truth",
+        recent_items=simulation.recent_items,
         on_progress=on_progress,
     )
 
@@ -135,7 +137,7 @@ def test_an_interrupted_simulation_goes_on_and_ends_the_same(tmp_path):
     kept = tmp_path / "broken" / "logs" / "feeds" / "date=2024-01-01" / "part-0.parquet"
     before = kept.stat().st_mtime_ns
     feeds, ads = write(tmp_path / "broken")
-    assert (feeds.reused_days, ads.reused_days) == (2, 0)
+    assert (feeds.reused_days, ads.reused_days) == (2, 1)
     assert kept.stat().st_mtime_ns == before
     assert hashes(tmp_path / "broken") == hashes(tmp_path / "whole")
 
@@ -158,9 +160,79 @@ def test_a_day_that_dies_while_written_leaves_no_day(tmp_path, monkeypatch, nth)
             write(tmp_path / "broken")
     broken = tmp_path / "broken" / "logs" / "feeds"
     seen = {p.name for p in broken.iterdir() if p.name.startswith("date=")}
-    assert len(seen) == (nth - 1) // 2
+    # Log and truth of feeds, then of ads, then of the next day.
+    assert len(seen) == (nth + 1) // 4
     write(tmp_path / "broken")
     assert hashes(tmp_path / "broken") == hashes(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("domain", "columns", "digest"),
+    [
+        ("feeds", ("u_userId", "i_docId", "e_et", "label"), "96f9d2136d9b55e9"),
+        ("ads", ("user_id", "adv_id", "pt_d", "label"), "bcdf9f9fecdf0e38"),
+    ],
+)
+def test_logs_without_complications_are_those_of_before_there_were_any(
+    tmp_path, domain, columns, digest
+):
+    """The digests are of logs written by the version of 2026-11-30."""
+    write(tmp_path)
+    found = hashlib.sha256()
+    for day in (1, 2, 3):
+        table = log_of(tmp_path, domain, day)
+        numbers = [[int(v) for v in table.column(c).to_pylist()] for c in columns]
+        found.update(repr(numbers).encode())
+    assert found.hexdigest()[:16] == digest
+    manifest = json.loads((tmp_path / "logs" / domain / "_simulation.json").read_text())
+    assert not manifest.keys() & {"complications", "world", "recent_items"}
+
+
+def test_recent_items_resume_where_days_are_missing(tmp_path):
+    write(tmp_path, recent_items=4)
+    before = hashes(tmp_path)
+    for domain in ("feeds", "ads"):
+        folder = tmp_path / "logs" / domain / "date=2024-01-03"
+        (folder / "part-0.parquet").unlink()
+    reports = write(tmp_path, recent_items=4)
+    assert [report.reused_days for report in reports] == [2, 2]
+    assert hashes(tmp_path) == before
+
+
+def test_recent_items_are_the_clicks_of_earlier_days_in_every_domain(tmp_path):
+    write(tmp_path, recent_items=3, rows_per_day=4_000, sparsity=2)
+    clicked = {"feeds": {}, "ads": {}}
+    names = {
+        "feeds": ("u_userId", "i_docId", "e_et"),
+        "ads": ("user_id", "adv_id", "pt_d"),
+    }
+    longest = 0
+    for day in (1, 2, 3):
+        logs = {domain: log_of(tmp_path, domain, day) for domain in names}
+        for domain, (user, *_) in names.items():
+            rows = logs[domain].to_pylist()
+            for row in rows:
+                for source, history in clicked.items():
+                    seen = history.get(int(row[user]), [])
+                    newest = list(dict.fromkeys(reversed(seen)))[:3]
+                    given = [int(item) for item in row[f"recent_items_{source}"]]
+                    assert given == newest
+                    longest = max(longest, len(given))
+        for domain, (user, item, time) in names.items():
+            rows = logs[domain].to_pylist()
+            # The log keeps no order within a minute but that of its rows.
+            for row in sorted(rows, key=lambda row: int(row[time])):
+                if row["label"] == 1:
+                    history = clicked[domain].setdefault(int(row[user]), [])
+                    history.append(int(row[item]))
+    assert longest == 3
+
+
+def test_other_parameters_of_a_domain_change_the_recent_items_of_all(tmp_path):
+    write(tmp_path / "old", recent_items=3)
+    write(tmp_path / "old", recent_items=3, domains={"feeds": {"theta": 90}})
+    write(tmp_path / "new", recent_items=3, domains={"feeds": {"theta": 90}})
+    assert hashes(tmp_path / "old") == hashes(tmp_path / "new")
 
 
 def test_a_day_whose_truth_is_gone_is_written_again(tmp_path):

@@ -12,6 +12,7 @@ import tf_keras as keras
 
 from models.layers.mlp import Mlp
 from models.layers.mlp import NormalisedStack
+from models.layers.mlp import output_layer
 from models.settings import NetworkConfig
 
 
@@ -82,9 +83,12 @@ class TowerBody(Body):
                 f"Received: {network.hidden_units}"
             )
         self.towers = [
-            Tower(network.hidden_units[-1], network.dropout) for _ in self.domains
+            Tower(
+                network.hidden_units[-1], network.dropout, zero_start=network.zero_start
+            )
+            for _ in self.domains
         ]
-        self.bottom = Mlp(below, network.dropout) if below else None
+        self.bottom = Mlp(below, network.dropout, network.batch_norm) if below else None
 
     def below(self, inputs: Any, training: bool) -> Any:
         """Returns the output of the shared layers, or `inputs` without such layers."""
@@ -126,12 +130,15 @@ class Tower(keras.layers.Layer):
     Args:
         units: Units of the hidden layer.
         dropout: Share of units dropped while training.
+        zero_start: Whether the weights of the logit start at 0.
     """
 
-    def __init__(self, units: int, dropout: float, **kwargs: Any) -> None:
+    def __init__(
+        self, units: int, dropout: float, *, zero_start: bool, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.mlp = Mlp((units,), dropout, batch_norm=False)
-        self.output_layer = keras.layers.Dense(1, name="logit")
+        self.output_layer = output_layer(zero_start=zero_start)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Maps (B, any width) to logits (B,)."""

@@ -29,14 +29,16 @@ class Experts(keras.layers.Layer):
     Args:
         count: Number of experts, `E`.
         units: Units of each, `U`.
-        dropout: Share of units dropped while training.
+        network: Dropout and normalisation.
     """
 
-    def __init__(self, count: int, units: int, dropout: float, **kwargs: Any) -> None:
+    def __init__(
+        self, count: int, units: int, network: NetworkConfig, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.count = count
         self.units = units
-        self.mlp = Mlp((count * units,), dropout)
+        self.mlp = Mlp((count * units,), network.dropout, network.batch_norm)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Maps (B, any width) to (B, E, U)."""

@@ -34,7 +34,7 @@ class Mmoe(TowerBody):
         **kwargs: Any,
     ) -> None:
         super().__init__(domains, network, network.hidden_units[:-2], **kwargs)
-        self.experts = Experts(experts.shared, expert_units(network), network.dropout)
+        self.experts = Experts(experts.shared, expert_units(network), network)
         self.gates = [Gate(experts.shared) for _ in self.domains]
 
     def shared(self, inputs: Any, training: bool) -> Any:

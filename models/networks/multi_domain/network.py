@@ -25,6 +25,8 @@ from models.settings import NetworkConfig
 class MultiDomainNetwork(Network):
     """Embeddings -> cross layers -> body -> the logit of the impression's domain.
 
+    A wide part, if any, is shared by all domains, but for the weights of numbers.
+
     In training, an impression is scored by the part of its own domain, given by the
     feature `domain`. In serving, the target's part scores every request (our choice:
     the model is the target's, and an unknown domain must not be an error).
@@ -60,6 +62,8 @@ class MultiDomainNetwork(Network):
                 self._index_of_row[rows[domain]] = index
         self.cross = CrossStack(network.cross_layers, name="cross")
         self.body = body
+        if network.wide:
+            self.add_wide()
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
@@ -69,7 +73,8 @@ class MultiDomainNetwork(Network):
             functools.partial(self.body.logit, index=index, training=training)
             for index in range(len(self.domains))
         ]
-        return route(self._shared(rows, training), indices, parts)
+        routed = route(self._shared(rows, training), indices, parts)
+        return self.with_wide(routed, rows)
 
     @property
     def stages(self) -> list[list[NormalisedStack]]:
@@ -102,7 +107,8 @@ class MultiDomainNetwork(Network):
 
         def logits(rows: Mapping[str, Any]) -> Any:
             shared = self._shared(rows, training=False)
-            return self.body.logit(shared, len(self.domains) - 1, training=False)
+            own = self.body.logit(shared, len(self.domains) - 1, training=False)
+            return self.with_wide(own, rows)
 
         signature, _, _ = batch_signature(self.features)
         traced = tf.function(logits, autograph=False).get_concrete_function(signature)

@@ -91,10 +91,10 @@ class ExtractionLevel(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        units, dropout = expert_units(network), network.dropout
+        units = expert_units(network)
         self.domains = tuple(domains)
-        self.own = [Experts(experts.own, units, dropout) for _ in self.domains]
-        self.common = Experts(experts.shared, units, dropout)
+        self.own = [Experts(experts.own, units, network) for _ in self.domains]
+        self.common = Experts(experts.shared, units, network)
         self.gates = [Gate(experts.own + experts.shared) for _ in self.domains]
         every = experts.own * len(self.domains) + experts.shared
         self.shared_gate = Gate(every) if with_shared_gate else None

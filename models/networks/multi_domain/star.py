@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from models.layers.mlp import NormalisedStack
+from models.layers.mlp import output_layer
 from models.networks.multi_domain.body import Body
 from models.networks.multi_domain.body import Tower
 from models.networks.multi_domain.partitioned_norm import PartitionedNorm
@@ -34,9 +35,11 @@ class Star(Body):
         self, domains: Sequence[str], network: NetworkConfig, **kwargs: Any
     ) -> None:
         super().__init__(domains, **kwargs)
-        self.centre = Centre(network.hidden_units)
+        self.centre = Centre(network.hidden_units, zero_start=network.zero_start)
         self.stacks = [StarStack(self.centre, network.dropout) for _ in self.domains]
-        self.auxiliary = Tower(network.hidden_units[-1], network.dropout)
+        self.auxiliary = Tower(
+            network.hidden_units[-1], network.dropout, zero_start=network.zero_start
+        )
 
     def shared(self, inputs: Any, training: bool) -> Any:
         """Returns the interaction's output and the auxiliary logits, (B,)."""
@@ -73,9 +76,12 @@ class Centre(keras.layers.Layer):
 
     Args:
         hidden_units: Units of each layer, first to last.
+        zero_start: Whether the weights of the logit start at 0.
     """
 
-    def __init__(self, hidden_units: Sequence[int], **kwargs: Any) -> None:
+    def __init__(
+        self, hidden_units: Sequence[int], *, zero_start: bool, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         # As in the backbone, no bias before a normalisation, whose shift replaces it.
         self.dense = [
@@ -88,7 +94,7 @@ class Centre(keras.layers.Layer):
             for index, units in enumerate(hidden_units)
         ]
         self.norms = [ScaleShift(name=f"{dense.name}_norm") for dense in self.dense]
-        self.output_layer = keras.layers.Dense(1, name="logit")
+        self.output_layer = output_layer(zero_start=zero_start)
 
     def named_variables(self) -> dict[str, Any]:
         """Returns the variables by name, e.g. `hidden_0/kernel`."""

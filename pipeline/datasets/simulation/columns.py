@@ -14,11 +14,15 @@
 | slot          | e_section, `f0`, `f1`    | slot_id, `a0`, `a1`                  |
 | hour          | e_et, as 202206020910    | pt_d, the same as text               |
 | label         | label, 1 and -1          | label, 1 and 0                       |
+
+With `recent_items`, both have columns `recent_items_<domain>`, lists of the type of the
+item ids.
 """
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -57,13 +61,20 @@ class LogColumns:
         prefix = "a" if world.plan.is_target else "f"
         self._slots = pa.array([f"{prefix}{i}" for i in range(SLOTS)])
 
-    def log(self, rows: Impressions, date: datetime.date, day: int) -> pa.Table:
+    def log(
+        self,
+        rows: Impressions,
+        date: datetime.date,
+        day: int,
+        recent: Mapping[str, pa.Array] | None = None,
+    ) -> pa.Table:
         """Returns impressions as rows of the domain's log.
 
         Args:
             rows: Impressions of one day.
             date: The day's date.
             day: Days since the first day.
+            recent: By column, a list of item ids of each user as of this day.
         """
         users, items = self._world.users, self._world.items
         user, item = rows.user, rows.item
@@ -83,6 +94,9 @@ class LogColumns:
         }
         named = _ads(shared) if self._world.plan.is_target else _feeds(shared)
         label = rows.click.astype(np.int8)
+        id_type = pa.string() if self._world.plan.is_target else pa.int64()
+        for name, lists in (recent or {}).items():
+            named[name] = lists.take(pa.array(user)).cast(pa.list_(id_type))
         named["label"] = label if self._world.plan.is_target else label * 2 - 1
         return pa.table(named)
 

@@ -27,6 +27,8 @@ DEVICES = 5
 MAX_INTERESTS = 3
 # New users and items a day per 1,000 of the first day.
 ARRIVALS = 5
+# Days for which a user who comes and goes is active.
+ACTIVE_DAYS = 20
 # Variance of taste explained by the segment (the category), which a network learns from
 # few impressions; the rest is specific to the id and takes many.
 SEGMENT_SHARE = 0.45
@@ -61,6 +63,8 @@ class Users:
         interests: Observed categories, best first, (N, MAX_INTERESTS); they correlate
             with the taste.
         num_interests: Number of observed categories, (N,).
+        constancy: In [0, 1); users below `returning_users` come and go, (N,).
+        phase: Part of the cycle of coming and going on the first day, in [0, 1), (N,).
         weight: Relative number of impressions, (N,).
     """
 
@@ -73,6 +77,8 @@ class Users:
     refreshes: Ints
     interests: Ints
     num_interests: Ints
+    constancy: Floats
+    phase: Floats
     weight: npt.NDArray[np.float64]
 
 
@@ -121,8 +127,11 @@ def make_users(plan: DomainPlan, seed: int, num_days: int) -> Users:
     shared = stream(seed, plan.name, "users", "shared").random(size) < plan.user_overlap
     pool, own = _draw_users(seed, "pool", size), _draw_users(seed, plan.name, size)
     chosen = {name: _pick(shared, pool[name], own[name]) for name in pool}
+    ids = _ids(shared, plan)
+    if plan.complications.permute_users:
+        ids = _permuted(ids, plan.users, stream(seed, plan.name, "users", "permuted"))
     return Users(
-        ids=_ids(shared, plan),
+        ids=ids,
         shared=shared,
         weight=_weights(seed, plan.name, "users", size),
         **chosen,
@@ -136,18 +145,41 @@ def make_items(plan: DomainPlan, seed: int, num_days: int) -> Items:
     pool, own = _draw_items(seed, "pool", size), _draw_items(seed, plan.name, size)
     chosen = {name: _pick(shared, pool[name], own[name]) for name in pool}
     # Drift and age are specific to the domain, also for an item of the pool.
-    moving = stream(seed, plan.name, "items", "swing").standard_normal((size, 2), "f4")
-    periods = stream(seed, plan.name, "items", "period").random(size, "f4")
+    swing, period_days = _draw_drift(seed, plan.name, size)
+    if plan.world.shared_drift:
+        common = _draw_drift(seed, "pool", size)
+        swing = _pick(shared, common[0], swing)
+        period_days = _pick(shared, common[1], period_days)
     ages = stream(seed, plan.name, "items", "age").random(size)
+    ids = _ids(shared, plan)
+    if plan.complications.permute_items:
+        ids = _permuted(ids, plan.items, stream(seed, plan.name, "items", "permuted"))
     return Items(
-        ids=_ids(shared, plan),
+        ids=ids,
         shared=shared,
-        swing=moving,
-        period_days=20 + 70 * periods,
+        swing=swing,
+        period_days=period_days,
         arrival=_arrivals(plan.items, ages),
         weight=_weights(seed, plan.name, "items", size),
         **chosen,
     )
+
+
+def active_users(
+    users: Users, returning: float, absence_days: int, day: int
+) -> npt.NDArray[np.bool_]:
+    """Returns which users are active on a day, (N,).
+
+    Args:
+        users: The users.
+        returning: Share of users who come and go; the others are always active.
+        absence_days: Days of an absence; `ACTIVE_DAYS` of activity follow.
+        day: Days since the first day.
+    """
+    cycle = ACTIVE_DAYS + absence_days
+    position = (day + np.floor(users.phase * cycle)) % cycle
+    active: npt.NDArray[np.bool_] = users.constancy >= returning
+    return active | (position < ACTIVE_DAYS)
 
 
 def sampling_table(weight: npt.NDArray[np.float64]) -> Ints:
@@ -184,6 +216,8 @@ def _draw_users(seed: int, owner: str, size: int) -> dict[str, npt.NDArray[Any]]
         "num_interests": draw("known")
         .integers(0, MAX_INTERESTS + 1, size)
         .astype(np.int32),
+        "constancy": draw("constancy").random(size, "f4"),
+        "phase": draw("phase").random(size, "f4"),
     }
 
 
@@ -201,6 +235,12 @@ def _draw_items(seed: int, owner: str, size: int) -> dict[str, npt.NDArray[Any]]
         "appeal": appeal,
         "score": (1 / (1 + np.exp(-1.2 * hint))).astype(np.float32),
     }
+
+
+def _draw_drift(seed: int, owner: str, size: int) -> tuple[Floats, Floats]:
+    """Returns amplitudes (size, 2) and periods in days (size,) of items' appeal."""
+    swing = stream(seed, owner, "items", "swing").standard_normal((size, 2), "f4")
+    return swing, 20 + 70 * stream(seed, owner, "items", "period").random(size, "f4")
 
 
 def _centres(seed: int, kind: str, number: int) -> Floats:
@@ -231,6 +271,22 @@ def _pick(
 def _ids(shared: npt.NDArray[np.bool_], plan: DomainPlan) -> npt.NDArray[np.int64]:
     position = np.arange(len(shared), dtype=np.int64)
     return np.where(shared, position, position + _OWN_IDS * (plan.number + 1))
+
+
+def _permuted(
+    ids: npt.NDArray[np.int64], first: int, draw: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Returns ids permuted among the entities that arrive on the same day.
+
+    Thus a longer simulation begins with the same ids.
+    """
+    permuted = ids.copy()
+    start, day = 0, 0
+    while start < len(ids):
+        end = min(present(first, day), len(ids))
+        permuted[start:end] = draw.permutation(ids[start:end])
+        start, day = end, day + 1
+    return permuted
 
 
 def _arrivals(first: int, ages: npt.NDArray[np.float64]) -> Ints:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Literal
 
 from pydantic import Field
 
 from models.settings import MAX_SEED
-from models.strict_model import StrictModel
 from pipeline.config.local_paths import LocalPath
+from pipeline.datasets.simulation.complications import DomainComplications
+from pipeline.datasets.simulation.complications import WorldComplications
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,10 @@ _MOST = 10**9
 PresetName = Literal["small", "daily", "scale"]
 
 
-class DomainKnobs(StrictModel):
+class DomainKnobs(DomainComplications):
     """Parameters of one domain that differ from those of `SimulationConfig`.
+
+    The keys of `DomainComplications` belong to it, too.
 
     Attributes:
         rows_per_day: Impressions on one day.
@@ -63,6 +67,7 @@ class DomainKnobs(StrictModel):
         turn_day: Day, 0 for the first, from which on the appeal of every item is
             reversed. If one domain is reversed before another, items of the common pool
             predict the change in the later one.
+        taste_speed: Degrees per day by which its tastes rotate.
     """
 
     rows_per_day: int | None = Field(default=None, gt=0, le=_MOST)
@@ -72,13 +77,14 @@ class DomainKnobs(StrictModel):
     item_overlap: float | None = Field(default=None, ge=0, le=1)
     poison: float | None = Field(default=None, ge=0, le=0.8)
     turn_day: int | None = Field(default=None, ge=0, le=10_000)
+    taste_speed: float | None = Field(default=None, ge=-180, le=180)
 
 
-class SimulationConfig(StrictModel):
+class SimulationConfig(WorldComplications):
     """Simulated world: folder of its true probabilities, size and difficulty.
 
     The first source's users and items are the common pool; the overlaps define how many
-    of them other domains share.
+    of them other domains share. The keys of `WorldComplications` belong to it, too.
 
     Attributes:
         truth: Folder for each impression's true click probability and whether its
@@ -100,6 +106,9 @@ class SimulationConfig(StrictModel):
         rows_per_day: Impressions of a source on one day instead of the preset's.
         users: Users of a source on the first day instead of the preset's.
         items: Items of a source on the first day instead of the preset's.
+        recent_items: Most items of a list `recent_items_<domain>`, the items that the
+            user clicked last in a domain, of which every log has one per domain; 0
+            writes no lists.
         domains: Other parameters for single domains.
     """
 
@@ -116,6 +125,7 @@ class SimulationConfig(StrictModel):
     rows_per_day: int | None = Field(default=None, gt=0, le=_MOST)
     users: int | None = Field(default=None, gt=0, le=_MOST)
     items: int | None = Field(default=None, gt=0, le=_MOST)
+    recent_items: int = Field(default=0, ge=0, le=1_000)
     domains: dict[str, DomainKnobs] = Field(default_factory=dict)
 
     @property
@@ -142,6 +152,8 @@ class DomainPlan:
         item_overlap: Share of its items in the common pool.
         poison: Share of impressions with an accidental label.
         turn_day: Day from which on its items' appeal is reversed; None for never.
+        complications: Those of the domain.
+        world: Those of all domains; `taste_speed` is the domain's own.
     """
 
     name: str
@@ -156,6 +168,8 @@ class DomainPlan:
     item_overlap: float
     poison: float
     turn_day: int | None = None
+    complications: DomainComplications = field(default_factory=DomainComplications)
+    world: WorldComplications = field(default_factory=WorldComplications)
 
 
 def plan_domains(
@@ -184,6 +198,9 @@ def plan_domains(
             "poison": 0.0 if is_target else simulation.poison,
         }
         own = simulation.domains.get(name, DomainKnobs()).model_dump(exclude_none=True)
+        complications = {key: own.pop(key) for key in DomainComplications.model_fields}
+        world = simulation.model_dump(include=set(WorldComplications.model_fields))
+        world["taste_speed"] = own.pop("taste_speed", simulation.taste_speed)
         users, items = simulation.users, simulation.items
         plans.append(
             DomainPlan(
@@ -192,6 +209,8 @@ def plan_domains(
                 is_target=is_target,
                 users=_scaled(users, preset.users, preset.target_users, is_target),
                 items=_scaled(items, preset.items, preset.target_items, is_target),
+                complications=DomainComplications(**complications),
+                world=WorldComplications(**world),
                 **(defaults | own),
             )
         )

@@ -9,11 +9,15 @@ therefore complete, and an interrupted simulation resumes.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import datetime
 import json
 import shutil
 import time
 from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
@@ -25,12 +29,19 @@ import pyarrow as pa
 from models.data.arrow_files import pq
 from models.errors import DataError
 from pipeline.datasets.simulation.columns import LogColumns
+from pipeline.datasets.simulation.complications import DomainComplications
+from pipeline.datasets.simulation.complications import WorldComplications
+from pipeline.datasets.simulation.recent_items import RecentItems
 from pipeline.datasets.simulation.settings import DomainPlan
 from pipeline.datasets.simulation.world import DomainWorld
 
 MANIFEST_FILE = "_simulation.json"
 DAY_FILE = "part-0.parquet"
 
+_PLAIN: dict[str, Any] = {
+    "complications": DomainComplications(),
+    "world": WorldComplications(),
+}
 # Increased when draws or columns change, so that older logs are written again.
 _LAYOUT = 1
 
@@ -68,6 +79,7 @@ def write_domains(
     num_days: int,
     logs: Path,
     truth: Path,
+    recent_items: int = 0,
     on_progress: Callable[[str, int], None] | None = None,
 ) -> tuple[DomainReport, ...]:
     """Writes logs and truth of every domain.
@@ -82,44 +94,111 @@ def write_domains(
         num_days: Days of the logs.
         logs: Folder of the logs.
         truth: Folder of the true probabilities, which the pipeline must not read.
+        recent_items: Most items of the lists of recent items; 0 for no lists.
         on_progress: Called after each day with the domain and the rows so far.
 
     Raises:
         DataError: An output folder has content that no simulation wrote.
     """
-    manifests = {}
+    origin = {"layout": _LAYOUT, "seed": seed, "first_day": str(first_day)}
+    jobs = {}
     for plan in plans:
-        origin = {"layout": _LAYOUT, "seed": seed, "first_day": str(first_day)}
-        manifests[plan.name] = {**origin, "num_days": num_days, **asdict(plan)}
-        for folder in (logs / plan.name, truth / plan.name):
-            _check_ours(folder)
-    reports = []
-    for plan in plans:
-        started = time.perf_counter()
         folders = logs / plan.name, truth / plan.name
-        _prepare(folders, manifests[plan.name])
-        missing = [
-            day for day in range(num_days) if not _complete(folders, first_day, day)
-        ]
+        for folder in folders:
+            _check_ours(folder)
+        jobs[plan.name] = _Job(plan, folders, first_day, num_days)
+    for job in jobs.values():
+        about = {**origin, "num_days": num_days, **_described(job.plan)}
+        if recent_items:
+            # Lists of one domain follow from the clicks of all.
+            about["recent_items"] = recent_items
+            about["domains"] = [_described(plan) for plan in plans]
+        _prepare(job.folders, about)
+        job.find_missing()
+    missing = sorted({day for job in jobs.values() for day in job.missing})
+    worlds = {}
+    for job in jobs.values():
         # Drawing users and items takes long and is unnecessary if no day is missing.
-        world = DomainWorld(plan, seed, num_days) if missing else None
-        columns = LogColumns(world) if world else None
-        for done, day in enumerate(missing):
-            if world and columns:
-                _write_day(world, columns, folders, first_day, day)
+        if job.missing or (missing and recent_items):
+            with job.timed():
+                worlds[job.plan.name] = DomainWorld(job.plan, seed, num_days)
+                job.columns = LogColumns(worlds[job.plan.name])
+    recent = RecentItems(worlds, recent_items) if missing and recent_items else None
+    for day in missing:
+        if recent:
+            recent.before(day)
+        for name, job in jobs.items():
+            if day not in job.missing:
+                continue
+            with job.timed():
+                job.write(worlds[name], day, recent.lists(name) if recent else {})
             if on_progress:
-                written = num_days - len(missing) + done + 1
-                on_progress(plan.name, written * plan.rows_per_day)
-        reports.append(
-            DomainReport(
-                plan.name,
-                num_days * plan.rows_per_day,
-                num_days,
-                num_days - len(missing),
-                time.perf_counter() - started,
-            )
+                on_progress(name, job.rows_so_far)
+    return tuple(job.report() for job in jobs.values())
+
+
+class _Job:
+    """Days of one domain that are to be written.
+
+    Attributes:
+        plan: The domain.
+        folders: Of its log and its truth.
+        missing: Days that are not complete, in order.
+        columns: Conversion to tables; needed for `write` alone.
+    """
+
+    def __init__(
+        self,
+        plan: DomainPlan,
+        folders: tuple[Path, Path],
+        first_day: datetime.date,
+        num_days: int,
+    ) -> None:
+        self.plan, self.folders = plan, folders
+        self.missing: list[int] = []
+        self.columns: LogColumns | None = None
+        self._first_day, self._num_days = first_day, num_days
+        self._written = 0
+        self._seconds = 0.0
+
+    def find_missing(self) -> None:
+        """Finds the days that no earlier run has written."""
+        self.missing = [
+            day
+            for day in range(self._num_days)
+            if not _complete(self.folders, self._first_day, day)
+        ]
+
+    @contextlib.contextmanager
+    def timed(self) -> Iterator[None]:
+        """Adds the duration of the block to the domain's."""
+        started = time.perf_counter()
+        yield
+        self._seconds += time.perf_counter() - started
+
+    def write(
+        self, world: DomainWorld, day: int, recent: Mapping[str, pa.Array]
+    ) -> None:
+        """Writes a day completely or not at all."""
+        columns = self.columns or LogColumns(world)
+        _write_day(world, columns, self.folders, self._first_day, day, recent)
+        self._written += 1
+
+    @property
+    def rows_so_far(self) -> int:
+        """Rows of all complete days."""
+        days = self._num_days - len(self.missing) + self._written
+        return days * self.plan.rows_per_day
+
+    def report(self) -> DomainReport:
+        """Returns the domain's report."""
+        return DomainReport(
+            self.plan.name,
+            self._num_days * self.plan.rows_per_day,
+            self._num_days,
+            self._num_days - len(self.missing),
+            self._seconds,
         )
-    return tuple(reports)
 
 
 def day_folder(folder: Path, first_day: datetime.date, day: int) -> Path:
@@ -150,6 +229,19 @@ def _is_ours(name: str) -> bool:
     return dated and parts[1:] in ([], [DAY_FILE])
 
 
+def _described(plan: DomainPlan) -> dict[str, Any]:
+    """Returns a domain's parameters; complications only where there are some.
+
+    Logs of former versions, which had none, are thus recognised as the same.
+    """
+    about = asdict(dataclasses.replace(plan, **_PLAIN))
+    for name, plain in _PLAIN.items():
+        del about[name]
+        if getattr(plan, name) != plain:
+            about[name] = getattr(plan, name).model_dump()
+    return about
+
+
 def _prepare(folders: tuple[Path, Path], manifest: dict[str, Any]) -> None:
     """Empties folders of another world and writes the manifest of this one."""
     text = json.dumps(manifest, indent=2) + "\n"
@@ -178,6 +270,7 @@ def _write_day(
     folders: tuple[Path, Path],
     first_day: datetime.date,
     day: int,
+    recent: Mapping[str, pa.Array],
 ) -> None:
     date = first_day + datetime.timedelta(days=day)
     finals = [day_folder(folder, first_day, day) for folder in folders]
@@ -187,7 +280,7 @@ def _write_day(
     log, truth = _DayFile(parts[0] / DAY_FILE), _DayFile(parts[1] / DAY_FILE)
     with log, truth:
         for rows in world.day(day):
-            log.add(columns.log(rows, date, day))
+            log.add(columns.log(rows, date, day, recent))
             truth.add(columns.truth(rows))
     for part, final in reversed(list(zip(parts, finals, strict=True))):
         if final.exists():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 
 from models.cctl.agreement import DomainSums
 from models.cctl.agreement import agreement
@@ -321,6 +322,26 @@ def test_a_short_day_takes_the_ratio_of_source_rows(
     learner.train(cut(rows, 0, 5))
     learner.end()
     assert learner.record.source_rows == 10
+
+
+@pytest.mark.slow
+def test_without_any_weight_no_source_label_is_learned(
+    features: FeatureTable, world: tuple[ExampleReader, ExampleReader]
+) -> None:
+    target, source = world
+    (rows,) = target.batches(batch_size=160, shuffle_rows=160, seed=0)
+    (beside,) = source.batches(batch_size=64, shuffle_rows=160, seed=0)
+    trained = {}
+    for clicks in (0.0, 1.0):
+        keras.utils.set_random_seed(3)
+        learner = _learner(features, source, estimator="zero")
+        few = cut(rows, 0, 32)
+        losses, weights = learner._trainer.train_span(
+            few.rows, few.labels, beside.rows, np.full_like(beside.labels, clicks)
+        )
+        assert weights.numpy().tolist() == [0.0] * len(weights)
+        trained[clicks] = learner._network.serving_form().logits(rows.rows).numpy()
+    np.testing.assert_array_equal(trained[0.0], trained[1.0])
 
 
 @pytest.mark.slow

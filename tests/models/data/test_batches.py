@@ -186,3 +186,36 @@ def test_between_reads_days_inside_the_window_only(pattern: str) -> None:
     reader = ExampleReader([pattern], FEATURES, 3, 41)
     assert sorted(_users(_read(reader.between(40, 99)))) == list(range(4_000, 4_200))
     assert reader.between(40, 99).summarise().rows_by_day == {40: 100, 41: 100}
+
+
+def test_masked_features_are_missing_together_on_a_share_of_impressions(
+    pattern: str,
+) -> None:
+    reader = ExampleReader(
+        [pattern], FEATURES, 10, 29, masked=("user_id", "recent"), masked_share=0.3
+    )
+    read = _read(reader.between(10, 19))
+    users = _users(read)
+    lists = np.concatenate([batch.rows["recent"] for batch in read])
+    missing = users == 1
+    assert len(users) == 1_000
+    assert 0.25 < missing.mean() < 0.35
+    # A missing list is empty: padding alone.
+    assert (lists[missing] == 0).all()
+    np.testing.assert_array_equal(lists[~missing][:, 0], users[~missing])
+    # Each pass draws other impressions, and the counts are of what is logged.
+    again = _users(_read(reader.between(10, 19), epoch=1))
+    assert set(users[~missing]) != set(again[again != 1])
+    counts = reader.between(10, 19).summarise().impressions["user"]
+    assert counts[1_000:2_000].tolist() == [1] * 1_000
+
+
+def test_days_are_read_beside_the_features_where_a_network_asks_for_them(
+    pattern: str,
+) -> None:
+    reader = ExampleReader([pattern], FEATURES.with_days(), 10, 19)
+    for batch in _read(reader):
+        np.testing.assert_array_equal(batch.rows["day"], batch.days)
+        np.testing.assert_array_equal(batch.rows["day"], batch.rows["user_id"] // 100)
+    assert "day" not in _read(ExampleReader([pattern], FEATURES, 10, 19))[0].rows
+    assert "reads_days" not in FEATURES.with_days().to_json()

@@ -22,7 +22,14 @@ from tests.vocabularies import write_ids
 SPACE = IdSpace(capacity=5, oov_buckets=2)  # ids from row 4
 
 
-def _write(folder: Path, ids: list[str], impressions: list[int], width: int = 2) -> Any:
+def _write(
+    folder: Path,
+    ids: list[str],
+    impressions: list[int],
+    width: int = 2,
+    earlier: list[int] | None = None,
+    period_day: int = 17,
+) -> Any:
     folder.mkdir()
     vectors = np.arange(len(ids) * width, dtype=np.float32).reshape(-1, width)
     rows = snapshots.write_space(
@@ -32,10 +39,11 @@ def _write(folder: Path, ids: list[str], impressions: list[int], width: int = 2)
         np.array(impressions, np.int64),
         [(0, vectors[:1]), (1, vectors[1:])],
         width,
+        earlier=None if earlier is None else np.array(earlier, np.int64),
     )
     snapshots.write_summary(
         folder,
-        period_day=17,
+        period_day=period_day,
         width=width,
         vocabularies={"user": {"hash": "abc"}},
         rows={"user": rows},
@@ -73,6 +81,43 @@ def test_align_joins_by_raw_id(tmp_path: Path) -> None:
             assert tables.present[row, period] == present
             vector = expected.get((row, period), [0, 0])
             np.testing.assert_array_equal(tables.vectors[row, period], vector)
+
+
+def test_ids_of_continued_periods_are_written_without_impressions(
+    tmp_path: Path,
+) -> None:
+    folder = _write(tmp_path / "s", ["a", "b", "c"], [3, 0, 0], earlier=[1, 2, 0])
+    assert pq.read_table(folder / "user.parquet").to_pydict() == {
+        "id": ["a", "b"],
+        "impressions": [3, 0],
+        "embedding": [[0, 1], [2, 3]],
+    }
+    summary = json.loads((folder / "snapshot.json").read_text())
+    assert summary["rows"] == {"user": 2}
+
+
+def test_a_returning_id_has_its_last_vector_in_the_newest_period(
+    tmp_path: Path,
+) -> None:
+    names = ["a", "b", "c", "d"]
+    newest = _write(
+        tmp_path / "new", names, [5, 0, 0, 0], earlier=[1, 4, 9, 0], period_day=37
+    )
+    oldest = _write(
+        tmp_path / "old", names, [0, 4, 0, 0], earlier=[1, 0, 9, 0], period_day=27
+    )
+    ids = pa.array(names, pa.large_string())
+    tables = snapshots.align([newest, oldest], ids, "user", SPACE)
+    # `b` has impressions in the older period alone, and is read from it alone; `c` has
+    # none in either, and `d` never had any.
+    assert tables.present[4:8].tolist() == [
+        [True, False],
+        [False, True],
+        [True, False],
+        [False, False],
+    ]
+    assert tables.vectors[6].tolist() == [[4, 5], [0, 0]]
+    assert tables.days == (37, 27)
 
 
 def test_align_refuses_other_widths(tmp_path: Path) -> None:

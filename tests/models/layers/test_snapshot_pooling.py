@@ -53,13 +53,13 @@ def _reference(layer: SnapshotPooling, vectors: Any, present: Any) -> Any:
 @pytest.mark.parametrize("periods", [1, 3, 6])
 def test_values(pooling: str, periods: int) -> None:
     layer, tables = _layer(pooling), _tables(periods=periods)
-    expected = [_reference(layer, v, p) for v, p in zip(*tables, strict=True)]
-    np.testing.assert_allclose(layer(*tables), expected, atol=1e-5)
+    expected = [_reference(layer, v, p) for v, p in zip(*tables[:2], strict=True)]
+    np.testing.assert_allclose(layer(*tables[:2]), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("pooling", ["attention", "mean"])
 def test_masking_equals_dropping(pooling: str) -> None:
-    layer, (vectors, _) = _layer(pooling), _tables()
+    layer, (vectors, *_) = _layer(pooling), _tables()
     present = np.ones((50, 3), bool)
     present[:, 1] = False
     np.testing.assert_allclose(
@@ -70,7 +70,7 @@ def test_masking_equals_dropping(pooling: str) -> None:
 
 
 def test_periods_may_come_in_any_order() -> None:
-    layer, (vectors, present) = _layer(), _tables()
+    layer, (vectors, present, _) = _layer(), _tables()
     np.testing.assert_allclose(
         layer(vectors, present), layer(vectors[:, ::-1], present[:, ::-1]), atol=1e-5
     )
@@ -113,6 +113,24 @@ def test_dropout_drops_the_history_of_whole_ids_while_training() -> None:
     np.testing.assert_array_equal(layer(vectors, present), vectors[:, 0])
 
 
+def test_periods_that_end_after_an_impressions_day_are_missing() -> None:
+    vectors, present, _ = _tables(num_rows=2)
+    present[:] = [[True, True, True], [False, True, True]]
+    lookup = SnapshotLookup(SnapshotTables(vectors, present, days=(30, 20, 10)))
+    rows, days = tf.constant([0, 0, 0, 0, 1]), [30, 29, 20, 9, 40]
+    _, seen = lookup(rows, tf.constant(days, tf.int64))
+    # A period of day 30 was trained on days up to 29.
+    assert seen.numpy().tolist() == [
+        [True, True, True],
+        [False, True, True],
+        [False, True, True],
+        [False, False, False],
+        [False, True, True],
+    ]
+    _, everything = lookup(rows)
+    np.testing.assert_array_equal(everything, present[rows])
+
+
 def test_frozen_tables_are_no_weights() -> None:
     layer = _layer()
     assert {v.shape.rank for v in layer.weights} == {1, 2}
@@ -139,4 +157,4 @@ def test_saving(tmp_path: Path) -> None:
     model = keras.Model([vectors, present], layer(vectors, present))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(loaded(list(tables)), layer(*tables), atol=1e-6)
+    np.testing.assert_allclose(loaded(list(tables[:2])), layer(*tables[:2]), atol=1e-6)

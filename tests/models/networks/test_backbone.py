@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 
 from models.data.snapshots import SnapshotTables
 from models.features.table import FeatureTable
@@ -22,6 +23,9 @@ SNAPSHOT_WIDTH = 3
 MakeRows = Callable[..., dict[str, Any]]
 
 
+OLD_START = {"zero_start": False}
+
+
 @pytest.fixture
 def snapshots(features: FeatureTable) -> dict[str, SnapshotTables]:
     rng = np.random.default_rng(0)
@@ -30,7 +34,8 @@ def snapshots(features: FeatureTable) -> dict[str, SnapshotTables]:
         shape = (features.num_rows(space), PERIODS)
         present = rng.random(shape) < 0.7
         vectors = rng.normal(size=(*shape, SNAPSHOT_WIDTH)).astype(np.float32)
-        tables[space] = SnapshotTables(vectors * present[..., None], present)
+        vectors *= present[..., None]
+        tables[space] = SnapshotTables(vectors, present, days=(20, 10))
     return tables
 
 
@@ -55,6 +60,9 @@ def test_variables_have_readable_names(
         *(f"hidden_{i}_norm/{name}" for i in (0, 1) for name in norm),
         "logit/kernel",
         "logit/bias",
+        *(f"wide/{feature.name}/weight" for feature in features.features),
+        "wide/numbers/kernel",
+        "wide/numbers_by_domain/table",
     }
     # Named once and all of them: what Keras knows is what a checkpoint holds.
     named = {variable.ref() for variable in network.named_variables().values()}
@@ -66,10 +74,11 @@ def test_variables_have_readable_names(
     [
         # Tables 12 + 10 + 5 + 6 + 6 rows of width 3; inputs 6 * 3, and 2 * 2 of the
         # numbers: 22; cross 2 * (22^2 + 22); MLP 22 * 4 + 4 * 3;
-        # BatchNorm 2 * (4 + 3); logit 3 + 1.
-        pytest.param(False, 117 + 1012 + 100 + 14 + 4, id="without"),
+        # BatchNorm 2 * (4 + 3); logit 3 + 1. Wide, of each feature, so that the items'
+        # 10 rows count twice: 49; of the 4 inputs of numbers alone and by domain: 24.
+        pytest.param(False, 117 + 1012 + 100 + 14 + 4 + 49 + 24, id="without"),
         # Two more inputs of width 3: 28; pooling 2 * (3 * 3^2 + 3).
-        pytest.param(True, 117 + 60 + 1624 + 124 + 14 + 4, id="with"),
+        pytest.param(True, 117 + 60 + 1624 + 124 + 14 + 4 + 49 + 24, id="with"),
     ],
 )
 def test_number_of_trainable_parameters(
@@ -128,14 +137,66 @@ def test_snapshots_enter_the_score(
     snapshots: dict[str, SnapshotTables],
     make_rows: MakeRows,
 ) -> None:
-    # Wide, so that no example has every hidden unit switched off.
-    wide = NetworkConfig(width=3, hidden_units=(64,))
-    network = Backbone(features, wide, snapshots)
+    # Many units, so that no example has every hidden unit switched off.
+    sizes = NetworkConfig(width=3, hidden_units=(64,), zero_start=False)
+    network = Backbone(features, sizes, snapshots)
     rows = make_rows(20)
     before = network(rows).numpy()
     network.poolings["item"].value.assign(np.eye(SNAPSHOT_WIDTH) * 3)
     known = snapshots["item"].present.any(axis=1)[rows["item_id"]]
     np.testing.assert_array_equal(before != network(rows).numpy(), known)
+
+
+def test_without_wide_part_and_zero_start_it_is_the_backbone_of_the_paper(
+    features: FeatureTable, make_rows: MakeRows
+) -> None:
+    keras.utils.set_random_seed(3)
+    plain = Backbone(features, NETWORK.model_copy(update={"wide": False, **OLD_START}))
+    rows = make_rows(7)
+    inputs = [*plain.embedding(rows).values(), *plain.numbers(rows)]
+    hidden = tf.concat(inputs, axis=1)
+    hidden = plain.mlp(plain.cross(hidden))
+    expected = hidden @ plain.logit.kernel + plain.logit.bias
+    np.testing.assert_allclose(plain(rows), expected[:, 0], atol=1e-6)
+    assert not [name for name in plain.named_variables() if name.startswith("wide/")]
+    # A wide part draws no random numbers: the deep part is the same beside it.
+    keras.utils.set_random_seed(3)
+    beside = Backbone(features, NETWORK.model_copy(update=OLD_START))
+    np.testing.assert_array_equal(plain(rows), beside(rows))
+
+
+def test_the_wide_part_is_added_to_the_logit(
+    features: FeatureTable, make_rows: MakeRows
+) -> None:
+    network = Backbone(features, NETWORK.model_copy(update=OLD_START))
+    rows = make_rows(7)
+    before, weight = network(rows), network.named_variables()["wide/user_id/weight"]
+    weight.assign(np.arange(12.0))
+    np.testing.assert_allclose(network(rows) - before, rows["user_id"], atol=1e-5)
+    form = network.serving_form()
+    np.testing.assert_allclose(form.logits(rows), network(rows), atol=1e-5)
+    assert weight.ref() in {variable.ref() for variable in form.variables}
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_the_first_prediction_is_the_base_rate_exactly(
+    features: FeatureTable, make_rows: MakeRows, batch_norm: bool
+) -> None:
+    network = Backbone(features, NETWORK.model_copy(update={"batch_norm": batch_norm}))
+    network.set_base_rate(0.13)
+    for training in (True, False):
+        scores = tf.sigmoid(network(make_rows(9), training=training))
+        np.testing.assert_allclose(scores, 0.13, rtol=1e-6)
+
+
+def test_without_batch_norm_the_layers_have_biases_instead(
+    features: FeatureTable,
+) -> None:
+    network = Backbone(features, NETWORK.model_copy(update={"batch_norm": False}))
+    names = network.named_variables()
+    assert "hidden_0/bias" in names
+    assert not [name for name in names if "_norm/" in name]
+    assert network.stages == []
 
 
 def test_base_rate_is_the_first_prediction(
@@ -146,3 +207,28 @@ def test_base_rate_is_the_first_prediction(
     np.testing.assert_allclose(tf.sigmoid(network(make_rows(9))), 0.87, atol=0.01)
     network.set_base_rate(1.0)
     assert np.isfinite(network(make_rows(9))).all()
+
+
+def test_newer_snapshots_are_hidden_while_training_alone(
+    features: FeatureTable, snapshots: dict[str, SnapshotTables], make_rows: MakeRows
+) -> None:
+    network = Backbone(features, NETWORK, snapshots)
+    rows = make_rows(30)
+    dated = {**rows, "day": np.full(30, 19)}
+    older = {
+        space: SnapshotTables(
+            tables.vectors[:, 1:], tables.present[:, 1:], tables.days[1:]
+        )
+        for space, tables in snapshots.items()
+    }
+    alone = Backbone(features, NETWORK, older)
+    for space, pooling in network.poolings.items():
+        pooling.dropout = 0.0
+        alone.poolings[space].dropout = 0.0
+        alone.poolings[space].set_weights(pooling.get_weights())
+    for name, pooled in network.pooled(dated, training=True).items():
+        expected = alone.pooled(rows, training=True)[name]
+        np.testing.assert_allclose(pooled, expected, atol=1e-6)
+    for name, pooled in network.pooled(dated, training=False).items():
+        every = network.pooled(rows, training=False)[name]
+        np.testing.assert_array_equal(pooled, every)

@@ -12,6 +12,7 @@ from models.days import DayRange
 from models.features.table import FeatureTable
 from models.references.estimators import BestFeature
 from models.references.estimators import Logistic
+from models.references.estimators import LogisticByDomain
 from models.references.estimators import Scaling
 from models.references.fitting import fit_references
 from models.references.rows import Columns
@@ -212,3 +213,50 @@ def test_what_a_small_domain_leaves_goes_to_the_next(tmp_path):
         "feeds": (275, 900),
         "partner": (275, 900),
     }
+
+
+DOMAINS = Columns((*COLUMNS.ids, "domain"), COLUMNS.numbers, COLUMNS.counts)
+
+
+def in_domain(domain, seed, rising, size=600):
+    """`share` raises the click probability in one domain and lowers it in another."""
+    rng = np.random.default_rng(seed)
+    share = rng.random(size)
+    chance = share if rising else 1 - share
+    found = rows(
+        [b"u"] * size,
+        [b"i"] * size,
+        rng.integers(0, 100, size).astype(float),
+        share,
+        (rng.random(size) < chance).astype(int),
+    )
+    domains = pa.array([domain] * size, pa.large_binary())
+    return Rows(found.table.append_column("domain", domains), size)
+
+
+def test_each_domain_has_its_own_weights_of_the_numbers():
+    # The sources are three times as many and say the opposite.
+    target = in_domain(b"de", 1, rising=True)
+    sources = [in_domain(b"ca", seed, rising=False) for seed in (2, 3, 4)]
+    later = in_domain(b"de", 5, rising=True)
+    found = {
+        one.name: roc_auc_score(later.labels, one.scores)
+        for one in fit_references(target, sources, later, DOMAINS)
+    }
+    assert found["logistic + sources"] < 0.4
+    assert found["logistic_by_domain + sources"] > 0.75
+    assert "logistic_by_domain" not in found
+
+
+def test_a_domain_that_no_row_had_gets_the_common_weights():
+    model = LogisticByDomain(in_domain(b"ca", 1, rising=True), DOMAINS)
+    later = in_domain(b"de", 2, rising=True)
+    assert roc_auc_score(later.labels, model.predict(later)) > 0.75
+
+
+def test_without_a_domain_feature_there_are_no_weights_by_domain():
+    names = [
+        one.name for one in fit_references(sample(1), [sample(2)], sample(3), COLUMNS)
+    ]
+    assert "logistic + sources" in names
+    assert not [name for name in names if name.startswith("logistic_by_domain")]

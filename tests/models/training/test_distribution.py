@@ -97,7 +97,7 @@ def test_two_workers_give_what_one_process_gives(
             last_day=5,
             features=features,
             network=NETWORK,
-            training=TrainingConfig(batch_size=256, epochs=6),
+            training=TrainingConfig(batch_size=256, min_steps_per_pass=0, epochs=6),
             examples=(str(tmp_path / "de" / "*"),),
             transform_graph=transform_graph,
             vocabulary=vocabulary,

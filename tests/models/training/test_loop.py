@@ -33,7 +33,7 @@ from models.training.steps import make_span
 from models.training.steps import make_train_span
 from tests.models.training.steps import compiled_step
 
-NETWORK = NetworkConfig(width=3, hidden_units=(4,), dropout=0.0)
+NETWORK = NetworkConfig(width=3, hidden_units=(4,), dropout=0.0, zero_start=False)
 TRAINING = TrainingConfig(batch_size=8, epochs=2)
 
 MakeRows = Callable[..., dict[str, Any]]
@@ -225,7 +225,9 @@ def test_no_operation_of_the_step_is_as_large_as_a_table(
         else make_train_span(network, optimizer, batch_size=8)
     )
     graph = function.get_concrete_function().graph
-    shapes = {tuple(table.shape) for table in network.embedding_variables}
+    weights = [v for v in network.wide_variables if v.shape[0] > 8]
+    tables = [*network.embedding_variables, *weights]
+    shapes = {tuple(table.shape) for table in tables}
     assert _whole_tables(graph, shapes) == []
 
 

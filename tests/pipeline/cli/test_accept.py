@@ -8,6 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from components.log_example_gen.content_hashes import ContentHashes
 from components.log_example_gen.log_files import log_days
 from models.days import DayRange
 from models.days import to_date
@@ -41,7 +42,9 @@ def world(tmp_path):
     found = {
         domain: {
             str(to_date(day)): hashed
-            for day, hashed in log_days(world.config.logs / domain, 0, 10**5).items()
+            for day, hashed in log_days(
+                world.config.logs / domain, 0, 10**5, ContentHashes()
+            ).items()
         }
         for domain in ("fr", "de")
     }

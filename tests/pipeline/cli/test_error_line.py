@@ -92,7 +92,7 @@ def test_a_command_ends_with_the_line_and_the_code(monkeypatch, raised, code, st
     def refuse(_config):
         raise raised
 
-    monkeypatch.setattr(load, "_refuse_infinity", refuse)
+    monkeypatch.setattr(load, "_refuse_huge_numbers", refuse)
     config = Path(__file__).parents[3] / "configs" / "xmarket.yaml"
     result = CliRunner().invoke(main, ["show", str(config)])
     assert result.exit_code == code

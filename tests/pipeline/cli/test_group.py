@@ -32,7 +32,11 @@ def _assert_refused(result, tmp_path, *texts):
     ("name", "domains"),
     [
         ("xmarket", "ca, uk, fr, mx -> de"),
+        ("xmarket_quarters", "ca, uk, fr, mx -> de"),
         ("amazon", "kitchen -> food"),
+        ("amazon_food_cold", "kitchen -> food"),
+        ("amazon_beauty", "kitchen, food, electronics -> beauty"),
+        ("amazon_beauty_cold", "kitchen, food, electronics -> beauty"),
         ("feeds_ads", "feeds -> ads"),
     ],
 )
@@ -56,9 +60,9 @@ def shop(tmp_path, settings):
     for domain in ("kitchen", "food"):
         _write(
             tmp_path / "data" / f"{domain}.parquet",
-            user_id=pa.array([f"u{i % 7}" for i in range(40)]),
-            item_id=pa.array([f"{domain}{i % 11}" for i in range(40)]),
-            date=pa.array(dates, pa.date32()),
+            user_id=pa.array([f"u{i % 7}" for i in range(80)]),
+            item_id=pa.array([f"{domain}{i % 11}" for i in range(80)]),
+            date=pa.array([date for date in dates for _ in range(2)], pa.date32()),
         )
     return settings
 
@@ -66,9 +70,12 @@ def shop(tmp_path, settings):
 def test_positives_are_imported_and_planned(crossctr, shop):
     result = crossctr("import")
     assert result.exit_code == 0, result.output
-    # The first four days have 0, 1, 2 and 3 other items for 4 negatives.
-    assert "kitchen: 40 of 40 rows in 40 daily files" in result.output
-    assert "150 negatives sampled, 10 could not be" in result.output
+    # Two users a day: each has the other's item, unless it is an own earlier one.
+    assert "kitchen: 80 of 80 rows in 40 daily files" in result.output
+    assert (
+        "39 negatives sampled, 281 could not be, 41 positives have none"
+        in result.output
+    )
     assert "(reused)" in crossctr("import").output
     shop["evaluation_days"] = 5
     result = crossctr("plan", "--day", "2013-02-01", "--compare")
@@ -96,8 +103,8 @@ def test_plan_names_what_is_not_read_and_refuses_what_is_there_twice(
 
 def test_show_tells_how_labels_are_made(crossctr, shop):
     assert shop["import"]["negatives"]
-    output = crossctr("show").output
-    for text in ('"per_positive": 4', '"click_at_least": null'):
+    output = crossctr("show", "--all").output
+    for text in ("per_positive: 4", "click_at_least: null"):
         assert text in output
 
 
@@ -157,8 +164,28 @@ def test_show_tells_how_labels_are_made(crossctr, shop):
         ),
         (
             ("import", "negatives"),
-            {"per_positive": 4, "weighting": "popular"},
-            ["import.negatives.weighting", "'uniform' or 'popularity'", "'popular'"],
+            {"per_positive": 4, "weighting": "uniform"},
+            ["unknown key 'import.negatives.weighting'"],
+        ),
+        (
+            ("import", "cold_users"),
+            {"start": "2020-11-01"},
+            ["import.cold_users.start 2020-11-01", "import.last_day 2020-10-31"],
+        ),
+        (
+            ("import", "cold_users"),
+            {"start": "2014-01-01"},
+            ["import.cold_users.start 2014-01-01", "first_day 2014-01-01"],
+        ),
+        (
+            ("import", "cold_users"),
+            {"start": "2015-01-01", "share": 1},
+            ["import.cold_users.share", "less than 1", "received 1"],
+        ),
+        (
+            ("import", "freeze"),
+            "week",
+            ["import.freeze", "'month' or 'quarter'", "'week'"],
         ),
         (
             ("import", "negatives"),
@@ -297,10 +324,19 @@ def test_ingest_before_the_first_day_is_refused(crossctr, tmp_path):
     _assert_refused(result, tmp_path, "2013-01-01 is before first_day")
 
 
-def test_show_prints_every_default_and_the_feature_table(crossctr):
+def test_show_prints_what_is_not_the_default_and_the_feature_table(crossctr):
     result = crossctr("show")
     assert result.exit_code == 0, result.output
-    for text in ('"max_bad_share": 0.01', '"shuffle_rows"', "recent_items", "Features"):
+    for text in ("levels:", "every_days: 365", "recent_items", "# Features"):
+        assert text in result.output
+    for text in ("max_bad_share", "shuffle_rows", "training: null"):
+        assert text not in result.output
+
+
+def test_show_all_prints_the_defaults_too(crossctr):
+    result = crossctr("show", "--all")
+    assert result.exit_code == 0, result.output
+    for text in ("max_bad_share: 0.01", "shuffle_rows", "recent_items", "# Features"):
         assert text in result.output
 
 

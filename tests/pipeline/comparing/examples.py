@@ -89,7 +89,12 @@ def comparison(**changes):
         "models": (ECDCTR, STAR, TARGET_ONLY),
         "costs": {
             "ecdctr": cost(),
-            "star": cost(levels={"target": 1}, peak_memory_mib=None),
+            "star": cost(
+                levels={"target": 1},
+                peak_memory_mib=None,
+                steps={"target": 1_279},
+                batch_size=57,
+            ),
             "target_only": cost(levels={"target": 1}, milliseconds=None),
         },
         "oracle": metrics(0.71),

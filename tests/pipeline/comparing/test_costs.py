@@ -66,7 +66,8 @@ class Models:
 
 
 def report(rows, epochs, seconds, **more):
-    return {"rows": rows, "losses": [0.5] * epochs, "seconds": seconds, **more}
+    known = {"rows": rows, "losses": [0.5] * epochs, "seconds": seconds, "steps": 9}
+    return {**known, **more}
 
 
 def test_rows_and_seconds_add_up_and_the_most_memory_counts(tmp_path):
@@ -137,3 +138,18 @@ def test_seeds_are_summed_up():
     assert found.milliseconds == 1.0
     assert summary([cost(added_memory_mib=None), cost()]).added_memory_mib is None
     assert summary([cost(milliseconds=None)]).milliseconds is None
+
+
+def test_steps_are_those_of_the_shortest_training_of_each_level(tmp_path):
+    store = Models(
+        tmp_path,
+        tpm1=report(1_000, 1, 5.0, steps=40, batch_size=25),
+        tpm2=report(1_000, 1, 5.0, steps=12, batch_size=80),
+        cpm1=report(1_000, 1, 5.0, steps=31, batch_size=32),
+        m1=report(100, 2, 2.0, steps=14, batch_size=16),
+    )
+    found = cost_of(store, ECDCTR, PLAN, None)
+    assert found.steps == {"tpm": 12, "cpm": 31, "target": 14}
+    assert found.batch_size == 16
+    assert summary([found, found]).steps == found.steps
+    assert summary([found, found]).batch_size == 16

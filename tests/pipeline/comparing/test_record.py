@@ -98,6 +98,7 @@ def test_the_markdown_has_the_same_numbers():
     assert costs == {
         "strategy": "star",
         "trainings": "target",
+        "target steps": "1,279 of 57",
         "rows read": "29,750",
         "training, s": "10.4",
         "peak memory (added), MiB": "– (+245)",

@@ -53,8 +53,9 @@ class Machine:
         monkeypatch.setattr(trials, "run_steps", self.run)
         monkeypatch.setattr(trials, "is_scored", lambda *_: True)
         monkeypatch.setattr(trials, "score_step", self.score)
-        monkeypatch.setattr(trials, "cost_of", lambda *_: cost())
+        monkeypatch.setattr(trials, "cost_of", self.cost)
         self._seeds = {}
+        self.steps = {}
 
     def plan(self, config, make, _console):
         made = planner(config, self.known)
@@ -77,6 +78,11 @@ class Machine:
             on_step(step, console)
         if broken:
             raise StrategiesFailedError(broken)
+
+    def cost(self, _store, step, *_):
+        if step.strategy not in self.steps:
+            return cost()
+        return cost(steps={"target": self.steps[step.strategy]}, batch_size=64)
 
     def score(self, _config, _store, step):
         if step.strategy in self.unscored:
@@ -155,6 +161,37 @@ def test_more_seeds_train_only_the_new_ones(machine, screen, tmp_path):
         ("joint", 18),
         ("target_only", 18),
     ]
+
+
+def test_controls_are_trained_on_every_seed_and_explained(machine, screen, tmp_path):
+    machine.steps = {"target_only": 100, "joint": 400}
+    found = run_comparison(ask(tmp_path, 2, ("joint",)), screen)
+    assert machine.trained == [
+        ("joint", 17),
+        ("target_only", 17),
+        ("equal_steps_400", 17),
+        ("joint", 18),
+        ("target_only", 18),
+        ("equal_steps_400", 18),
+    ]
+    assert [one.name for one in found.models] == [
+        "joint",
+        "target_only",
+        "equal_steps_400",
+    ]
+    assert list(found.controls) == ["equal_steps_400"]
+    folder = tmp_path / "runs" / "comparisons" / "1970-02-08"
+    assert "equal_steps_400: target_only in batches of 16 impressions" in (
+        (folder / "comparison.md").read_text()
+    )
+
+
+def test_without_controls_only_what_was_named_is_trained(machine, screen, tmp_path):
+    machine.steps = {"target_only": 100, "joint": 400}
+    question = dataclasses.replace(ask(tmp_path, 1, ("joint",)), controls=False)
+    found = run_comparison(question, screen)
+    assert [one.name for one in found.models] == ["joint", "target_only"]
+    assert found.controls == {}
 
 
 @pytest.mark.usefixtures("machine")

@@ -15,6 +15,7 @@ from tests.pipeline.comparing.examples import STAR
 from tests.pipeline.comparing.examples import TARGET_ONLY
 from tests.pipeline.comparing.examples import UNDEFINED
 from tests.pipeline.comparing.examples import comparison
+from tests.pipeline.comparing.examples import cost
 from tests.pipeline.comparing.examples import metrics
 
 FEW_SEEDS = (
@@ -132,3 +133,21 @@ def test_an_interval_is_written_with_its_ends():
     assert with_interval(told) == "+0.0500* [+0.0200, +0.0800]"
     assert with_interval(UNDEFINED) == "undefined"
     assert with_interval(None) == ""
+
+
+def test_trainings_of_few_steps_are_named_by_level():
+    costs = {
+        "ecdctr": cost(steps={"tpm": 12, "cpm": 49, "target": 50}, batch_size=16),
+        "star": cost(steps={"target": 3}, batch_size=16),
+        "target_only": cost(steps={"target": 400}, batch_size=16),
+    }
+    said = [one for one in verdict(comparison(costs=costs)) if "optimizer" in one]
+    assert said == [
+        "Trainings of fewer than 50 optimizer steps, which leave weights close to "
+        "where they started: ecdctr (tpm 12, cpm 49), star (target 3)."
+    ]
+
+
+def test_each_control_is_explained():
+    explained = comparison(controls={"equal_steps_9": "target_only in small batches"})
+    assert "equal_steps_9: target_only in small batches." in verdict(explained)

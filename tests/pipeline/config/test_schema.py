@@ -446,7 +446,7 @@ def documented(model):
         # Python 3.13 takes the indentation off docstrings itself.
         doc = inspect.cleandoc(base.__dict__.get("__doc__") or "")
         _, _, attributes = doc.partition("Attributes:")
-        names |= set(re.findall(r"^ {4}(\w+):", attributes, re.MULTILINE))
+        names |= set(re.findall(r"^ {4}(\w[\w +]*):", attributes, re.MULTILINE))
     return names
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.datasets.aggregates import SMOOTHING_STRENGTH
+from pipeline.datasets.aggregates import cutoffs
 from pipeline.datasets.aggregates import point_in_time_aggregates
 
 Rating = tuple[str, str, int, int]  # user, item, day, clicked
@@ -25,23 +26,24 @@ RATINGS: tuple[Rating, ...] = (
 )
 
 
-def _aggregate(ratings: Any, max_length: int = 3) -> list[dict[str, Any]]:
+def _aggregate(ratings: Any, **options: Any) -> list[dict[str, Any]]:
     users, items, days, clicked = zip(*ratings, strict=True)
     rows: list[dict[str, Any]] = point_in_time_aggregates(
         pa.array(users),
         pa.array(items),
         np.array(days, np.int64),
         np.array(clicked, np.int64),
-        max_length=max_length,
+        **options,
     ).to_pylist()
     return rows
 
 
-def _reference(ratings: Any, max_length: int = 3) -> list[dict[str, Any]]:
+def _reference(ratings: Any, cutoffs: Any = None) -> list[dict[str, Any]]:
     """What the docstring says, one row at a time, from the rows of earlier days."""
     rows = []
-    for user, item, day, _ in ratings:
-        earlier = [r for r in ratings if r[2] < day]
+    for i, (user, item, day, _) in enumerate(ratings):
+        end = day if cutoffs is None else cutoffs[i]
+        earlier = [r for r in ratings if r[2] < end]
         base = sum(r[3] for r in earlier) / len(earlier) if earlier else 0.5
         row: dict[str, Any] = {}
         for entity, position, key in (("item", 1, item), ("user", 0, user)):
@@ -49,13 +51,16 @@ def _reference(ratings: Any, max_length: int = 3) -> list[dict[str, Any]]:
             smoothed = sum(r[3] for r in own) + SMOOTHING_STRENGTH * base
             row[f"{entity}_impressions"] = len(own)
             row[f"{entity}_click_rate"] = smoothed / (len(own) + SMOOTHING_STRENGTH)
-            row[f"{entity}_age_days"] = day - min(r[2] for r in own) if own else None
-        clicks = [r for r in earlier if r[0] == user and r[3] == 1]
-        newest = {i: max(r[2] for r in clicks if r[1] == i) for _, i, _, _ in clicks}
-        ordered = sorted(newest, key=lambda clicked: (-newest[clicked], clicked))
-        row["recent_items"] = ordered[:max_length]
+            row[f"{entity}_age_days"] = end - min(r[2] for r in own) if own else None
         rows.append(row)
     return rows
+
+
+def _assert_equal(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    for ours, theirs in zip(found, expected, strict=True):
+        for name in ("item_click_rate", "user_click_rate"):
+            assert ours.pop(name) == pytest.approx(theirs.pop(name), abs=1e-12)
+        assert ours == theirs
 
 
 def _random_ratings(seed: int, count: int = 150) -> list[Rating]:
@@ -82,30 +87,57 @@ def test_literal_rows() -> None:
         "user_impressions": 0,
         "user_click_rate": 0.5,
         "user_age_days": None,
-        "recent_items": [],
     }
     # Day 15: the lamp has 1 click of 2; the domain 3 of 4; ann 3 of 3.
     assert rows[4]["item_impressions"] == 2
     assert rows[4]["item_click_rate"] == pytest.approx((1 + 20 * 0.75) / 22)
     assert rows[4]["item_age_days"] == 5
     assert rows[4]["user_click_rate"] == pytest.approx((3 + 20 * 0.75) / 23)
-    # One day's items in the order of their ids, before those of older days; day 15's
-    # lamp was not clicked, day 16's moves the lamp to the front.
-    assert rows[5]["recent_items"] == ["book", "desk", "lamp"]
-    assert rows[6]["recent_items"] == ["lamp", "book", "desk"]
-    assert rows[7]["recent_items"] == []
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("max_length", [1, 3, 20])
-def test_equals_per_row_reference(seed: int, max_length: int) -> None:
+def test_equals_per_row_reference(seed: int) -> None:
     ratings = _random_ratings(seed)
-    found = _aggregate(ratings, max_length)
-    expected = _reference(ratings, max_length)
-    for ours, theirs in zip(found, expected, strict=True):
-        for name in ("item_click_rate", "user_click_rate"):
-            assert ours.pop(name) == pytest.approx(theirs.pop(name), abs=1e-12)
-        assert ours == theirs
+    _assert_equal(_aggregate(ratings), _reference(ratings))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_aggregates_stand_as_of_the_cutoff(seed: int) -> None:
+    ratings = _random_ratings(seed)
+    cutoff = np.array([rating[2] - rating[2] % 7 for rating in ratings])
+    _assert_equal(_aggregate(ratings, cutoff=cutoff), _reference(ratings, cutoff))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_that_do_not_count_are_as_if_they_were_absent(seed: int) -> None:
+    ratings = _random_ratings(seed)
+    counted = np.array([rating[0] != "u1" for rating in ratings])
+    found = _aggregate(ratings, counted=counted)
+    others = [rating for rating in ratings if rating[0] != "u1"]
+    kept = [row for row, counts in zip(found, counted, strict=True) if counts]
+    _assert_equal(kept, _reference(others))
+    assert all(
+        row["user_impressions"] == 0
+        for row, counts in zip(found, counted, strict=True)
+        if not counts
+    )
+
+
+@pytest.mark.parametrize(
+    ("freeze", "expected"),
+    [
+        (None, "2014-02-05 2014-03-31 2014-12-01 1969-11-30"),
+        ("month", "2014-02-01 2014-03-01 2014-12-01 1969-11-01"),
+        ("quarter", "2014-01-01 2014-01-01 2014-10-01 1969-10-01"),
+    ],
+    ids=str,
+)
+def test_cutoff_is_the_first_day_of_the_period(freeze: Any, expected: str) -> None:
+    days = np.array(
+        ["2014-02-05", "2014-03-31", "2014-12-01", "1969-11-30"], "datetime64[D]"
+    )
+    found = cutoffs(days.astype(np.int64), freeze).astype("datetime64[D]")
+    assert " ".join(found.astype(str)) == expected
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -149,31 +181,28 @@ def test_counts_and_ages_only_grow() -> None:
             last[key] = seen
 
 
-def test_repeated_rows_count_as_impressions_but_once_as_recent_item() -> None:
+def test_repeated_rows_count_as_impressions() -> None:
     ratings = [("ann", "lamp", 1, 1)] * 3 + [("ann", "desk", 2, 1)]
-    row = _aggregate(ratings)[3]
-    assert row["user_impressions"] == 3
-    assert row["recent_items"] == ["lamp"]
+    assert _aggregate(ratings)[3]["user_impressions"] == 3
 
 
 @pytest.mark.parametrize("clicked", [0, 1])
 def test_single_row(clicked: int) -> None:
     row = _aggregate([("ann", "lamp", 1, clicked)])[0]
-    assert row["recent_items"] == []
     assert row["item_impressions"] == 0
 
 
 def test_no_rows() -> None:
     none = np.array([], np.int64)
     ids = pa.array([], pa.string())
-    table = point_in_time_aggregates(ids, ids, none, none, max_length=2)
+    table = point_in_time_aggregates(ids, ids, none, none)
     assert table.num_rows == 0
 
 
 def test_column_types() -> None:
     ids = pa.array(["a"])
     one = np.array([1], np.int64)
-    schema = point_in_time_aggregates(ids, ids, one, one, max_length=2).schema
+    schema = point_in_time_aggregates(ids, ids, one, one).schema
     assert {field.name: str(field.type) for field in schema} == {
         "item_impressions": "int64",
         "item_click_rate": "double",
@@ -181,14 +210,11 @@ def test_column_types() -> None:
         "user_impressions": "int64",
         "user_click_rate": "double",
         "user_age_days": "int64",
-        "recent_items": "list<item: string>",
     }
 
 
 def test_refuses_bad_arguments() -> None:
     ids = pa.array(["a"])
     one = np.array([1], np.int64)
-    with pytest.raises(ValueError, match="at least 1; received 0"):
-        point_in_time_aggregates(ids, ids, one, one, max_length=0)
-    with pytest.raises(ValueError, match=r"equally long; received \(1, 1, 2, 1\)"):
-        point_in_time_aggregates(ids, ids, np.array([1, 2]), one, max_length=1)
+    with pytest.raises(ValueError, match=r"equally long; received \(1, 1, 2, 1, 2, 2"):
+        point_in_time_aggregates(ids, ids, np.array([1, 2]), one)

@@ -8,16 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from models.errors import DataError
+from pipeline.config.sections import ImportConfig
 from pipeline.config.sections import NegativeSampling
 from pipeline.datasets import importer
-from pipeline.datasets.importer import MANIFEST_FILE
 from pipeline.datasets.importer import ImportReport
 from pipeline.datasets.importer import import_logs
+from pipeline.datasets.manifest import MANIFEST_FILE
 
 DATE = datetime.date
 
@@ -64,13 +66,18 @@ def logs(tmp_path: Path) -> Path:
 def _import(
     source: Path, logs: Path, domains: Sequence[str] = ("ca",), **changes: Any
 ) -> ImportReport:
-    arguments: dict[str, Any] = {
-        "first_day": FIRST_DAY,
-        "last_day": LAST_DAY,
-        "click_at_least": 4,
-        "recent_items": 2,
+    settings = {"data": source, "last_day": LAST_DAY, **changes}
+    options = {
+        name: settings.pop(name, default)
+        for name, default in (
+            ("first_day", FIRST_DAY),
+            ("recent_items", 2),
+            ("on_progress", None),
+        )
     }
-    return import_logs(source, logs, domains, **{**arguments, **changes})
+    return import_logs(
+        ImportConfig(**settings), logs, domains, options.pop("first_day"), **options
+    )
 
 
 def _read(logs: Path, domain: str = "ca") -> dict[str, list[dict[str, Any]]]:
@@ -145,6 +152,8 @@ def test_column_types(source: Path, logs: Path) -> None:
         ("user_click_rate", "double"),
         ("user_age_days", "int64"),
         ("recent_items", "list<item: string>"),
+        ("recent_items_ca", "list<item: string>"),
+        ("recent_items_de", "list<item: string>"),
     ]
 
 
@@ -220,8 +229,8 @@ def test_killed_import_leaves_no_half_domain(
 def test_manifest_names_source_and_counts(source: Path, logs: Path) -> None:
     _import(source, logs)
     manifest = json.loads((logs / "ca" / MANIFEST_FILE).read_text(encoding="utf-8"))
-    assert manifest["origin"]["source"] == "ca.parquet"
-    assert len(manifest["origin"]["sha256"]) == 64
+    assert list(manifest["origin"]["sha256"]) == ["ca", "de"]
+    assert {len(digest) for digest in manifest["origin"]["sha256"].values()} == {64}
     assert manifest["counts"]["written_rows"] == 5
 
 
@@ -343,10 +352,14 @@ def test_refuses_a_damaged_manifest(source: Path, logs: Path) -> None:
         _import(source, logs)
 
 
-SAMPLING = NegativeSampling(per_positive=2, weighting="popularity", seed=3)
+SAMPLING = NegativeSampling(per_positive=2, seed=3)
 
 
-def _positives(rows: Sequence[tuple[Any, ...]] = ROWS) -> pa.Table:
+# As `ROWS`, but cid buys beside bob.
+SALES = (*ROWS[:3], ROWS[3], ("cid", "rug", 5, DATE(2014, 1, 2)), *ROWS[5:])
+
+
+def _positives(rows: Sequence[tuple[Any, ...]] = SALES) -> pa.Table:
     return _table(rows).drop(["rating"])
 
 
@@ -355,14 +368,12 @@ def shop(tmp_path: Path) -> Path:
     folder = tmp_path / "shop"
     folder.mkdir()
     pq.write_table(_positives(), folder / "ca.parquet")
-    pq.write_table(_positives(ROWS[:3]), folder / "de.parquet")
+    pq.write_table(_positives(SALES[:4]), folder / "de.parquet")
     return folder
 
 
 def _import_positives(source: Path, logs: Path, **changes: Any) -> ImportReport:
-    return _import(
-        source, logs, **{"click_at_least": None, "negatives": SAMPLING, **changes}
-    )
+    return _import(source, logs, **{"negatives": SAMPLING, **changes})
 
 
 def test_positives_become_clicks_among_sampled_negatives(
@@ -374,28 +385,35 @@ def test_positives_become_clicks_among_sampled_negatives(
         day: [(row["user_id"], row["item_id"], row["click"]) for row in rows]
         for day, rows in days.items()
     }
-    # By hand: 01-01 knows nothing but the lamp. On 01-02 bob buys all there is. On
-    # 01-04 two items are left for ann, who wants two.
+    # By hand: ann is alone on her days; on 2014-01-02 cid bought what bob did not.
     assert rows == {
         "date=2014-01-01": [("ann", "lamp", 1)],
-        "date=2014-01-02": [("bob", "desk", 1), ("bob", "desk", 1), ("bob", "lamp", 1)],
-        "date=2014-01-04": [("ann", "desk", 0), ("ann", "lamp", 0), ("ann", "sofa", 1)],
+        "date=2014-01-02": [
+            ("bob", "desk", 1),
+            ("bob", "lamp", 1),
+            ("bob", "rug", 0),
+            ("cid", "desk", 0),
+            ("cid", "lamp", 0),
+            ("cid", "rug", 1),
+        ],
+        "date=2014-01-04": [("ann", "sofa", 1)],
     }
     assert (report.read_rows, report.outside_rows) == (7, 2)
-    assert (report.written_rows, report.negative_rows) == (7, 2)
-    assert report.missing_negatives == 2 + 6
+    assert (report.written_rows, report.negative_rows) == (8, 3)
+    assert report.missing_negatives == 2 + 3 + 0 + 2
+    assert report.unmatched_positives == 2
     assert report.num_files == 3
 
 
 def test_aggregates_take_negatives_for_impressions(shop: Path, logs: Path) -> None:
-    late = (*ROWS[:6], ("bob", "lamp", 5, DATE(2014, 1, 5)))
+    late = (*SALES[:6], ("bob", "lamp", 5, DATE(2014, 1, 5)))
     pq.write_table(_positives(late), shop / "ca.parquet")
     _import_positives(shop, logs)
     row = next(r for r in _read(logs)["date=2014-01-05"] if r["item_id"] == "lamp")
-    # The lamp was bought three times before and passed over once, on 2014-01-04.
-    # The domain has 6 clicks in 8 impressions to date.
+    # The lamp was bought three times before and passed over once, on 2014-01-02.
+    # The domain has 6 clicks in 9 impressions to date.
     assert row["item_impressions"] == 4
-    assert row["item_click_rate"] == pytest.approx((3 + 20 * 6 / 8) / (4 + 20))
+    assert row["item_click_rate"] == pytest.approx((3 + 20 * 6 / 9) / (4 + 20))
     assert row["item_age_days"] == 6
     assert row["recent_items"] == ["desk", "lamp"]
 
@@ -417,7 +435,7 @@ def test_the_log_depends_neither_on_row_order_nor_on_what_else_is_imported(
 ) -> None:
     _import_positives(shop, logs, domains=("de", "ca"))
     expected = _read(logs)
-    pq.write_table(_positives(ROWS[::-1]), shop / "ca.parquet")
+    pq.write_table(_positives(SALES[::-1]), shop / "ca.parquet")
     fewer = logs.with_name("fewer")
     _import_positives(
         shop, fewer, first_day=DATE(2014, 1, 4), last_day=DATE(2014, 1, 9)
@@ -429,17 +447,21 @@ def test_the_log_depends_neither_on_row_order_nor_on_what_else_is_imported(
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 4}, {"per_positive": 1}, {"weighting": "uniform"}],
+    [{"seed": 4}, {"per_positive": 1}],
     ids=lambda change: next(iter(change)),
 )
 def test_other_sampling_replaces_the_logs(
     shop: Path, logs: Path, change: dict[str, Any]
 ) -> None:
+    busy = [(f"u{i}", f"i{i}", 5, DATE(2014, 1, 2)) for i in range(9)]
+    pq.write_table(_positives(busy), shop / "ca.parquet")
     _import_positives(shop, logs)
     assert _import_positives(shop, logs).reused
+    before = _read(logs)
     other = NegativeSampling(**{**SAMPLING.model_dump(), **change})
     assert not _import_positives(shop, logs, negatives=other).reused
     assert _import_positives(shop, logs, negatives=other).reused
+    assert _read(logs) != before
 
 
 def test_refuses_ratings_where_positives_are_expected(source: Path, logs: Path) -> None:
@@ -456,12 +478,116 @@ def test_refuses_positives_where_ratings_are_expected(shop: Path, logs: Path) ->
     assert not logs.exists()
 
 
-@pytest.mark.parametrize("both", [True, False], ids=["both", "neither"])
-def test_labels_come_from_exactly_one_place(shop: Path, logs: Path, both: bool) -> None:
-    with pytest.raises(ValueError, match="exactly one of click_at_least and negatives"):
-        _import(
-            shop,
-            logs,
-            click_at_least=4 if both else None,
-            negatives=SAMPLING if both else None,
+def test_recent_items_of_every_domain_in_every_log(source: Path, logs: Path) -> None:
+    moon = [("bob", "moon", 5, DATE(2014, 1, 1)), ("ann", "mars", 5, DATE(2014, 1, 4))]
+    pq.write_table(_table(moon), source / "de.parquet")
+    _import(source, logs, ("ca", "de"))
+    days = _read(logs)
+    bob, ann = days["date=2014-01-02"][0], days["date=2014-01-04"][0]
+    assert (bob["recent_items_ca"], bob["recent_items_de"]) == ([], ["moon"])
+    # The click on mars is of the same day.
+    assert (ann["recent_items_ca"], ann["recent_items_de"]) == (["lamp"], [])
+    assert ann["recent_items"] == ann["recent_items_ca"]
+    other = _read(logs, "de")["date=2014-01-04"][0]
+    assert other["recent_items_ca"] == ["lamp"]
+    assert other["recent_items"] == other["recent_items_de"] == []
+
+
+def test_frozen_features_do_not_move_within_the_period(
+    source: Path, logs: Path
+) -> None:
+    _import(source, logs, freeze="month")
+    rows = [row for rows in _read(logs).values() for row in rows]
+    # As of 2014-01-01: ann has clicked the lamp once, nothing else has happened.
+    for row in rows:
+        assert row["recent_items"] == (["lamp"] if row["user_id"] == "ann" else [])
+        assert row["item_impressions"] == (row["item_id"] == "lamp")
+        assert row["user_impressions"] == (row["user_id"] == "ann")
+        assert row["item_age_days"] == (2 if row["item_id"] == "lamp" else None)
+
+
+COLD = {"start": DATE(2014, 1, 4), "share": 0.5}
+
+
+def _many(rows: int = 400) -> pa.Table:
+    rng = np.random.default_rng(0)
+    days = [
+        DATE(2014, 1, 1) + datetime.timedelta(int(d)) for d in rng.integers(0, 9, rows)
+    ]
+    users, items = rng.integers(0, 30, rows), rng.integers(0, 200, rows)
+    return _table(
+        [(f"u{u}", f"i{i}", 5, d) for u, i, d in zip(users, items, days, strict=True)]
+    )
+
+
+@pytest.mark.parametrize("negatives", [None, SAMPLING], ids=["ratings", "positives"])
+def test_cold_users_have_no_target_rows_before_the_evaluation(
+    source: Path, logs: Path, negatives: NegativeSampling | None
+) -> None:
+    table = _many() if negatives is None else _many().drop(["rating"])
+    for domain in ("ca", "de"):
+        pq.write_table(table, source / f"{domain}.parquet")
+    options = {"negatives": negatives, "cold_users": COLD, "recent_items": 9}
+    report = _import(source, logs, ("ca", "de"), **options)
+    days = _read(logs, "de")
+    before = [r for day, rows in days.items() for r in rows if day < "date=2014-01-04"]
+    after = [r for day, rows in days.items() for r in rows if day >= "date=2014-01-04"]
+    cold = {row["user_id"] for row in after}
+    assert cold
+    assert not cold & {row["user_id"] for row in before}
+    for row in after:
+        assert (row["user_impressions"], row["user_age_days"]) == (0, None)
+        assert row["recent_items"] == row["recent_items_de"] == []
+    # In the source they are as any other user, and it knows nothing of their target.
+    source_rows = [r for rows in _read(logs, "ca").values() for r in rows]
+    assert cold <= {row["user_id"] for row in source_rows}
+    assert all(r["recent_items_de"] == [] for r in source_rows if r["user_id"] in cold)
+    assert any(row["recent_items_ca"] for row in after)
+    ca, de = report.domains
+    assert ca.hidden_rows == 0
+    kept = de.written_rows - de.negative_rows
+    assert de.read_rows == kept + de.outside_rows + de.hidden_rows
+    assert de.hidden_rows > 0
+
+
+def test_cold_users_leave_no_trace_in_the_rows_before_the_evaluation(
+    source: Path, logs: Path
+) -> None:
+    pq.write_table(_many(), source / "de.parquet")
+    _import(source, logs, ("de",), cold_users=COLD)
+    found = {d: r for d, r in _read(logs, "de").items() if d < "date=2014-01-04"}
+    kept = {row["user_id"] for rows in found.values() for row in rows}
+    table = _many()
+    without = table.filter(pa.array([u in kept for u in table["user_id"].to_pylist()]))
+    pq.write_table(without, source / "de.parquet")
+    _import(source, logs.with_name("without"), ("de",))
+    expected = _read(logs.with_name("without"), "de")
+    assert found == {d: r for d, r in expected.items() if d < "date=2014-01-04"}
+
+
+def test_permuted_users_are_those_of_the_sources_alone(
+    source: Path, logs: Path
+) -> None:
+    for domain in ("ca", "de"):
+        pq.write_table(_many(), source / f"{domain}.parquet")
+    placebo = logs.with_name("placebo")
+    _import(source, logs, ("ca", "de"))
+    _import(source, placebo, ("ca", "de"), permute_source_users=3)
+    names = ("user_id", "item_id", "user_impressions", "recent_items")
+    for domain, same in (("de", True), ("ca", False)):
+        plain, permuted = (
+            [
+                [row[name] for name in names]
+                for rows in _read(folder, domain).values()
+                for row in rows
+            ]
+            for folder in (logs, placebo)
         )
+        assert (plain == permuted) == same
+        # Only ids change: each row keeps the history of its user.
+        assert [row[1:] for row in plain] == [row[1:] for row in permuted]
+    other = [
+        r["recent_items_ca"] for rows in _read(placebo, "de").values() for r in rows
+    ]
+    own = [r["recent_items_ca"] for rows in _read(logs, "de").values() for r in rows]
+    assert other != own

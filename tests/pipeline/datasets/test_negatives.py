@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,26 +13,25 @@ from pipeline.datasets import negatives as negatives_module
 from pipeline.datasets.negatives import sample_negatives
 
 Positive = tuple[str, str, int]  # user, item, day
-WEIGHTINGS = pytest.mark.parametrize("weighting", ["uniform", "popularity"])
 
 
 def _sample(
     positives: list[Positive],
-    weighting: str = "uniform",
     *,
     per_positive: int = 3,
     seed: int = 5,
     domain: str = "food",
-) -> tuple[list[Positive], list[int]]:
-    """Returns the negatives and the days of the missing ones."""
+    hidden: list[bool] | None = None,
+) -> list[Positive]:
+    """Returns the negatives."""
     users, items, days = zip(*positives, strict=True)
-    settings: dict[str, Any] = {"weighting": weighting}
     sampled = sample_negatives(
         pa.array(users, pa.string()),
         pa.array(items, pa.string()),
         np.array(days, np.int64),
-        NegativeSampling(per_positive=per_positive, seed=seed, **settings),
+        NegativeSampling(per_positive=per_positive, seed=seed),
         domain=domain,
+        hidden=None if hidden is None else np.array(hidden),
     )
     negatives = zip(
         sampled.user_ids.to_pylist(),
@@ -41,7 +39,7 @@ def _sample(
         sampled.days.tolist(),
         strict=True,
     )
-    return list(negatives), sampled.missing_days.tolist()
+    return list(negatives)
 
 
 def _purchases(num_rows: int = 400, seed: int = 0) -> list[Positive]:
@@ -59,139 +57,130 @@ def _purchases(num_rows: int = 400, seed: int = 0) -> list[Positive]:
     ]
 
 
-@WEIGHTINGS
-def test_every_negative_keeps_the_rules(weighting: str) -> None:
+def _candidates(positives: list[Positive], user: str, day: int) -> set[str]:
+    """Items of others that day without the user's own, from the definition."""
+    own = {i for u, i, d in positives if u == user and d <= day}
+    return {i for u, i, d in positives if u != user and d == day} - own
+
+
+def test_every_negative_is_an_item_of_another_user_that_day() -> None:
     positives = _purchases()
-    negatives, missing = _sample(positives, weighting)
-    baskets = {(user, day) for user, _, day in positives}
+    negatives = _sample(positives)
+    assert len(negatives) > 400, "the fixture should have candidates"
     for user, item, day in negatives:
-        assert (user, day) in baskets
-        assert any(item == i and d <= day for _, i, d in positives), "not seen yet"
-        assert (user, item, day) not in positives, "bought that day"
+        assert item in _candidates(positives, user, day)
     assert len(set(negatives)) == len(negatives), "drawn twice for one user and day"
-    assert len(negatives) + len(missing) == 3 * len(positives)
 
 
-@WEIGHTINGS
-def test_as_many_as_wanted_or_as_there_are(weighting: str) -> None:
+@pytest.mark.parametrize("per_positive", [1, 3, 10])
+def test_as_many_as_wanted_or_as_there_are(per_positive: int) -> None:
     positives = _purchases()
-    negatives, missing = _sample(positives, weighting, per_positive=10)
-    wanted: Counter[tuple[str, int]] = Counter()
-    bought: Counter[tuple[str, int]] = Counter()
-    for user, _, day in positives:
-        wanted[user, day] += 10
-    for user, _, day in set(positives):
-        bought[user, day] += 1
-    lacking: Counter[int] = Counter()
-    for (user, day), number in wanted.items():
-        seen = len({i for _, i, d in positives if d <= day})
-        expected = min(number, seen - bought[user, day])
-        assert sum(n[0] == user and n[2] == day for n in negatives) == expected
-        lacking[day] += number - expected
-    assert Counter(missing) == +lacking
-    assert missing, "the fixture should have a day with too few items"
+    drawn = Counter((u, d) for u, _, d in _sample(positives, per_positive=per_positive))
+    bought = Counter((user, day) for user, _, day in positives)
+    for (user, day), number in bought.items():
+        available = len(_candidates(positives, user, day))
+        assert drawn[user, day] == min(number * per_positive, available)
+    assert set(drawn) <= set(bought)
 
 
-@WEIGHTINGS
-def test_order_of_rows_does_not_matter(weighting: str) -> None:
+def test_users_alone_on_their_day_have_no_negatives() -> None:
+    assert _sample([("ann", "tea", 10), ("bob", "jam", 11)]) == []
+
+
+def test_what_all_users_buy_is_no_negative() -> None:
+    assert _sample([("ann", "tea", 10), ("bob", "tea", 10)]) == []
+
+
+def test_an_item_of_the_own_past_is_no_negative() -> None:
+    positives = [("ann", "tea", 9), ("ann", "jam", 10), ("bob", "tea", 10)]
+    assert _sample(positives) == [("bob", "jam", 10)]
+
+
+def test_an_item_of_the_own_future_can_be_one() -> None:
+    positives = [("ann", "jam", 10), ("bob", "tea", 10), ("ann", "tea", 11)]
+    assert ("ann", "tea", 10) in _sample(positives)
+
+
+def test_hidden_positives_are_neither_matched_nor_drawn_but_owned() -> None:
+    positives = [
+        ("ann", "tea", 9),
+        ("cid", "rug", 10),
+        ("ann", "jam", 10),
+        ("bob", "tea", 10),
+    ]
+    assert _sample(positives, hidden=[True, True, False, False]) == [("bob", "jam", 10)]
+
+
+def test_order_of_rows_does_not_matter() -> None:
     positives = _purchases()
     shuffled = [positives[i] for i in np.random.default_rng(1).permutation(400)]
-    assert _sample(shuffled, weighting) == _sample(positives, weighting)
+    assert _sample(shuffled) == _sample(positives)
 
 
-@WEIGHTINGS
-def test_later_days_change_nothing_before_them(weighting: str) -> None:
+def test_later_days_change_nothing_before_them() -> None:
     positives = _purchases()
     early = [positive for positive in positives if positive[2] < 16020]
-    negatives, missing = _sample(positives, weighting)
-    assert _sample(early, weighting) == (
-        [negative for negative in negatives if negative[2] < 16020],
-        [day for day in missing if day < 16020],
-    )
+    assert _sample(early) == [n for n in _sample(positives) if n[2] < 16020]
+
+
+@pytest.mark.parametrize("pairs_at_once", [1, 7, 100])
+def test_laws_hold_in_small_parts(
+    pairs_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    positives = _purchases()
+    whole = Counter((user, day) for user, _, day in _sample(positives))
+    monkeypatch.setattr(negatives_module, "_PAIRS_AT_ONCE", pairs_at_once)
+    parts = _sample(positives)
+    assert Counter((user, day) for user, _, day in parts) == whole
+    assert all(item in _candidates(positives, user, day) for user, item, day in parts)
 
 
 @pytest.mark.parametrize("change", [{"seed": 6}, {"domain": "kitchen"}])
-def test_seed_and_domain_make_other_draws(change: dict[str, Any]) -> None:
+def test_seed_and_domain_make_other_draws(change: dict[str, int]) -> None:
     positives = _purchases()
     assert _sample(positives) == _sample(positives)
-    assert _sample(positives, **change)[0] != _sample(positives)[0]
-
-
-def test_the_first_item_ever_has_no_negatives() -> None:
-    assert _sample([("ann", "tea", 10)]) == ([], [10, 10, 10])
-
-
-def test_an_item_new_that_day_can_be_drawn() -> None:
-    positives = [("ann", "tea", 10), ("bob", "jam", 10)]
-    assert _sample(positives, per_positive=1) == (
-        [("ann", "jam", 10), ("bob", "tea", 10)],
-        [],
-    )
+    assert _sample(positives, **change) != _sample(positives)  # type: ignore[arg-type]
 
 
 def test_days_before_1970_are_days_like_others() -> None:
     positives = [("ann", "tea", -5), ("bob", "jam", -5)]
-    assert len(_sample(positives, per_positive=1)[0]) == 2
+    assert len(_sample(positives, per_positive=1)) == 2
 
 
-@WEIGHTINGS
-def test_frequencies_are_those_of_the_weights(weighting: str) -> None:
-    # "new" is first sold on day 12; "own" is what the counted users bought themselves.
-    past = [("z", "hit", 10)] * 81 + [("z", "mid", 11)] * 16 + [("z", "own", 11)]
+def test_items_are_drawn_as_often_as_they_were_bought_that_day() -> None:
+    # Sales of other days do not count, however many they are.
     shoppers = 6000
-    today = [(f"s{i}", "own", 12) for i in range(shoppers)]
-    today += [(f"n{i}", "new", 12) for i in range(50)]
-    negatives, _ = _sample([*past, *today], weighting, per_positive=1)
-    drawn = Counter(item for user, item, day in negatives if user.startswith("s"))
-    weights = {"hit": 81**0.75, "mid": 16**0.75, "new": 1.0}
-    if weighting == "uniform":
-        weights = dict.fromkeys(weights, 1.0)
-    assert sum(drawn.values()) == shoppers
-    for item, weight in weights.items():
-        share = weight / sum(weights.values())
-        error = np.sqrt(share * (1 - share) / shoppers)
-        assert abs(drawn[item] / shoppers - share) < 4 * error, item
+    positives = [("z", "mid", 10)] * 500
+    positives += [(f"h{i}", "hit", 12) for i in range(60)]
+    positives += [(f"m{i}", "mid", 12) for i in range(30)]
+    positives += [("n", "new", 12)] * 10
+    positives += [(f"s{i}", f"own{i}", 12) for i in range(shoppers)]
+    counted = {"hit": 60, "mid": 30, "new": 10}
+    drawn: Counter[str] = Counter()
+    for seed in range(20):
+        negatives = _sample(positives, per_positive=1, seed=seed)
+        drawn += Counter(i for u, i, _ in negatives if u[0] == "s" and i in counted)
+    total = sum(drawn.values())
+    assert total > 1000
+    for item, weight in counted.items():
+        share = weight / 100
+        error = np.sqrt(share * (1 - share) / total)
+        assert abs(drawn[item] / total - share) < 4 * error, item
 
 
-def test_popularity_of_the_day_itself_does_not_count() -> None:
-    # 5,000 sales of "jam" on the day itself would leave hardly any draw of "tea".
-    positives = [("z", "tea", 10), ("z", "jam", 10), ("z", "own", 10)]
-    positives += [(f"j{i}", "jam", 12) for i in range(5000)]
-    positives += [(f"s{i}", "own", 12) for i in range(2000)]
-    negatives, _ = _sample(positives, "popularity", per_positive=1)
-    drawn = Counter(item for user, item, _ in negatives if user.startswith("s"))
-    assert abs(drawn["tea"] / 2000 - 0.5) < 4 * np.sqrt(0.25 / 2000)
-
-
-def test_very_unequal_items_are_drawn_to_the_last() -> None:
-    # "hit" has 5,600 times the weight of "odd": repeated draws would rarely meet that.
-    past = [("z", "hit", 10)] * 100_000 + [("z", "odd", 9), ("z", "own", 9)]
-    users = [f"s{i}" for i in range(400)]
-    positives = [*past, *((user, "own", 12) for user in users)]
-    both, missing = _sample(positives, "popularity", per_positive=2)
-    of_day = {negative for negative in both if negative[2] == 12}
-    assert of_day == {(u, item, 12) for u in users for item in ("hit", "odd")}
-    assert 12 not in missing
-
-
-@pytest.mark.parametrize("rounds", [0, 1, 16])
-def test_without_replacement_has_the_probabilities_of_successive_draws(
-    rounds: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(negatives_module, "_MAX_ROUNDS", rounds)
-    past = [("z", "hit", 10)] * 16 + [("z", "b", 10), ("z", "c", 10), ("z", "own", 10)]
-    users = [f"s{i}" for i in range(6000)]
-    negatives, _ = _sample(
-        [*past, *((user, "own", 12) for user in users)], "popularity", per_positive=2
-    )
-    pairs: dict[str, set[str]] = {}
-    for user, item, day in negatives:
-        if day == 12:
-            pairs.setdefault(user, set()).add(item)
-    weight = {"hit": 8.0, "b": 1.0, "c": 1.0}
-    without_hit = 2 * (weight["b"] / 10) * (weight["c"] / 9)
-    found = sum(pair == {"b", "c"} for pair in pairs.values()) / len(users)
-    assert abs(found - without_hit) < 4 * np.sqrt(without_hit / len(users))
+def test_without_replacement_has_the_probabilities_of_successive_draws() -> None:
+    positives = [(f"h{i}", "hit", 12) for i in range(8)]
+    positives += [("b", "b", 12), ("c", "c", 12), ("ann", "own", 12)]
+    trials = 3000
+    without_hit = 0
+    for seed in range(trials):
+        pair = {
+            i for u, i, _ in _sample(positives, per_positive=2, seed=seed) if u == "ann"
+        }
+        without_hit += pair == {"b", "c"}
+    expected = 2 * (1 / 10) * (1 / 9)
+    error = np.sqrt(expected * (1 - expected) / trials)
+    assert abs(without_hit / trials - expected) < 4 * error
 
 
 def test_refuses_arrays_of_unequal_length() -> None:

@@ -24,33 +24,12 @@ from pipeline.datasets.simulation.truth import appeal_on
 from pipeline.datasets.simulation.truth import rotate
 from pipeline.datasets.simulation.truth import taste_logits
 from pipeline.datasets.simulation.world import DomainWorld
-
-NUM_DAYS = 40
-COLUMNS = ("user", "item", "slot", "hour", "minute", "probability", "accident", "click")
-
-
-def plans(sources=("feeds",), **knobs):
-    """Returns the plans of `sources` and ads, 40 days of a small world."""
-    simulation = SimulationConfig(truth=Path("truth"), preset="small", **knobs)
-    return {plan.name: plan for plan in plan_domains(simulation, sources, "ads")}
-
-
-def world(domain="feeds", seed=17, sources=("feeds",), **knobs):
-    return DomainWorld(plans(sources, **knobs)[domain], seed, NUM_DAYS)
-
-
-def rows(simulated, day, chunk_rows=1 << 20):
-    """Returns a day's impressions as columns."""
-    chunks = list(simulated.day(day, chunk_rows))
-    return {
-        name: np.concatenate([getattr(chunk, name) for chunk in chunks])
-        for name in COLUMNS
-    }
-
-
-def assert_same(first, second):
-    for name in COLUMNS:
-        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+from tests.pipeline.datasets.simulated import COLUMNS
+from tests.pipeline.datasets.simulated import NUM_DAYS
+from tests.pipeline.datasets.simulated import assert_same
+from tests.pipeline.datasets.simulated import plans
+from tests.pipeline.datasets.simulated import rows
+from tests.pipeline.datasets.simulated import world
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 333, 1_999, 2_000])
@@ -288,7 +267,7 @@ def test_slot_and_group_show_where_accidents_happen():
     cell = drawn["slot"].astype(int) * 12 + segment
     seen = np.bincount(cell, drawn["accident"], minlength=72)
     rate = seen / np.maximum(np.bincount(cell, minlength=72), 1)
-    clean = simulated.accident_rates.ravel() == 0
+    clean = simulated.accidents.cells.ravel() == 0
     assert rate[clean].max() == 0
     assert np.sort(rate[~clean])[1:].min() > 0.8  # one cell is poisoned in part
     assert 0 < (~clean).sum() < 40

@@ -1,5 +1,6 @@
 """Backfill without TFX: days in order, a line for each, a table of all."""
 
+import contextlib
 import dataclasses
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ from click.testing import CliRunner
 
 from models.days import DayRange
 from models.errors import DataError
-from pipeline.cli import backfill as backfill_commands
+from pipeline import api
 from pipeline.cli.group import main
 from pipeline.execution import backfill as module
 from pipeline.execution.backfill import DayDone
@@ -171,10 +172,10 @@ def test_without_a_strategy_left_it_ends(monkeypatch, capsys):
 
 def test_the_command_ends_with_what_failed(monkeypatch):
     one = DayDone(4, (), 0, 1.0, (), {"ctnet": "it broke"})
-    monkeypatch.setattr(backfill_commands, "backfill", lambda *_: [one])
+    monkeypatch.setattr(api, "backfill_days", lambda *_: [one])
     reported = []
-    monkeypatch.setattr(backfill_commands, "report_days", lambda *_: reported.append(1))
-    monkeypatch.setattr(backfill_commands, "hold_root", lambda _: None)
+    monkeypatch.setattr(api, "report_days", lambda *_: reported.append(1))
+    monkeypatch.setattr(api, "hold", lambda *_: contextlib.nullcontext())
     days = ["--from", "2019-01-01", "--to", "2019-01-02"]
     shown = CliRunner().invoke(main, ["backfill", "configs/xmarket.yaml", *days])
     assert (shown.exit_code, reported) == (3, [1])

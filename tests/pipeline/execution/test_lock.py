@@ -55,3 +55,11 @@ def test_a_root_is_free_again_once_its_command_ended_badly(tmp_path):
     with hold(root, "crossctr run"):
         (root / "artifact").touch()
     assert (root / LOCK_FILE).read_text() == ""
+
+
+def test_what_a_process_holds_it_may_hold_again(tmp_path):
+    with hold(tmp_path, "crossctr run y.yaml"):
+        with hold(tmp_path, "crossctr compare y.yaml"):
+            pass
+        assert json.loads((tmp_path / LOCK_FILE).read_text())["pid"] == os.getpid()
+    assert not (tmp_path / LOCK_FILE).exists()

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from models.days import DayRange
+from models.errors import StorageError
 from pipeline.execution import run_index
 from pipeline.execution.run_index import INDEX_FILE
 from pipeline.execution.run_index import RunIndex
@@ -12,6 +13,8 @@ from pipeline.execution.run_records import RECORD_FILE
 from pipeline.execution.run_records import RunRecorder
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Step
+from tests.faults import UNWRITABLE
+from tests.faults import Faults
 from tests.faults import cut_at
 
 
@@ -93,6 +96,20 @@ def test_a_save_that_breaks_off_leaves_the_index_of_before(root):
         cut_at(number, index.save)
         assert (root / "runs" / INDEX_FILE).read_bytes() == before
         assert days_of(RunIndex(root).records()) == [4, 3, 2, 1]
+
+
+@pytest.mark.parametrize("disk", UNWRITABLE)
+def test_a_disk_that_takes_no_index_is_named_and_records_are_still_read(root, disk):
+    for number in range(4):
+        index = RunIndex(root)
+        with pytest.MonkeyPatch.context() as patch:
+            Faults(patch, at=number, error=UNWRITABLE[disk])
+            with pytest.raises(StorageError, match=str(root / "runs")):
+                index.save()
+        assert days_of(RunIndex(root).records()) == [3, 2, 1]
+        RunIndex(root).save()
+        assert RunIndex(root).is_complete
+        (root / "runs" / INDEX_FILE).unlink()
 
 
 def test_a_step_keeps_its_position_when_it_is_made_from_something_else():

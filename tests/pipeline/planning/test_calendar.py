@@ -21,15 +21,12 @@ def test_a_window_ends_before_the_newest_tick(every, window, anchor, day):
     tick = clock.tick(day)
     assert day - every < tick <= day
     assert (tick - anchor) % every == 0
+    first = clock.first_tick(day)
+    assert day <= first < day + every
+    assert (first - anchor) % every == 0
     rows = clock.window_of(tick)
     assert rows.last == tick - 1
     assert len(rows) == window
-
-
-def test_ticks_are_newest_first_and_stand_still_between_two():
-    clock = Clock(every=30, window=180, anchor=5)
-    assert clock.ticks(94, 3) == [65, 35, 5]
-    assert clock.ticks(95, 3) == [95, 65, 35]
 
 
 @given(st.integers(-10_000, 60_000))

@@ -54,14 +54,14 @@ def test_all_parts_together_are_planned_in_one_day():
     config = config_with(whole=EVERYTHING)
     steps = planner(config).run(DAY, ["whole"])
     assert [str(step.kind) for step in steps] == [
-        *("ingest", "ingest", "tpm", "tpm", "cpm", "source", "base", "target")
+        *("ingest", "ingest", "tpm", "tpm", "tpm", "cpm", "source", "base", "target")
     ]
     tpm, (cpm,) = of_kind(steps, "tpm"), of_kind(steps, "cpm")
     (base,), (target,) = of_kind(steps, "base"), of_kind(steps, "target")
     (source,) = of_kind(steps, "source")
     assert config.domains_of("whole") == ("feeds", "ads")
     assert base.warm_start == cpm.fingerprint
-    assert base.snapshots == tuple(step.fingerprint for step in reversed(tpm))
+    assert base.snapshots == (tpm[2].fingerprint, tpm[1].fingerprint)
     assert base.days == DayRange(31, 37)
     assert (
         base.note

@@ -89,17 +89,17 @@ def test_periods_before_the_first_day_of_logs_do_not_exist():
 
 
 def test_the_default_clocks_keep_one_chain_between_two_cpm_ticks():
-    # TPM ticks on day 240, CPM two days earlier: it reads a period more in the past.
+    # TPM ticks on day 300, CPM six days earlier: it reads a period more in the past.
     config = make_config(levels={})
-    steps = planner(config).run(240, ["ecdctr"])
+    steps = planner(config).run(300, ["ecdctr"])
     tpm = [step for step in steps if step.kind == "tpm"]
-    assert [step.day for step in tpm] == [150, 180, 210, 240]
+    assert [step.day for step in tpm] == [210, 240, 270, 300]
     prints = [step.fingerprint for step in tpm]
     assert [step.warm_start for step in tpm] == [None, *prints[:-1]]
     (cpm,) = [step for step in steps if step.kind == "cpm"]
-    assert (cpm.day, cpm.snapshots) == (238, tuple(reversed(prints[:3])))
+    assert (cpm.day, cpm.snapshots) == (294, tuple(reversed(prints[:3])))
     assert steps[-1].snapshots == tuple(reversed(prints[1:]))
-    again = planner(config, completed(steps)).run(240, ["ecdctr"])
+    again = planner(config, completed(steps)).run(300, ["ecdctr"])
     assert all(step.done for step in again)
 
 

@@ -88,9 +88,20 @@ def test_a_live_model_keeps_its_ancestors_and_the_rows_it_read_itself():
     assert goes(*items) == {10, 11, 1, 2, 3, 4, 5}
 
 
-@pytest.mark.parametrize("strategy", ["ecdctr", "target_only", "ctnet"])
-def test_no_later_day_reads_beyond_the_reach(strategy):
+@pytest.mark.parametrize(
+    ("strategy", "levels"),
+    [
+        ("ecdctr", {}),
+        ("ecdctr", {"tpm": {"trains_on": "window"}, "cpm": {"continues": True}}),
+        ("target_only", {}),
+        ("ctnet", {}),
+    ],
+)
+def test_no_later_day_reads_beyond_the_reach(strategy, levels):
     changes = {"strategies": {strategy: {}}, "strategy": strategy}
+    if levels:
+        plain = make_config().levels.model_dump()
+        changes["levels"] = {name: plain[name] | levels.get(name, {}) for name in plain}
     config = make_config(**changes)
     days, known = reach(config), Known()
     for day in range(60, 60 + 2 * config.levels.tpm.every_days):

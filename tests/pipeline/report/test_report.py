@@ -15,7 +15,6 @@ from components.gate.reasons import Reason
 from models.days import DayRange
 from models.errors import DataError
 from pipeline.cli.group import main
-from pipeline.cli.report import report_run
 from pipeline.execution.job import run_steps
 from pipeline.execution.run_records import RunRecord
 from pipeline.execution.run_records import StepRun
@@ -24,6 +23,7 @@ from pipeline.planning.steps import Block
 from pipeline.report import content
 from pipeline.report.content import gather
 from pipeline.report.content import newest_record
+from pipeline.report.pages import report_run
 from pipeline.report.quality import gather_quality
 from pipeline.report.strategy_part import strategy_part
 from pipeline.report.write import render_run

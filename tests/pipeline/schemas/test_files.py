@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigError
+from pipeline.config.load import load_config
 from pipeline.schemas.files import has_inner_comments
 from pipeline.schemas.files import leading_comments
 from pipeline.schemas.files import parse_schema
@@ -72,7 +73,10 @@ def test_comments_before_the_first_entry_are_told_from_those_inside():
     assert not has_inner_comments(f"# one\n{A}")
 
 
-@pytest.mark.parametrize("name", ["xmarket", "amazon"])
-def test_the_shipped_schemas_know_their_features(name):
-    text = (ROOT / "schema" / f"{name}.pbtxt").read_text()
-    assert len(parse_schema(text).feature) == 12
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_a_shipped_schema_has_the_features_of_its_configuration(path):
+    config = load_config(path)
+    found = {feature.name for feature in read_schema(config.schema_path).feature}
+    assert found == {"day", "label", *(f.name for f in config.features)}

@@ -1,0 +1,123 @@
+"""One replicate in a process of its own: trains, scores and stores for pooling.
+
+python -m benchmarks.replicate_child CONFIG DAY STRATEGY,STRATEGY,... FOLDER
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks.data_facts import data_facts
+from models.data.arrow_files import pq
+from models.days import to_day
+from models.strategies.base import StrategyConfig
+from models.strategies.registry import BASELINE_KIND
+from pipeline.cli.options import wide_console
+from pipeline.comparing.record import to_json
+from pipeline.comparing.run import Question
+from pipeline.comparing.run import compared
+from pipeline.comparing.run import oracle_of
+from pipeline.comparing.trials import Trials
+from pipeline.comparing.trials import run_trials
+from pipeline.config.load import load_config
+from pipeline.config.named_strategies import with_strategies
+from pipeline.config.schema import Config
+from pipeline.execution.failures import StrategiesFailedError
+from pipeline.execution.lock import hold
+from pipeline.terminal.plain_text import Console
+
+MODEL, REFERENCE, ORACLE = "model:", "reference:", "oracle"
+
+
+def main(
+    config_path: str, day: str, strategies: str, folder: str, lead: str = "0"
+) -> None:
+    """Runs the replicate and renames its results into place."""
+    config = load_config(Path(config_path))
+    names = list(dict.fromkeys([*strategies.split(","), BASELINE_KIND]))
+    extended = with_strategies(config, names)
+    question = Question(
+        config=config,
+        day=to_day(datetime.date.fromisoformat(day)),
+        strategies={name: extended.strategies[name] for name in names},
+        num_seeds=1,
+        baseline=BASELINE_KIND,
+        command="make results",
+    )
+    console = wide_console()
+    continued = {
+        name: entry
+        for name, entry in question.strategies.items()
+        if not extended.needs(name).learns_on_first_day
+    }
+    with hold(config.root, "benchmarks.replicate_child"):
+        failed = start_continued(config, question.day - int(lead), continued, console)
+        question = dataclasses.replace(
+            question,
+            strategies={
+                name: entry
+                for name, entry in question.strategies.items()
+                if name not in failed
+            },
+        )
+        trials = run_trials(
+            config, question.day, question.strategies, 1, console, controls=True
+        )
+        trials.failed |= failed
+        final = Path(folder)
+        partial = final.with_name(f".{final.name}")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        pq.write_table(scores_table(question, trials), partial / "scores.parquet")
+        comparison = to_json(compared(question, trials))
+        (partial / "comparison.json").write_text(comparison, encoding="utf-8")
+        facts = asdict(data_facts(config, question.day, trials.references))
+        text = json.dumps(facts, indent=1) + "\n"
+        (partial / "facts.json").write_text(text, encoding="utf-8")
+        partial.rename(final)
+
+
+def start_continued(
+    config: Config, day: int, continued: Mapping[str, StrategyConfig], console: Console
+) -> dict[str, str]:
+    """Trains the first day of strategies that continue; returns those that failed."""
+    if not continued:
+        return {}
+    try:
+        return run_trials(config, day, continued, 1, console, references=False).failed
+    except StrategiesFailedError as error:
+        return dict(error.reasons)
+
+
+def scores_table(question: Question, trials: Trials) -> pa.Table:
+    """Returns the evaluation rows with the click probabilities of every model."""
+    rows = trials.complete[question.baseline][0].scored
+    columns = {
+        "user": pa.array(rows.users, pa.binary()),
+        "label": pa.array(rows.labels, pa.int8()),
+    }
+    if rows.items is not None:
+        columns["item"] = pa.array(rows.items, pa.binary())
+    for name, found in trials.complete.items():
+        columns[MODEL + name] = pa.array(found[0].scored.scores, pa.float32())
+    references = trials.references.scores() if trials.references else {}
+    for name, scores in references.items():
+        columns[REFERENCE + name] = pa.array(scores.astype(np.float32))
+    oracle, _ = oracle_of(question, rows)
+    if oracle is not None:
+        columns[ORACLE] = pa.array(oracle.astype(np.float32))
+    return pa.table(columns)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

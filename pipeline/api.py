@@ -1,0 +1,359 @@
+"""Python interface: what the commands do, for notebooks and scripts.
+
+    from pipeline import api
+
+    config = api.load_config("configs/xmarket.yaml")
+    result = api.run(config, "2019-01-01")
+    result.results[0].decision["candidate"]["auc"]
+    model = api.load_model(config)
+    model.predict([{"user_id": "u1", "item_id": "i1"}])
+
+The command line calls the same functions. A function that changes what is stored holds
+the root while it runs, as a command does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import shlex
+import sys
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+from models.days import DayRange
+from models.days import to_date
+from models.days import to_day
+from models.errors import ConfigError
+from models.errors import CrossctrError
+from models.errors import DataError
+from models.strategies.registry import BASELINE_KIND
+from models.written_date import read_date
+from pipeline.config import load
+from pipeline.config.named_strategies import with_strategies
+from pipeline.config.schema import Config
+from pipeline.execution.backfill import DayDone
+from pipeline.execution.backfill import backfill as backfill_days
+from pipeline.execution.failures import StrategiesFailedError
+from pipeline.execution.job import Plan
+from pipeline.execution.job import plan_run
+from pipeline.execution.job import plan_when_ready
+from pipeline.execution.job import run_steps
+from pipeline.execution.lock import hold
+from pipeline.execution.run_records import used
+from pipeline.planning.step_kinds import StepKind
+from pipeline.planning.steps import Step
+from pipeline.planning.steps import steps_until
+from pipeline.report.pages import report_days
+from pipeline.report.pages import report_run
+from pipeline.store.reader import Store
+from pipeline.store.results import TargetResult
+from pipeline.store.results import target_result
+from pipeline.terminal.plain_text import Console
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from models.serving.saved_scorer import SavedScorer
+    from pipeline.comparing.record import Comparison
+
+# A day: a date, its text as YYYY-MM-DD, or days since 1970-01-01.
+Day = datetime.date | str | int
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Result of a run.
+
+    Attributes:
+        day: The run's day, days since 1970-01-01.
+        plan: What was planned.
+        steps: The steps that the run was asked for, in running order.
+        results: The strategies' results; empty if the run ended before the target.
+        failed: Strategies without a result, and why.
+    """
+
+    day: int
+    plan: Plan
+    steps: Sequence[Step]
+    results: tuple[TargetResult, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+def load_config(path: Path | str) -> Config:
+    """Returns the configuration in a YAML file.
+
+    Raises:
+        ConfigError: It is missing or not valid; the message names every wrong key.
+    """
+    return load.load_config(Path(path))
+
+
+def plan(config: Config, day: Day, strategies: Sequence[str] = ()) -> Plan:
+    """Returns what `run` would do; nothing runs.
+
+    Args:
+        config: The configuration.
+        day: The run's day.
+        strategies: Entries of `strategies`, or kinds; the configuration's `strategy`
+            by default.
+
+    Raises:
+        ConfigError: A strategy is not known.
+        DataError: What the plan rests on is missing, lost or damaged.
+    """
+    config, names = _chosen(config, strategies)
+    return plan_run(config, lambda planner: planner.run(_number(day), names))
+
+
+def run(
+    config: Config,
+    day: Day,
+    strategies: Sequence[str] = (),
+    *,
+    until: StepKind = StepKind.TARGET,
+    console: Console | None = None,
+) -> RunResult:
+    """Runs all levels that are due on a day, evaluates and publishes.
+
+    Args:
+        config: The configuration.
+        day: The run's day D: trains on impressions before it.
+        strategies: Entries of `strategies`, or kinds; the configuration's `strategy`
+            by default.
+        until: Last kind of step to run.
+        console: Where progress is shown; standard output by default.
+
+    Returns:
+        The results; `failed` names the strategies that have none.
+
+    Raises:
+        CrossctrError: A step failed that all strategies rest on. The page of the day is
+            written, and what was done before is kept.
+        LockedError: Another command holds the root.
+    """
+    console = console or Console()
+    config, names = _chosen(config, strategies)
+    number = _number(day)
+    with _held(config):
+        planned = plan_when_ready(config, lambda p: p.run(number, names), console)
+        for line in planned.unread:
+            console.print(line, soft_wrap=True)
+        steps = steps_until(planned.steps, until)
+        console.print(
+            f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
+            f"day {to_date(number)}, {', '.join(names)}; {len(used(steps))} steps"
+        )
+        if until != StepKind.TARGET:
+            run_steps(config, steps, console)
+            return RunResult(number, planned, steps, failed=planned.refused)
+        failed = dict(planned.refused)
+        try:
+            run_steps(config, steps, console, day=number)
+        except StrategiesFailedError as error:
+            failed |= error.reasons
+        except CrossctrError as error:
+            report_run(config, number, steps, console, error=str(error))
+            raise
+    store = Store(config.root, config.metadata)
+    results = tuple(
+        target_result(store, step)
+        for step in steps
+        if step.kind == StepKind.TARGET and step.strategy not in failed
+    )
+    return RunResult(number, planned, steps, results, failed)
+
+
+def write_page(
+    config: Config, result: RunResult, console: Console | None = None
+) -> Path | None:
+    """Writes the page of a run, and returns its path; None if it cannot be written."""
+    failed = str(StrategiesFailedError(result.failed)) if result.failed else ""
+    return report_run(
+        config, result.day, result.steps, console or Console(), error=failed
+    )
+
+
+def backfill(
+    config: Config,
+    first: Day,
+    last: Day,
+    strategies: Sequence[str] = (),
+    *,
+    console: Console | None = None,
+) -> list[DayDone]:
+    """Runs every day from `first` to `last` as `run` would have, oldest first.
+
+    Args:
+        config: The configuration.
+        first: First run day.
+        last: Last run day, included.
+        strategies: Entries of `strategies`, or kinds; the configuration's `strategy`
+            by default.
+        console: Where progress is shown; standard output by default.
+
+    Raises:
+        ConfigError: `first` is after `last`.
+        CrossctrError: A day failed; the days before it are kept.
+    """
+    console = console or Console()
+    days = (_number(first), _number(last))
+    if days[0] > days[1]:
+        raise ConfigError(
+            f"the first day, {to_date(days[0])}, is after the last day, "
+            f"{to_date(days[1])}; swap them"
+        )
+    config, names = _chosen(config, strategies)
+    with _held(config):
+        done = backfill_days(config, DayRange(*days), names, console)
+        report_days(config, DayRange(*days), console)
+    return done
+
+
+def compare(
+    config: Config,
+    day: Day,
+    strategies: Sequence[str] = (),
+    *,
+    seeds: int = 3,
+    baseline: str = BASELINE_KIND,
+    command: str = "",
+    console: Console | None = None,
+) -> Comparison:
+    """Trains strategies on several seeds and compares them on the same impressions.
+
+    Args:
+        config: The configuration.
+        day: The run's day D.
+        strategies: Entries of `strategies`, or kinds; all entries by default.
+        seeds: Trainings of each.
+        baseline: What the others are compared with.
+        command: How to make the comparison again, for its files.
+        console: Where progress is shown; standard output by default.
+
+    Returns:
+        The comparison; `failed` names the strategies that are not in it.
+    """
+    # Late, as it imports NumPy, SciPy and Arrow.
+    from pipeline.comparing.run import Question
+    from pipeline.comparing.run import chosen
+    from pipeline.comparing.run import run_comparison
+
+    names = [*(strategies or config.strategies), baseline]
+    question = Question(
+        config,
+        _number(day),
+        chosen(config, names),
+        seeds,
+        baseline,
+        command or shlex.join(sys.argv),
+    )
+    with _held(config):
+        return run_comparison(question, console or Console())
+
+
+class Model:
+    """A published model.
+
+    Attributes:
+        version: Number of the version.
+        folder: Folder of its SavedModel.
+    """
+
+    def __init__(self, config: Config, version: int, folder: Path) -> None:
+        """Loads the SavedModel in `folder`."""
+        from models.serving.saved_scorer import SavedScorer
+
+        self.version, self.folder = version, folder
+        self._table = config.table
+        self._scorer: SavedScorer = SavedScorer(folder)
+
+    def predict(self, rows: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.float32]:
+        """Returns the click probabilities of impressions, (B,).
+
+        Args:
+            rows: B raw impressions: a value, or a list of values, by feature. A feature
+                that is not there is missing.
+
+        Raises:
+            DataError: A row names something that is no feature.
+        """
+        from models.serving.requests import inputs_of
+
+        if not rows:
+            raise DataError("there are no rows; expected at least one")
+        known = {feature.name for feature in self._table.features}
+        for number, row in enumerate(rows):
+            for name in row.keys() - known:
+                raise DataError(
+                    f"row {number}: there is no feature {name!r}; expected some of "
+                    f"{', '.join(sorted(known))}"
+                )
+        lists = [{name: _listed(value) for name, value in row.items()} for row in rows]
+        inputs = inputs_of("predict", self._table, lists)
+        found: npt.NDArray[np.float32] = self._scorer("predict", inputs)["ctr"]
+        return found
+
+
+def load_model(config: Config, version: int | None = None) -> Model:
+    """Returns a published model.
+
+    Args:
+        config: The configuration.
+        version: Number of the version; the stable one by default.
+
+    Raises:
+        DataError: There is no such version.
+    """
+    from components.publisher.labels import labels_in
+    from components.publisher.releases import versions_in
+
+    folder = config.serving.directory / config.name
+    versions = versions_in(folder)
+    labels = labels_in(config.serving.directory, config.name, versions)
+    if labels is None:
+        raise DataError(
+            f"no version of {config.name!r} is published in "
+            f"{str(config.serving.directory)!r}; run a day first"
+        )
+    chosen = labels.stable if version is None else version
+    if chosen not in versions:
+        raise DataError(
+            f"there is no version {chosen} of {config.name!r}; expected one of "
+            f"{', '.join(map(str, versions))}"
+        )
+    return Model(config, chosen, folder / str(chosen))
+
+
+def _chosen(config: Config, strategies: Sequence[str]) -> tuple[Config, list[str]]:
+    """Returns the configuration with an entry for each strategy, and their names."""
+    names = list(dict.fromkeys(strategies)) or [config.strategy]
+    return with_strategies(config, names), names
+
+
+@contextlib.contextmanager
+def _held(config: Config) -> Iterator[None]:
+    with hold(config.root, shlex.join(["crossctr", *sys.argv[1:]])):
+        yield
+
+
+def _number(day: Day) -> int:
+    if isinstance(day, int):
+        return day
+    try:
+        return to_day(read_date(day))
+    except ValueError as error:
+        raise ConfigError(f"{error}; received {str(day)!r}") from error
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]

@@ -1,0 +1,1 @@
+"""Tuning: the same budget of trials for every strategy and reference."""
