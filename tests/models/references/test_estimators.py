@@ -19,6 +19,7 @@ from models.references.rows import Columns
 from models.references.rows import Rows
 from models.references.rows import read_domains
 from models.references.rows import read_rows
+from models.references.settings import ReferenceSettings
 
 FEATURES = FeatureTable.model_validate(
     {
@@ -116,6 +117,29 @@ def test_every_reference_is_fitted_alone_and_with_the_sources():
     assert by_name["best_feature"].note == "share, less is better"
     for one in found[1:]:
         assert roc_auc_score(evaluation.labels, one.scores) > 0.6
+
+
+def test_each_reference_has_the_settings_of_its_name():
+    target, source, evaluation = sample(5, 200), sample(6, 2_000), sample(7)
+    settings = ReferenceSettings.model_validate(
+        {
+            "logistic + sources": {"inverse_l2": 1e-6},
+            "gbdt": {"max_iter": 1, "learning_rate": 0.01},
+        }
+    )
+    plain, tuned = (
+        {
+            one.name: one.scores
+            for one in fit_references(target, [source], evaluation, COLUMNS, of)
+        }
+        for of in (None, settings)
+    )
+    for name, scores in plain.items():
+        same = np.array_equal(scores, tuned[name])
+        assert same == (name not in ("logistic + sources", "gbdt")), name
+    # A strong penalty, or a single small tree, leaves little but the click rate.
+    for name in ("logistic + sources", "gbdt"):
+        assert tuned[name].std() < plain[name].std() / 5
 
 
 def test_equal_labels_leave_the_constant():

@@ -22,6 +22,7 @@ from pipeline.comparing.run import Question
 from pipeline.comparing.run import chosen
 from pipeline.comparing.run import run_comparison
 from pipeline.comparing.trials import run_trials
+from pipeline.config.sections import ReferencesConfig
 from pipeline.execution.failures import StrategiesFailedError
 from pipeline.execution.job import Plan
 from pipeline.planning.steps import Known
@@ -63,7 +64,7 @@ class Machine:
         self._seeds |= {step.fingerprint: config.training.seed for step in steps}
         return Plan(steps, [], [], made.refused)
 
-    def run(self, config, steps, console, *, on_step, **_):
+    def run(self, config, steps, console, *, on_step=lambda *_: None, **_):
         broken = {}
         for step in steps:
             if self.breaks.get(step.strategy) == config.training.seed:
@@ -123,6 +124,19 @@ def test_seeds_are_outermost(machine, screen, tmp_path):
         "ecdctr": 2,
         "target_only": 2,
     }
+
+
+def test_quiet_trials_print_nothing_and_need_no_references(machine, screen, tmp_path):
+    question = ask(tmp_path, 1)
+    config = question.config.model_copy(update={"references": ReferencesConfig(rows=9)})
+    found = run_trials(
+        config, DAY, question.strategies, 1, screen, references=False, quiet=True
+    )
+    assert found.complete.keys() == {"ecdctr", "target_only"}
+    assert screen.file.getvalue() == ""
+    # By now known: of references, nothing is.
+    steps = planner(config, machine.known).run(DAY, ["target_only"], judge=False)
+    assert [step.done for step in steps if step.kind == "references"] == [False]
 
 
 @pytest.mark.usefixtures("machine")

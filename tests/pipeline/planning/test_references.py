@@ -78,6 +78,23 @@ def test_a_configuration_or_a_caller_may_leave_them_out():
     assert StepKind.REFERENCES not in {step.kind for step in steps}
 
 
+def test_references_alone_are_planned_without_strategies():
+    config = make_config(references={"rows": 9})
+    steps = planner(config).run(40, [], judge=False)
+    assert {step.kind for step in steps} == {StepKind.INGEST, StepKind.REFERENCES}
+    beside = planner(config).run(40, ["target_only"], judge=False)
+    assert references_of(steps).fingerprint == references_of(beside).fingerprint
+
+
+def test_settings_of_references_make_others():
+    settings = {"logistic": {"inverse_l2": 0.5}}
+    plain, tuned = (
+        references_of(planned(references={"rows": 9, **own}))
+        for own in ({}, {"settings": settings})
+    )
+    assert plain.fingerprint != tuned.fingerprint
+
+
 def test_strategies_go_on_without_references_that_failed():
     steps = planned()
     failures = Failures(steps)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
+from models.days import to_day
 from models.errors import ConfigError
 from pipeline.config.load import load_config
 from pipeline.tuning.origins import origins_before
@@ -19,10 +22,7 @@ CONFIGS = {
 
 
 def days_of(day):
-    from models.days import to_day
-    from pipeline.config.dates import read_date
-
-    return to_day(read_date(day))
+    return to_day(datetime.date.fromisoformat(day))
 
 
 @pytest.mark.checkout
