@@ -28,11 +28,11 @@ import pyarrow as pa
 import tensorflow as tf
 import tf_keras as keras
 
+from benchmarks.encoded_numbers import NumberEncoder
 from components.evaluation.ranking import auc
 from components.evaluation.ranking import grouped_auc
 from models.data.arrow_files import pq
 from models.data.batches import ExampleReader
-from models.features.kind import FIRST_OOV_ROW
 from models.features.kind import PADDING_ROW
 from models.features.table import DAY
 from models.features.table import LABEL
@@ -238,13 +238,15 @@ class _Encoder:
         self._first = {
             name: space.first_id_row for name, space in config.vocabularies.items()
         }
+        numbers = {"refreshes": "count", "item_age_days": "count", "score": "rate"}
+        self._numbers = NumberEncoder(numbers, buckets=16)
         users = world.users
         known = np.arange(users.interests.shape[1]) < users.num_interests[:, None]
         rows = users.interests + self._first["category"]
         self._interests = np.where(known, rows, PADDING_ROW).astype(np.int64)
 
     def encode(self, rows: Impressions, day: int) -> dict[str, Any]:
-        """Returns int64 table rows by feature: (N,), or (N, L) for lists."""
+        """Returns encoded features by column: (N,), or (N, L) for lists."""
         users, items = self._world.users, self._world.items
         ids: dict[str, tuple[str, Any]] = {
             "user_id": ("user", rows.user),
@@ -261,13 +263,13 @@ class _Encoder:
             for name, (space, values) in ids.items()
         }
         age = day - items.arrival[rows.item]
-        score = (items.score[rows.item] * 16).astype(np.int64)
-        return encoded | {
-            "interests": self._interests[rows.user],
-            "refreshes": _count_rows(users.refreshes[rows.user]),
-            "item_age_days": _count_rows(age),
-            "score": np.minimum(score, 15) + FIRST_OOV_ROW,
+        numbers = {
+            "refreshes": users.refreshes[rows.user],
+            "item_age_days": age,
+            "score": items.score[rows.item],
         }
+        encoded |= self._numbers.encode(numbers)
+        return encoded | {"interests": self._interests[rows.user]}
 
     def write(self, world: DomainWorld, day: int, path: Path) -> int:
         """Writes a day's transformed Examples; returns their number."""
@@ -288,11 +290,6 @@ class _Encoder:
         if writer is not None:
             writer.close()
         return written
-
-
-def _count_rows(counts: Any) -> Any:
-    bucket = np.floor(np.log2(1.0 + counts)).astype(np.int64)
-    return np.minimum(bucket, 15) + FIRST_OOV_ROW
 
 
 if __name__ == "__main__":

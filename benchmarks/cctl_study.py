@@ -268,7 +268,7 @@ def _weights(
     network: CompanionNetwork, rows: Rows, source: int, saw: dict[str, Any]
 ) -> npt.NDArray[np.float32]:
     inputs = {
-        f.name: tf.constant(rows.columns[f.name]) for f in network.features.features
+        name: tf.constant(rows.columns[name]) for name in network.features.columns
     }
     if not saw["measured"]:
         equal: npt.NDArray[np.float32] = network.equal_weights(len(rows)).numpy()
@@ -292,7 +292,7 @@ def written(world: World, parts: Mapping[str, Rows], folder: Path) -> ExampleRea
 
 def _metrics(network: Any, world: World) -> dict[str, float]:
     rows = world.judged
-    names = [feature.name for feature in world.table.features]
+    names = list(world.table.columns)
     served = network.serving_form()
     scores = np.concatenate(
         [

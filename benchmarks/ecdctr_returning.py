@@ -155,7 +155,7 @@ def run(criteria: ReturningCriteria, seed: int, folder: Path) -> Result:
             part: metrics_of(
                 rows.columns["user_id"],
                 model.probabilities(
-                    {f.name: rows.columns[f.name] for f in parts.features.features}
+                    {name: rows.columns[name] for name in parts.features.columns}
                 ),
                 rows.columns["label"],
             )

@@ -145,12 +145,14 @@ def _transform_graph(folder: Path, table: FeatureTable) -> Path:
 
     from components.transform.preprocessing import preprocessing_fn
     from models.serving.requests import raw_type
+    from models.statistics_files import write_statistics
 
     vocabulary = folder / "vocabulary"
     vocabulary.mkdir(parents=True)
     for name, space in table.vocabularies.items():
         ids = "".join(f"{name}{i}\n" for i in range(space.capacity))
         (vocabulary / f"{name}.txt").write_text(ids)
+    write_statistics(vocabulary, {})
     spec = {f.name: tf.io.VarLenFeature(raw_type(f)) for f in table.features}
     metadata = dataset_metadata.DatasetMetadata(
         schema_utils.schema_from_feature_spec(spec)

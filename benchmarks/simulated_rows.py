@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from benchmarks.encoded_numbers import NumberEncoder
 from models.data.arrow_files import pq
 from models.features.feature import Feature
 from models.features.id_space import IdSpace
@@ -39,6 +40,7 @@ Columns = dict[str, npt.NDArray[Any]]
 _DOMAINS = 8
 _FIRST = FIRST_OOV_ROW + 1
 _BUCKETS = 16
+_NUMBERS = {"refreshes": "count", "item_age_days": "count", "score": "rate"}
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,9 @@ def draw(
         space: np.unique(np.concatenate([ids(world) for world in worlds.values()]))
         for space, ids in _IDS.items()
     }
+    numbers = NumberEncoder(_NUMBERS, _BUCKETS)
     rows = {
-        plan.name: _encode(worlds[plan.name], position, days, known)
+        plan.name: _encode(worlds[plan.name], position, days, known, numbers)
         for position, plan in enumerate(plans)
     }
     return _features(known), rows
@@ -110,9 +113,9 @@ def write(rows: Rows, path: Path) -> None:
 
 def _lists(values: npt.NDArray[Any]) -> pa.Array:
     offsets = np.arange(len(values) + 1, dtype=np.int64)
-    return pa.LargeListArray.from_arrays(
-        pa.array(offsets), pa.array(values.astype(np.int64))
-    )
+    kind = np.float32 if values.dtype == np.float32 else np.int64
+    flat = pa.array(values.astype(kind, copy=False))
+    return pa.LargeListArray.from_arrays(pa.array(offsets), flat)
 
 
 def _encode(
@@ -120,6 +123,7 @@ def _encode(
     position: int,
     days: int,
     known: dict[str, npt.NDArray[np.int64]],
+    numbers: NumberEncoder,
 ) -> Rows:
     parts = [(day, rows) for day in range(days) for rows in world.day(day)]
 
@@ -144,20 +148,17 @@ def _encode(
         "slot": column("slot").astype(np.int64) + position * SLOTS + _FIRST,
         "hour": column("hour").astype(np.int64) + _FIRST,
         "device": users.device[user] + _FIRST,
-        "refreshes": _log_bucket(users.refreshes[user]),
-        "item_age_days": _log_bucket(np.maximum(day - items.arrival[item], 0)),
-        "score": FIRST_OOV_ROW
-        + np.minimum(items.score[item] * _BUCKETS, _BUCKETS - 1).astype(np.int64),
         "label": column("click"),
         "day": day,
     }
     encoded = {name: values.astype(np.int64) for name, values in columns.items()}
+    logged = {
+        "refreshes": users.refreshes[user],
+        "item_age_days": np.maximum(day - items.arrival[item], 0),
+        "score": items.score[item],
+    }
+    encoded |= numbers.encode(logged)
     return Rows(encoded, column("probability"), column("accident"))
-
-
-def _log_bucket(counts: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    bucket = np.log2(counts + 1.0).astype(np.int64)
-    return FIRST_OOV_ROW + np.minimum(bucket, _BUCKETS - 1)
 
 
 def _features(known: dict[str, npt.NDArray[np.int64]]) -> FeatureTable:

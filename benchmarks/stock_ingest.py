@@ -26,8 +26,6 @@ from tfx.orchestration.portable import launcher
 from tfx.proto import example_gen_pb2
 
 from benchmarks import simulated_logs
-from models.features.count import encode_counts
-from models.features.rate import encode_rates
 
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
@@ -59,11 +57,23 @@ def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
         recent, vocabulary, num_oov_buckets=buckets
     )
     for name in simulated_logs.COUNTS:
-        outputs[name] = encode_counts(_first(inputs[name], -1), 16)
+        outputs |= _bucketized(name, tf.math.log1p(_number(inputs[name], -1)))
     for name in simulated_logs.RATES:
-        outputs[name] = encode_rates(_first(inputs[name], 0.0), 16)
+        outputs |= _bucketized(name, _number(inputs[name], 0.0))
     outputs["label"] = _first(inputs["label"], 0)
     return outputs
+
+
+def _number(raw: Any, missing: Any) -> tf.Tensor:
+    return tf.cast(_first(raw, missing), tf.float32)
+
+
+def _bucketized(name: str, numbers: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns quantile buckets and standardised values, both by TFT."""
+    return {
+        name: tft.bucketize(numbers, 16),
+        f"{name}_value": tft.scale_to_z_score(numbers),
+    }
 
 
 def _first(raw: Any, missing: Any) -> tf.Tensor:

@@ -19,7 +19,7 @@ from tfx.types import artifact
 
 
 class Vocabulary(types.Artifact):
-    """Append-only maps from raw id to table row, one file per id space."""
+    """Maps from raw id to table row by id space, and statistics of numbers."""
 
     TYPE_NAME = "Vocabulary"
 

@@ -33,6 +33,7 @@ ENCODING_FILE = "encoding.json"
 
 # --- Descriptions in the other artifacts.
 VOCABULARY_FILE = "vocabulary.json"
+NUMBERS_FILE = "numbers.json"
 SNAPSHOT_FILE = "snapshot.json"
 GUARD_FILE = "report.json"
 DECISION_FILE = "decision.json"

@@ -42,11 +42,11 @@ def read_summary(folder: str | Path) -> dict[str, dict[str, Any]]:
     try:
         summary: dict[str, dict[str, Any]] = json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        raise _damaged(folder, f"{VOCABULARY_FILE} is missing") from error
+        raise damaged(folder, f"{VOCABULARY_FILE} is missing") from error
     except ValueError as error:
-        raise _damaged(folder, f"{VOCABULARY_FILE} is not JSON ({error})") from error
+        raise damaged(folder, f"{VOCABULARY_FILE} is not JSON ({error})") from error
     if not summary:
-        raise _damaged(folder, f"{VOCABULARY_FILE} names no id space")
+        raise damaged(folder, f"{VOCABULARY_FILE} names no id space")
     return summary
 
 
@@ -102,28 +102,28 @@ def check_sightings(folder: str | Path, space: str, about: Mapping[str, Any]) ->
 
 def _check_file(folder: str | Path, path: Path, wanted: str) -> None:
     if not path.is_file():
-        raise _damaged(folder, f"{path.name} is missing")
+        raise damaged(folder, f"{path.name} is missing")
     if short_hash(path.read_bytes()) != wanted:
-        raise _damaged(folder, f"{path.name} is not the file that was written")
+        raise damaged(folder, f"{path.name} is not the file that was written")
 
 
 def _verified(folder: str | Path, space: str, about: Mapping[str, Any]) -> bytes:
     path = ids_path(folder, space)
     if not path.is_file():
-        raise _damaged(folder, f"{path.name} is missing")
+        raise damaged(folder, f"{path.name} is missing")
     content = path.read_bytes()
     # A hashed space lists no ids.
     hashed = about["encoding"] == "hash"
     ids, wanted = (0, short_hash(b"")) if hashed else (about["ids"], about["hash"])
     if short_hash(content) != wanted:
-        raise _damaged(
+        raise damaged(
             folder,
             f"{path.name} holds {content.count(10):,} ids with the hash "
             f"{short_hash(content)}; written were {ids:,} with {wanted}",
         )
     parent = about.get("parent_hash")
     if parent is not None and short_hash(content[: about["parent_bytes"]]) != parent:
-        raise _damaged(
+        raise damaged(
             folder,
             f"{path.name} does not begin with the {about['ids_before']:,} ids of the "
             f"block before, whose hash is {parent}",
@@ -131,7 +131,8 @@ def _verified(folder: str | Path, space: str, about: Mapping[str, Any]) -> bytes
     return content
 
 
-def _damaged(folder: str | Path, what: str) -> DataError:
+def damaged(folder: str | Path, what: str) -> DataError:
+    """Returns the error about an artifact whose files are not those written."""
     return DataError(
         f"the vocabulary in {str(folder)!r} is damaged: {what}. Restore this folder "
         "from a backup, or let `crossctr clean CONFIG --lost --yes` forget it and what "

@@ -1,8 +1,6 @@
-"""Rows of a domain's log to raw Examples, column by column.
+"""Rows of a domain's log to raw Examples, column by column, never row by row.
 
-Nothing here loops over rows: log files are Arrow tables, every conversion works on
-whole columns, and what cannot be converted is a mask that sends its rows to the
-quarantine with a reason.
+What cannot be converted is a mask that sends its rows to the quarantine with a reason.
 """
 
 from __future__ import annotations
@@ -38,6 +36,7 @@ from components.log_example_gen.values import read_ids
 from components.log_example_gen.values import read_numbers
 from components.log_example_gen.values import to_float32
 from components.log_example_gen.values import type_name
+from components.log_example_gen.vectors import read_vectors
 from components.log_example_gen.wanted import source_of
 from models.errors import DataError
 from models.features.feature import Feature
@@ -46,6 +45,7 @@ from models.features.table import LABEL
 from models.features.table import FeatureTable
 
 _ID_LISTS = pa.large_list(pa.large_binary())
+_VECTORS = pa.large_list(pa.float32())
 _COMPARE = dict(
     zip(
         COMPARISONS,
@@ -129,7 +129,7 @@ def examine(
     columns = {LABEL: _wrap(reader.labels()), DAY: _wrap(days)}
     reader.check_days()
     for feature in features.logged:
-        if feature.is_list:
+        if feature.is_list or feature.is_vector:
             lists, longer = reader.lists(feature)
             columns[feature.name] = lists
             cut |= longer
@@ -220,26 +220,28 @@ class _Reader:
     def lists(self, feature: Feature) -> tuple[pa.Array, Mask]:
         """Returns a feature's lists, at most `max_length` long, and which were longer.
 
-        Both are of shape (rows,).
+        Vectors have `length` elements and are never longer. Both are of shape (rows,).
         """
+        kind = _VECTORS if feature.is_vector else _ID_LISTS
         source = source_of(self._log, feature)
         values = self._values(source)
         longer = np.zeros(self._table.num_rows, np.bool_)
         if source is None or values is None:
-            return _nothing(_ID_LISTS, len(longer)), longer
+            return _nothing(kind, len(longer)), longer
         separator = source.separator
         if source.constant is not None:
             separator = separator or ","
         name = source.column or feature.name
 
         def read(values: pa.Array) -> pa.Array:
-            lists, cut = read_id_lists(
-                values, separator, feature.max_length, self._mark(name)
-            )
+            mark = self._mark(name)
+            if feature.length is not None:
+                return read_vectors(values, separator, feature.length, mark)
+            lists, cut = read_id_lists(values, separator, feature.max_length, mark)
             longer[:] = cut
             return lists
 
-        return self._read(name, values, _ID_LISTS, read), longer
+        return self._read(name, values, kind, read), longer
 
     def _hours(
         self, source: ColumnSource, values: pa.Array, kind: pa.DataType

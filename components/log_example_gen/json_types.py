@@ -53,6 +53,9 @@ def _list_type(values: list[Any], column: Wanted) -> pa.DataType | None:
     if not all(isinstance(value, list) for value in values):
         return None
     inner = [entry for value in values for entry in value if entry is not None]
+    if column.is_vector:
+        numbers = all(type(entry) in (int, float) for entry in inner)
+        return pa.list_(pa.float64()) if numbers else None
     kind = _type(inner, Wanted(is_id=True))
     # Whether floating-point ids are exact is looked at in single values alone.
     return None if kind in (None, pa.float64()) else pa.list_(kind)

@@ -50,7 +50,7 @@ def loose_record(
         if value is None:
             found[name] = None
         elif column.is_list:
-            found[name] = _list(name, value, column.separator)
+            found[name] = _list(name, value, column)
         else:
             if isinstance(value, list):
                 value = _only(name, value)
@@ -79,15 +79,15 @@ def _texts(values: list[Any]) -> pa.Array:
     return pa.array(values, pa.binary()).view(pa.string())
 
 
-def _list(name: str, value: Any, separator: str | None) -> list[bytes]:
-    one = Wanted(is_id=True)
+def _list(name: str, value: Any, column: Wanted) -> list[bytes]:
+    one, separator = Wanted(is_id=not column.is_vector), column.separator
     if isinstance(value, list):
         return [_text(name, entry, one) for entry in value if entry is not None]
     text = _text(name, value, one)
     if separator is None:
         raise LooseValueError(
             f"{name} is a single value, not a list; give `separator` if it holds "
-            "several ids"
+            "several values"
         )
     return text.split(separator.encode())
 

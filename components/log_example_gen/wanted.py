@@ -18,14 +18,16 @@ class Wanted:
     """Purpose of one column of a log.
 
     Attributes:
-        is_list: Whether a list of ids; else a single value.
-        separator: What stands between the ids of a list that is written as one text.
+        is_list: Whether a list; else a single value.
+        is_vector: Whether a list is one of numbers; else of ids.
+        separator: What stands between the values of a list that is written as one text.
         is_id: Whether a single value is an id.
         is_time: Whether a single value is a time.
         is_rate: Whether a single value is a number that is seldom whole.
     """
 
     is_list: bool = False
+    is_vector: bool = False
     separator: str | None = None
     is_id: bool = False
     is_time: bool = False
@@ -63,12 +65,15 @@ def wanted_columns(log: DomainLog, features: FeatureTable) -> WantedColumns:
             continue
         before = found.get(source.column)
         wanted = found.setdefault(source.column, Wanted())
-        if feature.is_list:
+        if feature.is_list or feature.is_vector:
             if source.column in singles:
                 raise _used_twice(log, source.column, "a list and as a single value")
             if before is not None and before.separator != source.separator:
                 raise _used_twice(log, source.column, "lists with two separators")
+            if before is not None and before.is_vector != feature.is_vector:
+                raise _used_twice(log, source.column, "a list of ids and as a vector")
             wanted.is_list, wanted.separator = True, source.separator
+            wanted.is_vector = feature.is_vector
             continue
         if wanted.is_list:
             raise _used_twice(log, source.column, "a list and as a single value")

@@ -132,7 +132,7 @@ def add_counts(parts: Iterable[Counts]) -> Counts:
 
 
 def to_json(by_domain: Mapping[str, Counts], days: DayRange) -> dict[str, Any]:
-    """Returns the content of `encoding.json`."""
+    """Returns the entries `days` and `domains` of `encoding.json`."""
     return {
         "days": [str(to_date(day)) for day in range(days.first, days.last + 1)],
         "domains": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,15 +30,23 @@ from components.transform.encoding import describe_encoding
 from components.transform.encoding import sizes_before
 from components.transform.encoding import to_json
 from components.transform.encoding import unknown_lists
+from components.transform.number_counts import NumberCounts
+from components.transform.number_counts import add_number_counts
+from components.transform.number_counts import count_encoded_numbers
+from components.transform.number_counts import count_logged
+from components.transform.number_counts import describe_numbers
+from components.transform.number_counts import numbers_to_json
 from models.artifact_files import ENCODING_FILE
 from models.compat import read_batches
 from models.data.arrow_files import pq
 from models.data.file_patterns import files_of
 from models.days import DayRange
 from models.errors import DataError
+from models.features.kind import value_column
 from models.features.table import DAY
 from models.features.table import FeatureTable
 from models.progress import PROGRESS
+from models.statistics_files import read_statistics
 from models.vocabulary_files import check_vocabulary
 from models.vocabulary_files import read_summary
 
@@ -97,8 +106,12 @@ def _check_rows(raw: types.Artifact, transformed: types.Artifact) -> None:
             )
 
 
+# Counts of ids and of numbers.
+_Counted = tuple[Counts, NumberCounts]
+
+
 class CountEncoded(beam.DoFn):
-    """Counter of the encoded ids of a transformed file."""
+    """Counter of the encoded ids and numbers of a file, raw or transformed."""
 
     def __init__(
         self, features: str, days: DayRange, before: dict[str, npt.NDArray[np.int64]]
@@ -107,28 +120,47 @@ class CountEncoded(beam.DoFn):
         self._days = days
         self._before = before
 
-    def process(self, item: tuple[str, str]) -> Iterator[tuple[str, Counts]]:
-        """Yields (domain, counts) for the (domain, path) of a Parquet file."""
-        domain, path = item
-        ids = [f.name for f in self._features.features if f.is_id]
-        for batch in read_batches(
-            pq.ParquetFile(path), _COUNT_ROWS, columns=[DAY, *ids]
-        ):
+    def process(self, item: tuple[str, str, bool]) -> Iterator[tuple[str, _Counted]]:
+        """Yields (domain, counts) for the (domain, path, is raw) of a Parquet file."""
+        domain, path, is_raw = item
+        features = self._features
+        numbers = [f.name for f in features.with_values]
+        ids = [f.name for f in features.features if f.is_id]
+        values = [value_column(name) for name in numbers]
+        names = numbers if is_raw else [DAY, *ids, *numbers, *values]
+        for batch in read_batches(pq.ParquetFile(path), _COUNT_ROWS, columns=names):
             table = pa.Table.from_batches([batch])
-            yield (
-                domain,
-                count_encoded(table, self._features, self._days, self._before),
-            )
+            if is_raw:
+                yield domain, ({}, count_logged(table, features))
+                continue
+            counts = count_encoded(table, features, self._days, self._before)
+            yield domain, (counts, count_encoded_numbers(table, features))
+
+
+def _add_counted(parts: Iterable[_Counted]) -> _Counted:
+    together = list(parts)
+    return (
+        add_counts(counts for counts, _ in together),
+        add_number_counts(numbers for _, numbers in together),
+    )
 
 
 def _write_encoding(
-    by_domain: list[tuple[str, Counts]], path: str, days: DayRange, features: str
+    by_domain: list[tuple[str, _Counted]],
+    path: str,
+    days: DayRange,
+    features: str,
+    vocabulary: str,
 ) -> None:
-    counts = dict(sorted(by_domain))
+    counts = {domain: ids for domain, (ids, _) in sorted(by_domain)}
+    numbers = {domain: found for domain, (_, found) in sorted(by_domain)}
     content, table = to_json(counts, days), FeatureTable.from_json(features)
+    content["numbers"] = numbers_to_json(numbers)
     Path(path).write_text(json.dumps(content), encoding="utf-8")
     warnings = unknown_lists(content["domains"], table)
     for line in (*describe_encoding(counts, table), *warnings):
+        PROGRESS.info(line)
+    for line in describe_numbers(numbers, read_statistics(vocabulary)):
         PROGRESS.info(line)
 
 
@@ -181,18 +213,31 @@ class Executor(tfx_executor.Executor):
             raw.get_int_custom_property("last_day"),
         )
         self._report_encoding(
-            examples, days, custom_config["vocabulary_uri"], custom_config["features"]
+            raw,
+            examples,
+            days,
+            custom_config["vocabulary_uri"],
+            custom_config["features"],
         )
 
     def _report_encoding(
-        self, examples: types.Artifact, days: DayRange, vocabulary: str, features: str
+        self,
+        raw: types.Artifact,
+        examples: types.Artifact,
+        days: DayRange,
+        vocabulary: str,
+        features: str,
     ) -> None:
-        """Writes `encoding.json`, the counts of encoded ids by feature and day."""
+        """Writes `encoding.json`, the counts of encoded ids and numbers."""
+        parts = [(examples, False)]
+        if FeatureTable.from_json(features).with_values:
+            parts.append((raw, True))
         files = [
-            (domain, path)
-            for domain in artifact_utils.decode_split_names(examples.split_names)
+            (domain, path, is_raw)
+            for artifact, is_raw in parts
+            for domain in artifact_utils.decode_split_names(artifact.split_names)
             for path in files_of(
-                f"{artifact_utils.get_split_uri([examples], domain)}/*.parquet"
+                f"{artifact_utils.get_split_uri([artifact], domain)}/*.parquet"
             )
         ]
         before = {
@@ -206,7 +251,7 @@ class Executor(tfx_executor.Executor):
                 | "Files" >> beam.Create(files)
                 | "SpreadFiles" >> beam.Reshuffle()
                 | "CountEncoded" >> beam.ParDo(CountEncoded(features, days, before))
-                | "AddCounts" >> beam.CombinePerKey(add_counts)
+                | "AddCounts" >> beam.CombinePerKey(_add_counted)
                 | "CollectDomains" >> beam.combiners.ToList()
                 | "WriteEncoding"
                 >> beam.Map(
@@ -214,5 +259,6 @@ class Executor(tfx_executor.Executor):
                     f"{examples.uri}/{ENCODING_FILE}",
                     days,
                     features,
+                    vocabulary,
                 )
             )

@@ -1,7 +1,7 @@
-"""Preprocessing function: raw features to rows of embedding tables.
+"""Preprocessing function: raw features to table rows and standardised values.
 
-Every transformation is stateless or reads a frozen vocabulary, so that all days are
-encoded in the same way and no analysis pass over the data is needed.
+Every transformation is stateless or reads a frozen vocabulary or statistics, so that
+all days are encoded in the same way and no analysis pass over the data is needed.
 """
 
 from __future__ import annotations
@@ -11,20 +11,25 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.transform.dense import first_lists
+from components.transform.dense import first_values
+from components.transform.dense import vectors
 from models.features.cross import cross_rows
 from models.features.feature import Feature
 from models.features.id_space import IdSpace
 from models.features.kind import FIRST_OOV_ROW
+from models.features.number_statistics import NumberStatistics
 from models.features.table import DAY
 from models.features.table import LABEL
 from models.features.table import FeatureTable
+from models.statistics_files import read_statistics
 from models.vocabulary_files import ids_path
 
 
 def preprocessing_fn(
     inputs: dict[str, Any], custom_config: dict[str, Any]
 ) -> dict[str, Any]:
-    """Encodes every feature as int64 table rows.
+    """Encodes every feature.
 
     Args:
         inputs: Raw features, SparseTensors of shape (B, any).
@@ -32,21 +37,21 @@ def preprocessing_fn(
             folder of the Vocabulary artifact.
 
     Returns:
-        Tensors of shape (B,), or (B, max_length) for lists, by feature; and `label` and
+        Tensors by column, as `FeatureTable.columns` declares them; and `label` and
         `day` of shape (B,), if the inputs have them.
     """
     features = FeatureTable.from_json(custom_config["features"])
     tools = _Tools(features, custom_config["vocabulary_uri"])
-    outputs = {
-        feature.name: feature.feature_kind.encode(inputs[feature.name], feature, tools)
-        for feature in features.logged
-    }
+    outputs: dict[str, Any] = {}
+    for feature in features.logged:
+        kind = feature.feature_kind
+        outputs |= kind.encode(inputs[feature.name], feature, tools)
     for feature in features.derived:
         parts = [outputs[name] for name in feature.of]
         outputs[feature.name] = cross_rows(parts, feature.buckets)
     for name in (LABEL, DAY):
         if name in inputs:
-            outputs[name] = tools.first_values(inputs[name], -1)
+            outputs[name] = first_values(inputs[name], -1)
     return outputs
 
 
@@ -61,17 +66,15 @@ class _Tools:
     def __init__(self, features: FeatureTable, vocabulary_uri: str) -> None:
         self._features = features
         self._vocabulary_uri = vocabulary_uri
+        self._statistics = read_statistics(vocabulary_uri)
 
     def first_values(self, raw: tf.SparseTensor, missing: Any) -> tf.Tensor:
         """Returns the first value of each impression: (B,)."""
-        first = tf.sparse.slice(raw, [0, 0], [raw.dense_shape[0], 1])
-        dense = tft.sparse_tensor_to_dense_with_shape(first, [None, 1], missing)
-        return tf.squeeze(dense, axis=1)
+        return first_values(raw, missing)
 
     def lists(self, raw: tf.SparseTensor, length: int) -> tf.Tensor:
         """Returns the first strings of each impression: (B, length)."""
-        kept = tf.sparse.slice(raw, [0, 0], [raw.dense_shape[0], length])
-        return tft.sparse_tensor_to_dense_with_shape(kept, [None, length], "")
+        return first_lists(raw, length, "")
 
     def id_rows(self, ids: tf.Tensor, feature: Feature, empty_row: int) -> tf.Tensor:
         """Returns the table rows of ids; int64, same shape as `ids`."""
@@ -82,6 +85,14 @@ class _Tools:
             else self._vocabulary_rows(ids, feature, space)
         )
         return tf.where(tf.equal(ids, ""), tf.constant(empty_row, tf.int64), rows)
+
+    def vectors(self, raw: tf.SparseTensor, length: int) -> tf.Tensor:
+        """Returns vectors (B, length), with NaN in those of another length."""
+        return vectors(raw, length)
+
+    def statistics(self, feature: Feature) -> NumberStatistics:
+        """Returns the frozen statistics of a feature with a value."""
+        return self._statistics.get(feature.name, NumberStatistics())
 
     def _vocabulary_rows(
         self, ids: tf.Tensor, feature: Feature, space: IdSpace

@@ -1,1 +1,1 @@
-"""Append-only vocabularies: yesterday's ids keep their rows, new ones follow."""
+"""Append-only vocabularies and frozen statistics: how raw values are encoded."""

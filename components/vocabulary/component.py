@@ -31,7 +31,10 @@ class VocabularySpec(types.ComponentSpec):
 
 
 class Vocabulary(base_beam_component.BaseBeamComponent):
-    """Grows the append-only vocabularies by one block of days."""
+    """Grows the append-only vocabularies by one block of days.
+
+    The first block's statistics of numbers are kept for all later ones.
+    """
 
     SPEC_CLASS = VocabularySpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)

@@ -1,4 +1,4 @@
-"""Executor that counts ids with Beam and appends new ones to the vocabulary."""
+"""Executor that grows the ids by a block and freezes the statistics of numbers."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from components.vocabulary.files import summarise
 from components.vocabulary.files import summarise_hashed
 from components.vocabulary.files import write_sightings
 from components.vocabulary.files import write_vocabulary
+from components.vocabulary.freezing import freeze
 from components.vocabulary.logic import COUNTS_SCHEMA
 from components.vocabulary.logic import Growth
 from components.vocabulary.logic import Vocabulary as VocabularyContent
@@ -263,7 +264,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the vocabulary as of the block's last day.
+        """Writes the vocabulary as of the block's last day, and the statistics.
 
         Raises:
             DataError: The Beam runner lost or doubled ids, or the vocabulary of the
@@ -286,11 +287,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             examples.get_int_custom_property(name) for name in ("first_day", "last_day")
         )
         parent = previous[0].uri if previous else None
+        days = DayRange(first_day, last_day)
+        freeze(self._make_beam_pipeline, shards, features, days, parent, folder)
         block = _Block(
             folder,
             parent,
             read_summary(parent) if parent else {},
-            DayRange(first_day, last_day),
+            days,
             exec_properties["target"],
             json.loads(exec_properties["separate_ids"]),
         )

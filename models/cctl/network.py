@@ -93,7 +93,7 @@ class CompanionNetwork(Network):
             shared if len(shared.features) > 1 else features,
             network.model_copy(update=_REFERENCE),
         )
-        self.embedding = self.mixed.embedding
+        self.embedding, self.numbers = self.mixed.embedding, self.mixed.numbers
         # The pure tower sees only the target's impressions, too few for BatchNorm
         # statistics, so it uses the mixed tower's; without syncs it has none but its
         # own.
@@ -148,7 +148,7 @@ class CompanionNetwork(Network):
         few for a mean and a variance (our choice).
 
         Args:
-            rows: Table rows by feature, (B,) or (B, L).
+            rows: Encoded features by column.
             training: Whether the tower is being trained.
 
         Returns:

@@ -44,7 +44,7 @@ class Reference:
 
     def __init__(self, network: CompanionNetwork, training: TrainingConfig) -> None:
         self._network = network.reference
-        self._features = network.reference.features.features
+        self._columns = list(network.reference.features.columns)
         self._training = training
         optimizer = build_optimizer(network.reference, training)
         self._train_span = make_train_span(network.reference, optimizer, _BATCH_SIZE)
@@ -89,7 +89,7 @@ class Reference:
                         logits.append(self.logits(span))
                 trained = span if continues else _subset(span, ~held_out)
                 if len(trained.labels):
-                    rows = {f.name: trained.rows[f.name] for f in self._features}
+                    rows = {name: trained.rows[name] for name in self._columns}
                     self._train_span(rows, trained.labels)
         held = join(unseen)
         return held, np.concatenate(logits) if continues else self.logits(held)

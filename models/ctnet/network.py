@@ -11,7 +11,6 @@ from models.ctnet.adapters import Adapter
 from models.ctnet.settings import CtnetConfig
 from models.data.snapshots import SnapshotTables
 from models.features.table import FeatureTable
-from models.layers.embedding_tables import side_by_side
 from models.layers.mlp import NormalisedStack
 from models.networks.backbone import Backbone
 from models.networks.network import Network
@@ -58,7 +57,8 @@ class Ctnet(Network):
         self.source = Backbone(features, network.model_copy(update={"wide": False}))
         self.source.trainable = False
         self.target = Backbone(features, network, snapshots)
-        self.embedding, self.wide = self.target.embedding, self.target.wide
+        self.embedding, self.numbers = self.target.embedding, self.target.numbers
+        self.wide = self.target.wide
         layers = ["cross", *(f"hidden_{i}" for i in range(len(network.hidden_units)))]
         self.adapters = {
             name: Adapter(ctnet.adapter, name=f"adapter_{name}") for name in layers
@@ -66,7 +66,7 @@ class Ctnet(Network):
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
-        """Returns logits (B,) for table rows of shape (B,) or (B, L)."""
+        """Returns logits (B,) for encoded features by column."""
         return self._logits(rows, self.target.pooled(rows, training), training)
 
     def logits_of_fields(
@@ -76,8 +76,8 @@ class Ctnet(Network):
 
         The source tower reads its own embeddings; see `Backbone.logits_of_fields`.
         """
-        pooled = self.target.pooled(rows, training).values()
-        ours = side_by_side([*fields.values(), *pooled])
+        pooled = self.target.pooled(rows, training)
+        ours = self.target.interaction_input(rows, fields, pooled)
         return self._logits_on(ours, rows, training)
 
     @property
@@ -119,8 +119,8 @@ class Ctnet(Network):
         return self._logits_on(self.target.base(rows, pooled), rows, training)
 
     def _logits_on(self, ours: Any, rows: Mapping[str, Any], training: bool) -> Any:
-        """Returns logits (B,) for the input of the target's interaction, (B, F * D)."""
-        theirs = self.source.base(rows, {})  # (B, F * D), without snapshots
+        """Returns logits (B,) for the input of the target's interaction, (B, any)."""
+        theirs = self.source.base(rows, {})  # (B, F * D + N), without snapshots
         theirs, ours = self.source.cross(theirs), self.target.cross(ours)
         ours = self.adapters["cross"](ours, tf.stop_gradient(theirs))
         for index in range(len(self.target.mlp.hidden_units)):

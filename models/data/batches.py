@@ -8,6 +8,7 @@ open row groups and the number of files, not on the number of impressions.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections import deque
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from models.data.shuffling import ShuffleBuffer
 from models.days import to_date
 from models.errors import DataError
 from models.features.feature import DOMAIN_FEATURE
+from models.features.kind import EncodedColumn
 from models.features.table import DAY
 from models.features.table import LABEL
 from models.features.table import FeatureTable
@@ -48,8 +50,9 @@ class Batch:
     """Some impressions of the window.
 
     Attributes:
-        rows: Encoded features: table rows by feature, int64 of shape (B,), or (B, L)
-            for lists; with `FeatureTable.reads_days` also `day`, as in `days`.
+        rows: Encoded features by column: table rows, int64 of shape (B,), or (B, L) for
+            lists, and values, float32 of shape (B,), or (B, length) for vectors; with
+            `FeatureTable.reads_days` also `day`, as in `days`.
         labels: Float32 0 or 1, shape (B,).
         days: Int64 days since 1970-01-01, shape (B,).
     """
@@ -105,6 +108,8 @@ class ExampleReader:
         self._patterns = patterns
         self._masked, self._masked_share = tuple(masked), masked_share
         self.features = features
+        scalar = EncodedColumn("int64", [])
+        self._columns = {**features.columns, LABEL: scalar, DAY: scalar}
         self.first_day = first_day
         self.last_day = last_day
         paths = {path for pattern in patterns for path in files_of(pattern)}
@@ -162,7 +167,7 @@ class ExampleReader:
 
     def chunks(self) -> Iterator[Columns]:
         """Yields the impressions, with `label` and `day`, in the shards' order."""
-        names = [feature.name for feature in self.features.features]
+        names = list(self.features.columns)
         for group in self._groups:
             yield from self._read(group, names)
 
@@ -190,7 +195,7 @@ class ExampleReader:
                 them.
         """
         rng = np.random.default_rng([seed, epoch])
-        names = [feature.name for feature in self.features.features]
+        names = list(self.features.columns)
         buffer = ShuffleBuffer(max(shuffle_rows, 4 * batch_size), batch_size, span, rng)
         read = [*names, DAY] if self.features.reads_days else names
         for columns in buffer.draw(self._interleave(names, rng)):
@@ -226,9 +231,12 @@ class ExampleReader:
             return
         missing = rng.random(len(columns[DAY])) < self._masked_share
         for name in self._masked:
-            values = columns[name].copy()
-            values[missing] = self.features[name].feature_kind.encoded_missing
-            columns[name] = values
+            feature = self.features[name]
+            for column in feature.columns:
+                is_rows = column == name
+                values = columns[column].copy()
+                values[missing] = feature.feature_kind.encoded_missing if is_rows else 0
+                columns[column] = values
 
     def _interleave(
         self, names: list[str], rng: np.random.Generator
@@ -248,20 +256,20 @@ class ExampleReader:
     def _read(self, group: tuple[str, int], names: list[str]) -> Iterator[Columns]:
         """Yields the impressions of one row group that lie in the window."""
         path, index = group
-        lengths = {name: self._length(name) for name in (*names, LABEL, DAY)}
+        wanted = {name: self._columns[name] for name in (*names, LABEL, DAY)}
         with pq.ParquetFile(path, buffer_size=_READ_BYTES) as file:
-            missing = lengths.keys() - set(file.schema_arrow.names)
+            missing = wanted.keys() - set(file.schema_arrow.names)
             if missing:
                 raise DataError(
                     f"{path} lacks the column(s) {', '.join(sorted(missing))}; it was "
                     "written with another feature table. Ingest these days again"
                 )
             for batch in read_batches(
-                file, _CHUNK_ROWS, row_groups=[index], columns=list(lengths)
+                file, _CHUNK_ROWS, row_groups=[index], columns=list(wanted)
             ):
                 columns = {
-                    name: _to_numpy(batch.column(name), length, f"{name} of {path}")
-                    for name, length in lengths.items()
+                    name: _to_numpy(batch.column(name), column, f"{name} of {path}")
+                    for name, column in wanted.items()
                 }
                 days = columns[DAY]
                 inside = (days >= self.first_day) & (days <= self.last_day)
@@ -271,14 +279,10 @@ class ExampleReader:
                     self._check_rows(columns, names, path)
                     yield columns
 
-    def _length(self, name: str) -> int:
-        """Returns the list length of column `name`; 0 for a scalar column."""
-        if name in (LABEL, DAY) or not self.features[name].is_list:
-            return 0
-        return self.features[name].max_length
-
     def _check_rows(self, columns: Columns, names: list[str], path: str) -> None:
         for name in names:
+            if columns[name].dtype != np.int64:
+                continue
             num_rows = self.features.num_rows(self.features[name].table)
             low, high = int(columns[name].min()), int(columns[name].max())
             if low < 0 or high >= num_rows:
@@ -292,8 +296,8 @@ class ExampleReader:
 def batch_signature(features: FeatureTable) -> tuple[Any, Any, Any]:
     """Returns the tensor specs of `(encoded features, labels, days)`."""
     rows = {
-        f.name: tf.TensorSpec([None, *f.encoded_shape], "int64")
-        for f in features.features
+        name: tf.TensorSpec([None, *column.shape], column.dtype)
+        for name, column in features.columns.items()
     }
     days = tf.TensorSpec([None], tf.int64)
     if features.reads_days:
@@ -321,22 +325,23 @@ def _groups_of(path: str, first_day: int, last_day: int) -> list[int]:
     return groups
 
 
-def _to_numpy(column: pa.Array, length: int, what: str) -> npt.NDArray[np.int64]:
-    """Returns a column of shape (B,), or (B, length) if length is positive."""
+def _to_numpy(column: pa.Array, expected: EncodedColumn, what: str) -> npt.NDArray[Any]:
+    """Returns a column of shape (B,), or (B, length) of a list or vector."""
     values = column
-    if not pa.types.is_integer(column.type):
+    length = math.prod(expected.shape)
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         counts = np.diff(column.offsets.to_numpy())
         values = column.flatten()
-        if column.null_count or (counts != max(length, 1)).any():
+        if column.null_count or (counts != length).any():
             raise DataError(
-                f"{what} must hold exactly {max(length, 1)} value(s) per impression; "
+                f"{what} must hold exactly {length} value(s) per impression; "
                 f"received {counts.min()} to {counts.max()}, {column.null_count} null. "
                 "Ingest these days again"
             )
     if values.null_count:
         raise DataError(f"{what} must have no nulls; received {values.null_count}")
-    array = values.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
-    return array.reshape(-1, length) if length else array
+    array = values.to_numpy(zero_copy_only=False).astype(expected.dtype, copy=False)
+    return array.reshape(-1, *expected.shape)
 
 
 def describe_days(days: npt.NDArray[np.int64]) -> str:

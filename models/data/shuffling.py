@@ -6,11 +6,13 @@ NumPy alone is used; impressions are copied and drawn in whole arrays, never sin
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Columns = dict[str, npt.NDArray[np.int64]]
+# Table rows are int64, values float32.
+Columns = dict[str, npt.NDArray[Any]]
 
 
 def split_sizes(num_rows: int, batch_size: int) -> list[int]:
@@ -69,7 +71,7 @@ class ShuffleBuffer:
         for name, values in chunk.items():
             if name not in self._arrays:
                 shape = (self._capacity, *values.shape[1:])
-                self._arrays[name] = np.empty(shape, np.int64)
+                self._arrays[name] = np.empty(shape, values.dtype)
             into = self._arrays[name][self._size : self._size + length]
             into[:] = values[start : start + length]
         self._size += length

@@ -12,6 +12,7 @@ from pydantic import model_validator
 from models.features.cross import DEFAULT_BUCKETS
 from models.features.cross import MOST_PARTS
 from models.features.cross import CrossKind
+from models.features.kind import EncodedColumn
 from models.features.kind import FeatureKind
 from models.features.registry import KINDS
 from models.settings import MAX_UNITS
@@ -31,15 +32,17 @@ class Feature(StrictModel):
     Attributes:
         name: Canonical column name.
         kind: `id` (one raw id), `ids` (a list of raw ids, newest first), `count` (a
-            non-negative integer, bucketed by its base-2 logarithm), `rate` (a float in
-            [0, 1], in buckets of equal width) or `cross` (a combination of two or three
+            non-negative integer), `rate` (a float in [0, 1]), `number` (any float),
+            `vector` (`length` floats) or `cross` (a combination of two or three
             features of kind `id`).
         vocabulary: Id space of an `id` or `ids` feature; features that name the same
             space share one embedding table.
         of: Names of the features that a `cross` combines.
-        buckets: Value buckets of a `count` or `rate` feature, hash buckets of a
-            `cross`; 16 by default, or 16,384 for a `cross`.
+        buckets: Quantile buckets of a `count`, `rate` or `number` feature, at most, and
+            fewer if the first block of days has fewer different values; hash buckets of
+            a `cross`. 16 by default, or 16,384 for a `cross`.
         max_length: Number of ids kept of an `ids` feature.
+        length: Number of elements of a `vector` feature, which needs it.
         counts: Whether the ids of an `ids` feature count as impressions when its id
             space grows. By default they only do in a space that no `id` feature has,
             since a history repeats ids that were counted when they were shown; ids that
@@ -58,9 +61,9 @@ class Feature(StrictModel):
     kind: str
     vocabulary: str | None = None
     of: tuple[str, ...] = ()
-    # The last bucket starts near 2^15, beyond which counts need no distinction.
     buckets: int = Field(default=16, ge=2, le=1_000_000)
     max_length: int = Field(default=10, gt=0, le=1_000_000)
+    length: int | None = Field(default=None, gt=0, le=MAX_UNITS)
     counts: bool = False
     width: int | None = Field(default=None, gt=0, le=MAX_UNITS)
     tpm: bool = False
@@ -110,6 +113,20 @@ class Feature(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _check_length(self) -> Feature:
+        if self.is_vector and self.length is None:
+            raise ValueError(
+                f"feature {self.name!r} is of kind {self.kind!r} and has no length; "
+                "add `length: <number of elements>`"
+            )
+        if not self.is_vector and self.length is not None:
+            raise ValueError(
+                f"feature {self.name!r} is of kind {self.kind!r}, which takes no "
+                f"length, but has {self.length}; remove the key"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_counts(self) -> Feature:
         if self.counts and not (self.is_id and self.is_list):
             raise ValueError(
@@ -130,8 +147,13 @@ class Feature(StrictModel):
 
     @property
     def is_list(self) -> bool:
-        """Whether an impression holds a list of values."""
+        """Whether an impression holds a list of ids."""
         return self.feature_kind.is_list
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether an impression holds a vector of `length` floats."""
+        return self.feature_kind.is_vector
 
     @property
     def is_single_id(self) -> bool:
@@ -139,14 +161,14 @@ class Feature(StrictModel):
         return self.feature_kind.is_single_id
 
     @property
+    def columns(self) -> dict[str, EncodedColumn]:
+        """Columns of the encoded feature by name, its table rows first."""
+        return self.feature_kind.columns(self)
+
+    @property
     def is_derived(self) -> bool:
         """Whether the feature is computed from others instead of logged."""
         return self.feature_kind.is_derived
-
-    @property
-    def encoded_shape(self) -> list[int]:
-        """Shape of one impression's table rows: empty, or `[max_length]` for lists."""
-        return [self.max_length] if self.is_list else []
 
     @property
     def table(self) -> str:

@@ -33,9 +33,12 @@ class IdKind(FeatureKind):
 
         return pa.large_binary()
 
-    def encode(self, raw: Any, feature: Feature, tools: EncodingTools) -> Any:
+    def encode(
+        self, raw: Any, feature: Feature, tools: EncodingTools
+    ) -> dict[str, Any]:
         """Returns the id's table row, `MISSING_ROW` without an id; (B,)."""
-        return tools.id_rows(tools.first_values(raw, ""), feature, MISSING_ROW)
+        first = tools.first_values(raw, "")
+        return {feature.name: tools.id_rows(first, feature, MISSING_ROW)}
 
     def limit(self, declared: Any, feature: Feature) -> None:
         """Leaves the values open: vocabularies grow, so new ones are expected."""

@@ -20,10 +20,12 @@ class IdsKind(IdKind):
     is_list = True
     encoded_missing = PADDING_ROW
 
-    def encode(self, raw: Any, feature: Feature, tools: EncodingTools) -> Any:
+    def encode(
+        self, raw: Any, feature: Feature, tools: EncodingTools
+    ) -> dict[str, Any]:
         """Returns the ids' table rows, padded by `PADDING_ROW`; (B, max_length)."""
         lists = tools.lists(raw, feature.max_length)
-        return tools.id_rows(lists, feature, PADDING_ROW)
+        return {feature.name: tools.id_rows(lists, feature, PADDING_ROW)}
 
     def limit(self, declared: Any, feature: Feature) -> None:
         """Leaves the values open and limits their number."""

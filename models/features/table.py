@@ -3,8 +3,8 @@
 The preprocessing function, the Keras inputs, the serving signatures and the check of
 the curated schema are all derived from `FeatureTable`.
 
-Every feature, whatever its kind, is encoded as a row of one embedding table, and the
-rows of every table have the same ranges:
+Every feature, whatever its kind, is encoded as a row of one embedding table; numbers
+have a standardised value beside it. The rows of every table have the same ranges:
 
 | rows                                    | meaning                                   |
 | --------------------------------------- | ----------------------------------------- |
@@ -27,6 +27,7 @@ from pydantic import model_validator
 from models.features.feature import DOMAIN_FEATURE
 from models.features.feature import Feature
 from models.features.id_space import IdSpace
+from models.features.kind import EncodedColumn
 from models.strict_model import StrictModel
 
 # Columns of every Examples artifact beside the features.
@@ -91,6 +92,20 @@ class FeatureTable(StrictModel):
             return self.vocabularies[table].num_rows
         feature = self[table]
         return feature.feature_kind.num_rows(feature)
+
+    @property
+    def columns(self) -> dict[str, EncodedColumn]:
+        """Columns of transformed impressions, and inputs of a network, by name."""
+        return {
+            name: column
+            for feature in self.features
+            for name, column in feature.columns.items()
+        }
+
+    @property
+    def with_values(self) -> tuple[Feature, ...]:
+        """The features that have a value beside their table row."""
+        return tuple(f for f in self.features if f.feature_kind.has_value)
 
     @property
     def logged(self) -> tuple[Feature, ...]:

@@ -13,7 +13,6 @@ from models.features.feature import Feature
 from models.features.table import DAY
 from models.features.table import FeatureTable
 from models.layers.cross_stack import CrossStack
-from models.layers.embedding_tables import side_by_side
 from models.layers.mlp import Mlp
 from models.layers.mlp import output_layer
 from models.layers.snapshot_pooling import FoldedLookup
@@ -26,7 +25,7 @@ from models.settings import NetworkConfig
 
 
 class Backbone(Network):
-    """Embeddings and pooled snapshots -> cross layers -> MLP -> logit.
+    """Embeddings, numbers and pooled snapshots -> cross layers -> MLP -> logit.
 
     In an id space with snapshots, every feature of kind `id` has, beside its embedding,
     the pooled vector of its id; both enter the interaction (as in the paper). The
@@ -73,7 +72,7 @@ class Backbone(Network):
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
-        """Returns logits (B,) for table rows of shape (B,) or (B, L)."""
+        """Returns logits (B,) for encoded features by column."""
         return self._logits(rows, self.pooled(rows, training), training)
 
     def pooled(self, rows: Mapping[str, Any], training: bool) -> dict[str, Any]:
@@ -94,8 +93,8 @@ class Backbone(Network):
         }
 
     def base(self, rows: Mapping[str, Any], pooled: Mapping[str, Any]) -> Any:
-        """Returns the input of the interaction, (B, F * D)."""
-        return side_by_side([*self.embedding(rows).values(), *pooled.values()])
+        """Returns the input of the interaction, (B, F * D + N)."""
+        return self.interaction_input(rows, pooled=pooled)
 
     def named_variables(self) -> dict[str, Any]:
         """Returns every variable by name, without the frozen snapshots."""
@@ -164,14 +163,13 @@ class Backbone(Network):
 
         Args:
             fields: Vectors (B, D) by feature, in the order of the features.
-            rows: Table rows by feature, (B,) or (B, L), for the snapshots.
+            rows: Encoded features by column, for the numbers and the snapshots.
             training: Whether the network is training.
         """
-        pooled = self.pooled(rows, training).values()
-        base = side_by_side([*fields.values(), *pooled])
+        base = self.interaction_input(rows, fields, self.pooled(rows, training))
         return self.logits_of(base, rows, training)
 
     def logits_of(self, base: Any, rows: Mapping[str, Any], training: bool) -> Any:
-        """Returns logits (B,) for the input of the interaction, (B, F * D)."""
+        """Returns logits (B,) for the input of the interaction, (B, F * D + N)."""
         hidden = self.mlp(self.cross(base), training=training)
         return self.with_wide(tf.squeeze(self.logit(hidden), axis=1), rows)

@@ -14,7 +14,9 @@ import tf_keras as keras
 from models.features.kind import PADDING_ROW
 from models.features.table import FeatureTable
 from models.layers.embedding_tables import EmbeddingTables
+from models.layers.embedding_tables import side_by_side
 from models.layers.mlp import NormalisedStack
+from models.layers.number_inputs import NumberInputs
 from models.layers.wide import Wide
 
 
@@ -22,7 +24,7 @@ class ServingForm(NamedTuple):
     """Function and variables that are exported for serving.
 
     Attributes:
-        logits: Maps table rows by feature to logits (B,).
+        logits: Maps encoded features by column to logits (B,).
         variables: All variables that `logits` reads.
     """
 
@@ -31,7 +33,7 @@ class ServingForm(NamedTuple):
 
 
 class Network(keras.Model):
-    """Base class of networks that map table rows by feature to logits.
+    """Base class of networks that map encoded features to logits.
 
     Subclasses create their layers, call `add_wide()` if they have a wide part, and
     `create_variables()` at the end of the constructor, so that a warm start finds all
@@ -46,27 +48,45 @@ class Network(keras.Model):
         super().__init__(**kwargs)
         self.features = features
         self.embedding = EmbeddingTables(features, width, name="embedding")
+        self.numbers = NumberInputs(features, width, name="numbers")
         self.wide: Wide | None = None
 
     def create_variables(self) -> None:
         """Creates all variables by calling the network on padding."""
+        padding = tf.cast(PADDING_ROW, tf.int64)
         self(
             {
-                feature.name: tf.fill(
-                    [1, *feature.encoded_shape],
-                    tf.constant(PADDING_ROW, tf.int64),
-                )
-                for feature in self.features.features
+                name: tf.fill([1, *column.shape], tf.cast(padding, column.dtype))
+                for name, column in self.features.columns.items()
             }
         )
 
+    def interaction_input(
+        self,
+        rows: Mapping[str, Any],
+        fields: Mapping[str, Any] | None = None,
+        pooled: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Returns the input of the interaction, (B, F * D + N).
+
+        Args:
+            rows: Encoded features by column, see `FeatureTable.columns`.
+            fields: Vectors (B, D) by feature that replace the embeddings.
+            pooled: Pooled vectors (B, D) of snapshots by feature.
+        """
+        vectors = self.embedding(rows) if fields is None else fields
+        beside = (pooled or {}).values()
+        return side_by_side([*vectors.values(), *self.numbers(rows), *beside])
+
     def add_wide(self) -> None:
         """Adds a wide part; must be called before `create_variables`."""
-        self.wide = Wide(self.features, name="wide")
+        self.wide = Wide(self.features, len(self.numbers.names), name="wide")
 
     def with_wide(self, logits: Any, rows: Mapping[str, Any]) -> Any:
         """Returns the logits (B,) with the wide part's, if any, added."""
-        return logits if self.wide is None else logits + self.wide(rows)
+        if self.wide is None:
+            return logits
+        return logits + self.wide(rows, self.numbers.numbers(rows))
 
     @property
     def embedding_variables(self) -> list[Any]:
@@ -113,6 +133,7 @@ class Network(keras.Model):
             f"embedding/{table}/table": variable
             for table, variable in self.embedding.tables.items()
         }
+        named |= self.numbers.named_variables()
         if self.wide is not None:
             for name, variable in self.wide.named_variables().items():
                 named[f"wide/{name}"] = variable

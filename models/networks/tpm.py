@@ -35,9 +35,8 @@ class TinyModel(Network):
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
-        """Returns logits (B,) for table rows of shape (B,) or (B, L)."""
-        embedded = self.embedding(rows)
-        hidden = self.mlp(tf.concat(list(embedded.values()), axis=1), training=training)
+        """Returns logits (B,) for encoded features by column."""
+        hidden = self.mlp(self.interaction_input(rows), training=training)
         return tf.squeeze(self.logit(hidden), axis=1)
 
     def named_variables(self) -> dict[str, Any]:

@@ -31,23 +31,26 @@ class Columns:
 
     Attributes:
         ids: Names of features with one id.
-        numbers: Names of counts and rates.
+        numbers: Names of counts, rates and numbers; vectors are left out.
         counts: Which of `numbers` are counts.
+        signed: Which of `numbers` may be negative.
     """
 
     ids: tuple[str, ...]
     numbers: tuple[str, ...]
     counts: frozenset[str]
+    signed: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, features: FeatureTable) -> Columns:
         """Returns the columns of a feature table."""
-        numbers = [f for f in features.logged if not f.is_id]
+        numbers = [f for f in features.with_values if not f.is_vector]
         return cls(
             tuple(f.name for f in features.logged if f.is_single_id),
             tuple(f.name for f in numbers),
             # Of whole numbers; a rate lies in [0, 1].
             frozenset(f.name for f in numbers if f.feature_kind.json_types == (int,)),
+            frozenset(f.name for f in numbers if f.feature_kind.low < 0),
         )
 
 
@@ -175,7 +178,8 @@ def _flat(batch: pa.RecordBatch, columns: Columns, names: Sequence[str]) -> pa.T
             flat[name] = first.cast(pa.large_binary())
         elif name in columns.numbers:
             numbers = first.cast(pa.float64()).fill_null(np.nan).to_numpy()
-            flat[name] = pa.array(np.where(numbers < 0, np.nan, numbers))
+            missing = (numbers < 0) & (name not in columns.signed)
+            flat[name] = pa.array(np.where(missing, np.nan, numbers))
         else:
             flat[name] = first.cast(pa.int64())
     return pa.table(flat)

@@ -123,7 +123,7 @@ def _example_row(features: FeatureTable, serving_dir: Path, index: int) -> Row:
             ids = _first_ids(serving_dir / "assets" / f"{feature.table}.txt")
             row[feature.name] = [ids[index % len(ids)]]
         else:
-            row[feature.name] = [example]
+            row[feature.name] = [example] * (feature.length or 1)
     return row
 
 

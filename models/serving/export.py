@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from models.compat import saved_transform
 from models.features.feature import Feature
+from models.features.kind import FeatureKind
 from models.features.table import FeatureTable
 from models.networks.network import Network
 from models.serving.contract import write_contract
@@ -28,10 +29,11 @@ def export_saved_model(
     | `serving_default`    | `examples`: tf.Example, (B,)  | `ctr`: float32, (B,)      |
     | `predict`            | one raw tensor per feature    | `ctr`: float32, (B,)      |
     | `rank`               | the same; user and context of shape (1,), items (N,) | `ctr`: float32, (N,) |
-    | `transform_features` | `examples`: tf.Example, (B,)  | int64 table rows by feature |
+    | `transform_features` | `examples`: tf.Example, (B,)  | encoded features by column |
 
-    Raw tensors have shape (B,), or (B, any) for lists; an empty string, a negative
-    number or NaN means a missing value. Label and day are not inputs. The SavedModel
+    Raw tensors have shape (B,), (B, any) for lists or (B, length) for vectors. An empty
+    string, NaN, infinity, or a negative count or rate means a missing value; so does
+    NaN or infinity anywhere in a vector. Label and day are not inputs. The SavedModel
     has no optimizer, metrics or unfolded snapshots. Without item features there is no
     `rank`.
 
@@ -101,23 +103,27 @@ class _Functions:
         return {"ctr": self._score(self._encode(self._parse(examples)))}
 
     def predict(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        return {"ctr": self._score(self._encode(_present_values(raw)))}
+        return {"ctr": self._score(self._encode(self._present_values(raw)))}
 
     def rank(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        rows = self._encode(_present_values(raw))
+        rows = self._encode(self._present_values(raw))
         for feature in self._table.features:
             if self._table.once_per_request(feature):
                 # A static shape keeps the user's part of the network at batch size 1.
-                rows[feature.name] = tf.ensure_shape(
-                    rows[feature.name],
-                    [1, *feature.encoded_shape],
-                )
+                for name, column in feature.columns.items():
+                    rows[name] = tf.ensure_shape(rows[name], [1, *column.shape])
         # Not `_score`, whose existing trace has a single batch size.
         return {"ctr": self._score_rows(rows)}
 
     def transform_features(self, examples: Any) -> dict[str, Any]:
         rows: dict[str, Any] = self._encode(self._parse(examples))
         return rows
+
+    def _present_values(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            f.name: drop_missing_values(raw[f.name], f.feature_kind)
+            for f in self._features
+        }
 
     def _parse(self, examples: Any) -> dict[str, Any]:
         # VarLen: a missing feature is an empty list, not an error.
@@ -128,29 +134,25 @@ class _Functions:
     def _encode_raw(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         rows = self._transform(raw)
         return {
-            f.name: tf.reshape(rows[f.name], [-1, *f.encoded_shape])
-            for f in self._table.features
+            name: tf.reshape(rows[name], [-1, *column.shape])
+            for name, column in self._table.columns.items()
         }
 
     def _score_rows(self, rows: Mapping[str, Any]) -> Any:
         return tf.sigmoid(self._logits(rows))
 
 
-def _present_values(raw: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: drop_missing_values(raw[name]) for name in raw}
-
-
-def drop_missing_values(values: Any) -> Any:
+def drop_missing_values(values: Any, kind: FeatureKind) -> Any:
     """Returns the values that are present, in the transformation's input format.
 
     Args:
-        values: Tensor of shape (B,) or (B, L); an empty string, a negative number or
-            NaN is missing.
+        values: Tensor of shape (B,) or (B, L).
+        kind: Kind of the feature, which says what is missing.
 
     Returns:
         SparseTensor of shape (B, at most L), values moved to the left.
     """
-    is_present = values != "" if values.dtype == tf.string else values >= 0
+    is_present = kind.present(values)
     if values.shape.rank == 1:
         # A tenth of the operations that lists need; most features are scalars.
         row = tf.where(is_present)
@@ -163,5 +165,7 @@ def drop_missing_values(values: Any) -> Any:
 
 
 def _raw_tensor_spec(feature: Feature, num_rows: int | None) -> Any:
-    shape = [num_rows, None] if feature.is_list else [num_rows]
+    shape = [num_rows]
+    if feature.is_list or feature.is_vector:
+        shape.append(feature.length)
     return tf.TensorSpec(shape, raw_type(feature), name=feature.name)

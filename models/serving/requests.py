@@ -108,6 +108,11 @@ def _raw_tensor(feature: Feature, rows: Sequence[Row]) -> npt.NDArray[Any]:
     lists = [list(row.get(feature.name) or ()) for row in rows]
     if feature.is_id:
         lists = [[_bytes(value) for value in values] for values in lists]
+    if feature.is_vector:
+        length = feature.length or 0
+        nothing = [missing] * length
+        whole = [values if len(values) == length else nothing for values in lists]
+        return np.array(whole, dtype).reshape(len(rows), length)
     if not feature.is_list:
         first = [values[0] if values else missing for values in lists]
         return np.array(first, dtype)

@@ -23,6 +23,7 @@ from models.data.batches import ExampleReader
 from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError
+from models.features.number_statistics import CLIP
 from models.networks.network import Network
 from models.progress import PROGRESS
 from models.serving.requests import Row
@@ -34,6 +35,8 @@ from models.training.level_inputs import Skew
 
 # Tolerance for float32 sums in another order; a wrong table row differs far more.
 TOLERANCE = 1e-6
+# Tolerance for the weighted mean of the values of one impression.
+VALUE_TOLERANCE = 1e-5
 MOST_ROWS = 1_000
 
 
@@ -118,31 +121,71 @@ def check_skew(
 
 
 def _check_encoding(encoded: Columns, rows: Sequence[Row], day: ExampleReader) -> None:
-    """Raises `DataError` unless every encoded impression is among the stored ones."""
-    keys = _keys(encoded)
-    wanted, counts = np.unique(keys, return_counts=True)
+    """Raises `DataError` unless every encoded impression is among the stored ones.
+
+    Table rows must be equal. Values may differ by rounding, as the same operation on
+    another number of impressions may round differently.
+    """
+    keys, sums = _keys(encoded), _weighted_values(encoded)
+    wanted, place, counts = np.unique(keys, return_inverse=True, return_counts=True)
     found = np.zeros_like(counts)
+    difference = np.full(len(keys), np.inf)
     for columns in day.chunks():
-        of_chunk = _keys({name: columns[name] for name in encoded})
+        columns = {name: columns[name] for name in encoded}
+        of_chunk = _keys(columns)
         at = np.minimum(np.searchsorted(wanted, of_chunk), len(wanted) - 1)
-        found += np.bincount(at[wanted[at] == of_chunk], minlength=len(wanted))
-    lacking = wanted[found < counts]
-    if len(lacking):
-        first = int(np.flatnonzero(np.isin(keys, lacking))[0])
+        known = wanted[at] == of_chunk
+        found += np.bincount(at[known], minlength=len(wanted))
+        stored = _weighted_values(columns)[known]
+        difference = np.minimum(difference, _nearest(place, sums, at[known], stored))
+    lacking = (found < counts)[place] | ~(difference <= VALUE_TOLERANCE)
+    if lacking.any():
+        first = int(np.flatnonzero(lacking)[0])
         row = {name: values[first].tolist() for name, values in encoded.items()}
         raise DataError(
-            f"train/serve skew: the exported SavedModel encodes {len(lacking):,} of "
-            f"{len(wanted):,} different impressions not as Transform did. Nothing was "
+            f"train/serve skew: the exported SavedModel encodes {lacking.sum():,} of "
+            f"{len(keys):,} impressions not as Transform did. Nothing was "
             f"published. The first: {rows[first]} became {row}"
         )
 
 
 def _keys(columns: Columns) -> npt.NDArray[np.uint64]:
-    """Returns a key for each impression, equal for equal features."""
-    matrix = np.concatenate(
-        [values.reshape(len(values), -1) for values in columns.values()], axis=1
-    ).astype(np.uint64)
+    """Returns a key for each impression, equal for equal table rows."""
+    rows = [c for c in columns.values() if np.issubdtype(c.dtype, np.integer)]
+    matrix = _matrix(rows).astype(np.uint64)
     weights = np.random.default_rng(0).integers(
         0, 2**63, matrix.shape[1], dtype=np.uint64
     )
     return (matrix * weights).sum(axis=1, dtype=np.uint64)
+
+
+def _weighted_values(columns: Columns) -> npt.NDArray[np.float64]:
+    """Returns a weighted mean of each impression's values, 0 without values; (B,).
+
+    It is inside (-`CLIP`, `CLIP`), and impressions with other values have another one.
+    """
+    values = [c for c in columns.values() if np.issubdtype(c.dtype, np.floating)]
+    if not values:
+        return np.zeros(len(next(iter(columns.values()))))
+    matrix = _matrix(values).astype(np.float64)
+    weights = np.random.default_rng(0).uniform(1.0, 2.0, matrix.shape[1])
+    return np.asarray(matrix @ (weights / weights.sum()), np.float64)
+
+
+def _matrix(columns: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    return np.concatenate([c.reshape(len(c), -1) for c in columns], axis=1)
+
+
+def _nearest(
+    group: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float64],
+    other_group: npt.NDArray[np.int64],
+    others: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Returns each value's distance to the nearest of the other values in its group."""
+    # Groups lie further apart than any two values in one.
+    wide = 4 * CLIP
+    line = np.concatenate([[-np.inf], np.sort(others + wide * other_group), [np.inf]])
+    place = values + wide * group
+    above = np.searchsorted(line, place)
+    return np.minimum(line[above] - place, place - line[above - 1])

@@ -1,4 +1,4 @@
-"""Layout of a model's tables: the rules that assign table rows to ids and crosses."""
+"""Layout of a model's inputs: rules of table rows, and statistics of numbers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from models.data.id_lists import is_prefix
 from models.errors import TrainingError
 from models.features.feature import Feature
 from models.features.table import FeatureTable
+from models.short_hash import short_hash
+from models.statistics_files import read_statistics
 from models.training.level_inputs import LevelInputs
 
 
 def layout_of(inputs: LevelInputs, features: FeatureTable) -> dict[str, Any]:
-    """Returns the layout: per id space and cross the rule of its table rows."""
+    """Returns the layout: rules of id spaces and crosses, statistics of numbers."""
     spaces = sorted({f.table for f in features.features if f.is_id})
     return {
         "level": inputs.level,
@@ -27,6 +29,7 @@ def layout_of(inputs: LevelInputs, features: FeatureTable) -> dict[str, Any]:
             }
             for space in spaces
         },
+        "numbers": _numbers(inputs.vocabulary, features),
         "crosses": {feature.name: _rule_of(feature) for feature in features.derived},
     }
 
@@ -66,7 +69,45 @@ def check_layout(
                 "`of` and `buckets` back, rename the feature, or train every level "
                 "again"
             )
+    _check_numbers(layout.get("numbers", {}), inputs, features, folder)
     return layout
+
+
+def _numbers(vocabulary: Path, features: FeatureTable) -> dict[str, str | None]:
+    """Returns a hash of each number's statistics; None if it has none so far."""
+    found = read_statistics(vocabulary)
+    return {
+        f.name: short_hash(json.dumps(found[f.name].encoding).encode())
+        if f.name in found
+        else None
+        for f in features.with_values
+    }
+
+
+def _check_numbers(
+    known: dict[str, str | None],
+    inputs: LevelInputs,
+    features: FeatureTable,
+    folder: Path,
+) -> None:
+    """Raises `TrainingError` unless a model's numbers are the network's, too."""
+    now = _numbers(inputs.vocabulary, features)
+    if known.keys() != now.keys():
+        raise TrainingError(
+            f"the model to start from at {folder.parent} reads the numbers "
+            f"{', '.join(sorted(known)) or '(none)'}, this one "
+            f"{', '.join(sorted(now)) or '(none)'}; both need the same features of "
+            "kind count, rate, number and vector. Train the earlier level with this "
+            "configuration, or set the strategy's warm_start to false"
+        )
+    changed = [name for name, text in known.items() if text not in (None, now[name])]
+    if changed:
+        raise TrainingError(
+            f"the model to start from at {folder.parent} standardises "
+            f"{', '.join(changed)} with other statistics than the vocabulary at "
+            f"{inputs.vocabulary}, whose first block of days is another; a value would "
+            "mean something else. Train the earlier level again with this vocabulary"
+        )
 
 
 def _rule_of(feature: Feature) -> str:

@@ -29,7 +29,7 @@ MAX_ROWS = 262_144
 REFERENCE_ROWS = 8_192
 _BATCH_ROWS = 4_096
 
-Rows = Mapping[str, npt.NDArray[np.int64]]
+Rows = Mapping[str, npt.NDArray[Any]]
 
 
 class ScoredDays:
@@ -42,7 +42,7 @@ class ScoredDays:
     added before fitting (our choice).
 
     Args:
-        reference: The fixed sample: table rows by feature.
+        reference: The fixed sample: encoded features by column.
         days: Day of each scored impression, shape (N,).
         logits: Logits relative to the level of the scoring model, shape (N,).
         labels: 0 or 1, shape (N,).
@@ -71,7 +71,7 @@ class ScoredDays:
     def drawn_from(cls, reader: ExampleReader, *, seed: int) -> ScoredDays:
         """Returns an instance without scored days; the reader gives the reference."""
         batches = [batch.rows for batch in _first(reader, REFERENCE_ROWS, seed)]
-        names = [feature.name for feature in reader.features.features]
+        names = list(reader.features.columns)
         return cls(
             {name: np.concatenate([b[name] for b in batches]) for name in names}
             if batches

@@ -155,8 +155,9 @@ def _values(where: str, feature: Feature, value: Any) -> list[Any]:
         array = array_of(feature.name, values, _array_type(feature))
     except BadRequestError as error:
         raise DataError(f"{where}: {error}") from error
-    if array.ndim > 1 or (not feature.is_list and array.size > 1):
-        expected = "a list of values" if feature.is_list else "one value"
+    several = feature.is_list or feature.is_vector
+    if array.ndim > 1 or (not several and array.size > 1):
+        expected = "a list of values" if several else "one value"
         raise DataError(
             f"{where}: {feature.name} of kind {feature.kind} must be {expected}; "
             f"received {short(value)}"

@@ -70,7 +70,7 @@ def check_slices(rules: Mapping[str, SliceRule], table: FeatureTable) -> None:
 
 def _problem(rule: SliceRule, feature: Feature, table: FeatureTable) -> str:
     """Returns why `feature` cannot define slices by `rule`; empty if it can."""
-    if feature.is_list:
+    if feature.is_list or feature.is_vector:
         return "holds lists; choose a feature with one value per impression"
     if feature.is_id and rule.upto:
         return f"holds ids, which have no order for `upto` {list(rule.upto)}"

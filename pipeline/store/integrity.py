@@ -13,6 +13,7 @@ from components.publisher.logic import versions_in
 from models.artifact_files import SAVED_MODEL_FILE
 from models.errors import DataError
 from models.errors import listed
+from models.statistics_files import read_statistics
 from models.vocabulary_files import check_vocabulary
 from pipeline.config.schema import Config
 from pipeline.planning.step_kinds import StepKind
@@ -112,6 +113,7 @@ def refuse_lost_results(store: Store, steps: Sequence[Step]) -> None:
         )
     for stored in _of(store.artifacts(_VOCABULARY), vocabularies):
         check_vocabulary(stored.uri)
+        read_statistics(stored.uri)
 
 
 def lost_artifacts(store: Store, wanted: Collection[str] | None = None) -> list[Stored]:
@@ -139,6 +141,7 @@ def damaged_vocabularies(store: Store) -> list[Stored]:
             continue
         try:
             check_vocabulary(stored.uri)
+            read_statistics(stored.uri)
         except DataError:
             damaged.append(stored)
     return damaged

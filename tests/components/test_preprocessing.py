@@ -8,7 +8,10 @@ import pytest
 
 from models.features.feature import Feature
 from models.features.id_space import IdSpace
+from models.features.number_statistics import NumberStatistics
+from models.features.registry import KINDS
 from models.features.table import FeatureTable
+from models.statistics_files import write_statistics
 from models.vocabulary_files import ids_path
 
 pytestmark = pytest.mark.slow
@@ -32,6 +35,14 @@ FEATURES = FeatureTable(
         "topic": IdSpace(capacity=5, encoding="hash"),
     },
 )
+STATISTICS = {
+    "shown": NumberStatistics(
+        boundaries=(1, 3, 7), mean=(1.25,), deviation=(0.5,), values=9
+    ),
+    "rate": NumberStatistics(
+        boundaries=(0.25, 0.5, 0.75), mean=(0.5,), deviation=(0.25,), values=9
+    ),
+}
 # Rows 2, 3 and 4 of `user` are for ids it does not hold, then come its own in order.
 USER_ROW = {b"u0": 5, NOT_TEXT: 6, "é".encode(): 7}
 UNKNOWN_ITEM = {2, 3}
@@ -44,6 +55,7 @@ def vocabulary(tmp_path_factory):
     for space, ids in VOCABULARIES.items():
         content = b"".join(identifier + b"\n" for identifier in ids)
         ids_path(folder, space).write_bytes(content)
+    write_statistics(folder, STATISTICS)
     return folder
 
 
@@ -78,7 +90,8 @@ def encode(vocabulary):
                 values = columns.get(feature.name, [[]] * num_rows)
                 raw[feature.name] = sparse(values, dtypes[feature.kind])
             encoded = preprocessing_fn(raw, config)
-            assert {tensor.dtype for tensor in encoded.values()} == {tf.int64}
+            for name, column in FEATURES.columns.items():
+                assert encoded[name].dtype == column.dtype
             session.run(tf.compat.v1.tables_initializer())
             rows = session.run(encoded)
         return {name: values.tolist() for name, values in rows.items()}
@@ -90,59 +103,58 @@ def _beside(columns):
     return [name for name in ("label", "day") if name in columns]
 
 
-def count_row(count, buckets):
-    """Returns the row of a count: 2 + floor(log2(1 + count)), capped."""
-    if count < 0:
-        return MISSING
-    return 2 + min((1 + count).bit_length() - 1, buckets - 1)
+def reference(number, kind, found):
+    """Returns table row and value of one number, in NumPy."""
+    if number is None or math.isnan(number) or number < 0:
+        return MISSING, 0.0
+    if kind == "rate":
+        number = min(number, 1.0)
+    row = 2 + np.searchsorted(found.boundaries, number, side="right")
+    scaled = np.log1p(np.float64(number)) if kind == "count" else number
+    value = (scaled - found.mean[0]) / found.deviation[0]
+    return row, np.float32(np.clip(value, -5, 5))
 
 
-def rate_row(rate, buckets):
-    """Returns the row of a rate: 2 + floor(rate * buckets), capped."""
-    if math.isnan(rate) or rate < 0:
-        return MISSING
-    return 2 + (buckets - 1 if rate >= 1 else math.floor(rate * buckets))
+@pytest.mark.parametrize("boundaries", [(), (0,), (1, 2, 3, 7, 2**31, 2.0**62)])
+def test_counts_equal_the_reference_around_powers_of_two(boundaries):
+    found = NumberStatistics(boundaries=boundaries, mean=(3.5,), deviation=(1.7,))
+    powers = {2**k + offset for k in range(63) for offset in range(-3, 3)}
+    check("count", sorted(powers | {-(2**63), 2**63 - 1}), found)
 
 
-@pytest.mark.parametrize("buckets", [2, 16, 64])
-@pytest.mark.parametrize(
-    "powers",
-    [range(31), pytest.param(range(31, 41), id="31 to 40")],
-    ids=["0 to 30", None],
-)
-def test_counts_equal_the_reference_around_powers_of_two(powers, buckets):
-    import tensorflow as tf
-
-    from models.features.count import encode_counts
-
-    counts = sorted({2**k + offset for k in powers for offset in range(-3, 3)})
-    encoded = encode_counts(tf.constant(counts, tf.int64), buckets).numpy()
-    expected = [count_row(count, buckets) for count in counts]
-    assert dict(zip(counts, encoded, strict=True)) == dict(
-        zip(counts, expected, strict=True)
-    )
-
-
-def test_counts_at_the_ends(encode):
-    values = [[-1], [-(2**63)], [0], [2**63 - 1], [6], [7]]
-    assert encode(shown=values)["shown"] == [MISSING, MISSING, 2, 5, 4, 5]
-
-
-@pytest.mark.parametrize("buckets", [2, 3, 16])
-def test_rates_equal_the_reference(buckets):
-    import tensorflow as tf
-
-    from models.features.rate import encode_rates
-
+@pytest.mark.parametrize("boundaries", [(), (0.015625, 0.5), (0.25, 0.5, 1.0)])
+def test_rates_equal_the_reference(boundaries):
+    found = NumberStatistics(boundaries=boundaries, mean=(0.1,), deviation=(0.01,))
     # Sixty-fourths are exact in binary, so no rounding decides about a bucket.
-    rates = [i / 64 for i in range(-3, 68)] + [math.nan, -0.0, -math.inf]
-    encoded = encode_rates(tf.constant(rates, tf.float32), buckets).numpy().tolist()
-    assert encoded == [rate_row(rate, buckets) for rate in rates]
+    rates = [i / 64 for i in range(-3, 68)] + [math.nan, -0.0, -math.inf, math.inf]
+    check("rate", rates, found)
 
 
-@pytest.mark.parametrize("rate", [1.0, 1.5, 1e6, 1e30, math.inf])
-def test_a_rate_out_of_range_is_in_the_last_bucket(encode, rate):
-    assert encode(rate=[[rate]])["rate"] == [5]
+def check(kind, numbers, found):
+    """Asserts that a kind encodes numbers as the reference does."""
+    import tensorflow as tf
+
+    given = tf.cast(tf.constant(numbers, KINDS[kind].tensor_type), tf.float64)
+    rows, values = KINDS[kind].encoded(given, found)
+    expected = [reference(number, kind, found) for number in numbers]
+    assert rows.numpy().tolist() == [row for row, _ in expected]
+    np.testing.assert_allclose(values, [value for _, value in expected], rtol=1e-6)
+
+
+def test_numbers_at_the_ends(encode):
+    counts = encode(shown=[[-1], [-(2**63)], [0], [2**63 - 1], [6], [7]])
+    assert counts["shown"] == [MISSING, MISSING, 2, 5, 4, 5]
+    assert counts["shown/value"][:4] == [0, 0, -2.5, 5]
+    rates = encode(rate=[[1.0], [1.5], [1e30], [math.inf], [math.nan], [0.25]])
+    assert rates["rate"] == [5, 5, 5, 5, MISSING, 3]
+    assert rates["rate/value"] == [2, 2, 2, 2, 0, -1]
+
+
+def test_a_number_without_statistics_has_one_bucket(encode, vocabulary, tmp_path):
+    for space in VOCABULARIES:
+        ids_path(tmp_path, space).write_bytes(ids_path(vocabulary, space).read_bytes())
+    write_statistics(tmp_path, {})
+    assert encode(tmp_path, shown=[[0], [9], []])["shown"] == [2, 2, MISSING]
 
 
 def test_known_ids_have_their_own_rows(encode):
@@ -179,7 +191,9 @@ def test_a_missing_value_is_missing_and_an_empty_list_is_padding(encode):
         "topic": [MISSING, MISSING],
         "topics": [[PADDING] * 2] * 2,
         "shown": [MISSING, MISSING],
+        "shown/value": [0, 0],
         "rate": [MISSING, MISSING],
+        "rate/value": [0, 0],
     }
 
 
@@ -196,7 +210,9 @@ def test_no_row_at_all_stays_no_row(encode):
         "topic": [],
         "topics": [],
         "shown": [],
+        "shown/value": [],
         "rate": [],
+        "rate/value": [],
     }
 
 
@@ -210,6 +226,7 @@ def test_a_vocabulary_without_ids_knows_none(encode, tmp_path):
     # As `min_count` leaves it after a first block that showed no id often enough.
     for space in VOCABULARIES:
         ids_path(tmp_path, space).write_bytes(b"")
+    write_statistics(tmp_path, {})
     encoded = encode(tmp_path, user_id=[[b"u0"], []], recent=[[b"i0"], []])
     assert encoded["user_id"][0] in {2, 3, 4}
     assert encoded["user_id"][1] == MISSING

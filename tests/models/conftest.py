@@ -76,7 +76,7 @@ def make_rows(features: FeatureTable) -> Callable[..., dict[str, Any]]:
 
     def draw(num_rows: int, seed: int = 0) -> dict[str, Any]:
         rng = np.random.default_rng(seed)
-        return {
+        rows = {
             f.name: rng.integers(
                 0 if f.kind == "ids" else 1,
                 features.num_rows(f.table),
@@ -84,6 +84,10 @@ def make_rows(features: FeatureTable) -> Callable[..., dict[str, Any]]:
             )
             for f in features.features
         }
+        for f in features.with_values:
+            values = rng.normal(size=num_rows).astype(np.float32)
+            rows[f"{f.name}/value"] = np.where(rows[f.name] == 1, 0, values)
+        return rows
 
     return draw
 
@@ -213,6 +217,12 @@ def transform_graph(
 
     def preprocess(inputs: dict[str, Any]) -> dict[str, Any]:
         outputs = {f.name: _encode(inputs[f.name], f, features) for f in wanted}
+        for f in features.with_values:
+            first = tf.sparse.slice(inputs[f.name], [0, 0], [2**30, 1])
+            dense = tft.sparse_tensor_to_dense_with_shape(first, [None, 1], 0)
+            number = tf.cast(dense, tf.float32)
+            value = tf.where(number >= 0, tf.tanh(number), 0.0)
+            outputs[f"{f.name}/value"] = value
         outputs["label"] = tft.sparse_tensor_to_dense_with_shape(
             inputs["label"], [None, 1], -1
         )
@@ -248,7 +258,9 @@ def transform_graph(
 
 
 def _as_lists(values: Any) -> Any:
-    values = np.asarray(values, np.int64)
+    values = np.asarray(values)
+    if values.dtype != np.float32:
+        values = values.astype(np.int64)
     length = 1 if values.ndim == 1 else values.shape[1]
     offsets = np.arange(0, values.size + 1, length)
     return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values.ravel()))

@@ -63,8 +63,9 @@ def test_a_shared_row_scores_as_the_same_row_repeated(
     logits = _network(kind, features).serving_form().logits
     rows = make_rows(5)
     shared = {
-        f.name: rows[f.name] if f.served_side == "item" else rows[f.name][:1]
+        name: rows[name] if f.served_side == "item" else rows[name][:1]
         for f in features.features
+        for name in f.columns
     }
     repeated = {
         name: np.broadcast_to(value, (5, *value.shape[1:]))

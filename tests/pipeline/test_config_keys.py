@@ -145,6 +145,16 @@ VALUES = {
             "slices": None,
         },
     ),
+    ("features", 0, "length"): (
+        5,
+        {
+            "features": [
+                {"name": BASE["features"][0]["name"], "kind": "vector", "length": 4},
+                *BASE["features"][1:],
+            ],
+            "slices": None,
+        },
+    ),
     ("levels", "training"): ({"epochs": 3}, {}),
     ("early_stopping",): (None, {}),
     ("strategies", "network"): ({"width": 3}, {}),

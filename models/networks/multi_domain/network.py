@@ -13,7 +13,6 @@ from models.data.batches import batch_signature
 from models.features.feature import DOMAIN_FEATURE
 from models.features.table import FeatureTable
 from models.layers.cross_stack import CrossStack
-from models.layers.embedding_tables import side_by_side
 from models.layers.mlp import NormalisedStack
 from models.networks.multi_domain.body import Body
 from models.networks.multi_domain.body import route
@@ -68,7 +67,7 @@ class MultiDomainNetwork(Network):
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
-        """Returns logits (B,) for table rows of shape (B,) or (B, L)."""
+        """Returns logits (B,) for encoded features by column."""
         indices = tf.gather(tf.constant(self._index_of_row), rows[DOMAIN_FEATURE])
         parts = [
             functools.partial(self.body.logit, index=index, training=training)
@@ -116,5 +115,4 @@ class MultiDomainNetwork(Network):
         return ServingForm(logits, list(traced.graph.variables))
 
     def _shared(self, rows: Mapping[str, Any], training: bool) -> Any:
-        base = side_by_side(list(self.embedding(rows).values()))  # (B, F * D)
-        return self.body.shared(self.cross(base), training)
+        return self.body.shared(self.cross(self.interaction_input(rows)), training)

@@ -61,6 +61,8 @@ def test_variables_have_readable_names(
         "logit/kernel",
         "logit/bias",
         *(f"wide/{feature.name}/weight" for feature in features.features),
+        "wide/numbers/kernel",
+        "wide/numbers_by_domain/table",
     }
     # Named once and all of them: what Keras knows is what a checkpoint holds.
     named = {variable.ref() for variable in network.named_variables().values()}
@@ -70,12 +72,13 @@ def test_variables_have_readable_names(
 @pytest.mark.parametrize(
     ("with_snapshots", "golden"),
     [
-        # Tables 12 + 10 + 5 + 6 + 6 rows of width 3; inputs F * D = 6 * 3 = 18;
-        # cross 2 * (18^2 + 18); MLP 18 * 4 + 4 * 3; BatchNorm 2 * (4 + 3); logit 3 + 1.
-        # Wide, of each feature, so that the items' 10 rows count twice: 49.
-        pytest.param(False, 117 + 684 + 84 + 14 + 4 + 49, id="without"),
-        # Two more inputs of width 3: 24; pooling 2 * (3 * 3^2 + 3).
-        pytest.param(True, 117 + 60 + 1200 + 108 + 14 + 4 + 49, id="with"),
+        # Tables 12 + 10 + 5 + 6 + 6 rows of width 3; inputs 6 * 3, and 2 * 2 of the
+        # numbers: 22; cross 2 * (22^2 + 22); MLP 22 * 4 + 4 * 3;
+        # BatchNorm 2 * (4 + 3); logit 3 + 1. Wide, of each feature, so that the items'
+        # 10 rows count twice: 49; of the 4 inputs of numbers alone and by domain: 24.
+        pytest.param(False, 117 + 1012 + 100 + 14 + 4 + 49 + 24, id="without"),
+        # Two more inputs of width 3: 28; pooling 2 * (3 * 3^2 + 3).
+        pytest.param(True, 117 + 60 + 1624 + 124 + 14 + 4 + 49 + 24, id="with"),
     ],
 )
 def test_number_of_trainable_parameters(
@@ -150,7 +153,8 @@ def test_without_wide_part_and_zero_start_it_is_the_backbone_of_the_paper(
     keras.utils.set_random_seed(3)
     plain = Backbone(features, NETWORK.model_copy(update={"wide": False, **OLD_START}))
     rows = make_rows(7)
-    hidden = tf.concat(list(plain.embedding(rows).values()), axis=1)
+    inputs = [*plain.embedding(rows).values(), *plain.numbers(rows)]
+    hidden = tf.concat(inputs, axis=1)
     hidden = plain.mlp(plain.cross(hidden))
     expected = hidden @ plain.logit.kernel + plain.logit.bias
     np.testing.assert_allclose(plain(rows), expected[:, 0], atol=1e-6)

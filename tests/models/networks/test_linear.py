@@ -28,6 +28,12 @@ def one_hot(features: FeatureTable, rows: dict[str, Any]) -> Any:
             (ids != 0)[..., None] if feature.is_list else np.ones_like(ids)[..., None]
         )
         parts.append((hot * present).sum(1) / np.maximum(present.sum(1), 1))
+    values = [rows[f"{f.name}/value"] for f in features.with_values]
+    values += [rows[f.name] == 1 for f in features.with_values]
+    numbers = np.stack(values, axis=1)  # (N, numbers)
+    domains = np.eye(features.num_rows("domain"))[rows["domain"]]  # (N, domains)
+    by_domain = (domains[:, :, None] * numbers[:, None]).reshape(len(numbers), -1)
+    parts += [numbers, by_domain]
     return np.concatenate(parts, axis=1)
 
 
@@ -67,6 +73,8 @@ def test_it_has_weights_and_a_bias_alone(features: FeatureTable) -> None:
     network = LinearNetwork(features)
     assert set(network.named_variables()) == {
         *(f"wide/{feature.name}/weight" for feature in features.features),
+        "wide/numbers/kernel",
+        "wide/numbers_by_domain/table",
         "logit/bias",
     }
     assert network.embedding_variables == []

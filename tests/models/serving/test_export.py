@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from models.artifact_files import CONTRACT_FILE
 from models.data.snapshots import SnapshotTables
+from models.features.registry import KINDS
 from models.features.table import FeatureTable
 from models.networks.backbone import Backbone
 from models.serving.export import drop_missing_values
@@ -76,7 +78,13 @@ def saved_model(
         "item_click_rate": [4],
     }
     encoded = {name: tf.constant(value, tf.int64) for name, value in rows.items()}
-    expected = {"rows": rows, "ctr": float(tf.sigmoid(network(encoded))[0])}
+    values = {
+        "item_impressions/value": [math.tanh(2)],
+        "item_click_rate/value": [math.tanh(0.6)],
+    }
+    encoded |= {name: tf.constant(value) for name, value in values.items()}
+    ctr = float(tf.sigmoid(network(encoded))[0])
+    expected = {"rows": {**rows, **values}, "ctr": ctr}
     (folder.parent / "expected.json").write_text(json.dumps(expected))
     return folder
 
@@ -113,7 +121,7 @@ def test_transform_features_gives_the_rows(saved_model: Path) -> None:
     transform = _signature(saved_model, "transform_features")
     rows = transform(examples=tf.constant(EXAMPLES[:2]))
     for name, expected in _expected(saved_model)["rows"].items():
-        np.testing.assert_array_equal(rows[name][:1], expected)
+        np.testing.assert_allclose(rows[name][:1], expected, rtol=1e-6)
     assert rows["user_id"][1] == 1
     np.testing.assert_array_equal(rows["recent_items"][1], [0, 0])
 
@@ -320,16 +328,18 @@ def test_nothing_but_serving_is_saved(saved_model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "expected"),
+    ("kind", "values", "expected"),
     [
-        pytest.param(["a", "", "b"], [["a"], [], ["b"]], id="strings"),
-        pytest.param([["", "a", "b"], [""] * 3], [["a", "b"], []], id="lists"),
-        pytest.param([0, -1], [[0], []], id="integers"),
-        pytest.param([0.5, -0.5, float("nan")], [[0.5], [], []], id="floats"),
+        ("id", ["a", "", "b"], [["a"], [], ["b"]]),
+        ("ids", [["", "a", "b"], [""] * 3], [["a", "b"], []]),
+        ("count", [0, -1], [[0], []]),
+        ("rate", [0.5, -0.5, float("nan")], [[0.5], [], []]),
+        ("number", [0.5, -0.5, float("nan"), -float("inf")], [[0.5], [-0.5], [], []]),
+        ("vector", [[0.5, -1.0], [0.0, 8.0]], [[0.5, -1.0], [0.0, 8.0]]),
     ],
 )
-def test_drop_missing_values(values: Any, expected: Any) -> None:
-    sparse = drop_missing_values(tf.constant(values))
+def test_drop_missing_values(kind: str, values: Any, expected: Any) -> None:
+    sparse = drop_missing_values(tf.constant(values), KINDS[kind])
     ragged = tf.RaggedTensor.from_sparse(sparse).to_list()
     as_text = [[v.decode() if isinstance(v, bytes) else v for v in r] for r in ragged]
     assert as_text == expected
