@@ -11,7 +11,6 @@ from pydantic import ConfigDict
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
-    from pydantic_core import CoreSchema
 
 
 class StrictModel(BaseModel):
@@ -25,7 +24,7 @@ class StrictModel(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+        cls, core_schema: Any, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """Returns the model's JSON schema, with its docstring's descriptions."""
         made = handler(core_schema)
