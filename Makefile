@@ -80,7 +80,7 @@ prove-ecdctr: PROOF_CONFIG ?= configs/feeds_ads.yaml
 prove-ecdctr: PROOF_DAY ?= 2024-02-23
 prove-ecdctr: PREPARE ?= simulate
 prove-ecdctr: SEEDS ?= 10
-prove-ecdctr: $(READY) ## Check E-CDCTR: folding, point in time, every part left out once (90 min)
+prove-ecdctr: $(READY) ## Check E-CDCTR: folding, point in time, every part left out once, returning users (hours; stored by seed)
 	$(BIN)/crossctr $(PREPARE) $(PROOF_CONFIG)
 	$(BIN)/python -m benchmarks.prove_ecdctr $(PROOF_CONFIG) --day $(PROOF_DAY) --seeds $(SEEDS)
 
@@ -97,7 +97,7 @@ ctnet-months: $(READY) ## Compare CTNet over twelve months of amazon and xmarket
 	$(BIN)/python -m benchmarks.ctnet_months --seeds $(SEEDS)
 
 results: SEEDS ?= 10
-results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b for some (a night; it resumes): docs/results.md
+results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b for some (a day; it resumes): docs/results.md
 	$(BIN)/python -m benchmarks.results --seeds $(SEEDS) --datasets "$(DATASETS)"
 
 results-quick: $(READY) ## Try the way of `results`: 2 seeds, 2 data sets, 4 strategies (20 min): runs/results-quick/results.md

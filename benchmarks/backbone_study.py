@@ -95,6 +95,8 @@ def measure(
         if name == "linear"
         else Backbone(config.table, config.network.model_copy(update=sizes))
     )
+    if not summary.num_rows:
+        raise SystemExit(f"no impressions before {period}; ingest these days first")
     network.set_base_rate(summary.num_clicks / summary.num_rows)
     trainee = Trainee(network, fitted(training, summary.num_rows))
     trainee.train(window, moving=True)
@@ -113,7 +115,11 @@ def _batches(reader: ExampleReader) -> Iterator[Any]:
 
 def _reader(config: Config, domains: tuple[str, ...], days: DayRange) -> ExampleReader:
     folder = config.root / "artifacts" / "Transform" / "transformed_examples"
-    patterns = [f"{folder}/*/{split_folder(domain)}/*.parquet" for domain in domains]
+    patterns = [
+        f"{block / split_folder(domain)}/*.parquet"
+        for block in sorted(folder.iterdir())
+        for domain in domains
+    ]
     return ExampleReader(patterns, config.table, days.first, days.last)
 
 

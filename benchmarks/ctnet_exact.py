@@ -78,7 +78,8 @@ def frozen(config: Config) -> dict[str, int]:
     before = {name: variable.numpy() for name, variable in source.items()}
     trained = {variable.ref() for variable in ctnet.trainable_variables}
     slots = optimizer_state(build_optimizer(ctnet, config.training))
-    expected = len(ctnet.embedding_variables) + 2 * len(ctnet.dense_variables) + 2
+    pairs = len(ctnet.dense_variables) + len(ctnet.wide_variables)
+    expected = len(ctnet.embedding_variables) + 2 * pairs + 3
     train()
     return {
         "variables": len(source),

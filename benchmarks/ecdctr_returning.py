@@ -244,7 +244,7 @@ class _Study:
         keras.utils.set_random_seed(self._seed)
         network = TinyModel(self._features, self._sizes)
         trainee = Trainee(network, TrainingConfig(epochs=1, seed=self._seed))
-        periods = []
+        periods: list[dict[str, tuple[Any, Any]]] = []
         ends = range(criteria.tpm_window, criteria.days + 1, criteria.tpm_every)
         for end in ends:
             first = end - criteria.tpm_every if periods else 0

@@ -166,12 +166,13 @@ class _Bench:
         self._folder = folder
         self._windows = windows
         self._console = console
-        self._network = config.network
+        # FuxiCTR's DCN-v2 has no wide part.
+        network = config.network.model_copy(update={"wide": False})
         self._shared = {
             "files": list(files),
             "tables": tables_of(config.table, pq.read_schema(files[0])),
             "features": config.table.model_dump(mode="json"),
-            "network": config.network.model_dump(mode="json"),
+            "network": network.model_dump(mode="json"),
         }
 
     def tune(self, side: Side) -> dict[str, Any]:

@@ -32,7 +32,9 @@ from benchmarks.replicates import is_done
 from benchmarks.replicates import merged
 from benchmarks.replicates import replicates
 from benchmarks.replicates import run_replicate
+from benchmarks.results_page import PLACEBO
 from benchmarks.results_page import QUICK
+from benchmarks.results_page import SIMULATED
 from benchmarks.results_page import write_page
 from pipeline.cli.options import wide_console
 from pipeline.comparing.record import to_json
@@ -66,36 +68,48 @@ def _market(target: str) -> DataSet:
     )
 
 
-def _shops(name: str, *, cold: bool = False) -> DataSet:
-    """Returns purchases by months, with a configuration of its own.
-
-    Args:
-        name: Of the data set and of its configuration.
-        cold: Whether the configuration has users who are new in the target.
-    """
-    start = (("import", "cold_users", "start"),) if cold else ()
-    return DataSet(
+def _shops(name: str) -> list[DataSet]:
+    """Returns purchases by months, and the same as a placebo."""
+    seeds: list[tuple[str, ...]] = [("import", "negatives", "seed")]
+    starts: list[tuple[str, ...]] = [("anchor_day",)]
+    if name.endswith("_cold"):
+        seeds.append(("import", "cold_users", "seed"))
+        # New in the target on the evaluation days, in every window.
+        starts.append(("import", "cold_users", "start"))
+    whole = DataSet(
         name,
         f"{name}.yaml",
         _MONTHS,
-        seeds=(("import", "negatives", "seed"),),
-        starts=(("anchor_day",), *start),
+        seeds=tuple(seeds),
+        starts=tuple(starts),
         lead_days=60,
     )
+    placebo = dataclasses.replace(
+        whole,
+        name=f"{name}{PLACEBO}",
+        seeds=(*seeds, ("import", "permute_source_users")),
+    )
+    return [whole, placebo]
 
 
+_WORLDS = DataSet(
+    SIMULATED,
+    "feeds_ads.yaml",
+    ("2024-02-23",),
+    seeds=(("simulate", "seed"),),
+    lead_days=14,
+)
 DATA_SETS = (
-    DataSet(
-        "feeds_ads",
-        "feeds_ads.yaml",
-        ("2024-02-23",),
-        seeds=(("simulate", "seed"),),
-        lead_days=14,
+    _WORLDS,
+    dataclasses.replace(
+        _WORLDS,
+        name=f"{SIMULATED}{PLACEBO}",
+        changes={"simulate": {"domains": {"feeds": {"permute_users": True}}}},
     ),
-    _shops("amazon"),
-    _shops("amazon_beauty"),
-    _shops("amazon_food_cold", cold=True),
-    _shops("amazon_beauty_cold", cold=True),
+    *_shops("amazon"),
+    *_shops("amazon_beauty"),
+    *_shops("amazon_food_cold"),
+    *_shops("amazon_beauty_cold"),
     _market("de"),
     _market("mx"),
 )

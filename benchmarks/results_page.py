@@ -24,6 +24,8 @@ from pipeline.comparing.tables import quality
 from pipeline.comparing.words import verdict
 
 SIMULATED = "feeds_ads"
+# End of the name of a data set whose sources have their user ids permuted.
+PLACEBO = "_placebo"
 QUICK = (
     "**A quick pass, not a result:** two seeds, two data sets, four strategies and a "
     "third of the simulated impressions, to see that everything runs. Intervals of two "
@@ -35,8 +37,8 @@ _FEW_SHARED, _FEW_CLICKS = 0.05, 500
 _HEAD = """\
 # Results
 
-Written by `make results [SEEDS=10] [DATASETS=feeds_ads,amazon]` (a night on two quiet cores; it resumes) from what is in the repository: the shipped logs
-and the simulator. Every table, picture and sentence is made from the numbers in [results/](results/).
+Written by `make results [SEEDS=10] [DATASETS=feeds_ads,amazon]` (a night and a day on two quiet cores; it resumes) from what is in the repository: the shipped logs
+and the simulator. Every table, picture and sentence is made from the numbers in `docs/results/`.
 
 """  # noqa: E501 (lines of the page)
 
@@ -46,7 +48,8 @@ _RULES = """
 Every replicate has data and trainings of its own: another simulated world, other negatives, another window of days. A strategy **wins** if its AUC is above that of
 `target_only` and above that of the best reference (constant, best single feature, logistic regression, boosted trees, on the target alone and with the
 sources), both told apart over at least ten replicates with Holm's correction for all differences of the table. Intervals take replicates, users and
-items as random effects; users of different worlds are different people ([compare.md](compare.md#results)). Strategies share backbone, loader, optimizer and passes over the target's rows, not the number of optimizer steps:
+items as random effects; users of different worlds are different people ([compare.md](compare.md#results)). In a `placebo` the user ids of the sources are permuted, so that
+no user is shared: of a gain counts what is above its placebo. Strategies share backbone, loader, optimizer and passes over the target's rows, not the number of optimizer steps:
 all that mix in source rows take more than `target_only` ([methods/baselines.md](methods/baselines.md)). `ctnet` starts from `target_only`'s model of earlier days (two weeks in simulated
 worlds, two months in amazon, a year in xmarket) and learns from the days since then; over many days it is measured in [methods/ctnet.md](methods/ctnet.md). Which strategy to choose: [methods/choosing.md](methods/choosing.md).
 
@@ -120,22 +123,24 @@ def page(
     """
     parts = [_HEAD, f"{note}\n\n" if note else "", _what_each_can_show(facts, names)]
     parts.append("\n## Simulated worlds, whose optimum is known\n")
+    simulated = {n: one for n, one in found.items() if n.startswith(SIMULATED)}
     if SIMULATED in found:
         parts.append(_simulated(found[SIMULATED]))
+    if len(simulated) > 1:
+        parts.append(f"\n{_minus(simulated, 'auc')}")
     parts += [worlds_section(worlds), curves_section(curves)]
-    real = {name: one for name, one in found.items() if name != SIMULATED}
+    real = {name: one for name, one in found.items() if name not in simulated}
     if real:
         parts.append("\n## Real data sets\n")
         for metric in ("auc", "log_loss"):
-            parts.append(
-                f"\n{NAMES[metric]} minus that of {_baselines(real)}:\n\n"
-                f"{_overview(real, metric).as_markdown()}"
-            )
+            parts.append(f"\n{_minus(real, metric)}")
     missing = [name for name in names if name not in found]
     if missing:
         parts.append(f"\nNot run with today's code: {', '.join(missing)}.\n")
     parts.append(_RULES)
     for name, comparison in found.items():
+        if name.endswith(PLACEBO):
+            continue
         text = markdown(comparison, image=f"results/{name}.svg", level=2)
         parts.append(f"\n{text}")
     return "".join(parts)
@@ -146,7 +151,10 @@ def _what_each_can_show(
 ) -> str:
     """Returns what the data sets hold, counted, and what follows from it."""
     if not facts:
-        return "What the data sets hold is not counted yet.\n"
+        return (
+            "## What each data set can and cannot show\n\n"
+            "Not counted yet: `make results` counts it.\n"
+        )
     rows = []
     for name in names:
         if name not in facts:
@@ -191,7 +199,7 @@ def _what_each_can_show(
         for sentence in limits(facts[name])
     ]
     return (
-        "What each data set can and cannot show, counted: rows and clicks of the "
+        "## What each data set can and cannot show\n\nCounted: rows and clicks of the "
         "training window and of the evaluation days (a mean over replicates); shares "
         "of the judged rows whose user or item is in a source, or new in the target."
         "\n\n"
@@ -237,9 +245,9 @@ def _simulated(comparison: Comparison) -> str:
     """Returns the table of the simulated worlds, first of all tables."""
     words = "".join(f"* {sentence}\n" for sentence in verdict(comparison))
     seeds = len(comparison.seeds)
-    worlds = "one world" if seeds == 1 else f"{seeds} worlds"
+    worlds = "one world" if seeds == 1 else f"{seeds} worlds, each"
     return (
-        f"\n{', '.join(comparison.sources)} → {comparison.target} in {worlds}, each "
+        f"\n{', '.join(comparison.sources)} → {comparison.target} in {worlds} "
         f"with draws and trainings of its own ([simulation.md](simulation.md)): "
         f"{comparison.rows:,} judged rows, {comparison.clicks:,} clicks.\n\n{words}\n"
         f"{quality(comparison).as_markdown()}"
@@ -252,6 +260,14 @@ def strategies_of(found: Mapping[str, Comparison]) -> list[str]:
     for comparison in found.values():
         names |= {m.name: None for m in comparison.models if m.differences}
     return list(names)
+
+
+def _minus(found: Mapping[str, Comparison], metric: str) -> str:
+    """Returns a metric's differences to the baseline, a table line per data set."""
+    return (
+        f"{NAMES[metric]} minus that of {_baselines(found)}:\n\n"
+        f"{_overview(found, metric).as_markdown()}"
+    )
 
 
 def _baselines(found: Mapping[str, Comparison]) -> str:

@@ -313,7 +313,7 @@ def load_model(config: Config, version: int | None = None) -> Model:
         DataError: There is no such version.
     """
     from components.publisher.labels import labels_in
-    from components.publisher.releases import versions_in
+    from components.publisher.logic import versions_in
 
     folder = config.serving.directory / config.name
     versions = versions_in(folder)

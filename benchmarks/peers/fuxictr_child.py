@@ -46,7 +46,7 @@ class DCNv2(BaseModel):
             input_dim=width,
             hidden_units=list(network["hidden_units"]),
             dropout_rates=network["dropout"],
-            batch_norm=True,
+            batch_norm=network["batch_norm"],
         )
         self.fc = torch.nn.Linear(network["hidden_units"][-1], 1)
         self.compile("adam", "binary_crossentropy", rate)

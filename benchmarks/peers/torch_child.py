@@ -97,4 +97,10 @@ def main(folder: Path, batch_size: int, dense: float, table: float, kind: str) -
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), *map(float, sys.argv[3:5]), sys.argv[5])
+    main(
+        Path(sys.argv[1]),
+        int(sys.argv[2]),
+        float(sys.argv[3]),
+        float(sys.argv[4]),
+        sys.argv[5],
+    )

@@ -17,6 +17,7 @@ from benchmarks.results import DATA_SETS
 from benchmarks.results import FULL
 from benchmarks.results import SHORT
 from benchmarks.results import mean_of
+from benchmarks.results_page import PLACEBO
 from benchmarks.results_page import limits
 from benchmarks.results_page import page
 from benchmarks.results_page import write_page
@@ -104,10 +105,45 @@ def test_all_windows_are_run_in_full_and_few_in_a_quick_pass():
 
 
 def test_a_quick_pass_simulates_fewer_impressions_and_takes_real_ones_as_they_are():
-    feeds, *real = DATA_SETS
+    feeds = next(one for one in DATA_SETS if one.name == "feeds_ads")
+    real = [one for one in DATA_SETS if not one.name.startswith("feeds_ads")]
     assert SHORT.of(feeds).changes["simulate"]["rows_per_day"] == 10_000
     assert FULL.of(feeds) == feeds
     assert [SHORT.of(data_set) for data_set in real] == real
+
+
+@pytest.mark.parametrize(
+    "data_set",
+    [one for one in DATA_SETS if one.name.endswith(PLACEBO)],
+    ids=lambda data_set: data_set.name,
+)
+def test_a_placebo_differs_from_its_data_set_in_the_sources_users_alone(
+    data_set, tmp_path
+):
+    name = data_set.name.removesuffix(PLACEBO)
+    (whole,) = (one for one in DATA_SETS if one.name == name)
+    found = []
+    for one in (whole, data_set):
+        path = configuration(Replicate(one, 20, 1), tmp_path / one.name)
+        found.append(load_config(path))
+    plain, placebo = found
+    if plain.simulate is not None:
+        assert placebo.simulate.domains["feeds"].permute_users
+        assert plain.simulate.domains == {}
+    else:
+        assert placebo.imports.permute_source_users == 20
+        assert plain.imports.permute_source_users is None
+        assert plain.imports.negatives == placebo.imports.negatives
+    assert plain.training == placebo.training
+
+
+@pytest.mark.parametrize("name", ["amazon_food_cold", "amazon_beauty_cold"])
+def test_cold_users_are_new_on_the_first_day_of_every_window(name, tmp_path):
+    (data_set,) = (one for one in DATA_SETS if one.name == name)
+    for replicate in replicates(data_set, 17, 2):
+        config = load_config(configuration(replicate, tmp_path))
+        assert str(config.imports.cold_users.start) == replicate.day
+        assert config.imports.cold_users.seed == replicate.seed
 
 
 def test_means_of_counts_are_taken_number_by_number():

@@ -127,6 +127,17 @@ VALUES = {
     ),
     ("features", 0, "kind"): ("ids", {"slices": None}),
     ("features", 0, "vocabulary"): ("user", {}),
+    ("features", 0, "of"): (
+        ["user_id", "page_id"],
+        {
+            "features": [
+                {"name": "pair", "kind": "cross", "of": ["item_id", "user_id"]},
+                {"name": "page_id", "kind": "id", "vocabulary": "item"},
+                *BASE["features"],
+            ],
+            "columns": {**BASE["columns"], "page_id": "p"},
+        },
+    ),
     ("features", 0, "counts"): (
         True,
         {
@@ -146,6 +157,7 @@ VALUES = {
     ("strategies",): ({"target_only": {}}, {}),
     ("strategies", "target_only", "kind"): ("joint", {}),
     ("strategies", "kind"): ("target_only", {}),
+    ("strategies", "linear", "sources"): (True, {}),
     ("slices",): ({}, {}),
     ("slices", "item", "feature"): ("user_id", {}),
     ("upto",): ([3], {"slices": {"item": {"feature": "shown", "upto": [1]}}}),

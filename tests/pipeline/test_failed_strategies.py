@@ -234,4 +234,4 @@ def test_every_reason_is_recorded(world):
     (path,) = (world.config.root / "runs").glob("*/steps.json")
     text = path.read_text()
     assert "cpm:" in text
-    assert "source broke" in text
+    assert "source:ctnet broke" in text

@@ -121,8 +121,9 @@ def test_training_leaves_the_source_tower_alone(
     optimizer = build_optimizer(ctnet, TrainingConfig())
     frozen = {variable.ref() for variable in ctnet.source_variables().values()}
     assert not frozen & {variable.ref() for variable in ctnet.trainable_variables}
-    # Slots: one accumulator per table, two moments per dense variable, two counts.
-    slots = len(ctnet.embedding_variables) + 2 * len(ctnet.dense_variables) + 2
+    # Slots: one accumulator per table, two per dense and wide variable, three counts.
+    pairs = len(ctnet.dense_variables) + len(ctnet.wide_variables)
+    slots = len(ctnet.embedding_variables) + 2 * pairs + 3
     assert len(optimizer_state(optimizer)) == slots
 
     source = {n: v.numpy() for n, v in ctnet.source_variables().items()}

@@ -23,6 +23,7 @@ PERIODS = 3
 NEEDS = {
     "ecdctr": Needs(tpm_periods=PERIODS, cpm=True),
     "target_only": Needs(),
+    "linear": Needs(),
     "joint": Needs(source_impressions=True),
     "finetune": Needs(cpm=True, batch_norm=True),
     "shared_bottom": Needs(source_impressions=True),
@@ -156,6 +157,12 @@ def test_a_class_that_cannot_be_had_says_why(
     write_module("my_broken", "class Mine(\n")
     with pytest.raises(ConfigError, match=message):
         strategy_class(kind)
+
+
+def test_linear_reads_the_sources_only_if_told_to() -> None:
+    assert create("linear", {"sources": True}).needs(2) == Needs(
+        source_impressions=True
+    )
 
 
 def test_an_installed_package_offers_its_strategy_by_name(install: Callable) -> None:

@@ -25,6 +25,7 @@ from pipeline.store.lineage import makers
 from pipeline.store.metadata import SQLITE
 from pipeline.store.metadata import connection
 from pipeline.store.reader import Store
+from pipeline.store.results import known_state
 from pipeline.store.results import removed_fingerprints
 from tests.pipeline.planning.worlds import completed
 from tests.pipeline.planning.worlds import make_config
@@ -176,6 +177,7 @@ def test_the_command_keeps_reports_and_entries_and_marks_what_is_gone(world):
     assert [path.name for path in (folder / "1").iterdir()] == ["report.json"]
     assert (folder / "4" / "Split-ads" / "data.parquet").exists()
     assert removed_fingerprints(store) == {"rows10", "model10"}
+    assert known_state(store).removed == {"rows10", "model10"}
     assert len(items_of(makers(store))) == 4
     assert removals(world, store, 3) == []
 

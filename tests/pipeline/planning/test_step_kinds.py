@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.strategies.registry import kinds as strategy_kinds
+from pipeline import api
 from pipeline.cli import group as cli
 from pipeline.execution.job import Plan
 from pipeline.planning import step_kinds
@@ -98,8 +99,8 @@ def command(monkeypatch, tmp_path):
         ran.extend(step.kind for step in steps)
         raise HandedOverError
 
-    monkeypatch.setattr(cli, "plan_when_ready", plan)
-    monkeypatch.setattr(cli, "run_steps", run)
+    monkeypatch.setattr(api, "plan_when_ready", plan)
+    monkeypatch.setattr(api, "run_steps", run)
 
     def call(*arguments):
         words = ["run", "a.yaml", "--day", "1970-02-08", *arguments]

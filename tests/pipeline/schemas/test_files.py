@@ -79,4 +79,4 @@ def test_comments_before_the_first_entry_are_told_from_those_inside():
 def test_a_shipped_schema_has_the_features_of_its_configuration(path):
     config = load_config(path)
     found = {feature.name for feature in read_schema(config.schema_path).feature}
-    assert found == {"day", "label", *(f.name for f in config.features)}
+    assert found == {"day", "label", "domain", *config.columns}
