@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from models.strict_model import StrictModel
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 # Standardised values are clipped to [-CLIP, CLIP] (our choice).
 CLIP = 5.0
@@ -66,6 +67,8 @@ def choose_boundaries(
         >>> choose_boundaries([0, 0, 0, 0, 0, 0, 1, 2, 3, 4], buckets=3)
         ([1.0, 3.0], [0.6, 0.2, 0.2])
     """
+    import numpy as np
+
     values, counts = np.unique(np.asarray(quantiles, np.float64), return_counts=True)
     boundaries: list[float] = []
     shares: list[float] = []

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 from typing import Any
-
-import numpy as np
 
 from models.features.kind import FIRST_OOV_ROW
 from models.features.kind import MISSING_ROW
@@ -63,7 +62,7 @@ class NumericKind(FeatureKind):
 
         usable = self.usable(numbers)
         known = self.bounded(tf.where(usable, numbers, tf.zeros_like(numbers)))
-        ends = tf.constant([*found.boundaries, np.inf], tf.float64)
+        ends = tf.constant([*found.boundaries, math.inf], tf.float64)
         rows = tf.searchsorted(ends, known, side="right", out_type=tf.int64)
         scaled = (self.scaled(known) - found.mean[0]) / found.deviation[0]
         values = tf.cast(tf.clip_by_value(scaled, -CLIP, CLIP), tf.float32)

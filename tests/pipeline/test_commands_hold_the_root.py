@@ -43,6 +43,8 @@ READS = {
     "show",
     "sizes",
     "strategies",
+    # It trains in a root of its own, which it holds.
+    "tune",
     "validate",
     "versions",
     "vocabularies",

@@ -37,10 +37,12 @@ def test_statistics_are_those_of_the_rows_without_dropout(
     network = Backbone(features, config)
     count_statistics(network, reader, seed=1)
 
-    # By hand: embeddings -> dense -> normalise -> relu -> dense.
-    embedded = network.embedding({name: tf.constant(v) for name, v in rows.items()})
+    # By hand: embeddings and numbers -> dense -> normalise -> relu -> dense.
+    inputs = {name: tf.constant(v) for name, v in rows.items()}
     named = {k: v.numpy() for k, v in network.named_variables().items()}
-    first = np.concatenate(list(embedded.values()), 1) @ named["hidden_0/kernel"]
+    embedded = [vector.numpy() for vector in network.embedding(inputs).values()]
+    numbers = [part.numpy() for part in network.numbers(inputs)]
+    first = np.concatenate([*embedded, *numbers], 1) @ named["hidden_0/kernel"]
     _expect_moments(named, "hidden_0_norm", first)
     scale = np.sqrt(first.var(0) + network.mlp.norms[0].epsilon)
     second = np.maximum((first - first.mean(0)) / scale, 0) @ named["hidden_1/kernel"]

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from models.strategies.base import StrategyConfig
 from models.strategies.registry import kinds
 from models.strategies.registry import strategy_class
 from pipeline.cli.group import main
@@ -36,7 +37,7 @@ def test_every_kind_is_listed_with_the_keys_that_its_entries_take():
         about, reads = lines.pop(""), lines.pop("reads")
         assert about.endswith(".")
         assert reads.startswith("impressions of the target")
-        assert lines.keys() == config.model_fields.keys() - {"kind"}
+        assert lines.keys() == config.model_fields.keys() - StrategyConfig.model_fields
         # What is printed are values that an entry may have.
         assert config.model_validate(lines) == config()
 

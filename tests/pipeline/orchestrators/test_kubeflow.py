@@ -5,6 +5,7 @@ import yaml
 from click.testing import CliRunner
 
 from models.strategies.registry import create
+from pipeline import api
 from pipeline.cli import group as cli
 from pipeline.planning.step_kinds import kinds_of
 from pipeline.store.metadata import PASSWORD
@@ -95,7 +96,7 @@ def test_a_containers_command_line_plans_its_level(
     command = _command(spec, level, "2022-06-04")
     planned = []
     monkeypatch.setattr(
-        cli, "run_steps", lambda _config, steps, _console: planned.extend(steps)
+        api, "run_steps", lambda _config, steps, _console: planned.extend(steps)
     )
     assert command[:1] == ["crossctr"]
     result = CliRunner().invoke(cli.main, command[1:])
