@@ -38,6 +38,7 @@ def vectors(raw: tf.SparseTensor, length: int) -> tf.Tensor:
         raw: Floats of shape (B, any).
         length: Number of elements.
     """
-    one_more = first_lists(raw, length + 1, math.nan)
-    fits = tf.math.is_nan(one_more[:, length:])  # (B, 1)
-    return tf.where(fits, one_more[:, :length], math.nan)
+    ones = tf.SparseTensor(raw.indices, tf.ones_like(raw.values), raw.dense_shape)
+    # What stands beyond the length does not matter, not even if it is NaN.
+    fits = first_lists(ones, length + 1, 0)[:, length:] == 0  # (B, 1)
+    return tf.where(fits, first_lists(raw, length, math.nan), math.nan)
