@@ -14,14 +14,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 
+from pipeline.config.load import load_config
 from tests.pipeline.feeds_ads import OPEN_GATE
 
 ROOT = Path(__file__).parents[2]
 FIRST_DAY = datetime.date(2024, 1, 1)
 DAY, NEXT_DAY = "2024-01-04", "2024-01-05"
-NUM_DAYS = 6
-ROWS_A_DAY = 200
+NUM_DAYS = 5
+ROWS_A_DAY = 100
 LENGTH = 4
 
 COLUMNS = ("user_id", "item_id", "category", "history")
@@ -52,7 +55,15 @@ ODD = {
         7: ("rate", ""),
     },
 }
-QUARANTINED = {"shop": {2, 3}, "ads": {2, 3, 5}}
+# Why some of these are in the quarantine.
+QUARANTINED = {
+    "shop": {2: "change is infinite", 3: "title is not a vector of 4 numbers"},
+    "ads": {
+        2: "change is not a number",
+        3: "title is not a vector of 4 numbers",
+        5: "change is not a number",
+    },
+}
 
 
 def settings(folder):
@@ -109,8 +120,9 @@ def settings(folder):
         "evaluation_days": 1,
         "network": {"width": 4, "hidden_units": [8]},
         "training": {"batch_size": 64, "min_steps_per_pass": 0, "seed": 17},
-        "strategy": "ecdctr",
-        "strategies": {"ecdctr": {}, "target_only": {}, "linear": {}},
+        "strategy": "target_only",
+        "strategies": {"target_only": {}},
+        "references": {"rows": 0},
         "gate": OPEN_GATE,
         "serving": {"directory": str(folder / "serving")},
     }
@@ -163,11 +175,27 @@ def write_log(folder, domain, day, number=ROWS_A_DAY):
 
 
 def prepare(folder, **changes):
-    """Writes the logs of all days and the configuration into `folder`."""
+    """Writes the logs of all days, configuration and schema into `folder`."""
     for offset in range(NUM_DAYS):
         for domain in ("shop", "ads"):
             write_log(folder, domain, FIRST_DAY + datetime.timedelta(offset))
     configure(folder, **changes)
+    write_schema(folder)
+
+
+def write_schema(folder):
+    """Writes the schema with the limits that the kinds set in an inferred one."""
+    types = {"string": schema_pb2.BYTES, "int64": schema_pb2.INT}
+    schema = schema_pb2.Schema()
+    for name in ("day", "label"):
+        schema.feature.add(name=name, type=schema_pb2.INT)
+    for feature in load_config(folder / "config.yaml").table.logged:
+        kind = feature.feature_kind
+        declared = schema.feature.add(
+            name=feature.name, type=types.get(kind.tensor_type, schema_pb2.FLOAT)
+        )
+        kind.limit(declared, feature)
+    (folder / "schema.pbtxt").write_text(text_format.MessageToString(schema))
 
 
 def configure(folder, **changes):
@@ -176,19 +204,11 @@ def configure(folder, **changes):
     (folder / "config.yaml").write_text(text)
 
 
-def run(folder, *command):
+def run(folder, command, *options):
     """Runs a command on the configuration, in a process of its own."""
-    *name, last = command[0].split()
+    path = str(folder / "config.yaml")
     return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pipeline",
-            *name,
-            last,
-            str(folder / "config.yaml"),
-            *command[1:],
-        ],
+        [sys.executable, "-m", "pipeline", command, path, *options],
         capture_output=True,
         text=True,
         cwd=folder,
