@@ -289,7 +289,7 @@ class Model:
 
         if not rows:
             raise DataError("there are no rows; expected at least one")
-        known = {feature.name for feature in self._table.features}
+        known = {feature.name for feature in self._table.logged}
         for number, row in enumerate(rows):
             for name in row.keys() - known:
                 raise DataError(
@@ -354,6 +354,8 @@ def _number(day: Day) -> int:
 
 
 def _listed(value: Any) -> list[Any]:
+    # Arrays and scalars of NumPy have the method.
+    value = value.tolist() if hasattr(value, "tolist") else value
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]

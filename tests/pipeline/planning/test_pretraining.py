@@ -336,6 +336,14 @@ def test_levels_on_sources_mask_what_the_target_lacks():
     assert lacking(field_dropout=0.0).masked_of("cpm") == {}
 
 
+def test_a_cross_is_masked_with_its_features():
+    config = lacking()
+    pair = {"name": "pair", "kind": "cross", "of": ["user_id", "item_id"]}
+    features = [*config.model_dump(mode="json")["features"], pair]
+    config = make_config(domain_columns={"ads": {"item_id": None}}, features=features)
+    assert config.masked_of("cpm")["masked"] == ["item_id", "pair"]
+
+
 def test_masking_is_part_of_the_fingerprints():
     both = ["ecdctr", "ctnet"]
     before = {s.fingerprint for s in plan(38, config=lacking(), strategies=both)}
