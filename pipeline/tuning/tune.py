@@ -247,9 +247,8 @@ def _run_references(
             due[name].tell(trial, Judged(None, None, failure=why))
             continue
         metrics = [one.by_name[name].metrics for one in found]
-        losses, aucs = (
-            [_number(one[metric]) for one in metrics] for metric in ("log_loss", "auc")
-        )
+        losses = [_number(one["log_loss"]) for one in metrics]
+        aucs = [_number(one["auc"]) for one in metrics]
         trial_seconds = seconds / len(asked)
         due[name].tell(trial, judged_of(task, losses, aucs, rows, trial_seconds))
     return list(asked)
