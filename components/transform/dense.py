@@ -38,6 +38,7 @@ def vectors(raw: tf.SparseTensor, length: int) -> tf.Tensor:
         raw: Floats of shape (B, any).
         length: Number of elements.
     """
-    one_more = first_lists(raw, length + 1, math.nan)
-    fits = tf.math.is_nan(one_more[:, length:])  # (B, 1)
-    return tf.where(fits, one_more[:, :length], math.nan)
+    # NaN stands for places without an element, also where elements are NaN themselves.
+    places = tf.sparse.map_values(tf.zeros_like, raw)
+    fits = tf.math.is_nan(first_lists(places, length + 1, math.nan)[:, length:])
+    return tf.where(fits, first_lists(raw, length, math.nan), math.nan)
