@@ -32,6 +32,7 @@ from models.strategies.registry import kinds
 from pipeline.config.load import load_config
 from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
+from pipeline.config.tuned import over
 from pipeline.terminal.plain_text import Console
 
 ROOT = Path(__file__).parents[1]
@@ -95,23 +96,6 @@ def replicates(data_set: DataSet, first_seed: int, count: int) -> list[Replicate
     return [Replicate(data_set, first_seed + i, i) for i in range(count)]
 
 
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a configuration with changes; mappings are merged, lists replaced.
-
-    Example:
-        >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
-        {'a': {'b': 1, 'c': 3}}
-    """
-    found = dict(base)
-    for key, value in changes.items():
-        known = found.get(key)
-        if isinstance(known, Mapping) and isinstance(value, Mapping):
-            found[key] = merged(known, value)
-        else:
-            found[key] = value
-    return found
-
-
 def _nested(key: Sequence[str], value: Any) -> dict[str, Any]:
     """Returns a configuration of one key."""
     for part in reversed(key):
@@ -135,7 +119,7 @@ def configuration(replicate: Replicate, runs: Path) -> Path:
             section = section.get(part, {})
         if key in section:
             section[key] = str((base.parent / section[key]).resolve())
-    data = merged(data, data_set.changes)
+    data = over(data, data_set.changes)
     folder = runs / data_set.name / str(seed)
     own: dict[str, Any] = {
         "name": data_set.name,
@@ -146,11 +130,11 @@ def configuration(replicate: Replicate, runs: Path) -> Path:
     }
     if "simulate" in data:
         own["simulate"] = {"truth": str(folder / "truth")}
-    data = merged(data, own)
+    data = over(data, own)
     for path_of_key in data_set.seeds:
-        data = merged(data, _nested(path_of_key, seed))
+        data = over(data, _nested(path_of_key, seed))
     for path_of_key in data_set.starts:
-        data = merged(data, _nested(path_of_key, replicate.day))
+        data = over(data, _nested(path_of_key, replicate.day))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")

@@ -29,7 +29,6 @@ from benchmarks.pooled import read_facts
 from benchmarks.replicates import ROOT
 from benchmarks.replicates import DataSet
 from benchmarks.replicates import is_done
-from benchmarks.replicates import merged
 from benchmarks.replicates import replicates
 from benchmarks.replicates import run_replicate
 from benchmarks.results_page import PLACEBO
@@ -38,6 +37,7 @@ from benchmarks.results_page import SIMULATED
 from benchmarks.results_page import write_page
 from pipeline.cli.options import wide_console
 from pipeline.comparing.record import to_json
+from pipeline.config.tuned import over
 from pipeline.terminal.plain_text import Console
 
 RUNS = ROOT / "runs"
@@ -140,7 +140,7 @@ class Plan:
         """Returns a data set as large as this plan takes it."""
         if not self.note or not data_set.seeds or data_set.seeds[0][0] != "simulate":
             return data_set
-        changes = merged(data_set.changes, _FEW_ROWS)
+        changes = over(data_set.changes, _FEW_ROWS)
         return dataclasses.replace(data_set, changes=changes)
 
     def count(self, data_set: DataSet) -> int:

@@ -26,7 +26,6 @@ from benchmarks.replicates import ROOT
 from benchmarks.replicates import DataSet
 from benchmarks.replicates import Replicate
 from benchmarks.replicates import is_done
-from benchmarks.replicates import merged
 from benchmarks.replicates import replicates
 from benchmarks.replicates import run_replicate
 from benchmarks.results import DATA_SETS
@@ -37,6 +36,7 @@ from components.evaluation.differences import Difference
 from components.evaluation.differences import holm
 from pipeline.cli.options import wide_console
 from pipeline.comparing.record import Comparison
+from pipeline.config.tuned import over
 
 FILE = Path(__file__).with_name("worlds.yaml")
 RUNS = ROOT / "runs" / "worlds"
@@ -54,7 +54,7 @@ def grid(path: Path = FILE) -> dict[str, DataSet]:
             name,
             base["config"],
             (own.get("day", base["day"]),),
-            merged(base["changes"], changes),
+            over(base["changes"], changes),
             seeds=(("simulate", "seed"),),
             lead_days=14,
         )

@@ -25,14 +25,12 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from typing import Any
 
 from models.days import DayRange
 from models.days import to_date
 from models.days import to_day
 from models.errors import ConfigError
 from models.errors import CrossctrError
-from models.errors import DataError
 from models.strategies.registry import BASELINE_KIND
 from models.written_date import read_date
 from pipeline.config import load
@@ -50,6 +48,8 @@ from pipeline.execution.run_records import used
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Step
 from pipeline.planning.steps import steps_until
+from pipeline.published_model import Model as Model
+from pipeline.published_model import load_model as load_model
 from pipeline.report.pages import report_days
 from pipeline.report.pages import report_run
 from pipeline.store.reader import Store
@@ -58,10 +58,6 @@ from pipeline.store.results import target_result
 from pipeline.terminal.plain_text import Console
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from models.serving.saved_scorer import SavedScorer
     from pipeline.comparing.record import Comparison
 
 # A day: a date, its text as YYYY-MM-DD, or days since 1970-01-01.
@@ -257,77 +253,6 @@ def compare(
     )
     with _held(config):
         return run_comparison(question, console or Console())
-
-
-class Model:
-    """A published model.
-
-    Attributes:
-        version: Number of the version.
-        folder: Folder of its SavedModel.
-    """
-
-    def __init__(self, config: Config, version: int, folder: Path) -> None:
-        """Loads the SavedModel in `folder`."""
-        from models.serving.saved_scorer import SavedScorer
-
-        self.version, self.folder = version, folder
-        self._table = config.table
-        self._scorer: SavedScorer = SavedScorer(folder)
-
-    def predict(self, rows: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.float32]:
-        """Returns the click probabilities of impressions, (B,).
-
-        Args:
-            rows: B raw impressions: a value, or a list or array of values, by feature.
-                A feature that is not there, None or NaN is missing.
-
-        Raises:
-            DataError: A row names something that is no feature, or a value is of
-                another type.
-        """
-        from models.serving.requests import inputs_of
-        from pipeline.request_rows import python_row
-
-        if not rows:
-            raise DataError("there are no rows; expected at least one")
-        lists = [
-            python_row(f"row {number}", row, self._table)
-            for number, row in enumerate(rows)
-        ]
-        inputs = inputs_of("predict", self._table, lists)
-        found: npt.NDArray[np.float32] = self._scorer("predict", inputs)["ctr"]
-        return found
-
-
-def load_model(config: Config, version: int | None = None) -> Model:
-    """Returns a published model.
-
-    Args:
-        config: The configuration.
-        version: Number of the version; the stable one by default.
-
-    Raises:
-        DataError: There is no such version.
-    """
-    from components.publisher.labels import labels_in
-    from components.publisher.logic import versions_in
-
-    folder = config.serving.directory / config.name
-    versions = versions_in(folder)
-    labels = labels_in(config.serving.directory, config.name, versions)
-    if labels is None:
-        raise DataError(
-            f"no version of {config.name!r} is published in "
-            f"{str(config.serving.directory)!r}; run a day first"
-        )
-    chosen = labels.stable if version is None else version
-    if chosen not in versions:
-        raise DataError(
-            f"there is no version {chosen} of {config.name!r}; expected one of "
-            f"{', '.join(map(str, versions))}"
-        )
-    return Model(config, chosen, folder / str(chosen))
 
 
 def _chosen(config: Config, strategies: Sequence[str]) -> tuple[Config, list[str]]:

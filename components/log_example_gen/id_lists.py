@@ -11,6 +11,7 @@ from components.log_example_gen.values import ColumnTypeError
 from components.log_example_gen.values import Mark
 from components.log_example_gen.values import is_list
 from components.log_example_gen.values import is_text
+from components.log_example_gen.values import mark_lists
 from components.log_example_gen.values import of_lengths
 from components.log_example_gen.values import plain
 from components.log_example_gen.values import read_ids
@@ -42,12 +43,7 @@ def read_id_lists(
     # A missing list says as little as an empty one.
     lists = pc.if_else(pc.is_null(values), pa.scalar([], kind), values.cast(kind))
     parents = pc.list_parent_indices(lists).to_numpy()
-
-    def mark_rows(bad: Mask, problem: str) -> None:
-        rows = np.zeros(len(lists), np.bool_)
-        rows[parents[bad]] = True
-        mark(rows, problem)
-
+    mark_rows = mark_lists(mark, parents, len(lists))
     try:
         flat = read_ids(lists.flatten(), mark_rows)
     except ColumnTypeError as error:

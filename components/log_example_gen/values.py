@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +71,23 @@ def of_lengths(lengths: npt.ArrayLike, flat: pa.Array) -> pa.Array:
     """Returns `flat` cut into large lists of these lengths."""
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     return pa.LargeListArray.from_arrays(pa.array(offsets), flat)
+
+
+def mark_lists(mark: Mark, parents: npt.NDArray[Any], num_rows: int) -> Mark:
+    """Returns what marks the rows of lists, told which of their elements do not fit.
+
+    Args:
+        mark: Told of the rows.
+        parents: Row of each element.
+        num_rows: Number of rows.
+    """
+
+    def mark_rows(bad: Mask, problem: str) -> None:
+        rows = np.zeros(num_rows, np.bool_)
+        rows[parents[bad]] = True
+        mark(rows, problem)
+
+    return mark_rows
 
 
 def is_text(kind: pa.DataType) -> bool:

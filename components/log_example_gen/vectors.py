@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.log_example_gen.problems import Mask
 from components.log_example_gen.values import ColumnTypeError
 from components.log_example_gen.values import Mark
 from components.log_example_gen.values import is_list
 from components.log_example_gen.values import is_text
+from components.log_example_gen.values import mark_lists
 from components.log_example_gen.values import of_lengths
 from components.log_example_gen.values import plain
 from components.log_example_gen.values import read_numbers
@@ -52,12 +51,7 @@ def read_vectors(
     lengths = pc.list_value_length(lists).to_numpy()
     mark((lengths > 0) & (lengths != length), f"is not a vector of {length} numbers")
     parents = pc.list_parent_indices(lists).to_numpy()
-
-    def mark_rows(bad: Mask, problem: str) -> None:
-        rows = np.zeros(len(lists), np.bool_)
-        rows[parents[bad]] = True
-        mark(rows, problem)
-
+    mark_rows = mark_lists(mark, parents, len(lists))
     try:
         flat = read_numbers(lists.flatten(), pa.float64(), mark_rows)
     except ColumnTypeError as error:

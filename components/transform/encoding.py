@@ -34,6 +34,8 @@ from models.features.table import FeatureTable
 
 # Share of a list's ids out of vocabulary above which the list says little.
 _MOST_UNKNOWN = 0.5
+# Fewer ids are no evidence of that.
+_LEAST_IDS = 100
 
 KEYS = ("rows", "missing", "ids", "oov", "new")
 
@@ -179,7 +181,7 @@ def unknown_lists(
                 continue
             found = by_feature[feature.name]
             ids, oov = sum(found["ids"]), sum(found["oov"])
-            if not ids or oov <= _MOST_UNKNOWN * ids:
+            if ids < _LEAST_IDS or oov <= _MOST_UNKNOWN * ids:
                 continue
             remedy = f"a lower min_count or more capacity of {feature.table!r}"
             if not feature.counts:

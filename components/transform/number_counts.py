@@ -49,8 +49,9 @@ def count_logged(table: pa.Table, features: FeatureTable) -> NumberCounts:
     counts = {}
     for feature in features.with_values:
         kind = feature.feature_kind
-        values = pc.list_flatten(table.column(feature.name)).cast(pa.float64())
-        numbers = values.to_numpy()
+        # Unsafe: a count above 2 ** 53 is rounded, not an error.
+        flat = pc.list_flatten(table.column(feature.name))
+        numbers = flat.cast(pa.float64(), safe=False).to_numpy()
         odd = np.zeros(len(KEYS) + features.num_rows(feature.table), np.int64)
         non_finite = ~np.isfinite(numbers)
         outside = (numbers < kind.low) | (numbers > kind.high)
@@ -66,7 +67,7 @@ def count_encoded_numbers(table: pa.Table, features: FeatureTable) -> NumberCoun
     for feature in features.with_values:
         rows = _flat(table.column(feature.name))
         values = np.abs(_flat(table.column(value_column(feature.name))))
-        at_end = (values.reshape(len(rows), -1) >= CLIP).any(axis=1)
+        at_end = (values.reshape(len(rows), feature.length or 1) >= CLIP).any(axis=1)
         found = {
             "rows": len(rows),
             "missing": (rows == MISSING_ROW).sum(),

@@ -35,6 +35,9 @@ _BATCH_ROWS = 65_536
 _QUANTILES = 1_000
 _EPSILON = 1 / (4 * _QUANTILES)
 _ROWS = "rows"
+# An element is constant if its variance is at most this share of its mean square: what
+# is left then are roundings.
+_CONSTANT = 1e-12
 
 
 class ReadColumns(beam.DoFn):
@@ -101,15 +104,17 @@ def read_measured(
         for f in features
     }
     output = tft.TFTransformOutput(folder).transform_raw_features(empty)
-    measured = {name: value.numpy()[0] for name, value in output.items()}
+    measured = {
+        name: value.numpy()[0].view(np.float64) for name, value in output.items()
+    }
     found = {}
     for feature in features:
         values = int(measured[f"{feature.name}/values"][0])
         if not values:
             continue
-        sums = measured[f"{feature.name}/sums"].astype(np.float64) / values
-        offset, squares = np.split(sums, 2)
+        offset, squares = np.split(measured[f"{feature.name}/sums"] / values, 2)
         variance = squares - offset**2
+        varies = variance > _CONSTANT * squares
         boundaries, shares = choose_boundaries(
             measured.get(f"{feature.name}/quantiles", ()), feature.buckets
         )
@@ -117,9 +122,7 @@ def read_measured(
             boundaries=tuple(boundaries),
             shares=tuple(shares),
             mean=tuple((measured[f"{feature.name}/middle"] + offset).tolist()),
-            deviation=tuple(
-                np.where(variance > 0, np.sqrt(np.maximum(variance, 0)), 1.0).tolist()
-            ),
+            deviation=tuple(np.sqrt(np.where(varies, variance, 1.0)).tolist()),
             values=values,
             missing=1 - values / int(measured[_ROWS][0]),
             first_day=days.first,
@@ -186,5 +189,10 @@ def _vector(
 
 
 def _repeated(value: tf.Tensor, num_rows: Any) -> tf.Tensor:
-    row = tf.reshape(tf.cast(value, tf.float32), [1, -1])
-    return tf.repeat(row, num_rows, axis=0)
+    """Returns a value's 64-bit floats (num_rows, any), as the bits of integers.
+
+    Transform has no outputs of 64-bit floats, and in 32 bits a variance is lost beside
+    the square of a large mean.
+    """
+    row = tf.reshape(tf.cast(value, tf.float64), [1, -1])
+    return tf.repeat(tf.bitcast(row, tf.int64), num_rows, axis=0)

@@ -5,34 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 
-from models.features.numeric import NumericKind
+from models.features.numeric import FloatKind
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from models.features.feature import Feature
 
 
-class NumberKind(NumericKind):
+class NumberKind(FloatKind):
     """Float of either sign, such as a price; NaN and infinity mean missing."""
 
     name = "number"
-    tensor_type = "float32"
-    missing = float("nan")
     example = 1.5
-    json_types = (int, float)
-
-    def arrow_type(self) -> pa.DataType:
-        """Returns 32-bit floats."""
-        import pyarrow as pa
-
-        return pa.float32()
-
-    def parsed_type(self) -> pa.DataType:
-        """Returns 64-bit floats: logs are read before they are rounded."""
-        import pyarrow as pa
-
-        return pa.float64()
 
     def usable(self, numbers: Any) -> Any:
         """Returns which numbers are finite."""

@@ -15,6 +15,8 @@ from models.features.number_statistics import CLIP
 from models.features.number_statistics import NumberStatistics
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from models.features.feature import Feature
 
 
@@ -70,3 +72,23 @@ class NumericKind(FeatureKind):
             tf.where(usable, rows + FIRST_OOV_ROW, tf.constant(MISSING_ROW, tf.int64)),
             tf.where(usable, values, tf.zeros_like(values)),
         )
+
+
+class FloatKind(NumericKind):
+    """Base class of the kinds `rate` and `number`: floats; NaN means missing."""
+
+    tensor_type = "float32"
+    missing = float("nan")
+    json_types = (int, float)
+
+    def arrow_type(self) -> pa.DataType:
+        """Returns 32-bit floats."""
+        import pyarrow as pa
+
+        return pa.float32()
+
+    def parsed_type(self) -> pa.DataType:
+        """Returns 64-bit floats: logs are read before they are rounded."""
+        import pyarrow as pa
+
+        return pa.float64()

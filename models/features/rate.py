@@ -5,35 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 
-from models.features.numeric import NumericKind
+from models.features.numeric import FloatKind
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from models.features.feature import Feature
 
 
-class RateKind(NumericKind):
+class RateKind(FloatKind):
     """Float in [0, 1]; NaN or a negative value means missing, one above 1 means 1."""
 
     name = "rate"
     low, high = 0.0, 1.0
-    tensor_type = "float32"
-    missing = float("nan")
     example = 0.25
-    json_types = (int, float)
-
-    def arrow_type(self) -> pa.DataType:
-        """Returns 32-bit floats."""
-        import pyarrow as pa
-
-        return pa.float32()
-
-    def parsed_type(self) -> pa.DataType:
-        """Returns 64-bit floats: logs are read before they are rounded."""
-        import pyarrow as pa
-
-        return pa.float64()
 
     def usable(self, numbers: Any) -> Any:
         """Returns which numbers are not negative; NaN is not usable."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,10 @@ from pipeline.cli.options import names_of
 from pipeline.cli.options import wide_console
 from pipeline.config.load import load_config
 from pipeline.terminal.progress import duration
+
+if TYPE_CHECKING:
+    from pipeline.tuning.studies import Judged
+    from pipeline.tuning.studies import TunedTrial
 
 
 @click.command(name="tune")
@@ -75,7 +80,6 @@ def tune_command(
     from pipeline.tuning.results import table_of
     from pipeline.tuning.results import write_results
     from pipeline.tuning.space import FAMILIES
-    from pipeline.tuning.studies import TunedTrial
     from pipeline.tuning.tune import task_of
     from pipeline.tuning.tune import tune
 
@@ -105,17 +109,8 @@ def tune_command(
     )
 
     def show(name: str, trial: TunedTrial) -> None:
-        judged = trial.judged
-        told = f"failed: {judged.failure}"
-        if judged.log_loss is not None:
-            told = f"log loss {judged.log_loss:.4f}"
-        auc = "" if judged.auc is None else f", AUC {judged.auc:.4f}"
-        console.print(
-            f"{name}, trial {trial.number + 1}/{num_trials}: {told}{auc} "
-            f"({duration(judged.seconds)})",
-            soft_wrap=True,
-            highlight=False,
-        )
+        line = f"{name}, trial {trial.number + 1}/{num_trials}: {_told(trial.judged)}"
+        console.print(line, soft_wrap=True, highlight=False)
 
     found = tune(task, console, show)
     for name, trials in found.items():
@@ -128,3 +123,12 @@ def tune_command(
     )
     if warning := budgets(path):
         console.print(warning, soft_wrap=True)
+
+
+def _told(judged: Judged) -> str:
+    """Returns a trial's result in words."""
+    told = f"failed: {judged.failure}"
+    if judged.log_loss is not None:
+        told = f"log loss {judged.log_loss:.4f}"
+    auc = "" if judged.auc is None else f", AUC {judged.auc:.4f}"
+    return f"{told}{auc} ({duration(judged.seconds)})"

@@ -288,6 +288,8 @@ class Config(StrictModel):
         columns = self.domain_log(self.target).columns
         names = [feature.name for feature in self.features]
         lacking = [name for name in names if columns.get(name, "") is None]
+        # A cross is missing where one of its features is.
+        lacking += [f.name for f in self.features if {*f.of} & {*lacking}]
         if not share or not lacking:
             return {}
         return {"masked": lacking, "masked_share": share}

@@ -82,16 +82,21 @@ def read_tuned(path: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def over(below: Any, above: Any) -> Any:
+def over(below: Mapping[Any, Any], above: Mapping[Any, Any]) -> dict[Any, Any]:
     """Returns `above`, with what only `below` has, mapping by mapping.
+
+    A value, null included, replaces the one below. Null stands for an empty mapping
+    where there is a mapping below, as in an entry without keys.
 
     Example:
         >>> over({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
         {'a': {'c': 3, 'b': 1}}
     """
-    if above is None or not isinstance(below, dict) or not isinstance(above, dict):
-        return below if above is None else above
     merged = dict(above)
     for key, value in below.items():
-        merged[key] = over(value, above.get(key))
+        own = above.get(key)
+        if key not in above:
+            merged[key] = value
+        elif isinstance(value, Mapping) and (own is None or isinstance(own, Mapping)):
+            merged[key] = over(value, own or {})
     return merged

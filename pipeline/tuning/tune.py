@@ -222,16 +222,7 @@ def _run_strategy(task: Task, name: str, study: TuningStudy, console: Console) -
             asked, Judged(None, None, (), time.monotonic() - started, str(error))
         )
         return
-    by_origin = np.mean(np.reshape(losses, (len(task.origins), -1)), axis=1)
-    study.tell(
-        asked,
-        Judged(
-            float(np.average(losses, weights=rows)),
-            _mean(aucs),
-            tuple(float(loss) for loss in by_origin),
-            time.monotonic() - started,
-        ),
-    )
+    study.tell(asked, judged_of(task, losses, aucs, rows, time.monotonic() - started))
 
 
 def _run_references(
@@ -257,16 +248,45 @@ def _run_references(
             continue
         metrics = [one.by_name[name].metrics for one in found]
         losses = [_number(one["log_loss"]) for one in metrics]
-        due[name].tell(
-            trial,
-            Judged(
-                float(np.average(losses, weights=rows)),
-                _mean([_number(one["auc"]) for one in metrics]),
-                tuple(losses),
-                seconds / len(asked),
-            ),
-        )
+        aucs = [_number(one["auc"]) for one in metrics]
+        trial_seconds = seconds / len(asked)
+        due[name].tell(trial, judged_of(task, losses, aucs, rows, trial_seconds))
     return list(asked)
+
+
+def judged_of(
+    task: Task,
+    losses: Sequence[float],
+    aucs: Sequence[float],
+    rows: Sequence[int],
+    seconds: float,
+) -> Judged:
+    """Returns the result of a trial.
+
+    Args:
+        task: What is tuned.
+        losses: Log losses of the origins, oldest first, each of all its seeds.
+        aucs: The same of AUC.
+        rows: The same of the number of judged impressions.
+        seconds: How long the trial took.
+    """
+    loss, weight = np.array(losses), np.array(rows)
+    # A window without impressions judges nothing.
+    judges = weight > 0
+    failure = ""
+    if not judges.any():
+        failure = "the target has no impressions on the days that it is judged on"
+    elif not np.isfinite(loss[judges]).all():
+        failure = "its log loss is not a finite number: the training diverged"
+    if failure:
+        return Judged(None, None, (), seconds, failure)
+    by_origin = np.reshape(loss, (len(task.origins), -1)).mean(axis=1)
+    return Judged(
+        float(np.average(loss[judges], weights=weight[judges])),
+        _mean(aucs),
+        tuple(by_origin.tolist()),
+        seconds,
+    )
 
 
 def _number(value: float | None) -> float:

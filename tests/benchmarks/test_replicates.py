@@ -17,7 +17,6 @@ from benchmarks.data_facts import data_facts
 from benchmarks.pooled import pool
 from benchmarks.pooled import read_facts
 from benchmarks.replicates import DataSet
-from benchmarks.replicates import merged
 from benchmarks.replicates import replicates
 from benchmarks.replicates import run_replicate
 from benchmarks.replicates import stored
@@ -31,13 +30,6 @@ from tests.pipeline.comparing.examples import cost
 WORLDS = DataSet(
     "plain", "feeds_ads.yaml", ("2024-02-03",), {}, (("simulate", "seed"),)
 )
-
-
-def test_mappings_are_merged_and_lists_replaced():
-    base = {"a": {"b": 1, "c": [1, 2]}, "d": 4}
-    found = merged(base, {"a": {"c": [3]}, "e": {"f": 5}})
-    assert found == {"a": {"b": 1, "c": [3]}, "d": 4, "e": {"f": 5}}
-    assert base["a"]["c"] == [1, 2]
 
 
 def store_one(replicate, store, strength=1.0, **columns):

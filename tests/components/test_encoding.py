@@ -132,6 +132,7 @@ def test_a_list_most_of_whose_ids_are_unknown_is_named():
         "feeds": _domain(recent=([60, 40], [30, 20]), item_id=([9, 9], [9, 9])),
         "ads": _domain(recent=([60, 40], [41, 40]), item_id=([9, 9], [0, 0])),
         "shop": _domain(recent=([0, 0], [0, 0])),
+        "few": _domain(recent=([99, 0], [99, 0])),
     }
     assert unknown_lists(domains, FEATURES) == [
         "recent: 81% of the 100 ids in the lists of ads are out of vocabulary and "

@@ -20,7 +20,7 @@ FEATURES = FeatureTable(
         Feature(name="shown", kind="count", buckets=4),
         Feature(name="price", kind="number", buckets=4),
         Feature(name="later", kind="rate", buckets=4),
-        Feature(name="image", kind="vector", length=2),
+        Feature(name="image", kind="vector", length=3),
     ),
     vocabularies={},
 )
@@ -54,7 +54,7 @@ def blocks(tmp_path_factory):
         "price": [None if i % 4 == 1 else float(p) for i, p in enumerate(price)],
         "later": [None] * num_rows,
         "image": [
-            [1.0] if i % 2 else [float(x), 7.0]
+            [1.0] if i % 2 else [float(x), 0.1, 1_000 + float(x) / 100]
             for i, x in enumerate(rng.normal(5, 2, num_rows))
         ],
     }
@@ -68,7 +68,7 @@ def blocks(tmp_path_factory):
         shown=[900, 1000],
         price=[5.0, 6.0],
         later=[0.25, 0.75],
-        image=[[0.0, 0.0], [1.0, 1.0]],
+        image=[[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]],
     )
     folders = [root / "first", root / "second"]
     for folder, paths, days, parent in (
@@ -103,11 +103,12 @@ def test_neither_one_absurd_value_nor_a_large_mean_decides_the_deviation(blocks)
 
 def test_vectors_are_measured_by_element_without_those_of_another_length(blocks):
     (found, _), first, _ = blocks
-    whole = np.array([v for v in first["image"] if len(v) == 2])
+    whole = np.array([v for v in first["image"] if len(v) == 3], np.float32)
+    whole = whole.astype(np.float64)
     np.testing.assert_allclose(found["image"].mean, whole.mean(0), rtol=1e-4)
-    # A constant element is divided by 1.
+    # A constant element is divided by 1; a small deviation is kept beside a large mean.
     np.testing.assert_allclose(
-        found["image"].deviation, [whole[:, 0].std(), 1.0], rtol=1e-3
+        found["image"].deviation, [whole[:, 0].std(), 1.0, whole[:, 2].std()], rtol=1e-3
     )
     assert found["image"].missing == pytest.approx(0.5)
 

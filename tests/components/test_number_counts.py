@@ -58,6 +58,19 @@ def encoded(rows, values):
     return pa.table(columns)
 
 
+def test_a_shard_without_impressions_has_no_counts():
+    table = encoded([2], [0.5]).slice(0, 0)
+    counts = count_encoded_numbers(table, FEATURES)
+    assert {name: int(of_one.sum()) for name, of_one in counts.items()} == {
+        feature.name: 0 for feature in FEATURES.features
+    }
+
+
+def test_a_count_that_no_float_holds_is_counted_all_the_same():
+    counts = count_logged(logged(shown=[[2**60 + 1], [-(2**60) - 1]]), FEATURES)
+    assert counts["shown"][KEYS.index("out_of_range")] == 1
+
+
 def test_odd_values_are_counted_by_kind():
     table = logged(
         shown=[[0], [-1], [], [5], [7]],

@@ -81,3 +81,34 @@ def test_rows_are_raw_values_by_feature(monkeypatch, tmp_path):
         model.predict([{}, {"usr_id": "u1"}])
     with pytest.raises(DataError, match="there are no rows"):
         model.predict([])
+
+
+def test_arrays_are_lists_and_a_cross_is_no_input(monkeypatch, tmp_path):
+    answered = []
+
+    class Scorer:
+        def __init__(self, folder):
+            self.folder = folder
+
+        def __call__(self, _, inputs):
+            answered.append(inputs)
+            return {"ctr": np.float32([0.5])}
+
+    monkeypatch.setattr("models.serving.saved_scorer.SavedScorer", Scorer)
+    known = make_config().model_dump(mode="json")["features"]
+    config = make_config(
+        root=tmp_path,
+        columns={"user_id": "u", "item_id": "i", "image": "e"},
+        features=[
+            *known,
+            {"name": "image", "kind": "vector", "length": 2},
+            {"name": "pair", "kind": "cross", "of": ["user_id", "item_id"]},
+        ],
+    )
+    model = api.Model(config, 2024030100, tmp_path)
+    model.predict([{"image": np.float32([0.5, 2.0]), "user_id": np.str_("u1")}])
+    (inputs,) = answered
+    assert inputs["image"].tolist() == [[0.5, 2.0]]
+    assert inputs["user_id"].tolist() == [b"u1"]
+    with pytest.raises(DataError, match="there is no feature 'pair'"):
+        model.predict([{"pair": 3}])

@@ -8,6 +8,7 @@ import yaml
 from models.errors import ConfigError
 from pipeline.config.load import dump
 from pipeline.config.load import load_config
+from pipeline.config.tuned import over
 from tests.pipeline.planning.worlds import make_config
 
 TUNED = {
@@ -57,6 +58,23 @@ def test_what_the_configuration_says_comes_first(load):
     config = load(strategies={"ecdctr": {}, "target_only": own})
     target = config.training_of("target", "target_only")
     assert (target.batch_size, target.epochs) == (32, 7)
+
+
+def test_mappings_are_merged_and_lists_replaced():
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": 4}
+    found = over(base, {"a": {"c": [3]}, "e": {"f": 5}})
+    assert found == {"a": {"b": 1, "c": [3]}, "d": 4, "e": {"f": 5}}
+    assert base["a"]["c"] == [1, 2]
+
+
+def test_null_is_a_value_that_comes_first(load):
+    tuned = {"training": {"target": {"id_learning_rate": 0.5}}}
+    held = {"strategies": {"target_only": tuned}}
+    own = {"training": {"target": {"id_learning_rate": None}}}
+    config = load(held, strategies={"ecdctr": {}, "target_only": own})
+    assert config.training_of("target", "target_only").id_learning_rate is None
+    config = load(held)
+    assert config.training_of("target", "target_only").id_learning_rate == 0.5
 
 
 def test_what_is_shown_needs_no_second_file(load, tmp_path):

@@ -315,40 +315,6 @@ def test_periods_that_an_earlier_cpm_needs_are_planned():
     assert [s.day for s in of_kind(steps, "cpm")] == list(range(65, 121, 5))
 
 
-# --- Fields that the target lacks
-
-
-def lacking(**cpm):
-    """Returns a configuration whose target logs no `item_id`."""
-    return config_with(
-        cpm=cpm,
-        domain_columns={"ads": {"item_id": None}},
-        strategies={"ecdctr": {}, "ctnet": {}},
-    )
-
-
-def test_levels_on_sources_mask_what_the_target_lacks():
-    config = lacking()
-    masked = {"masked": ["item_id"], "masked_share": 0.5}
-    assert config.masked_of("cpm") == config.masked_of("source") == masked
-    assert config.masked_of("tpm") == config.masked_of("target") == {}
-    assert make_config().masked_of("cpm") == {}
-    assert lacking(field_dropout=0.0).masked_of("cpm") == {}
-
-
-def test_masking_is_part_of_the_fingerprints():
-    both = ["ecdctr", "ctnet"]
-    before = {s.fingerprint for s in plan(38, config=lacking(), strategies=both)}
-    after = plan(38, config=lacking(field_dropout=0.2), strategies=both)
-    changed = {str(s.kind) for s in after if s.fingerprint not in before}
-    assert changed == {"cpm", "target"}
-    # Where the target lacks nothing, nothing is masked and nothing changes.
-    plain = {s.fingerprint for s in plan(38)}
-    assert {s.fingerprint for s in plan(38, config=config_with())} == plain
-    zero = config_with(cpm={"field_dropout": 0.0})
-    assert {s.fingerprint for s in plan(38, config=zero)} == plain
-
-
 # --- Laws
 
 

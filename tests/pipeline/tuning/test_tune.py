@@ -22,6 +22,7 @@ from pipeline.tuning.results import budgets
 from pipeline.tuning.results import frozen
 from pipeline.tuning.results import table_of
 from pipeline.tuning.results import write_results
+from pipeline.tuning.tune import judged_of
 from pipeline.tuning.tune import task_of
 from pipeline.tuning.tune import tune
 from tests.pipeline.planning.worlds import make_config
@@ -114,6 +115,34 @@ def test_a_trial_is_trained_up_to_every_origin_and_judged_after_it(
     assert trial.judged.log_loss == pytest.approx(expected)
     assert trial.judged.by_origin == pytest.approx([expected] * 3)
     assert trial.judged.auc == 1.0
+
+
+def judge(losses, rows, num_seeds=1):
+    asked = SimpleNamespace(origins=[None] * (len(losses) // num_seeds))
+    return judged_of(asked, losses, [np.nan] * len(losses), rows, 1.0)
+
+
+def test_an_origin_counts_by_its_impressions_and_not_without_any():
+    found = judge([0.5, np.nan, 0.2], [1, 0, 2])
+    assert found.log_loss == pytest.approx(0.3)
+    assert (found.auc, found.failure) == (None, "")
+    assert judge([0.5, 0.7, 0.2, 0.4], [1] * 4, num_seeds=2).by_origin == (
+        pytest.approx((0.6, 0.3))
+    )
+
+
+@pytest.mark.parametrize(
+    ("losses", "rows", "why"),
+    [
+        ([0.5, np.nan], [2, 2], "diverged"),
+        ([np.nan, np.nan], [0, 0], "no impressions on the days"),
+    ],
+    ids=["nan", "nothing judged"],
+)
+def test_a_trial_without_a_log_loss_has_failed(losses, rows, why):
+    found = judge(losses, rows)
+    assert found.log_loss is None
+    assert why in found.failure
 
 
 def test_every_name_has_the_same_budget_and_starts_from_its_configuration(
