@@ -35,11 +35,12 @@ def checked_row(where: str, row: Mapping[str, Any], table: FeatureTable) -> Row:
     for name, value in row.items():
         if name not in features:
             close = difflib.get_close_matches(name, features, n=1)
-            hint = f"did you mean {close[0]!r}? It is " if close else "expected "
-            raise DataError(
-                f"{where}: there is no feature {name!r}; {hint}one of "
-                f"{', '.join(features)}"
+            hint = (
+                f"did you mean {close[0]!r}?"
+                if close
+                else f"expected one of {', '.join(features)}"
             )
+            raise DataError(f"{where}: there is no feature {name!r}; {hint}")
         checked[name] = _values(where, features[name], value)
     return checked
 
