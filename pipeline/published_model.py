@@ -38,24 +38,22 @@ class Model:
         """Returns the click probabilities of impressions, (B,).
 
         Args:
-            rows: B raw impressions: a value, or a list of values, by feature. A feature
-                that is not there is missing.
+            rows: B raw impressions: a value, or a list or array of values, by feature.
+                A feature that is not there, None or NaN is missing.
 
         Raises:
-            DataError: A row names something that is no feature.
+            DataError: A row names something that is no feature, or a value is of
+                another type.
         """
         from models.serving.requests import inputs_of
+        from pipeline.request_rows import python_row
 
         if not rows:
             raise DataError("there are no rows; expected at least one")
-        known = {feature.name for feature in self._table.logged}
-        for number, row in enumerate(rows):
-            for name in row.keys() - known:
-                raise DataError(
-                    f"row {number}: there is no feature {name!r}; expected some of "
-                    f"{', '.join(sorted(known))}"
-                )
-        lists = [{name: _listed(value) for name, value in row.items()} for row in rows]
+        lists = [
+            python_row(f"row {number}", row, self._table)
+            for number, row in enumerate(rows)
+        ]
         inputs = inputs_of("predict", self._table, lists)
         found: npt.NDArray[np.float32] = self._scorer("predict", inputs)["ctr"]
         return found
@@ -89,11 +87,3 @@ def load_model(config: Config, version: int | None = None) -> Model:
             f"{', '.join(map(str, versions))}"
         )
     return Model(config, chosen, folder / str(chosen))
-
-
-def _listed(value: Any) -> list[Any]:
-    # Arrays and scalars of NumPy have the method.
-    value = value.tolist() if hasattr(value, "tolist") else value
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]

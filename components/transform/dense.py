@@ -38,7 +38,7 @@ def vectors(raw: tf.SparseTensor, length: int) -> tf.Tensor:
         raw: Floats of shape (B, any).
         length: Number of elements.
     """
-    # NaN stands for places without an element, also where elements are NaN themselves.
-    places = tf.sparse.map_values(tf.zeros_like, raw)
-    fits = tf.math.is_nan(first_lists(places, length + 1, math.nan)[:, length:])
+    ones = tf.SparseTensor(raw.indices, tf.ones_like(raw.values), raw.dense_shape)
+    # What stands beyond the length does not matter, not even if it is NaN.
+    fits = first_lists(ones, length + 1, 0)[:, length:] == 0  # (B, 1)
     return tf.where(fits, first_lists(raw, length, math.nan), math.nan)

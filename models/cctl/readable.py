@@ -31,12 +31,15 @@ def readable(
 
     def named(row: dict[str, Any]) -> dict[str, Any]:
         values = {}
-        for name, encoded in row["rows"].items():
-            feature = features[name]
+        for feature in features.features:
+            # Values beside the buckets are left out.
+            encoded = row["rows"].get(feature.name)
+            if encoded is None:
+                continue
             several = encoded if isinstance(encoded, list) else [encoded]
             names = spaces.get(feature.table)
             words = [_word(value, names) for value in several if value != PADDING_ROW]
-            values[name] = ", ".join(words) or "none"
+            values[feature.name] = ", ".join(words) or "none"
         return {**row, "rows": values}
 
     return {

@@ -75,7 +75,9 @@ class VectorKind(FeatureKind):
         return tf.ones_like(values, tf.bool)
 
     def limit(self, declared: Any, feature: Feature) -> None:
-        """Fixes the number of values, and forbids NaN and infinity."""
-        declared.value_count.min = declared.value_count.max = feature.length or 0
+        """Limits the number of values, and forbids NaN and infinity."""
+        # A missing vector is an empty list; ingest admits no other length.
+        declared.value_count.min = 0
+        declared.value_count.max = feature.length or 0
         declared.float_domain.disallow_nan = True
         declared.float_domain.disallow_inf = True

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
 import click
-import numpy as np
 
 from components.model_server.errors import BadRequestError
-from components.model_server.json_tensors import array_of
 from components.model_server.json_tensors import parse
 from components.model_server.json_tensors import short
 from models.artifact_files import split_folder
@@ -25,16 +21,16 @@ from pipeline.cli.options import quiet_serving
 from pipeline.config.load import load_config
 from pipeline.config.local_paths import LocalPathArgument
 from pipeline.config.schema import Config
+from pipeline.request_rows import Row
+from pipeline.request_rows import checked_row
 from pipeline.store.reader import Store
 from pipeline.terminal.plain_text import Table
 
 if TYPE_CHECKING:
-    from models.features.feature import Feature
+    from models.features.table import FeatureTable
 
 _SIGNATURES = ("rank", "predict", "serving_default")
 _SECONDS = 60.0
-
-Row = dict[str, list[Any]]
 
 
 @click.command(name="predict")
@@ -69,8 +65,7 @@ def predict_command(
     config = load_config(config_path)
     if label and version is not None:
         raise ConfigError("--label and --version both name a version; give one of them")
-    features = {feature.name: feature for feature in config.table.logged}
-    rows = None if rows_path is None else read_rows(rows_path, features)
+    rows = None if rows_path is None else read_rows(rows_path, config.table)
     with quiet_serving(config) as terminal:
         if rows is None:
             rows = stored_rows(config, number)
@@ -113,7 +108,7 @@ def stored_rows(config: Config, number: int) -> list[Row]:
     )
 
 
-def read_rows(path: Path, features: Mapping[str, Feature]) -> list[Row]:
+def read_rows(path: Path, table: FeatureTable) -> list[Row]:
     """Reads JSON Lines: an object with values or lists of values by feature.
 
     Raises:
@@ -130,39 +125,10 @@ def read_rows(path: Path, features: Mapping[str, Feature]) -> list[Row]:
             raise DataError(f"{where}: {error}") from error
         if not isinstance(content, dict):
             raise DataError(f"{where} must be an object; received {short(content)}")
-        row = {}
-        for name, value in content.items():
-            if name not in features:
-                close = difflib.get_close_matches(name, features, n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
-                raise DataError(f"{where}: there is no feature {name!r}{hint}")
-            row[name] = _values(where, features[name], value)
-        rows.append(row)
+        rows.append(checked_row(where, content, table))
     if not rows:
         raise DataError(f"{path} has no rows; expected a JSON object a line")
     return rows
-
-
-def _array_type(feature: Feature) -> type:
-    """Returns the type of a raw tensor, which TensorFlow need not be imported for."""
-    name = feature.feature_kind.tensor_type
-    return object if name == "string" else np.dtype(name).type
-
-
-def _values(where: str, feature: Feature, value: Any) -> list[Any]:
-    values = value if isinstance(value, list) else [] if value is None else [value]
-    try:
-        array = array_of(feature.name, values, _array_type(feature))
-    except BadRequestError as error:
-        raise DataError(f"{where}: {error}") from error
-    several = feature.is_list or feature.is_vector
-    if array.ndim > 1 or (not several and array.size > 1):
-        expected = "a list of values" if several else "one value"
-        raise DataError(
-            f"{where}: {feature.name} of kind {feature.kind} must be {expected}; "
-            f"received {short(value)}"
-        )
-    return list(array.tolist())
 
 
 def ask(

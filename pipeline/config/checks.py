@@ -105,13 +105,20 @@ def _columns(config: Config) -> None:
 
 
 def _constants(config: Config) -> None:
-    """Checks that the constant of a feature that is a number spells one."""
+    """Checks that a number's constant spells a number, and that no vector has one."""
     for domain in config.domains:
         columns = config.domain_log(domain).columns
         for feature in config.table.features:
             source = columns.get(feature.name)
             if feature.is_id or source is None or source.constant is None:
                 continue
+            if feature.is_vector:
+                raise ValueError(
+                    f"columns.{feature.name}.constant {shown(source.constant)} (domain "
+                    f"{domain!r}) is for a feature of kind {feature.kind!r}, which "
+                    f"takes no constant; write `{feature.name}: null` if the domain "
+                    "lacks it"
+                )
             whole = float not in feature.feature_kind.json_types
             if not (_WHOLE if whole else _NUMBER).fullmatch(source.constant):
                 raise ValueError(

@@ -128,7 +128,8 @@ def _table_bytes(config: Config) -> int:
     """Returns the bytes of the embedding tables of a model once."""
     widths: dict[str, int] = {}
     for feature in config.table.features:
-        if feature.is_id:
+        # The buckets of the other kinds are few.
+        if feature.is_id or feature.is_derived:
             width = feature.width or config.network.width
             widths[feature.table] = max(width, widths.get(feature.table, 0))
     rows = {name: config.table.num_rows(name) for name in widths}

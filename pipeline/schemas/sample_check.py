@@ -7,6 +7,7 @@ presence. Distances from the block before need the block before.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -67,13 +68,14 @@ def _presence(
 ) -> Iterator[str]:
     """Yields problems of how many values rows have."""
     lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
-    share = float((lengths > 0).mean()) if len(lengths) else 0.0
+    # As in `empty_as_missing`: an empty list is present unless all lists are empty.
+    share = float((lengths > 0).any())
     expected = environment is None or environment not in feature.not_in_environment
     if not expected:
         if share:
             yield (
                 f"{feature.name}: the schema does not expect it in {environment!r}, "
-                f"and {share:.1%} of the rows have it"
+                f"and {(lengths > 0).mean():.1%} of the rows have it"
             )
         return
     least = feature.presence.min_fraction
@@ -81,6 +83,12 @@ def _presence(
         needed = f"in at least {least:.1%} of the rows" if least else "in some rows"
         yield (
             f"{feature.name}: in {share:.1%} of the rows; the schema wants it {needed}"
+        )
+    least = feature.value_count.min
+    if share and lengths.min() < least:
+        yield (
+            f"{feature.name}: {int(lengths.min())} values in a row; the schema wants "
+            f"{least}"
         )
     most = feature.value_count.max
     if most and len(lengths) and lengths.max() > most:
@@ -112,10 +120,7 @@ def _values(
     if not (feature.HasField("int_domain") or feature.HasField("float_domain")):
         return
     extremes = pc.min_max(values).as_py()
-    # Without a limit there is one all the same in an integer's message: 0.
-    for value, limit, beyond in (
-        (extremes["min"], limits.min, extremes["min"] < limits.min),
-        (extremes["max"], limits.max, extremes["max"] > limits.max),
-    ):
-        if beyond and not (limit is limits.max and limits.max == 0):
+    for side, is_beyond in (("min", operator.lt), ("max", operator.gt)):
+        value, limit = extremes[side], getattr(limits, side)
+        if limits.HasField(side) and is_beyond(value, limit):
             yield f"{feature.name}: {value:g} lies beyond the schema's limit {limit:g}"

@@ -12,6 +12,7 @@ import pytest
 from models.features.feature import Feature
 from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
+from models.statistics_files import write_statistics
 from models.vocabulary_files import ids_path
 
 pytestmark = pytest.mark.slow
@@ -67,6 +68,7 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for space, ids in (("user", USERS), ("item", ITEMS)):
         content = b"".join(identifier + b"\n" for identifier in ids)
         ids_path(folder, space).write_bytes(content)
+    write_statistics(folder, {})
     return folder
 
 

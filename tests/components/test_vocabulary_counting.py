@@ -110,7 +110,7 @@ def test_ids_in_lists_grow_the_vocabulary_and_are_not_shown(tmp_path):
     for shard in shards:
         for item in executor.CountIds(columns).process(shard):
             executor._write_counts(item, str(folder))
-    block = executor._Block(folder, None, {}, DayRange(1, 2), "ads")
+    block = executor._Block(folder, None, {}, DayRange(1, 2), "ads", {})
     summary = executor._write_spaces(
         block, columns, FEATURES, executor.logged_values(shards)
     )

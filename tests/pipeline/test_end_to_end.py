@@ -108,7 +108,7 @@ def _model_of(world, level, day=DAY):
 def test_the_run_shows_steps_rows_and_metrics(first):
     _, shown = first
     for text in (
-        "1/8 ingest 2017-07-01..2018-07-01",
+        "1/9 ingest 2017-07-01..2018-07-01",
         "references for de on 2018-07-02",
         "TPM of 2018-07-02",
         "CPM of 2018-07-02, 2 snapshots",
@@ -188,7 +188,7 @@ def test_no_training_reads_the_day_or_later(first):
     world, _ = first
     day = to_day(datetime.date.fromisoformat(DAY))
     models = _artifacts(world, "Model")
-    assert len(models) == 2 + 1 + len(STRATEGIES)
+    assert len(models) == 3 + 1 + len(STRATEGIES)
     assert all(model.last_day < day for model in models)
     evaluated = [
         a
@@ -527,7 +527,7 @@ def test_the_python_interface_gives_what_the_commands_gave(first, capsys):
     for one in result.results:
         assert f"{one.decision['candidate']['auc']:.4f}" in shown
     (published,) = [one.published for one in result.results if one.published]
-    model = api.load_model(config)
+    model = api.load_model(config, int(Path(published).name))
     assert str(model.folder) == published
     rows = [{k: list(v) for k, v in row.items()} for row in stored_rows(config, 3)]
     scores = model.predict(rows)

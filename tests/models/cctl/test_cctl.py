@@ -330,7 +330,7 @@ def test_without_any_weight_no_source_label_is_learned(
 ) -> None:
     target, source = world
     (rows,) = target.batches(batch_size=160, shuffle_rows=160, seed=0)
-    (beside,) = source.batches(batch_size=64, shuffle_rows=160, seed=0)
+    beside = next(iter(source.batches(batch_size=64, shuffle_rows=160, seed=0)))
     trained = {}
     for clicks in (0.0, 1.0):
         keras.utils.set_random_seed(3)

@@ -317,8 +317,9 @@ def test_nothing_but_serving_is_saved(saved_model: Path) -> None:
     ]
     assert not [name for name in names if "optimizer" in name.lower()]
     loaded = tf.saved_model.load(str(saved_model))
-    # Five tables, cross, MLP with BatchNorm, logit, and two folded snapshots.
-    assert len(loaded.weights) == 5 + 4 + 1 + 4 + 2 + 2
+    # Five tables, cross, MLP with BatchNorm, logit, two folded snapshots; wide weights
+    # of six features, of the numbers, and of these by domain.
+    assert len(loaded.weights) == 5 + 4 + 1 + 4 + 2 + 2 + 6 + 1 + 1
     assert set(loaded.signatures) == {
         "serving_default",
         "predict",

@@ -9,6 +9,7 @@ import pytest
 
 from models.errors import ConfigError
 from models.errors import StorageError
+from models.features.feature import Feature
 from pipeline.execution.preflight import check_before_work
 from pipeline.execution.preflight import check_room
 from pipeline.execution.preflight import check_writable
@@ -79,6 +80,16 @@ def test_a_disk_with_too_little_room_is_named(config, tmp_path, monkeypatch):
     with pytest.raises(StorageError, match="crossctr clean CONFIG"):
         check_room(tmp_path, "root", (400 << 10) + 1)
     check_room(tmp_path, "root", 400 << 10)
+
+
+def test_a_cross_takes_room_by_its_buckets(config, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(9, 9, 64 << 20))
+    check_before_work(config, plan(config))
+    keys = {"name": "pair", "kind": "cross", "of": ["user_id", "item_id"]}
+    pair = Feature(**keys, buckets=1_000_000)
+    large = config.model_copy(update={"features": (*config.features, pair)})
+    with pytest.raises(StorageError, match=r"64\.0 MiB of free space left"):
+        check_before_work(large, plan(config))
 
 
 @pytest.mark.parametrize(
