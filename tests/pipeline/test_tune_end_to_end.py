@@ -25,7 +25,7 @@ DAY = "2024-01-11"
 # 2024-01-10, the last day before.
 LAST = 19_732
 # Few, as Transform and Keras take most of the time to build their graphs.
-FEATURES = ("user_id", "item_id", "category", "refreshes")
+FEATURES = ("user_id", "item_id", "domain", "category", "refreshes")
 NAMES = [
     "target_only",
     "logistic",
