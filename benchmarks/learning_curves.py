@@ -1,4 +1,4 @@
-"""Learning curves: from how many target rows on networks and transfer earn their cost.
+"""Learning curves: number of target impressions from which transfer pays.
 
     make learning-curves [BENCH_FLAGS="--sizes 10000,100000,1000000 --seeds 10"]
 

@@ -160,7 +160,7 @@ def describe_encoding(
         lines.append(
             f"{name}: {sums['oov'] / sums['ids']:.1%} of {sums['ids']:,} ids out of "
             f"vocabulary, {sums['new'] / sums['ids']:.1%} new that day, "
-            f"{sums['missing'] / sums['rows']:.1%} of rows without"
+            f"{sums['missing'] / sums['rows']:.1%} of impressions without"
         )
     return lines
 

@@ -159,11 +159,13 @@ def _moved(
             clipped = found["clipped"] / found["rows"]
             parts.append(
                 f"distributed otherwise than in {since} (stability index {index:.2f}, "
-                f"{clipped:.1%} of rows clipped)"
+                f"{clipped:.1%} of impressions clipped)"
             )
     missing = found["missing"] / found["rows"]
     if abs(missing - first.missing) >= MISSING_CHANGE:
-        parts.append(f"{missing:.1%} of rows without, {first.missing:.1%} in {since}")
+        parts.append(
+            f"{missing:.1%} of impressions without, {first.missing:.1%} in {since}"
+        )
     return parts
 
 

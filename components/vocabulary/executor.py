@@ -1,4 +1,4 @@
-"""Executor that grows the ids by a block and freezes the statistics of numbers."""
+"""Executor of the vocabularies: adds a block's ids, freezes numbers' statistics."""
 
 from __future__ import annotations
 

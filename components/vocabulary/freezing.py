@@ -65,5 +65,5 @@ def describe_frozen(found: NumberStatistics) -> str:
     buckets = f", {len(found.shares)} buckets" if found.shares else ""
     return (
         f"statistics of {found.values:,} values frozen{buckets}, "
-        f"{found.missing:.1%} of rows without"
+        f"{found.missing:.1%} of impressions without"
     )

@@ -1,4 +1,4 @@
-"""Crosses worth having: pairs of ids that a linear model misses on earlier days."""
+"""Proposals of crosses: pairs of ids whose joint effect a linear model misses."""
 
 from __future__ import annotations
 

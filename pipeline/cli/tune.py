@@ -116,13 +116,16 @@ def tune_command(
     for name, trials in found.items():
         console.print(table_of(task, name, trials))
     write_results(task, found, path, shlex.join(command))
-    console.print(
+    for line in (_where(path), budgets(path)):
+        if line:
+            console.print(line, soft_wrap=True)
+
+
+def _where(path: Path) -> str:
+    return (
         f"Frozen values are in {path}, all trials in {path.with_suffix('.csv')}. Add "
-        "`tuned: <that file, relative to the configuration>` to use them",
-        soft_wrap=True,
+        "`tuned: <that file, relative to the configuration>` to use them"
     )
-    if warning := budgets(path):
-        console.print(warning, soft_wrap=True)
 
 
 def _told(judged: Judged) -> str:

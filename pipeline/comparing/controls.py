@@ -1,4 +1,4 @@
-"""Controls of a comparison: rows that tell what a method's gain is not due to.
+"""Controls of a comparison: models that rule out other causes of a method's gain.
 
 | control              | what it is                                                    |
 | -------------------- | ------------------------------------------------------------- |

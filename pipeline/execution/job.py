@@ -199,15 +199,7 @@ def run_steps(
     steps = used(steps)
     due = [step for step in steps if not step.done]
     if not due:
-        store = Store(config.root, config.metadata)
-        for index, step in enumerate(steps, 1):
-            display = RunDisplay(console, len(steps), only_live=only_live)
-            display.reused(index, step.label)
-            if note := _few_steps(store, step):
-                display.note(note)
-            on_step(step, console)
-        if not only_live:
-            console.print("Everything was done already; nothing ran.")
+        _show_reused(config, steps, console, on_step, only_live=only_live)
         return
     check_before_work(config, steps)
     log_file = new_log_file(config)
@@ -226,6 +218,26 @@ def run_steps(
     if not only_live:
         console.print(display.summary())
     raise_failed(failures.reasons)
+
+
+def _show_reused(
+    config: Config,
+    steps: Sequence[Step],
+    console: Console,
+    on_step: Callable[[Step, Console], None],
+    *,
+    only_live: bool,
+) -> None:
+    """Shows steps that were all done before; arguments as of `run_steps`."""
+    store = Store(config.root, config.metadata)
+    for index, step in enumerate(steps, 1):
+        display = RunDisplay(console, len(steps), only_live=only_live)
+        display.reused(index, step.label)
+        if note := _few_steps(store, step):
+            display.note(note)
+        on_step(step, console)
+    if not only_live:
+        console.print("Everything was done already; nothing ran.")
 
 
 def _run_due(

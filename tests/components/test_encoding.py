@@ -108,7 +108,7 @@ def test_the_lines_give_rates_over_all_domains():
     item, recent = describe_encoding({"a": counts, "b": counts}, FEATURES)
     assert item == (
         "item_id: 25.0% of 8 ids out of vocabulary, 50.0% new that day, "
-        "20.0% of rows without"
+        "20.0% of impressions without"
     )
     assert recent.startswith("recent: 14.3% of 14 ids")
 

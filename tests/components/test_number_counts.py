@@ -115,8 +115,8 @@ def test_drift_and_odd_values_have_a_line():
     # (0 - .5) ln(.0001/.5) + (0 - .25) ln(.0001/.25) + (1 - .25) ln(1/.25)
     assert describe_numbers({"ads": both}, FIRST) == [
         "price: 1 values not finite, distributed otherwise than in "
-        "1970-01-01..1970-01-02 (stability index 7.25, 100.0% of rows clipped), "
-        "25.0% of rows without, 0.0% in 1970-01-01..1970-01-02"
+        "1970-01-01..1970-01-02 (stability index 7.25, 100.0% of impressions clipped), "
+        "25.0% of impressions without, 0.0% in 1970-01-01..1970-01-02"
     ]
 
 
