@@ -200,7 +200,7 @@ def align(
     for period, folder in enumerate(folders):
         to = vectors[:, period], present[:, period]
         _fill(_file(folder, space_name), ids, first_id_row, *to, own=True, rows=every)
-    absent = ~present.any(axis=1)
+    absent = np.asarray(~present.any(axis=1))
     to = vectors[:, 0], present[:, 0]
     _fill(_file(folders[0], space_name), ids, first_id_row, *to, own=False, rows=absent)
     days = tuple(int(summary["period_day"]) for summary in summaries)

@@ -168,7 +168,7 @@ def _weighted_values(columns: Columns) -> npt.NDArray[np.float64]:
     if not values:
         return np.zeros(len(next(iter(columns.values()))))
     matrix = _matrix(values).astype(np.float64)
-    weights = np.random.default_rng(0).uniform(1.0, 2.0, matrix.shape[1])
+    weights = np.asarray(np.random.default_rng(0).uniform(1.0, 2.0, matrix.shape[1]))
     return np.asarray(matrix @ (weights / weights.sum()), np.float64)
 
 

@@ -531,7 +531,7 @@ def test_the_python_interface_gives_what_the_commands_gave(first, capsys):
     assert str(model.folder) == published
     rows = [{k: list(v) for k, v in row.items()} for row in stored_rows(config, 3)]
     scores = model.predict(rows)
-    assert scores.shape == (3,)
+    assert scores.shape == (len(rows),)
     assert ((scores > 0) & (scores < 1)).all()
     with pytest.raises(DataError, match="there is no version 7 of"):
         api.load_model(config, 7)

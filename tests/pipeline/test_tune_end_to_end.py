@@ -159,8 +159,9 @@ def test_the_frozen_values_are_those_of_the_best_trial_and_can_be_used(tuned):
         name for name in NAMES for _ in range(2)
     ]
     for name in NAMES:
-        losses = {line["log_loss"]: line for line in lines if line["name"] == name}
-        assert losses[min(losses)]["frozen"] == "1"
+        trials = [line for line in lines if line["name"] == name]
+        (frozen,) = [line for line in trials if line["frozen"] == "1"]
+        assert float(frozen["log_loss"]) == min(float(t["log_loss"]) for t in trials)
     world.write(tuned="tuned/config.yaml")
     config = load_config(world.folder / "config.yaml")
     frozen = next(line for line in lines if line["frozen"] == "1")
