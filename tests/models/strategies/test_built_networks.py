@@ -19,10 +19,8 @@ from tests.pipeline.planning.worlds import make_config
 
 ENTRIES: dict[str, dict[str, Any]] = {
     **{kind: {} for kind in kinds()},
-    "mean": {"kind": "ecdctr", "pooling": "mean"},
     "no_snapshots": {"kind": "ecdctr", "snapshots": 0},
     "ctnet_snapshots": {"kind": "ctnet", "snapshots": 2},
-    "ctnet_gate": {"kind": "ctnet", "adapter": "gate"},
     "parts": {
         "kind": "composed",
         "snapshots": 2,
