@@ -18,14 +18,14 @@ FEATURES = FeatureTable(
 
 def block(date, oov):
     """Contents of a block's `encoding.json` and `vocabulary.json`."""
-    counts = {"rows": [9], "missing": [0], "ids": [50], "oov": [oov], "new": [0]}
+    counts = {"rows": [9], "missing": [0], "ids": [500], "oov": [oov], "new": [0]}
     domains = {"ads": {"item_id": counts, "recent": counts}}
     space = {"encoding": "append_only", "ids": 4, "ids_before": 4, "capacity": 9}
     return {"days": [date], "domains": domains}, {"item": space}
 
 
 def test_the_newest_blocks_lists_are_judged():
-    blocks = [block("2024-01-01", 5), block("2024-01-02", 40)]
+    blocks = [block("2024-01-01", 50), block("2024-01-02", 400)]
     (warning,) = summarise(blocks, FEATURES, "ads").warnings
-    assert warning.startswith("recent: 80% of the 50 ids in the lists of ads are out")
+    assert warning.startswith("recent: 80% of the 500 ids in the lists of ads are out")
     assert summarise(blocks[:1], FEATURES, "ads").warnings == ()
