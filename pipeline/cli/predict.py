@@ -184,7 +184,9 @@ def ask(
 def predictions_table(config: Config, rows: list[Row], answer: dict[str, Any]) -> Table:
     """Returns up to four ids of each row and its click probability."""
     table = Table()
-    shown = [f.name for f in config.table.logged if KINDS[f.kind].is_single_id][:4]
+    kinds = {feature.name: KINDS[feature.kind] for feature in config.table.features}
+    ids = [n for n, kind in kinds.items() if kind.is_single_id and not kind.is_derived]
+    shown = ids[:4]
     for name in shown:
         table.add_column(name)
     table.add_column("ctr", justify="right")

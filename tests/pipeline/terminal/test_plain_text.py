@@ -110,8 +110,8 @@ def result_of(text: str) -> SimpleNamespace:
 
 def tables_of(text: str) -> dict[str, terminal.Table]:
     """What commands print about an id, a feature, a strategy or a folder."""
-    features = [SimpleNamespace(name=text, kind="id", is_derived=False)]
-    config = SimpleNamespace(table=SimpleNamespace(features=features, logged=features))
+    features = [SimpleNamespace(name=text, kind="id")]
+    config = SimpleNamespace(table=SimpleNamespace(features=features))
     result = result_of(text)
     return {
         "predict": predictions(config, [{text: [text.encode(), "b"]}], {"ctr": [0.5]}),
