@@ -14,11 +14,9 @@ the root while it runs, as a command does.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import shlex
 import sys
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +32,7 @@ from models.errors import CrossctrError
 from models.strategies.registry import BASELINE_KIND
 from models.written_date import read_date
 from pipeline.config import load
-from pipeline.config.named_strategies import with_strategies
+from pipeline.config.named_strategies import asked
 from pipeline.config.schema import Config
 from pipeline.execution.backfill import DayDone
 from pipeline.execution.backfill import backfill as backfill_days
@@ -43,6 +41,7 @@ from pipeline.execution.job import Plan
 from pipeline.execution.job import plan_run
 from pipeline.execution.job import plan_when_ready
 from pipeline.execution.job import run_steps
+from pipeline.execution.lock import command_line
 from pipeline.execution.lock import hold
 from pipeline.execution.run_records import used
 from pipeline.planning.step_kinds import StepKind
@@ -105,7 +104,7 @@ def plan(config: Config, day: Day, strategies: Sequence[str] = ()) -> Plan:
         ConfigError: A strategy is not known.
         DataError: What the plan rests on is missing, lost or damaged.
     """
-    config, names = _chosen(config, strategies)
+    config, names = asked(config, strategies)
     return plan_run(config, lambda planner: planner.run(_number(day), names))
 
 
@@ -136,9 +135,9 @@ def run(
         LockedError: Another command holds the root.
     """
     console = console or Console()
-    config, names = _chosen(config, strategies)
+    config, names = asked(config, strategies)
     number = _number(day)
-    with _held(config):
+    with hold(config.root, command_line()):
         planned = plan_when_ready(config, lambda p: p.run(number, names), console)
         for line in planned.unread:
             console.print(line, soft_wrap=True)
@@ -206,8 +205,8 @@ def backfill(
             f"the first day, {to_date(days[0])}, is after the last day, "
             f"{to_date(days[1])}; swap them"
         )
-    config, names = _chosen(config, strategies)
-    with _held(config):
+    config, names = asked(config, strategies)
+    with hold(config.root, command_line()):
         done = backfill_days(config, DayRange(*days), names, console)
         report_days(config, DayRange(*days), console)
     return done
@@ -220,6 +219,7 @@ def compare(
     *,
     seeds: int = 3,
     baseline: str = BASELINE_KIND,
+    controls: bool = True,
     command: str = "",
     console: Console | None = None,
 ) -> Comparison:
@@ -231,6 +231,8 @@ def compare(
         strategies: Entries of `strategies`, or kinds; all entries by default.
         seeds: Trainings of each.
         baseline: What the others are compared with.
+        controls: Whether rows are added that control for the number of optimizer steps
+            and for weights.
         command: How to make the comparison again, for its files.
         console: Where progress is shown; standard output by default.
 
@@ -250,21 +252,10 @@ def compare(
         seeds,
         baseline,
         command or shlex.join(sys.argv),
+        controls=controls,
     )
-    with _held(config):
+    with hold(config.root, command_line()):
         return run_comparison(question, console or Console())
-
-
-def _chosen(config: Config, strategies: Sequence[str]) -> tuple[Config, list[str]]:
-    """Returns the configuration with an entry for each strategy, and their names."""
-    names = list(dict.fromkeys(strategies)) or [config.strategy]
-    return with_strategies(config, names), names
-
-
-@contextlib.contextmanager
-def _held(config: Config) -> Iterator[None]:
-    with hold(config.root, shlex.join(["crossctr", *sys.argv[1:]])):
-        yield
 
 
 def _number(day: Day) -> int:

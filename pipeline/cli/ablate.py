@@ -8,11 +8,15 @@ from pathlib import Path
 import click
 
 from models.days import to_date
-from pipeline.cli.compare import answer
+from pipeline.cli.compare import show
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
+from pipeline.cli.options import hold_root
+from pipeline.cli.options import wide_console
 from pipeline.comparing.ablation import ablation
+from pipeline.comparing.run import run_comparison
 from pipeline.config.load import load_config
+from pipeline.execution.failures import raise_failed
 
 
 @click.command()
@@ -32,4 +36,9 @@ def ablate(config_path: Path, day: int, seeds: int) -> None:
         *("crossctr", "ablate", str(config_path), "--day", str(to_date(day))),
         *("--seeds", str(seeds)),
     ]
-    answer(ablation(config, day, seeds, shlex.join(command)))
+    console = wide_console()
+    question = ablation(config, day, seeds, shlex.join(command))
+    hold_root(config)
+    comparison = run_comparison(question, console)
+    show(comparison, console)
+    raise_failed(comparison.failed)

@@ -9,17 +9,14 @@ import click
 
 from models.days import to_date
 from models.strategies.registry import BASELINE_KIND
+from pipeline import api
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
-from pipeline.cli.options import hold_root
 from pipeline.cli.options import names_of
 from pipeline.cli.options import wide_console
 from pipeline.comparing import tables
 from pipeline.comparing.measure import LEAST_SEEDS
 from pipeline.comparing.record import Comparison
-from pipeline.comparing.run import Question
-from pipeline.comparing.run import chosen
-from pipeline.comparing.run import run_comparison
 from pipeline.comparing.words import verdict
 from pipeline.config.load import load_config
 from pipeline.execution.failures import raise_failed
@@ -75,28 +72,17 @@ def compare_command(
         *("--baseline", baseline),
         *([] if controls else ["--no-controls"]),
     ]
-    answer(
-        Question(
-            config,
-            day,
-            chosen(config, [*names, baseline]),
-            seeds,
-            baseline,
-            shlex.join(command),
-            controls=controls,
-        )
-    )
-
-
-def answer(question: Question) -> None:
-    """Runs a comparison and prints it.
-
-    Raises:
-        StrategiesFailedError: A strategy failed; the others are printed before.
-    """
     console = wide_console()
-    hold_root(question.config)
-    comparison = run_comparison(question, console)
+    comparison = api.compare(
+        config,
+        day,
+        names,
+        seeds=seeds,
+        baseline=baseline,
+        controls=controls,
+        command=shlex.join(command),
+        console=console,
+    )
     show(comparison, console)
     raise_failed(comparison.failed)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shlex
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
@@ -15,8 +13,9 @@ from models.errors import ConfigError
 from models.errors import shown
 from models.written_date import read_date
 from pipeline.config.local_paths import LocalPathArgument
-from pipeline.config.named_strategies import with_strategies
+from pipeline.config.named_strategies import asked
 from pipeline.config.schema import Config
+from pipeline.execution.lock import command_line
 from pipeline.execution.lock import hold
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.progress import quiet_libraries
@@ -53,7 +52,7 @@ def chosen_strategies(
 
     Args:
         config: The configuration.
-        chosen: Names from the command line, see `with_strategies`; none for the
+        chosen: Names from the command line, see `asked`; none for the
             configuration's `strategy`.
         compare: Whether to take all entries of `strategies` instead.
 
@@ -65,8 +64,7 @@ def chosen_strategies(
     """
     if compare:
         return config, list(config.strategies)
-    names = list(dict.fromkeys(chosen)) or [config.strategy]
-    return with_strategies(config, names), names
+    return asked(config, chosen)
 
 
 def names_of(text: str | None) -> tuple[str, ...]:
@@ -92,8 +90,7 @@ def hold_root(config: Config) -> None:
     Raises:
         LockedError: Another command holds it.
     """
-    command = shlex.join(["crossctr", *sys.argv[1:]])
-    click.get_current_context().with_resource(hold(config.root, command))
+    click.get_current_context().with_resource(hold(config.root, command_line()))
 
 
 def wide_console() -> Console:

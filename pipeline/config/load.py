@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
 from pydantic import ValidationError
 
@@ -19,8 +18,7 @@ from models.errors import shown
 from pipeline.config.explain import explained
 from pipeline.config.schema import Config
 from pipeline.config.tuned import with_tuned
-from pipeline.config.yaml_text import described
-from pipeline.config.yaml_text import read_yaml
+from pipeline.config.yaml_file import read_yaml_file
 
 # What JSON may hold as it is and YAML refuses or takes for a line's end.
 _NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -51,15 +49,7 @@ def load_config(path: Path) -> Config:
             f"there is no file {str(path)!r}; expected a YAML configuration such as "
             "configs/xmarket.yaml"
         )
-    try:
-        data = read_yaml(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = shortened(described(error))
-        raise ConfigError(f"{path} is not valid YAML: {detail}") from error
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read: {error.strerror}; make it readable for this user"
-        ) from error
+    data = read_yaml_file(path, str(path))
     if not isinstance(data, dict):
         held = "nothing" if data is None else f"one value: {shown(data)}"
         raise ConfigError(

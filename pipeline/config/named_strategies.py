@@ -14,6 +14,24 @@ from pipeline.config.schema import Config
 from pipeline.config.wording import closest
 
 
+def asked(config: Config, names: Iterable[str]) -> tuple[Config, list[str]]:
+    """Returns the strategies that a user asks for.
+
+    Args:
+        config: The configuration.
+        names: See `with_strategies`; none for the configuration's `strategy`. Repeated
+            names count once.
+
+    Returns:
+        The configuration with an entry for each, and their names.
+
+    Raises:
+        ConfigError: A name is neither an entry of `strategies` nor a kind.
+    """
+    distinct = list(dict.fromkeys(names)) or [config.strategy]
+    return with_strategies(config, distinct), distinct
+
+
 def with_strategies(config: Config, names: Iterable[str]) -> Config:
     """Returns `config` with an entry for every name.
 

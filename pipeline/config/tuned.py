@@ -15,13 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from models.errors import ConfigError
-from models.errors import shortened
 from models.errors import shown
-from pipeline.config.yaml_text import described
-from pipeline.config.yaml_text import read_yaml
+from pipeline.config.yaml_file import read_yaml_file
 
 KEY = "tuned"
 KEYS = ("strategies", "references")
@@ -60,17 +56,7 @@ def read_tuned(path: Path) -> dict[str, dict[str, Any]]:
             f"{KEY}: there is no file {str(path)!r}; make it with `crossctr tune`, or "
             "remove the key"
         )
-    try:
-        found = read_yaml(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{KEY}: {str(path)!r} is not valid YAML: {shortened(described(error))}"
-        ) from error
-    except OSError as error:
-        raise ConfigError(
-            f"{KEY}: {str(path)!r} cannot be read: {error.strerror}; make it readable "
-            "for this user"
-        ) from error
+    found = read_yaml_file(path, f"{KEY}: {str(path)!r}")
     if not isinstance(found, dict) or not all(
         key in KEYS and isinstance(value, dict) for key, value in found.items()
     ):

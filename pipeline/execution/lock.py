@@ -8,7 +8,9 @@ import fcntl
 import getpass
 import json
 import os
+import shlex
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -31,6 +33,11 @@ class LockedError(CrossctrError):
     headline = "Already running"
     # EX_TEMPFAIL: a scheduler may try again.
     exit_code = ExitCode.TRY_AGAIN
+
+
+def command_line() -> str:
+    """Returns the command that this process runs, for others to read."""
+    return shlex.join(["crossctr", *sys.argv[1:]])
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from models.errors import DataError
 from pipeline.cli import ablate as ablate_command
 from pipeline.cli import compare as compare_commands
 from pipeline.cli.group import main
+from pipeline.comparing import run as run_module
 from pipeline.comparing import trials
 from pipeline.comparing.record import read_json
 from pipeline.comparing.run import Question
@@ -279,7 +280,7 @@ def test_without_its_baseline_nothing_is_compared(machine, screen, tmp_path):
 def test_what_failed_ends_the_command_after_its_tables(monkeypatch):
     shown = comparison(failed={"joint": "seed 17: it broke"})
     monkeypatch.setattr(compare_commands, "load_config", lambda _: make_config())
-    monkeypatch.setattr(compare_commands, "run_comparison", lambda *_: shown)
+    monkeypatch.setattr(run_module, "run_comparison", lambda *_: shown)
     ran = CliRunner().invoke(main, ["compare", "a.yaml", "--day", "1970-02-08"])
     assert ran.exit_code == 3
     assert "Best means: AUC" in ran.output
@@ -353,7 +354,7 @@ def test_the_command_takes_names_between_commas(monkeypatch):
     asked = []
     monkeypatch.setattr(compare_commands, "load_config", lambda _: make_config())
     monkeypatch.setattr(
-        compare_commands,
+        run_module,
         "run_comparison",
         lambda question, _: asked.append(question) or comparison(),
     )
