@@ -11,6 +11,7 @@ import click
 from components.publisher.labels import Labels
 from components.publisher.logic import lineage_of
 from components.publisher.logic import versions_in
+from models.artifact_files import CARD_TEXT_FILE
 from models.errors import ConfigError
 from models.errors import DataError
 from pipeline.cli.options import CONFIG
@@ -28,7 +29,7 @@ from pipeline.terminal.plain_text import Table
 @click.command(name="versions")
 @CONFIG
 def versions_command(config_path: Path) -> None:
-    """List the published versions, newest first, with metrics and who approved them.
+    """List the published versions, newest first: metrics, who approved them, card.
 
     Fails afterwards if servers are told to load one that is not there.
     """
@@ -109,6 +110,7 @@ def versions_table(folder: Path, versions: list[int], labels: Labels | None) -> 
         table.add_column(column, justify="right")
     table.add_column("approved by", overflow="fold")
     table.add_column("written, UTC")
+    table.add_column("model card", overflow="fold")
     for version in reversed(versions):
         path = folder / str(version)
         lineage = lineage_of(path)
@@ -126,8 +128,16 @@ def versions_table(folder: Path, versions: list[int], labels: Labels | None) -> 
             _number(metrics.get("calibration"), 3),
             _passed(lineage),
             f"{written:%Y-%m-%d %H:%M}",
+            _card(path),
         )
     return table
+
+
+def _card(version: Path) -> str:
+    """Returns the card's path in the model's folder, which the table's title names."""
+    if not (version / CARD_TEXT_FILE).is_file():
+        return "none"
+    return f"{version.name}/{CARD_TEXT_FILE}"
 
 
 def _number(value: object, digits: int) -> str:

@@ -108,7 +108,7 @@ def test_numbers_on_the_page_are_those_of_the_artifacts(run):
         "click rate of de's impressions in the training window, 86.69%",
         "held AUC +0.0123 against the live model, allowed is -0.0100",
         # Training: rows, click rate, steps, time, losses, parameters.
-        "15,813 86.69% 31 19 s 0.3540, 0.3120 316,753",
+        "15,813 86.69% 31 2 passes of about 15 19 s 0.3540, 0.3120 316,753",
         "2019-01-01: 31 optimizer steps, fewer than 50, from the weights of an earlier",
         "resized: embedding/user/table. left out: hidden_0_norm/gamma,",
         # Rows read, written, quarantined over both blocks.
