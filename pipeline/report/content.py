@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from components.evaluation.replicates import MeasuredModel
 from components.references.stored import StoredReferences
+from models.artifact_files import CARD_TEXT_FILE
 from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError
@@ -28,6 +31,7 @@ from pipeline.execution.run_records import used
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Step
 from pipeline.report.calibration import deciles
+from pipeline.report.files import run_folder
 from pipeline.report.ids import Ids
 from pipeline.report.ids import gather_ids
 from pipeline.report.judged import Judged
@@ -67,6 +71,8 @@ class Report:
         judged: Evaluated models, the published strategy first.
         references: Simple models on the same impressions; None without any.
         level: Share of the bootstrap draws inside an interval.
+        card: Path of the published version's model card, relative to the page; empty
+            without one.
     """
 
     name: str
@@ -83,6 +89,7 @@ class Report:
     judged: tuple[Judged, ...]
     references: StoredReferences | None = None
     level: float = 0.95
+    card: str = ""
 
     @property
     def main(self) -> Judged | None:
@@ -226,7 +233,16 @@ def gather(
         judged=tuple(judged),
         references=references_of(store, steps),
         level=config.intervals.level,
+        card=_card(judged, run_folder(config.root, str(to_date(run_day)))),
     )
+
+
+def _card(judged: Sequence[Judged], page_folder: Path) -> str:
+    """Returns the published version's card, as a path relative to the page."""
+    if not judged or not judged[0].published:
+        return ""
+    card = Path(judged[0].published) / CARD_TEXT_FILE
+    return os.path.relpath(card, page_folder) if card.is_file() else ""
 
 
 def _with_calibration(

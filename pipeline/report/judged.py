@@ -32,6 +32,11 @@ class Value:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def alone(self) -> Value:
+        """The value without its interval."""
+        return Value(self.value)
+
 
 @dataclass(frozen=True)
 class Metrics:
