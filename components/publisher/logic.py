@@ -18,6 +18,7 @@ from typing import Any
 
 from models import durable_files
 from models.artifact_files import LINEAGE_FILE
+from models.artifact_files import SAVED_MODEL_FILE
 from models.artifact_files import WARMUP_FILE
 from models.days import to_date
 from models.errors import DataError
@@ -72,6 +73,11 @@ def versions_in(folder: Path) -> list[int]:
         for path in folder.iterdir()
         if _VERSION.fullmatch(path.name) and path.is_dir()
     )
+
+
+def holds_model(version: Path) -> bool:
+    """Returns whether a version's folder has a SavedModel in it."""
+    return (version / SAVED_MODEL_FILE).is_file()
 
 
 def publish(

@@ -35,7 +35,7 @@ _LARGEST: dict[type, float] = {int: 2**63 - 1, float: 3e38}
 _BEAM_WORKERS = ("--runner", "--direct_running_mode")
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: Path | str) -> Config:
     """Reads and checks the configuration at `path`.
 
     Args:
@@ -48,6 +48,7 @@ def load_config(path: Path) -> Config:
         ConfigError: The file is missing, no YAML, or not a valid configuration. The
             message names every offending key with its value and what is allowed.
     """
+    path = Path(path)
     if not path.is_file():
         raise ConfigError(
             f"there is no file {str(path)!r}; expected a YAML configuration such as "
