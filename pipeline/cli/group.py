@@ -55,6 +55,7 @@ _COMMANDS = {
     "compile": "pipeline.cli.compile:compile_command",
     "embeddings": "pipeline.cli.embeddings:embeddings",
     "predict": "pipeline.cli.predict:predict_command",
+    "init": "pipeline.cli.init:init_command",
     "promote": "pipeline.cli.promote:promote_command",
     "report": "pipeline.cli.report:report_command",
     "rollback": "pipeline.cli.versions:rollback_command",
