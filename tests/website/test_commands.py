@@ -1,20 +1,22 @@
-"""Every block of commands in README and docs/ is run here, or says why it is not."""
+"""Commands of README and docs/, and notebooks, on one tiny simulated world."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
-import shutil
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from pipeline.cli import main
 from tests.website.blocks import Block
 from tests.website.blocks import blocks
+from tests.website.tiny_world import write_tiny_world
 
 pytestmark = pytest.mark.checkout
 
@@ -23,7 +25,7 @@ DOCS = ROOT / "docs"
 QUICKSTART = DOCS / "quickstart.md"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 NOT_COMMANDS = {"json", "python", "text", "toml", "yaml"}
-CONFIG = "configs/first_run.yaml"
+NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
 
 
 def commands(page: Path) -> Iterator[Block]:
@@ -66,30 +68,7 @@ def test_the_pages_that_are_run_include_the_tutorials():
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a folder in which the quickstart was run, on a tiny world."""
     folder = tmp_path_factory.mktemp("docs")
-    shutil.copytree(ROOT / "schema", folder / "schema")
-    settings = yaml.safe_load((ROOT / CONFIG).read_text())
-    settings["simulate"] |= {
-        "rows_per_day": 240,
-        "users": 80,
-        "items": 40,
-        "sparsity": 4,
-    }
-    settings["vocabularies"] |= {
-        "user": {"capacity": 400},
-        "item": {"capacity": 400},
-    }
-    settings["network"] |= {"width": 4, "hidden_units": [8], "cross_layers": 1}
-    # The tiny world's models are no better than a constant.
-    settings["gate"] = {
-        "min_examples": 1,
-        "min_clicks": 1,
-        "min_auc": 0,
-        "min_calibration": 0,
-        "max_calibration": 100,
-        "max_auc_drop": 1,
-    }
-    (folder / "configs").mkdir()
-    (folder / CONFIG).write_text(yaml.safe_dump(settings, sort_keys=False))
+    write_tiny_world(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         run_blocks(QUICKSTART)
@@ -109,10 +88,16 @@ def run_blocks(page: Path) -> None:
             assert words[0] == "crossctr", f"{block.where}: mark it 'not run: REASON'"
             target = words[-1] if words[-2] == ">" else None
             arguments = words[1:-2] if target else words[1:]
-            result = CliRunner().invoke(main, arguments)
-            assert result.exit_code == 0, f"{block.where}: {line}\n{result.output}"
+            output = run_command(arguments, f"{block.where}: {line}")
             if target:
-                Path(target).write_text(result.output)
+                Path(target).write_text(output)
+
+
+def run_command(arguments: Sequence[str], where: str) -> str:
+    """Returns what a command prints, run in this process; it must succeed."""
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, f"{where}\n{result.output}"
+    return result.output
 
 
 @pytest.mark.slow
@@ -122,3 +107,34 @@ def test_commands_of_the_pages_run(page, world, monkeypatch):
     if page != QUICKSTART:
         run_blocks(page)
     assert (world / "runs/first_run/reports/2024-01-29/report.html").is_file()
+
+
+def cells(notebook: Path) -> list[dict[str, Any]]:
+    """Returns a notebook's cells of code."""
+    found = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return [cell for cell in found if cell["cell_type"] == "code"]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_has_the_outputs_of_one_execution(notebook):
+    assert [cell["execution_count"] for cell in cells(notebook)] == list(
+        range(1, len(cells(notebook)) + 1)
+    )
+    kinds = [out["output_type"] for cell in cells(notebook) for out in cell["outputs"]]
+    assert len(kinds) >= 5
+    assert "error" not in kinds
+    assert str(ROOT) not in notebook.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_the_code_of_the_notebooks_runs(notebook, world, monkeypatch, capsys):
+    monkeypatch.chdir(world)
+    names: dict[str, Any] = {}
+    for number, cell in enumerate(cells(notebook)):
+        source = "".join(cell["source"])
+        if source.startswith("!crossctr "):
+            run_command(shlex.split(source)[1:], f"{notebook.name}: {source}")
+        else:
+            exec(compile(source, f"{notebook.name}, cell {number}", "exec"), names)
+    assert capsys.readouterr().out
