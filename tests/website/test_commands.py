@@ -109,6 +109,16 @@ def test_commands_of_the_pages_run(page, world, monkeypatch):
     assert (world / "runs/first_run/reports/2024-01-29/report.html").is_file()
 
 
+@pytest.mark.slow
+def test_the_model_of_readme_answers(world, monkeypatch):
+    code = next(b.text for b in blocks(ROOT / "README.md") if b.language == "python")
+    *first, last = code.strip().splitlines()
+    monkeypatch.chdir(world)
+    names: dict[str, Any] = {}
+    exec("\n".join(first), names)
+    assert 0 < float(eval(last, names)[0]) < 1
+
+
 def cells(notebook: Path) -> list[dict[str, Any]]:
     """Returns a notebook's cells of code."""
     found = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
