@@ -49,6 +49,8 @@ class NetworkConfig(StrictModel):
         hide_newer_snapshots: Whether an impression is denied, while training, the
             snapshots of periods that ended after its day, which were trained on its
             label or on later ones. False by default, as published.
+        product: Whether the inner product of the user's side and the item's side is
+            added to the logits.
         wide: Whether a linear part, with one weight per id, value bucket and number, is
             added to the logits.
         zero_start: Whether the weights of the output layer start at 0, so that the
@@ -64,6 +66,7 @@ class NetworkConfig(StrictModel):
     snapshot_pooling: str = Field(default="attention", pattern="^(attention|mean)$")
     snapshot_dropout: float = Field(default=0.5, ge=0, lt=1)
     hide_newer_snapshots: bool = False
+    product: bool = True
     wide: bool = True
     zero_start: bool = True
     batch_norm: bool = True

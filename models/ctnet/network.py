@@ -54,11 +54,12 @@ class Ctnet(Network):
     ) -> None:
         super().__init__(features, network.width, name="ctnet")
         # Of the source tower only the layers are read.
-        self.source = Backbone(features, network.model_copy(update={"wide": False}))
+        deep_alone = network.model_copy(update={"wide": False, "product": False})
+        self.source = Backbone(features, deep_alone)
         self.source.trainable = False
         self.target = Backbone(features, network, snapshots)
         self.embedding, self.numbers = self.target.embedding, self.target.numbers
-        self.wide = self.target.wide
+        self.wide, self.product = self.target.wide, self.target.product
         layers = ["cross", *(f"hidden_{i}" for i in range(len(network.hidden_units)))]
         self.adapters = {
             name: Adapter(ctnet.adapter, name=f"adapter_{name}") for name in layers
@@ -67,7 +68,7 @@ class Ctnet(Network):
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
         """Returns logits (B,) for encoded features by column."""
-        return self._logits(rows, self.target.pooled(rows, training), training)
+        return self.logits_of_fields(self.embedding(rows), rows, training)
 
     def logits_of_fields(
         self, fields: Mapping[str, Any], rows: Mapping[str, Any], training: bool
@@ -76,9 +77,7 @@ class Ctnet(Network):
 
         The source tower reads its own embeddings; see `Backbone.logits_of_fields`.
         """
-        pooled = self.target.pooled(rows, training)
-        ours = self.target.interaction_input(rows, fields, pooled)
-        return self._logits_on(ours, rows, training)
+        return self._logits(rows, fields, self.target.pooled(rows, training), training)
 
     @property
     def mlp(self) -> NormalisedStack:
@@ -109,18 +108,19 @@ class Ctnet(Network):
         source = list(self.source_variables().values())
 
         def logits(rows: Mapping[str, Any]) -> Any:
-            return self._logits(rows, pooled(rows), training=False)
+            return self._logits(rows, self.embedding(rows), pooled(rows), False)
 
         return ServingForm(logits, [*target, *adapters, *source])
 
     def _logits(
-        self, rows: Mapping[str, Any], pooled: Mapping[str, Any], training: bool
+        self,
+        rows: Mapping[str, Any],
+        vectors: Mapping[str, Any],
+        pooled: Mapping[str, Any],
+        training: bool,
     ) -> Any:
-        return self._logits_on(self.target.base(rows, pooled), rows, training)
-
-    def _logits_on(self, ours: Any, rows: Mapping[str, Any], training: bool) -> Any:
-        """Returns logits (B,) for the input of the target's interaction, (B, any)."""
-        theirs = self.source.base(rows, {})  # (B, F * D + N), without snapshots
+        ours = self.target.interaction_input(rows, vectors, pooled)  # (B, F * D + N)
+        theirs = self.source.interaction_input(rows, self.source.embedding(rows))
         theirs, ours = self.source.cross(theirs), self.target.cross(ours)
         ours = self.adapters["cross"](ours, tf.stop_gradient(theirs))
         for index in range(len(self.target.mlp.hidden_units)):
@@ -128,4 +128,5 @@ class Ctnet(Network):
             ours = self.target.mlp.layer(index, ours, training=training)
             adapter = self.adapters[f"hidden_{index}"]
             ours = adapter(ours, tf.stop_gradient(theirs))
-        return self.with_wide(tf.squeeze(self.target.logit(ours), axis=1), rows)
+        deep = tf.squeeze(self.target.logit(ours), axis=1)
+        return self.with_shallow_parts(deep, rows, vectors, pooled)

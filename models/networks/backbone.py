@@ -67,13 +67,12 @@ class Backbone(Network):
             network.hidden_units, network.dropout, network.batch_norm, name="mlp"
         )
         self.logit = output_layer(zero_start=network.zero_start)
-        if network.wide:
-            self.add_wide()
+        self.add_shallow_parts(wide=network.wide, product=network.product)
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
         """Returns logits (B,) for encoded features by column."""
-        return self._logits(rows, self.pooled(rows, training), training)
+        return self.logits_of_fields(self.embedding(rows), rows, training)
 
     def pooled(self, rows: Mapping[str, Any], training: bool) -> dict[str, Any]:
         """Returns the pooled vectors (B, D) by feature with snapshots.
@@ -91,10 +90,6 @@ class Backbone(Network):
             )
             for feature in self._snapshot_features()
         }
-
-    def base(self, rows: Mapping[str, Any], pooled: Mapping[str, Any]) -> Any:
-        """Returns the input of the interaction, (B, F * D + N)."""
-        return self.interaction_input(rows, pooled=pooled)
 
     def named_variables(self) -> dict[str, Any]:
         """Returns every variable by name, without the frozen snapshots."""
@@ -115,7 +110,7 @@ class Backbone(Network):
         pooled, variables = self.folded()
 
         def logits(rows: Mapping[str, Any]) -> Any:
-            return self._logits(rows, pooled(rows), training=False)
+            return self._logits(rows, self.embedding(rows), pooled(rows), False)
 
         return ServingForm(logits, variables)
 
@@ -151,11 +146,6 @@ class Backbone(Network):
             if feature.is_single_id and feature.table in self.poolings
         ]
 
-    def _logits(
-        self, rows: Mapping[str, Any], pooled: Mapping[str, Any], training: bool
-    ) -> Any:
-        return self.logits_of(self.base(rows, pooled), rows, training)
-
     def logits_of_fields(
         self, fields: Mapping[str, Any], rows: Mapping[str, Any], training: bool
     ) -> Any:
@@ -166,10 +156,16 @@ class Backbone(Network):
             rows: Encoded features by column, for the numbers and the snapshots.
             training: Whether the network is training.
         """
-        base = self.interaction_input(rows, fields, self.pooled(rows, training))
-        return self.logits_of(base, rows, training)
+        return self._logits(rows, fields, self.pooled(rows, training), training)
 
-    def logits_of(self, base: Any, rows: Mapping[str, Any], training: bool) -> Any:
-        """Returns logits (B,) for the input of the interaction, (B, F * D + N)."""
+    def _logits(
+        self,
+        rows: Mapping[str, Any],
+        vectors: Mapping[str, Any],
+        pooled: Mapping[str, Any],
+        training: bool,
+    ) -> Any:
+        base = self.interaction_input(rows, vectors, pooled)  # (B, F * D + N)
         hidden = self.mlp(self.cross(base), training=training)
-        return self.with_wide(tf.squeeze(self.logit(hidden), axis=1), rows)
+        deep = tf.squeeze(self.logit(hidden), axis=1)
+        return self.with_shallow_parts(deep, rows, vectors, pooled)

@@ -21,13 +21,13 @@ class LinearNetwork(Network):
 
     def __init__(self, features: FeatureTable) -> None:
         super().__init__(features, width=1, name="wide_alone")
-        self.add_wide()
+        self.add_shallow_parts(wide=True)
         self.bias = self.add_weight("bias", shape=(1,), initializer="zeros")
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:  # noqa: ARG002
         """Returns logits (B,) for table rows of shape (B,) or (B, L)."""
-        return self.with_wide(self.bias, rows)
+        return self.with_shallow_parts(self.bias, rows, {})
 
     def named_variables(self) -> dict[str, Any]:
         """Returns every variable by name."""

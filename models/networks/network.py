@@ -17,6 +17,7 @@ from models.layers.embedding_tables import EmbeddingTables
 from models.layers.embedding_tables import side_by_side
 from models.layers.mlp import NormalisedStack
 from models.layers.number_inputs import NumberInputs
+from models.layers.side_product import SideProduct
 from models.layers.wide import Wide
 
 
@@ -35,7 +36,7 @@ class ServingForm(NamedTuple):
 class Network(keras.Model):
     """Base class of networks that map encoded features to logits.
 
-    Subclasses create their layers, call `add_wide()` if they have a wide part, and
+    Subclasses create their layers, call `add_shallow_parts()` if they have some, and
     `create_variables()` at the end of the constructor, so that a warm start finds all
     variables before training.
 
@@ -50,6 +51,7 @@ class Network(keras.Model):
         self.embedding = EmbeddingTables(features, width, name="embedding")
         self.numbers = NumberInputs(features, width, name="numbers")
         self.wide: Wide | None = None
+        self.product: SideProduct | None = None
 
     def create_variables(self) -> None:
         """Creates all variables by calling the network on padding."""
@@ -64,29 +66,53 @@ class Network(keras.Model):
     def interaction_input(
         self,
         rows: Mapping[str, Any],
-        fields: Mapping[str, Any] | None = None,
+        vectors: Mapping[str, Any],
         pooled: Mapping[str, Any] | None = None,
     ) -> Any:
         """Returns the input of the interaction, (B, F * D + N).
 
         Args:
             rows: Encoded features by column, see `FeatureTable.columns`.
-            fields: Vectors (B, D) by feature that replace the embeddings.
+            vectors: Vectors (B, D) by feature, the embeddings or what replaces them.
             pooled: Pooled vectors (B, D) of snapshots by feature.
         """
-        vectors = self.embedding(rows) if fields is None else fields
         beside = (pooled or {}).values()
         return side_by_side([*vectors.values(), *self.numbers(rows), *beside])
 
-    def add_wide(self) -> None:
-        """Adds a wide part; must be called before `create_variables`."""
-        self.wide = Wide(self.features, len(self.numbers.names), name="wide")
+    def add_shallow_parts(self, *, wide: bool, product: bool = False) -> None:
+        """Adds parts beside the hidden layers; call it before `create_variables`.
 
-    def with_wide(self, logits: Any, rows: Mapping[str, Any]) -> Any:
-        """Returns the logits (B,) with the wide part's, if any, added."""
-        if self.wide is None:
-            return logits
-        return logits + self.wide(rows, self.numbers.numbers(rows))
+        Args:
+            wide: Whether to add a linear part, see `Wide`.
+            product: Whether to add the inner product of the sides, see `SideProduct`.
+        """
+        if wide:
+            self.wide = Wide(self.features, len(self.numbers.names), name="wide")
+        if product:
+            width = self.embedding.width
+            self.product = SideProduct(self.features, width, name="product")
+
+    def with_shallow_parts(
+        self,
+        logits: Any,
+        rows: Mapping[str, Any],
+        vectors: Mapping[str, Any],
+        pooled: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Returns the logits (B,) with those of the shallow parts, if any, added.
+
+        Args:
+            logits: Logits (B,) or (1,).
+            rows: Encoded features by column, see `FeatureTable.columns`.
+            vectors: Vectors (B, D) by feature, the embeddings or what replaces them;
+                read by the product alone.
+            pooled: Pooled vectors (B, D) of snapshots by feature.
+        """
+        if self.wide is not None:
+            logits = logits + self.wide(rows, self.numbers.numbers(rows))
+        if self.product is not None:
+            logits = logits + self.product(vectors, pooled or {})
+        return logits
 
     @property
     def embedding_variables(self) -> list[Any]:

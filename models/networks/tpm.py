@@ -36,7 +36,8 @@ class TinyModel(Network):
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
         """Returns logits (B,) for encoded features by column."""
-        hidden = self.mlp(self.interaction_input(rows), training=training)
+        inputs = self.interaction_input(rows, self.embedding(rows))
+        hidden = self.mlp(inputs, training=training)
         return tf.squeeze(self.logit(hidden), axis=1)
 
     def named_variables(self) -> dict[str, Any]:

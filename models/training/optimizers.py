@@ -16,10 +16,11 @@ from models.compat import accumulator_of
 from models.settings import TrainingConfig
 from models.training.ftrl import SparseFtrl
 
-# Our choice, a compromise: a single table row's gradient of a batch's mean loss is
-# tiny, so with Keras's 0.1 rare rows hardly move, while near 0 the first update moves a
-# row by the whole learning rate and ids are memorised within an epoch.
-INITIAL_ACCUMULATOR = 0.01
+# Our choice, in squared gradients of summed losses: a row of few impressions moves by
+# the rate times its gradient, one that a batch has often by the rate at most. Near 0
+# the first update would move any row by the whole rate, and ids would be known by
+# heart within a pass.
+INITIAL_ACCUMULATOR = 1.0
 
 # Embedding tables with at most this many rows are those of value buckets and of ids
 # such as a device or an hour; longer ones are of users, items and crosses.
@@ -73,6 +74,12 @@ class LevelOptimizer(CompositeOptimizer):
     def wide_variables(self) -> list[Any]:
         """The variables of `wide`."""
         return [] if self._wide is None else self._wide[1]()
+
+    @property
+    def row_variables(self) -> list[Any]:
+        """Embedding tables and the wide part: each impression touches few rows."""
+        tables = [self.parts[0], self.parts[3], self._wide]
+        return [v for part in tables if part is not None for v in part[1]()]
 
     def continue_weights(self) -> None:
         """Starts the wide part from its weights, which were set without its slots."""
@@ -140,7 +147,10 @@ def _adagrad(rate: float, tables: list[Any]) -> Any:
 def apply_means(
     optimizer: Any, gradients: Sequence[Any], variables: Sequence[Any], rows: Any
 ) -> None:
-    """Applies the gradients of a mean loss; FTRL gets those of the sum.
+    """Applies the gradients of a mean loss; tables and FTRL get those of the sum.
+
+    An impression then moves the rows of its ids alike in batches of any size, while
+    dense weights, which all impressions share, move by means.
 
     Args:
         optimizer: Result of `build_optimizer`, or any optimizer of Keras.
@@ -150,9 +160,9 @@ def apply_means(
     """
     if isinstance(optimizer, LevelOptimizer):
         count = tf.cast(rows, tf.float32)
-        wide = {variable.ref() for variable in optimizer.wide_variables}
+        summed = {variable.ref() for variable in optimizer.row_variables}
         gradients = [
-            _times(gradient, count) if variable.ref() in wide else gradient
+            _times(gradient, count) if variable.ref() in summed else gradient
             for gradient, variable in zip(gradients, variables, strict=True)
         ]
     optimizer.apply_gradients(zip(gradients, variables, strict=True))

@@ -25,7 +25,8 @@ from models.settings import NetworkConfig
 class MultiDomainNetwork(Network):
     """Embeddings -> cross layers -> body -> the logit of the impression's domain.
 
-    A wide part, if any, is shared by all domains, but for the weights of numbers.
+    The shallow parts, if any, are shared by all domains, but for the wide part's
+    weights of numbers.
 
     In training, an impression is scored by the part of its own domain, given by the
     feature `domain`. In serving, the target's part scores every request (our choice:
@@ -62,8 +63,7 @@ class MultiDomainNetwork(Network):
                 self._index_of_row[rows[domain]] = index
         self.cross = CrossStack(network.cross_layers, name="cross")
         self.body = body
-        if network.wide:
-            self.add_wide()
+        self.add_shallow_parts(wide=network.wide, product=network.product)
         self.create_variables()
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
@@ -73,8 +73,9 @@ class MultiDomainNetwork(Network):
             functools.partial(self.body.logit, index=index, training=training)
             for index in range(len(self.domains))
         ]
-        routed = route(self._shared(rows, training), indices, parts)
-        return self.with_wide(routed, rows)
+        vectors = self.embedding(rows)
+        routed = route(self._shared(rows, vectors, training), indices, parts)
+        return self.with_shallow_parts(routed, rows, vectors)
 
     @property
     def stages(self) -> list[list[NormalisedStack]]:
@@ -106,13 +107,17 @@ class MultiDomainNetwork(Network):
         """Returns the target's part and its variables."""
 
         def logits(rows: Mapping[str, Any]) -> Any:
-            shared = self._shared(rows, training=False)
+            vectors = self.embedding(rows)
+            shared = self._shared(rows, vectors, training=False)
             own = self.body.logit(shared, len(self.domains) - 1, training=False)
-            return self.with_wide(own, rows)
+            return self.with_shallow_parts(own, rows, vectors)
 
         signature, _, _ = batch_signature(self.features)
         traced = tf.function(logits, autograph=False).get_concrete_function(signature)
         return ServingForm(logits, list(traced.graph.variables))
 
-    def _shared(self, rows: Mapping[str, Any], training: bool) -> Any:
-        return self.body.shared(self.cross(self.interaction_input(rows)), training)
+    def _shared(
+        self, rows: Mapping[str, Any], vectors: Mapping[str, Any], training: bool
+    ) -> Any:
+        crossed = self.cross(self.interaction_input(rows, vectors))
+        return self.body.shared(crossed, training)

@@ -147,11 +147,12 @@ def test_snapshots_enter_the_score(
     np.testing.assert_array_equal(before != network(rows).numpy(), known)
 
 
-def test_without_wide_part_and_zero_start_it_is_the_backbone_of_the_paper(
+def test_without_shallow_parts_and_zero_start_it_is_the_backbone_of_the_paper(
     features: FeatureTable, make_rows: MakeRows
 ) -> None:
     keras.utils.set_random_seed(3)
-    plain = Backbone(features, NETWORK.model_copy(update={"wide": False, **OLD_START}))
+    deep_alone = {"wide": False, "product": False, **OLD_START}
+    plain = Backbone(features, NETWORK.model_copy(update=deep_alone))
     rows = make_rows(7)
     inputs = [*plain.embedding(rows).values(), *plain.numbers(rows)]
     hidden = tf.concat(inputs, axis=1)
@@ -161,8 +162,29 @@ def test_without_wide_part_and_zero_start_it_is_the_backbone_of_the_paper(
     assert not [name for name in plain.named_variables() if name.startswith("wide/")]
     # A wide part draws no random numbers: the deep part is the same beside it.
     keras.utils.set_random_seed(3)
-    beside = Backbone(features, NETWORK.model_copy(update=OLD_START))
+    wide = {**deep_alone, "wide": True}
+    beside = Backbone(features, NETWORK.model_copy(update=wide))
     np.testing.assert_array_equal(plain(rows), beside(rows))
+
+
+def test_the_product_of_the_sides_is_added_to_the_logit(
+    features: FeatureTable, make_rows: MakeRows
+) -> None:
+    network = Backbone(features, NETWORK)
+    for table in network.embedding.tables.values():
+        table.assign(tf.random.stateless_normal(table.shape, seed=(1, 2)))
+    rows = make_rows(7)
+    vectors = {name: v.numpy() for name, v in network.embedding(rows).items()}
+    sides = [
+        sum(vectors[f.name] for f in features.features if f.served_side == side)
+        for side in ("user", "item")
+    ]
+    with_product, product = network(rows).numpy(), network.product
+    network.product = None
+    without = network(rows).numpy()
+    expected = (sides[0] * sides[1]).sum(axis=1)
+    np.testing.assert_allclose(with_product - without, expected, rtol=1e-4, atol=1e-5)
+    assert product is not None
 
 
 def test_the_wide_part_is_added_to_the_logit(
@@ -182,7 +204,9 @@ def test_the_wide_part_is_added_to_the_logit(
 def test_the_first_prediction_is_the_base_rate_exactly(
     features: FeatureTable, make_rows: MakeRows, batch_norm: bool
 ) -> None:
-    network = Backbone(features, NETWORK.model_copy(update={"batch_norm": batch_norm}))
+    # The product of random vectors, which are near 0, is not quite 0.
+    update = {"batch_norm": batch_norm, "product": False}
+    network = Backbone(features, NETWORK.model_copy(update=update))
     network.set_base_rate(0.13)
     for training in (True, False):
         scores = tf.sigmoid(network(make_rows(9), training=training))
