@@ -174,7 +174,10 @@ class TrainingConfig(StrictModel):
         seed: Seed of initial weights, shuffling and dropout.
         dense_learning_rate: Adam's rate for everything but embedding tables.
         embedding_learning_rate: Adagrad's rate for embedding tables, which updates only
-            the table rows of a batch.
+            the table rows of a batch, by the sum of its impressions' gradients.
+        pretrained_table_factor: Factor of the two rates of embedding tables in the
+            target level of a strategy that starts from CPM: the target's few
+            impressions should adjust what the sources taught, not overwrite it.
         id_learning_rate: Adagrad's rate for embedding tables of more than 100 rows,
             those of users, items and crosses; None for `embedding_learning_rate`. A low
             one lets a network of few impressions find interactions of other features in
@@ -201,14 +204,26 @@ class TrainingConfig(StrictModel):
     epochs: int = Field(default=1, gt=0, le=10_000)
     seed: int = Field(default=17, ge=0, le=MAX_SEED)
     dense_learning_rate: float = Field(default=0.001, gt=0)
-    embedding_learning_rate: float = Field(default=0.05, gt=0)
+    embedding_learning_rate: float = Field(default=0.02, gt=0)
+    pretrained_table_factor: float = Field(default=0.25, gt=0, le=1)
     id_learning_rate: float | None = Field(default=None, gt=0)
-    wide_learning_rate: float = Field(default=0.1, gt=0)
+    wide_learning_rate: float = Field(default=0.03, gt=0)
     wide_l2: float = Field(default=20.0, ge=0)
     learning_rate_schedule: Literal["constant", "cosine", "plateau"] = "constant"
     early_stopping: EarlyStopping | None = None
     shuffle_rows: int = Field(default=200_000, gt=0, le=10**10)
     inherit_optimizer: bool = False
+
+    def for_pretrained(self) -> TrainingConfig:
+        """Returns the settings of a level that starts from a pretrained model."""
+        factor = self.pretrained_table_factor
+        own = self.id_learning_rate
+        return self.model_copy(
+            update={
+                "embedding_learning_rate": self.embedding_learning_rate * factor,
+                "id_learning_rate": None if own is None else own * factor,
+            }
+        )
 
     @model_validator(mode="after")
     def _check_schedule(self) -> TrainingConfig:

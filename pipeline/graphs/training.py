@@ -57,6 +57,9 @@ def level_trainer(
     level = "target" if step.kind == StepKind.BASE else str(step.kind)
     if level == "target":
         domains = config.domains_of(step.strategy)
+    training = config.training_of(level, step.strategy)
+    if level == "target" and config.needs(step.strategy).cpm:
+        training = training.for_pretrained()
     settings: dict[str, Any] = {
         "level": level,
         "domains": list(domains),
@@ -66,7 +69,7 @@ def level_trainer(
         "network": (
             config.network_of(step.strategy) if step.strategy else config.network
         ).model_dump(),
-        "training": config.training_of(level, step.strategy).model_dump(),
+        "training": training.model_dump(),
         "continues": step.continues,
         **config.masked_of(level),
     }

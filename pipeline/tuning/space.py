@@ -47,7 +47,8 @@ _TARGET_KNOBS = (
     Knob("epochs", 1, 8, whole=True),
     Knob("batch_size", 16, 1_024, whole=True),
     Knob("dense_learning_rate", 1e-4, 1e-2),
-    Knob("embedding_learning_rate", 5e-3, 0.2),
+    Knob("embedding_learning_rate", 2e-3, 0.2),
+    Knob("wide_l2", 1.0, 200.0),
 )
 _NETWORK_KNOBS = (
     Knob("width", 2, 32, whole=True),
