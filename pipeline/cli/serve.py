@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.model_server.ports import GRPC_PORT
+from components.model_server.ports import REST_PORT
 from components.publisher.logic import versions_in
 from models.errors import DataError
+from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import quiet_serving
 from pipeline.config.load import load_config
@@ -25,14 +28,22 @@ if TYPE_CHECKING:
 _PORT = click.IntRange(0, 65_535)
 
 
-@click.command(name="serve")
+@click.command(
+    name="serve",
+    cls=Command,
+    example="crossctr serve configs/xmarket.yaml --port 8500 --rest-port 8501",
+)
 @CONFIG
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address.")
 @click.option(
-    "--port", default=8500, type=_PORT, show_default=True, help="gRPC; 0: any."
+    "--port", default=GRPC_PORT, type=_PORT, show_default=True, help="gRPC; 0: any."
 )
 @click.option(
-    "--rest-port", default=8501, type=_PORT, show_default=True, help="REST; 0: any."
+    "--rest-port",
+    default=REST_PORT,
+    type=_PORT,
+    show_default=True,
+    help="REST; 0: any.",
 )
 def serve_command(config_path: Path, host: str, port: int, rest_port: int) -> None:
     """Serve the published versions on this machine, to try them without Docker.
