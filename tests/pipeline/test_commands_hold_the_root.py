@@ -34,6 +34,8 @@ CHANGES = {
 READS = {
     "compile",
     "embeddings nearest",
+    # It makes a root, and holds it: tests/pipeline/cli/test_init.py.
+    "init",
     "plan",
     "predict",
     "report",

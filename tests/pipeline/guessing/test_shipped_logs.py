@@ -41,7 +41,11 @@ def _shipped(name):
 def _write_logs(name, settings, logs):
     if name == "feeds_ads":
         simulation = SimulationConfig(
-            **{**settings["simulate"], "preset": "small", "truth": logs.parent / "truth"}
+            **{
+                **settings["simulate"],
+                "preset": "small",
+                "truth": logs.parent / "truth",
+            }
         )
         write_domains(
             plan_domains(simulation, settings["sources"], settings["target"]),
