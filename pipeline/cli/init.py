@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.guessing.domain import DomainGuess
     from pipeline.guessing.domain import Named
     from pipeline.guessing.draft import Draft
+    from pipeline.guessing.log_folders import DomainLogs
 
 # Rows whose statistics make the schema, about; at least a week of them.
 _SCHEMA_ROWS, _SCHEMA_DAYS = 300_000, 7
@@ -50,7 +51,7 @@ class _Paths:
 
     @property
     def root(self) -> Path:
-        return self.config.parent / "runs" / self.name
+        return self.config.resolve().parent / "runs" / self.name
 
     @property
     def logs(self) -> Path:
@@ -142,13 +143,11 @@ def _domain_of(text: str, domains: Sequence[str]) -> str:
     return name if equals and name in domains and not rest.startswith("=") else ""
 
 
-def _look(domain: object, named: Named, console: Console) -> DomainGuess:
+def _look(logs: DomainLogs, named: Named, console: Console) -> DomainGuess:
     from pipeline.guessing.domain import look_at
-    from pipeline.guessing.log_folders import DomainLogs
 
-    assert isinstance(domain, DomainLogs)
-    with console.status(f"{domain.name}: reading some rows"):
-        return look_at(domain, named)
+    with console.status(f"{logs.name}: reading some rows"):
+        return look_at(logs, named)
 
 
 def _paths(output: Path | None, target: str) -> _Paths:

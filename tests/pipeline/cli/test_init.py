@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -11,8 +13,8 @@ from click.testing import CliRunner
 from models.days import to_date
 from pipeline.cli.group import main
 from pipeline.config.load import load_config
-from pipeline.execution.lock import hold
 from pipeline.schemas.files import read_schema
+from tests.pipeline.execution.holder import HOLDER
 from tests.pipeline.guessing.guesses import HEADER
 from tests.pipeline.guessing.guesses import as_csv
 from tests.pipeline.guessing.guesses import rows
@@ -82,11 +84,20 @@ def test_a_folder_that_no_init_wrote_survives_force(here, logs):
 
 
 def test_a_root_that_another_command_holds_is_left_alone(here, logs):
-    with hold(here / "runs" / "ads", "crossctr run"):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, here / "runs" / "ads"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert holder.stdout.readline() == "held\n"
         ran = _init(str(logs))
-    assert ran.exit_code == 75
-    assert "crossctr run" in ran.stderr
+    finally:
+        holder.kill()
+        holder.wait()
+    assert ran.exit_code == 75, ran.output
     assert not (here / "ads.yaml").exists()
+    assert not (here / "runs" / "ads" / "logs").exists()
 
 
 @pytest.mark.slow
