@@ -24,7 +24,7 @@ _PORTS = (8500, 8501)
 def _commands() -> str:
     """Returns the block of commands of the README's section on own files."""
     text = (ROOT / "README.md").read_text()
-    section = text.split("## Your own two CSV files to a served model\n")[1]
+    section = text.split("## Two CSV files to a served model\n")[1]
     blocks = re.findall(r"```sh\n(.*?)```", section.split("\n## ")[0], re.DOTALL)
     assert len(blocks) == 1
     return blocks[0]
