@@ -2,10 +2,10 @@
 
     make learning-curves [BENCH_FLAGS="--sizes 10000,100000,1000000 --seeds 10"]
 
-Simulated feeds and ads (docs/simulation.md): the target has so many rows in 40 days
-of training beside a source of `--source-rows`. References (linear, boosted trees) and
-strategies are trained on the same rows. Every replicate has a world and trainings of
-its own and is stored, so an interrupted run resumes. Numbers go to
+Simulated feeds and ads (docs/how-to/simulation.md): the target has so many rows in 40
+days of training beside a source of `--source-rows`. References (linear, boosted trees)
+and strategies are trained on the same rows. Every replicate has a world and trainings
+of its own and is stored, so an interrupted run resumes. Numbers go to
 docs/results/learning_curves.json, the picture beside it, the text to docs/results.md.
 """
 

@@ -59,7 +59,7 @@ def shown(value: object) -> str:
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the commands; docs/commands.md describes the remedies."""
+    """Exit codes of the commands; docs/how-to/commands.md describes the remedies."""
 
     DONE = 0
     # Unexpected error, with a traceback in the log file. `schema diff` returns the same

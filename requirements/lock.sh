@@ -21,7 +21,8 @@ compile() {
         "${@:4}" "requirements/$input.in" --output-file "$lock"
     # Said once, by requirements/choose.py, and not of each package.
     sed -i -E -e "s/ and (platform_machine|sys_platform) == '(x86_64|linux)'//g" \
-        -e "s/(( and )|( ; ))python_full_version < '$beyond'( and )?/\3/" \
+        -e "s/ and python_full_version < '$beyond'//g" \
+        -e "s/ ; python_full_version < '$beyond'( and )?/ ; /" \
         -e "s/ ; +\\\\$/ \\\\/" "$lock"
 }
 

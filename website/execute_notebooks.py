@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "docs" / "notebooks"
 WORK = ROOT / "build" / "notebooks"
 _KERNEL = "crossctr"
+# Libraries' log lines are not part of a page.
 _START = (
+    "import logging; logging.disable(logging.WARNING); "
     "import sys; sys.path.append({!r}); "
     "from ipykernel.kernelapp import launch_new_instance; launch_new_instance()"
 )
@@ -45,7 +47,12 @@ def _install_kernel(folder: Path) -> None:
         "argv": [str(bin_folder / "python"), "-c", start, "-f", "{connection_file}"],
         "display_name": "Python 3",
         "language": "python",
-        "env": {"PATH": f"{bin_folder}:{os.environ['PATH']}"},
+        # A wide terminal without colours and spinners.
+        "env": {
+            "PATH": f"{bin_folder}:{os.environ['PATH']}",
+            "TERM": "dumb",
+            "COLUMNS": "140",
+        },
     }
     target = folder / "kernels" / _KERNEL / "kernel.json"
     target.parent.mkdir(parents=True)

@@ -21,7 +21,7 @@ from models.errors import ConfigError
 from models.errors import listed
 from models.errors import shown
 from pipeline import api
-from pipeline.cli.options import hold_root
+from pipeline.cli.options import hold_folder
 from pipeline.cli.options import wide_console
 from pipeline.config.load import load_config
 from pipeline.config.local_paths import LocalPathArgument
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from pipeline.guessing.domain import DomainGuess
     from pipeline.guessing.domain import Named
     from pipeline.guessing.draft import Draft
+    from pipeline.guessing.log_folders import DomainLogs
 
-_ROLES = ("label", "time", "user", "item")
 # Rows whose statistics make the schema, about; at least a week of them.
 _SCHEMA_ROWS, _SCHEMA_DAYS = 300_000, 7
 _NAME = re.compile(r"[^A-Za-z0-9_-]+")
@@ -51,7 +51,7 @@ class _Paths:
 
     @property
     def root(self) -> Path:
-        return self.config.parent / "runs" / self.name
+        return self.config.resolve().parent / "runs" / self.name
 
     @property
     def logs(self) -> Path:
@@ -75,8 +75,11 @@ def init_command(
     logs: Sequence[str],
     target: str | None,
     output: Path | None,
+    label: Sequence[str],
+    time: Sequence[str],
+    user: Sequence[str],
+    item: Sequence[str],
     force: bool,
-    **roles: Sequence[str],
 ) -> None:
     """Write a first configuration and schema, guessed from logs.
 
@@ -96,6 +99,7 @@ def init_command(
 
     console = wide_console()
     domains = find_domains(logs)
+    roles = {"label": label, "time": time, "user": user, "item": item}
     named = _named([domain.name for domain in domains], roles)
     guesses = [_look(domain, named[domain.name], console) for domain in domains]
     aim = choose_target(guesses, target)
@@ -103,6 +107,7 @@ def init_command(
     make_draft(guesses, aim)
     paths = _paths(output, aim.name)
     _refuse_existing(paths, force)
+    hold_folder(paths.root)
     folder = _folder_of(guesses)
     if folder is None:
         folder = paths.logs
@@ -110,7 +115,6 @@ def init_command(
     draft = make_draft(guesses, aim)
     unsure = _write(draft, paths, folder)
     config = load_config(paths.config)
-    hold_root(config)
     write_inferred(config, _schema_days(draft), paths.schema, console)
     # A configuration whose first run cannot be planned is none.
     api.plan(config, draft.calendar.run_day)
@@ -124,9 +128,9 @@ def _named(
     from pipeline.guessing.domain import Named
 
     found: dict[str, dict[str, str]] = {domain: {} for domain in domains}
-    for role in _ROLES:
+    for role, texts in roles.items():
         # Those of single domains come last.
-        for text in sorted(roles[role], key=lambda t: _domain_of(t, domains) != ""):
+        for text in sorted(texts, key=lambda t: _domain_of(t, domains) != ""):
             domain = _domain_of(text, domains)
             value = text.partition("=")[2] if domain else text
             for name in [domain] if domain else domains:
@@ -139,13 +143,11 @@ def _domain_of(text: str, domains: Sequence[str]) -> str:
     return name if equals and name in domains and not rest.startswith("=") else ""
 
 
-def _look(domain: object, named: Named, console: Console) -> DomainGuess:
+def _look(logs: DomainLogs, named: Named, console: Console) -> DomainGuess:
     from pipeline.guessing.domain import look_at
-    from pipeline.guessing.log_folders import DomainLogs
 
-    assert isinstance(domain, DomainLogs)
-    with console.status(f"{domain.name}: reading some rows"):
-        return look_at(domain, named)
+    with console.status(f"{logs.name}: reading some rows"):
+        return look_at(logs, named)
 
 
 def _paths(output: Path | None, target: str) -> _Paths:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import click
 
@@ -84,7 +85,16 @@ def hold_root(config: Config) -> None:
     Raises:
         LockedError: Another command holds it.
     """
-    click.get_current_context().with_resource(hold(config.root, command_line()))
+    hold_folder(config.root)
+
+
+def hold_folder(root: Path) -> None:
+    """Locks a root before there is a configuration that names it.
+
+    Raises:
+        LockedError: Another command holds it.
+    """
+    click.get_current_context().with_resource(hold(root, command_line()))
 
 
 def wide_console(*, quiet: bool = False) -> Console:

@@ -53,7 +53,7 @@ def json_on_standard_output(run: Callable[[Output], object]) -> NoReturn:
     """Runs a command line, prints its JSON document and exits.
 
     Whatever the command prints meanwhile goes to standard error. The document has the
-    keys of the command and always `error` and `exit_code`, see docs/commands.md.
+    keys of the command and always `error` and `exit_code`, see docs/how-to/commands.md.
 
     Args:
         run: Runs the command line; raises click's exceptions instead of exiting.

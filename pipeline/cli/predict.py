@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,14 @@ _SECONDS = 60.0
 )
 @click.option("--label", default="", help="Version by label, such as stable.")
 @click.option("--version", type=int, help="Version by number.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest wait for a server that is still starting.",
+)
 def predict_command(
     config_path: Path,
     server: str,
@@ -68,6 +77,7 @@ def predict_command(
     signature: str,
     label: str,
     version: int | None,
+    wait: float,
 ) -> None:
     """Ask a server, `crossctr serve` or TF Serving, for click probabilities."""
     config = load_config(config_path)
@@ -78,7 +88,7 @@ def predict_command(
         if rows is None:
             rows = stored_rows(config, number)
         answer, milliseconds = ask(
-            server, config, rows, signature, label=label, version=version
+            server, config, rows, signature, label=label, version=version, wait=wait
         )
         terminal.print(predictions_table(config, rows, answer))
         terminal.print(
@@ -147,8 +157,18 @@ def ask(
     *,
     label: str = "",
     version: int | None = None,
+    wait: float = 0,
 ) -> tuple[dict[str, Any], float]:
     """Returns `ctr` and the `version` that answered, and the milliseconds it took.
+
+    Args:
+        server: Host and port of gRPC.
+        config: The configuration.
+        rows: Rows of features.
+        signature: Which signature answers.
+        label: Version by label.
+        version: Version by number.
+        wait: Seconds until a server that is still starting has to listen.
 
     Raises:
         DataError: Nothing listens there, or it refuses the request.
@@ -171,6 +191,10 @@ def ask(
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
     with grpc.insecure_channel(server) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        if wait:
+            # Without a server, the request below says so.
+            with contextlib.suppress(grpc.FutureTimeoutError):
+                grpc.channel_ready_future(channel).result(timeout=wait)
         started = time.perf_counter()
         try:
             response = stub.Predict(request, timeout=_SECONDS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 
-from components.log_example_gen.csv_dialect import CsvDialect
+import pyarrow as pa
+
 from components.log_example_gen.file_names import format_of
 from components.log_example_gen.file_names import suffix_of
 from components.log_example_gen.text_lines import LongLine
@@ -55,19 +56,7 @@ def guess_nulls(columns: Iterable[Column]) -> tuple[str, ...]:
         texts = {text for text in column.distinct if text in _NULLS}
         if not texts:
             continue
-        others = Column(
-            column.name,
-            column.array.filter(_not_in(column, texts)),
-        )
-        numeric = others.numbers is not None
+        others = [value for value in column.values if value not in texts]
+        numeric = Column(column.name, pa.array(others)).numbers is not None
         found += [text for text in texts if numeric or text in everywhere]
     return tuple(text for text in _NULLS if text in found)
-
-
-def dialect_of(path: str, columns: Iterable[Column]) -> CsvDialect:
-    """Returns the dialect of a CSV file, given columns read with its delimiter."""
-    return CsvDialect(delimiter=guess_delimiter(path), null_values=guess_nulls(columns))
-
-
-def _not_in(column: Column, texts: set[str]) -> list[bool]:
-    return [value not in texts for value in column.values]

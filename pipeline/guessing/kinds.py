@@ -23,6 +23,8 @@ from pipeline.guessing.names import words
 # Between values of a list that is written as text; `, ` before `,`, as an ingest strips
 # no blanks.
 _SEPARATORS = ("|", "^", "; ", ";", ", ", ",", " ")
+# Those that stand in nothing else.
+_ONLY_LISTS = ("|", "^")
 _MOST_VALUES = 20
 # Characters of a value of a list; longer ones are text for people.
 _LONGEST_ID = 40
@@ -124,25 +126,30 @@ def _is_list(lists: list[list[str]], separator: str) -> bool:
         return False
     if separator == " " and not all(map(_is_number, values)):
         return False
-    # Values come back in other lists; the parts of a name or a time hardly do.
-    whole = len(set(map(tuple, lists)))
-    vectors = len({len(entry) for entry in lists}) == 1 and all(map(_is_float, values))
-    return vectors or len(set(values)) < whole
+    if separator in _ONLY_LISTS or _may_be_vectors(lists):
+        return True
+    # Values come back in other lists; the parts of a name hardly do.
+    return len(set(values)) <= len(set(map(tuple, lists)))
+
+
+def _may_be_vectors(lists: list[list[Any]]) -> bool:
+    """Whether all have the same number of numbers, and some are not whole."""
+    flat = [value for values in lists for value in values]
+    return (
+        len({len(values) for values in lists}) == 1
+        and len(lists[0]) > 1
+        and all(map(_is_number, flat))
+        and any(map(_is_float, flat))
+    )
 
 
 def _of_lists(lists: list[list[Any]], how: str) -> Kind:
     lengths = Counter(len(values) for values in lists)
     filled = [values for values in lists if values]
-    flat = [value for values in filled[:1000] for value in values]
     if not filled:
         return Kind("", f"{how}, and all are empty")
-    length = len(filled[0])
-    if (
-        length > 1
-        and all(len(values) == length for values in filled)
-        and all(map(_is_number, flat))
-        and any(map(_is_float, flat))
-    ):
+    if _may_be_vectors(filled):
+        length = len(filled[0])
         return Kind("vector", f"{how}, each of {length} numbers", length=length)
     longest = max(lengths)
     return Kind(

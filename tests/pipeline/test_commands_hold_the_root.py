@@ -35,6 +35,8 @@ READS = {
     "compile",
     "doctor",
     "embeddings nearest",
+    # It makes a root, and holds it: tests/pipeline/cli/test_init.py.
+    "init",
     "plan",
     "predict",
     "report",
