@@ -55,10 +55,28 @@ from pipeline.report.pages import report_run
 from pipeline.store.reader import Store
 from pipeline.store.results import TargetResult
 from pipeline.store.results import target_result
-from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import Console as Console
 
 if TYPE_CHECKING:
     from pipeline.comparing.record import Comparison
+
+__all__ = [
+    "Console",
+    "Day",
+    "DayDone",
+    "Model",
+    "Plan",
+    "RunResult",
+    "ablate",
+    "backfill",
+    "compare",
+    "ingest",
+    "load_config",
+    "load_model",
+    "plan",
+    "run",
+    "write_page",
+]
 
 # A day: a date, its text as YYYY-MM-DD, or days since 1970-01-01.
 Day = datetime.date | str | int
