@@ -34,6 +34,7 @@ _COMMANDS = {
     "ingest": "pipeline.cli.ingest:ingest_command",
     "plan": "pipeline.cli.plan:plan_command",
     "predict": "pipeline.cli.predict:predict_command",
+    "init": "pipeline.cli.init:init_command",
     "promote": "pipeline.cli.promote:promote_command",
     "report": "pipeline.cli.report:report_command",
     "rollback": "pipeline.cli.versions:rollback_command",

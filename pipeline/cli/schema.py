@@ -102,13 +102,23 @@ def infer(
         )
     looked_at = _days_of(day, days)
     hold_root(config)
-    console = wide_console()
-    with _described(config, looked_at, console) as statistics:
+    write_inferred(config, looked_at, path, wide_console())
+
+
+def write_inferred(
+    config: Config, days: DayRange, path: Path, console: Console
+) -> None:
+    """Writes a first schema, inferred from the logs of some days; replaces the file.
+
+    Raises:
+        DataError: No domain has a row on these days, or a log cannot be read.
+    """
+    with _described(config, days, console) as statistics:
         from pipeline.schemas import evolution as schema_evolution
 
         made = schema_evolution.infer(config, statistics)
     path.parent.mkdir(parents=True, exist_ok=True)
-    durable_files.write_text(path, _HEADER.format(days=looked_at) + to_text(made))
+    durable_files.write_text(path, _HEADER.format(days=days) + to_text(made))
     console.print(f"{len(made.feature)} features in {path}", soft_wrap=True)
 
 

@@ -50,7 +50,7 @@ def serve_command(config_path: Path, host: str, port: int, rest_port: int) -> No
 
     Loads what models.config says, takes up new versions, labels and rollbacks within a
     second, and answers TF Serving's gRPC (Predict, GetModelMetadata, GetModelStatus)
-    and REST predict. Production is TensorFlow Serving: docs/containers.md.
+    and REST predict. Production is TensorFlow Serving: docs/how-to/containers.md.
     """
     config = load_config(config_path)
     folder = repository_of(config).folder
@@ -109,7 +109,7 @@ def _announce(
         f"  gRPC  {host}:{server.port}",
         f"  REST  http://{host}:{server.rest_port}/v1/models/{config.name}",
         f"  try   crossctr predict {config_path} --server {host}:{server.port}",
-        "For trying only: production is TensorFlow Serving, docs/containers.md. "
+        "For trying only: production is TensorFlow Serving, docs/how-to/containers.md. "
         "Ctrl-C stops.",
     ):
         terminal.print(line, soft_wrap=True, highlight=False)

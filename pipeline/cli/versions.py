@@ -15,6 +15,7 @@ from components.publisher.logic import holds_model
 from components.publisher.logic import lineage_of
 from components.publisher.logic import versions_in
 from components.publisher.releases import ModelRepository
+from models.artifact_files import CARD_TEXT_FILE
 from models.errors import ConfigError
 from models.errors import DataError
 from pipeline.cli.command import Command
@@ -40,7 +41,7 @@ from pipeline.terminal.plain_text import Table
 )
 @CONFIG
 def versions_command(config_path: Path) -> None:
-    """List the published versions, newest first, with metrics and who approved them.
+    """List the published versions, newest first: metrics, who approved them, card.
 
     Says which folder holds no SavedModel; fails afterwards if servers are told to load
     such a version, or one that is not there.
@@ -134,6 +135,7 @@ class Version:
         approved_by: The Gate, or who overrode it and why.
         written: Time of writing, UTC.
         has_model: Whether its folder has a SavedModel in it.
+        card: Path of its model card, or that it has none.
     """
 
     version: int
@@ -146,6 +148,7 @@ class Version:
     approved_by: str
     written: str
     has_model: bool
+    card: str
 
 
 def labels_of(repository: ModelRepository) -> dict[int, str]:
@@ -183,6 +186,7 @@ def version_of(path: Path, labels: Mapping[int, str]) -> Version:
         approved_by=_passed(lineage),
         written=f"{written:%Y-%m-%d %H:%M}",
         has_model=holds_model(path),
+        card=_card(path),
     )
 
 
@@ -200,6 +204,7 @@ def versions_table(folder: Path, versions: Sequence[Version]) -> Table:
         table.add_column(column, justify="right")
     table.add_column("approved by", overflow="fold")
     table.add_column("written, UTC")
+    table.add_column("model card", overflow="fold")
     for one in versions:
         table.add_row(
             str(one.version),
@@ -211,8 +216,16 @@ def versions_table(folder: Path, versions: Sequence[Version]) -> Table:
             _number(one.calibration, 3),
             one.approved_by,
             one.written,
+            one.card,
         )
     return table
+
+
+def _card(version: Path) -> str:
+    """Returns the card's path in the model's folder, which the table's title names."""
+    if not (version / CARD_TEXT_FILE).is_file():
+        return "none"
+    return f"{version.name}/{CARD_TEXT_FILE}"
 
 
 def _number(value: object, digits: int) -> str:

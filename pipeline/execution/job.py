@@ -48,6 +48,7 @@ from pipeline.store.integrity import refuse_lost_results
 from pipeline.store.integrity import refuse_lost_versions
 from pipeline.store.metadata import connection
 from pipeline.store.reader import Store
+from pipeline.store.references import with_stored_references
 from pipeline.store.results import few_steps
 from pipeline.store.results import known_state
 from pipeline.store.results import removed_fingerprints
@@ -282,7 +283,8 @@ def _run_due(
             display.detail(step.note)
         try:
             with readable_errors(step, config.root):
-                run_graph(graph_for(config, step), display, connect)
+                ready = with_stored_references(store, step)
+                run_graph(graph_for(config, ready), display, connect)
         except CrossctrError as error:
             recorder.failed(
                 step, str(error), seconds=display.step_elapsed, nodes=display.nodes

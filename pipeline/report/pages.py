@@ -11,6 +11,7 @@ from models.days import DayRange
 from models.days import to_date
 from pipeline.config.schema import Config
 from pipeline.planning.steps import Step
+from pipeline.report.files import run_folder
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.progress import quiet_libraries
 
@@ -118,7 +119,7 @@ def write_quietly(
     if not config.root.is_dir():
         # Nothing is stored, so `write` raises, and no file must be created.
         return write()
-    log_file = config.root / "reports" / name / "libraries.log"
+    log_file = run_folder(config.root, name) / "libraries.log"
     with quiet_libraries(log_file, console):
         try:
             return write()

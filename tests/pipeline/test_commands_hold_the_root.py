@@ -35,6 +35,8 @@ READS = {
     "compile",
     "doctor",
     "embeddings nearest",
+    # It makes a configuration, and holds the root of that one.
+    "init",
     "plan",
     "predict",
     "report",
