@@ -283,6 +283,11 @@ def compare(
 
     Returns:
         The comparison; `failed` names the strategies that are not in it.
+
+    Raises:
+        ConfigError: A strategy is not known, or cannot be compared on one day.
+        StrategiesFailedError: The baseline failed.
+        LockedError: Another command holds the root.
     """
     # Late, as it imports NumPy, SciPy and Arrow.
     from pipeline.comparing.run import Question
@@ -322,6 +327,11 @@ def ablate(
 
     Returns:
         The comparison, with the whole as baseline.
+
+    Raises:
+        ConfigError: The configuration has no E-CDCTR to take parts from.
+        StrategiesFailedError: The baseline failed.
+        LockedError: Another command holds the root.
     """
     # Late, as it imports NumPy, SciPy and Arrow.
     from pipeline.comparing.ablation import ablation

@@ -62,7 +62,11 @@ def test_a_command_that_waits_is_stopped_with_a_sentence(command, tmp_path):
     options, goes_on = WAITING[command]
     world, log = tmp_path / "world", tmp_path / "log"
     row = {
-        "set": {"missing_days": {"ads": "wait"}, "wait": {"minutes": 9}},
+        "set": {
+            "missing_days": {"ads": "wait"},
+            "wait": {"minutes": 9},
+            "levels.cpm.every_days": 1,
+        },
         "remove": ["logs/ads/date=2024-02-28/part-0.csv"],
     }
     build(world, row)
