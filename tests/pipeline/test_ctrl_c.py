@@ -117,7 +117,7 @@ def test_logs_that_are_written_are_whole_or_not_there(
 
 def test_a_run_that_is_stopped_in_a_step_goes_on_and_answers_in_json(tmp_path):
     world, log = tmp_path / "world", tmp_path / "log"
-    build(world, {})
+    build(world, {"set": {"references": {"rows": 0}}})
     words = ("run", world / "config.yaml", *DAY, "--json")
     process = started(*words, log=log)
     # The second block, the evaluation's, has begun: the first is kept.
