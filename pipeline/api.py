@@ -17,10 +17,7 @@ from __future__ import annotations
 import datetime
 import shlex
 import sys
-from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,42 +42,40 @@ from pipeline.execution.job import run_steps
 from pipeline.execution.lock import command_line
 from pipeline.execution.lock import hold
 from pipeline.execution.run_records import used
+from pipeline.execution.run_result import RunResult as RunResult
 from pipeline.planning.step_kinds import StepKind
-from pipeline.planning.steps import Step
 from pipeline.planning.steps import steps_until
 from pipeline.published_model import Model as Model
 from pipeline.published_model import load_model as load_model
 from pipeline.report.pages import report_days
 from pipeline.report.pages import report_run
 from pipeline.store.reader import Store
-from pipeline.store.results import TargetResult
 from pipeline.store.results import target_result
-from pipeline.terminal.plain_text import Console
+from pipeline.terminal.plain_text import Console as Console
 
 if TYPE_CHECKING:
     from pipeline.comparing.record import Comparison
 
+__all__ = [
+    "Console",
+    "Day",
+    "DayDone",
+    "Model",
+    "Plan",
+    "RunResult",
+    "ablate",
+    "backfill",
+    "compare",
+    "ingest",
+    "load_config",
+    "load_model",
+    "plan",
+    "run",
+    "write_page",
+]
+
 # A day: a date, its text as YYYY-MM-DD, or days since 1970-01-01.
 Day = datetime.date | str | int
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """Result of a run.
-
-    Attributes:
-        day: The run's day, days since 1970-01-01.
-        plan: What was planned.
-        steps: The steps that the run was asked for, in running order.
-        results: The strategies' results; empty if the run ended before the target.
-        failed: Strategies without a result, and why.
-    """
-
-    day: int
-    plan: Plan
-    steps: Sequence[Step]
-    results: tuple[TargetResult, ...] = ()
-    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan(config: Config, day: Day, strategies: Sequence[str] = ()) -> Plan:
@@ -265,6 +260,11 @@ def compare(
 
     Returns:
         The comparison; `failed` names the strategies that are not in it.
+
+    Raises:
+        ConfigError: A strategy is not known, or cannot be compared on one day.
+        StrategiesFailedError: The baseline failed.
+        LockedError: Another command holds the root.
     """
     # Late, as it imports NumPy, SciPy and Arrow.
     from pipeline.comparing.run import Question
@@ -304,6 +304,11 @@ def ablate(
 
     Returns:
         The comparison, with the whole as baseline.
+
+    Raises:
+        ConfigError: The configuration has no E-CDCTR to take parts from.
+        StrategiesFailedError: The baseline failed.
+        LockedError: Another command holds the root.
     """
     # Late, as it imports NumPy, SciPy and Arrow.
     from pipeline.comparing.ablation import ablation

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from pathlib import Path
 
+import click
 import pytest
 
 from components.evaluation import metrics
@@ -15,6 +17,7 @@ from models.errors import ExitCode
 from models.progress import PROGRESS
 from models.short_hash import short_hash
 from models.strategies.registry import kinds
+from pipeline.cli.group import main
 
 pytestmark = pytest.mark.checkout
 
@@ -105,10 +108,18 @@ def test_exit_codes_are_members_of_the_one_table():
     assert CrossctrError.exit_code is ExitCode.BAD_INPUT
 
 
-@pytest.mark.parametrize("code", set(ExitCode) - {ExitCode.DONE}, ids=int)
-def test_the_daily_run_page_explains_every_exit_code(code):
-    page = (ROOT / "docs" / "how-to" / "daily-run.md").read_text(encoding="utf-8")
-    assert f"| {int(code)} |" in page
+def test_the_page_of_commands_lists_exactly_the_exit_codes():
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \| .+ \| .+ \|$", page, re.M)
+    assert [(int(number), name) for number, name in rows] == [
+        (int(code), code.name) for code in ExitCode
+    ]
+
+
+def test_the_page_of_commands_lists_every_command():
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `crossctr ([\w-]+)", page, re.M)
+    assert sorted(listed) == main.list_commands(click.Context(main))
 
 
 def test_metrics_are_listed_in_one_module():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from typing import Any
 
 from components.gate.reasons import reasons_of
-from components.references.stored import StoredReferences
 from models.settings import FEW_STEPS
+
+if TYPE_CHECKING:
+    from components.references.stored import StoredReferences
 
 
 def limits_of(

@@ -33,14 +33,17 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import Literal
 
 from components.gate.reasons import reasons_of
 from components.publisher.card_context import CardContext
 from components.publisher.card_limits import limits_of
-from components.references.stored import StoredReferences
 from models.days import to_date
+
+if TYPE_CHECKING:
+    from components.references.stored import StoredReferences
 
 FORMAT = 1
 # Who published a version that no person did.

@@ -65,11 +65,13 @@ def strategy_names(ctx: click.Context) -> list[str]:
     from models.strategies.registry import kinds
 
     data: Any = None
-    path = ctx.params.get("config_path")
+    # Click parses nothing of a line that ends with an option without its value.
+    given = [ctx.params.get("config_path"), *ctx.args]
+    path = next((one for one in map(str, given) if one.endswith(_SUFFIXES)), None)
     if path is not None:
         # Half a command line may name a file that is not there yet.
         with contextlib.suppress(ConfigError):
-            data = read_yaml_file(Path(path), str(path))
+            data = read_yaml_file(Path(path), path)
     entries = data.get("strategies") if isinstance(data, dict) else None
     own = map(str, entries) if isinstance(entries, dict) else ()
     return list(dict.fromkeys([*own, *kinds()]))

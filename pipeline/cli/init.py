@@ -21,6 +21,7 @@ from models.errors import ConfigError
 from models.errors import listed
 from models.errors import shown
 from pipeline import api
+from pipeline.cli.command import Command
 from pipeline.cli.options import hold_folder
 from pipeline.cli.options import wide_console
 from pipeline.config.load import load_config
@@ -58,7 +59,11 @@ class _Paths:
         return self.root / "logs"
 
 
-@click.command(name="init")
+@click.command(
+    name="init",
+    cls=Command,
+    example="crossctr init feeds.csv ads.csv --target ads",
+)
 @click.argument("logs", nargs=-1, required=True, metavar="LOGS...")
 @click.option("--target", help="The domain whose model is served. Default: a guess.")
 @click.option(
@@ -88,8 +93,6 @@ def init_command(
     laid out by day. --label, --time, --user and --item are for all domains, or for one
     as DOMAIN=COLUMN. The reason of each guess stands beside it as a comment; CHECK
     marks what init was unsure of.
-
-    Example: crossctr init feeds.csv ads.csv --target ads
     """
     # Late, as Arrow and NumPy would slow the start of the command line.
     from pipeline.cli.schema import write_inferred

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import importlib
 import sys
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from pipeline.cli.command import Group
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.cli.options import hold_root
-from pipeline.cli.options import wide_console
+from pipeline.cli.options import progress_console
 from pipeline.config.load import load_config
 from pipeline.config.local_paths import LocalPathArgument
 from pipeline.config.schema import Config
@@ -35,6 +36,7 @@ from pipeline.schemas.files import read_schema
 from pipeline.schemas.files import to_text
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.progress import quiet_libraries
+from pipeline.terminal.progress import waiting
 
 if TYPE_CHECKING:
     from pipeline.schemas.evolution import Statistics
@@ -102,7 +104,7 @@ def infer(
         )
     looked_at = _days_of(day, days)
     hold_root(config)
-    write_inferred(config, looked_at, path, wide_console())
+    write_inferred(config, looked_at, path, progress_console())
 
 
 def write_inferred(
@@ -119,7 +121,7 @@ def write_inferred(
         made = schema_evolution.infer(config, statistics)
     path.parent.mkdir(parents=True, exist_ok=True)
     durable_files.write_text(path, _HEADER.format(days=days) + to_text(made))
-    console.print(f"{len(made.feature)} features in {path}", soft_wrap=True)
+    console.say(f"{len(made.feature)} features in {path}", soft_wrap=True)
 
 
 @schema.command(
@@ -136,16 +138,16 @@ def diff(config_path: Path, day: int | None, days: int) -> None:
     """
     config = load_config(config_path)
     curated = read_schema(config.schema_path)
-    console = wide_console()
+    console = progress_console()
     with _described(config, _days_of(day, days), console) as statistics:
         from pipeline.schemas import evolution as schema_evolution
 
         sentences = schema_evolution.differences(config, curated, statistics)
     for sentence in sentences:
-        console.print(sentence, soft_wrap=True)
+        console.say(sentence, soft_wrap=True)
     if sentences:
         sys.exit(ExitCode.DIFFERENT)
-    console.print("The logs fit the schema.")
+    console.say("The logs fit the schema.")
 
 
 @schema.command(
@@ -197,7 +199,7 @@ def accept(
                 f"one of {', '.join(known)}"
                 f"{f'; did you mean {close[0]!r}?' if close else ''}"
             )
-    console = wide_console()
+    console = progress_console()
     notes: list[str] = []
     left: list[str] = []
     if limits:
@@ -219,12 +221,12 @@ def accept(
             changed, notes = schema_evolution.relax(curated, statistics, features)
             left = schema_evolution.differences(config, changed, statistics)
     for note in notes:
-        console.print(note, soft_wrap=True)
+        console.say(note, soft_wrap=True)
     _replace(config.schema_path, curated, changed, console, dry_run=dry_run)
     if left:
-        console.print("Still not allowed:")
+        console.say("Still not allowed:")
         for sentence in left:
-            console.print(f"  {sentence}", soft_wrap=True)
+            console.say(f"  {sentence}", soft_wrap=True)
 
 
 def _replace(
@@ -233,14 +235,14 @@ def _replace(
     """Prints the difference between two schemas and writes the new one."""
     before, after = to_text(old), to_text(new)
     if before == after:
-        console.print("The schema allows this already; nothing was changed.")
+        console.say("The schema allows this already; nothing was changed.")
         return
     change = difflib.unified_diff(
         before.splitlines(), after.splitlines(), "before", "after", lineterm=""
     )
-    console.print("\n".join(change), highlight=False, soft_wrap=True)
+    console.say("\n".join(change), highlight=False, soft_wrap=True)
     if dry_run:
-        console.print(f"Nothing was written to {path} (--dry-run).", soft_wrap=True)
+        console.say(f"Nothing was written to {path} (--dry-run).", soft_wrap=True)
         return
     text = path.read_text(encoding="utf-8")
     backup = path.with_name(f"{path.name}.bak")
@@ -249,14 +251,15 @@ def _replace(
     parse_schema(content)
     durable_files.write_text(path, content)
     lost = " (only it has comments between features)" * has_inner_comments(text)
-    console.print(f"{path} is changed; its backup is {backup}{lost}", soft_wrap=True)
+    console.say(f"{path} is changed; its backup is {backup}{lost}", soft_wrap=True)
 
 
 @contextlib.contextmanager
 def _tfdv(config: Config, console: Console) -> Iterator[Console]:
-    """Announces TFDV's import and sends the libraries' output to a log file."""
-    console.print("Importing TensorFlow Data Validation (10 to 20 s) ...")
+    """Imports TFDV, and sends the libraries' output to a log file."""
     with quiet_libraries(new_log_file(config), console) as shown:
+        with waiting(shown, "importing TensorFlow Data Validation (10 to 20 s)"):
+            importlib.import_module("tensorflow_data_validation")
         yield shown
 
 

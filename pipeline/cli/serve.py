@@ -21,6 +21,7 @@ from pipeline.config.load import load_config
 from pipeline.config.schema import Config
 from pipeline.release.promotion import repository_of
 from pipeline.terminal.plain_text import Console
+from pipeline.terminal.progress import waiting
 
 if TYPE_CHECKING:
     from components.model_server.server import ModelServer
@@ -60,9 +61,9 @@ def serve_command(config_path: Path, host: str, port: int, rest_port: int) -> No
             "that the Gate approves first"
         )
     with quiet_serving(config) as terminal:
-        terminal.print("Importing TensorFlow and loading (some seconds) ...")
-        # Late: it imports TensorFlow.
-        from components.model_server.server import ModelServer
+        with waiting(terminal, "importing TensorFlow (some seconds)"):
+            # Late: it imports TensorFlow.
+            from components.model_server.server import ModelServer
 
         _show_changes(terminal)
         server = ModelServer([folder], host=host, port=port, rest_port=rest_port)

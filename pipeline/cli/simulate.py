@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.command(
     name="simulate",
     cls=Command,
-    example="crossctr simulate configs/feeds_ads.yaml --preset tiny",
+    example="crossctr simulate configs/feeds_ads.yaml --preset small",
     resume="whole days are kept, and no day is there in part; the same command writes "
     "the others",
 )

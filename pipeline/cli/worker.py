@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from models.artifact_files import INPUTS_FILE
 from pipeline.cli.command import Command
 
 
 @click.command(
     name="worker",
     cls=Command,
-    example="crossctr worker inputs.json",
+    example=f"crossctr worker {INPUTS_FILE}",
 )
 @click.argument(
     "inputs",

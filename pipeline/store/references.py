@@ -5,16 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from components.references.stored import StoredReferences
-from components.references.stored import read_references
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Step
 from pipeline.store.reader import Store
 
+if TYPE_CHECKING:
+    from components.references.stored import StoredReferences
+
 
 def references_of(store: Store, steps: Iterable[Step]) -> StoredReferences | None:
     """Returns the references of a plan; None if it has none, or they are not stored."""
+    # Late, as it imports NumPy and Arrow, which a plan does without.
+    from components.references.stored import read_references
+
     for step in steps:
         if step.kind == StepKind.REFERENCES:
             stored = store.newest("ReferenceScores", step.fingerprint)

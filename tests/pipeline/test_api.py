@@ -1,6 +1,9 @@
 """Python interface without TFX: days, strategies, versions and rows."""
 
+import ast
 import datetime
+import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +12,9 @@ from models.days import to_day
 from models.errors import ConfigError
 from models.errors import DataError
 from pipeline import api
+from pipeline import cli
+from pipeline.cli.compare import compare_command
+from pipeline.config.load import load_config
 from tests.pipeline.planning.worlds import make_config
 
 DAY = to_day(datetime.date(2024, 3, 1))
@@ -112,3 +118,39 @@ def test_arrays_are_lists_and_a_cross_is_no_input(monkeypatch, tmp_path):
     assert inputs["user_id"].tolist() == [b"u1"]
     with pytest.raises(DataError, match="there is no feature 'pair'"):
         model.predict([{"pair": 3}])
+
+
+def test_every_public_name_is_documented_and_typed():
+    for name in api.__all__:
+        one = getattr(api, name)
+        if not inspect.isfunction(one):
+            continue
+        assert one.__doc__, name
+        signature = inspect.signature(one)
+        assert signature.return_annotation is not inspect.Signature.empty, name
+        for parameter in signature.parameters.values():
+            assert parameter.annotation is not inspect.Parameter.empty, name
+        assert "Raises:" in one.__doc__ or name == "write_page"
+
+
+def test_commands_go_through_the_functions_and_not_around_them():
+    # What the functions are made of.
+    inner = {
+        *("backfill_days", "plan_run", "plan_when_ready", "run_steps"),
+        *("run_comparison", "Planner", "Question", "report_run", "report_days"),
+    }
+    imported = {
+        alias.name
+        for path in Path(cli.__file__).parent.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported & inner == set()
+    assert api.load_config is load_config
+
+
+@pytest.mark.parametrize("name", ["seeds", "baseline", "controls"])
+def test_defaults_of_compare_are_those_of_the_function(name):
+    (option,) = [one for one in compare_command.params if one.name == name]
+    assert option.default == inspect.signature(api.compare).parameters[name].default

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import click
 import pytest
 
 from models.strategies.registry import kinds
@@ -85,7 +86,7 @@ def test_links_between_tables_lead_to_headings():
 
 def test_every_command_is_on_the_page_with_its_usage():
     page = commands_page()
-    for name in main.commands:
+    for name in main.list_commands(click.Context(main)):
         assert f"## crossctr {name}\n\n```text\nUsage: crossctr {name} " in page
     assert "## crossctr schema infer\n" in page
 

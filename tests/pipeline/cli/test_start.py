@@ -23,6 +23,8 @@ def imported(code):
 
 def test_the_command_line_is_there_before_any_heavy_package():
     assert imported("import pipeline.cli.group") == set()
+    # What plan, run and backfill load before their work.
+    assert imported("import pipeline.api") == set()
     # The check itself notices one.
     assert imported("import numpy") == {"numpy"}
 

@@ -15,6 +15,7 @@ from pipeline.terminal.progress import RunDisplay
 from pipeline.terminal.progress import duration
 from pipeline.terminal.progress import forward_progress
 from pipeline.terminal.progress import quiet_libraries
+from pipeline.terminal.progress import waiting
 
 
 @pytest.mark.parametrize(
@@ -339,3 +340,40 @@ def test_names_with_brackets_and_colons_are_printed_as_they_are(capfd, tmp_path)
     printed = capfd.readouterr().out
     assert "/data/team [ads]/:smile:/x" in printed
     assert "/data/team [ads]/:smile:/y" in printed
+
+
+def test_the_import_is_shown_on_a_terminal_and_nowhere_else():
+    shown, piped = io.StringIO(), io.StringIO()
+    for file, is_terminal in ((shown, True), (piped, False)):
+        console = Console(file=file, force_terminal=is_terminal, width=80)
+        with waiting(console, "importing TFX"):
+            pass
+    assert "importing TFX" in shown.getvalue()
+    assert piped.getvalue() == ""
+
+
+def test_a_quiet_console_says_results_and_warnings_alone():
+    file = io.StringIO()
+    console = Console(file=file, width=120, quiet=True)
+    display = RunDisplay(console, 2)
+    display.start(1, "TPM")
+    display.detail("half")
+    display.finish(10)
+    display.note("few optimizer steps")
+    display.start(2, "CPM")
+    display.fail("it broke")
+    console.print(display.summary())
+    console.say("Published")
+    lines = [line.strip() for line in file.getvalue().splitlines()]
+    assert lines[0] == "few optimizer steps"
+    assert lines[1].startswith("2/2 CPM")
+    assert lines[1].endswith("failed: it broke")
+    assert lines[2:] == ["Published"]
+
+
+def test_a_quiet_console_stays_quiet_while_libraries_run(tmp_path, capfd):
+    console = Console(width=80, quiet=True)
+    with quiet_libraries(tmp_path / "libraries.log", console) as shown:
+        shown.print("progress")
+        shown.say("warning")
+    assert capfd.readouterr().out == "warning\n"
