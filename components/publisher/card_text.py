@@ -9,6 +9,7 @@ from typing import Any
 
 from components.evaluation.metrics import NAMES
 from components.evaluation.metrics import RESULT_COLUMNS
+from components.evaluation.metrics import SLICE_COLUMNS
 
 UNKNOWN = "not recorded"
 
@@ -117,7 +118,7 @@ def _metric_parts(card: Mapping[str, Any]) -> list[str]:
 
 
 def _slice_table(slices: Sequence[Mapping[str, Any]]) -> str:
-    columns = ["auc", "log_loss", "calibration"]
+    columns = [name for name in SLICE_COLUMNS if not name.endswith("_count")]
     head = ["slice", "impressions", *(NAMES.get(name, name) for name in columns)]
     rows = []
     for part in slices:

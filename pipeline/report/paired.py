@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from components.evaluation.metrics import RESAMPLED
+from components.evaluation.metrics import Calibration
 from components.evaluation.replicates import MeasuredModel
 from components.references.stored import StoredReferences
 from models.strategies.registry import BASELINE_KIND
@@ -13,7 +15,7 @@ from pipeline.report.judged import Judged
 from pipeline.report.judged import Value
 
 # Calibration has a best value of 1, so a difference says nothing.
-METRICS = ("auc", "gauc", "log_loss", "normalized_entropy")
+METRICS = tuple(name for name in RESAMPLED if name != Calibration.name)
 
 
 @dataclass(frozen=True)
