@@ -22,6 +22,7 @@ from components.publisher.model_card import Event
 from components.publisher.model_card import of_version
 from models import durable_files
 from models.artifact_files import LINEAGE_FILE
+from models.artifact_files import SAVED_MODEL_FILE
 from models.artifact_files import WARMUP_FILE
 from models.days import to_date
 from models.errors import DataError
@@ -76,6 +77,11 @@ def versions_in(folder: Path) -> list[int]:
         for path in folder.iterdir()
         if _VERSION.fullmatch(path.name) and path.is_dir()
     )
+
+
+def holds_model(version: Path) -> bool:
+    """Returns whether a version's folder has a SavedModel in it."""
+    return (version / SAVED_MODEL_FILE).is_file()
 
 
 def publish(

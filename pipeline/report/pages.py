@@ -74,7 +74,7 @@ def _at_the_end(
     # Any error at all: see `report_run`.
     except Exception as failure:  # noqa: BLE001
         text = f"{type(failure).__name__}: {' '.join(str(failure).split())}"
-        console.print(
+        console.say(
             f"The report could not be written ({text}). The run's result is "
             f"stored; `crossctr report CONFIG {again}` tries again.",
             style="bold red",
@@ -82,7 +82,7 @@ def _at_the_end(
             soft_wrap=True,
         )
         return None
-    console.print(f"Report: {path}", soft_wrap=True)
+    console.say(f"Report: {path}", soft_wrap=True)
     return path
 
 
