@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the sdist, and the wheel from the unpacked sdist. Installs each with its extras
-# into an environment in an empty folder, as docs/lines.md describes: the lock files of
+# into an environment in an empty folder, as docs/reference/lines.md describes: the lock files of
 # the sdist are constraints, so every package has a tested version, and every package
 # that is not declared is missing. Then calls `crossctr` there, and runs the fast tests on
 # the installed wheel, in a folder outside the repository.
