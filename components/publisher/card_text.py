@@ -46,8 +46,8 @@ def _model_lines(card: Mapping[str, Any]) -> list[str]:
         f"Run's day: {_text(model['day'])}",
         f"Parameters: {sizes or UNKNOWN}",
         f"Started from: {_text(start[training['warm_start']])}",
-        f"Optimizer steps: {_count(training['optimizer_steps'])} in "
-        f"{_count(training['passes'])} pass(es), batches of "
+        f"Optimizer steps: {_count(training['optimizer_steps'])}; passes over the "
+        f"impressions: {_count(training['passes'])}; batch size: "
         f"{_count(training['batch_size'])}",
     ]
     if training["snapshot_days"]:
