@@ -47,7 +47,7 @@ check: $(READY) ## Lint, format, types, import rules
 test: check ## Everything: lint, types, unit tests, TFX runs on small real logs
 	$(BIN)/python -m pytest $(IN_TWO) --durations=10
 
-package: $(READY) ## Build sdist and wheel, run the fast tests on the installed wheel (3 min)
+package: $(READY) ## Build sdist and wheel, install each in an empty folder, run the fast tests on the wheel (4 min)
 	tests/check_package.sh $(IN_TWO)
 
 test-fast: check ## The part that takes under two minutes

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Builds the sdist, and the wheel from the unpacked sdist. Installs the wheel into an empty
-# environment with the packages of .venv, and runs `crossctr --help` and the fast tests
-# there, in a folder outside the repository.
+# Builds the sdist, and the wheel from the unpacked sdist. Installs each with its extras
+# into an environment in an empty folder, as docs/reference/lines.md describes: the lock files of
+# the sdist are constraints, so every package has a tested version, and every package
+# that is not declared is missing. Then calls `crossctr` there, and runs the fast tests on
+# the installed wheel, in a folder outside the repository.
 #
 #     make package                       # arguments are passed on to pytest
+#
+# Leaves both archives in build/package.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -33,19 +37,41 @@ cp "$folder"/dist/* build/package
 ls -l build/package
 "$root/.venv/bin/python" tests/package_contents.py "$folder/source" "$folder"/dist/*
 
-"$uv" pip freeze --quiet --python .venv/bin/python --exclude-editable >"$folder/lock.txt"
-"$uv" venv --quiet --python .venv/bin/python "$folder/env"
-"$uv" pip install --quiet --no-deps --python "$folder/env/bin/python" \
-    -r "$folder/lock.txt" "$folder"/dist/*.whl
+lock=$("$root/.venv/bin/python" "$folder/unpacked/requirements/choose.py")
+version=$("$root/.venv/bin/python" "$folder/unpacked/setup.py" --quiet --version)
+locked() { # FOLDER ARCHIVE_WITH_EXTRAS
+    mkdir "$1" && cd "$1"
+    "$uv" venv --quiet --python "$root/.venv/bin/python" env
+    "$uv" pip install --quiet --python env/bin/python \
+        --constraints "$folder/unpacked/$lock" \
+        --constraints "$folder/unpacked/${lock%.txt}-test.txt" \
+        --build-constraints "$folder/unpacked/$lock" \
+        --overrides "$folder/unpacked/requirements/overrides.txt" \
+        --excludes "$folder/unpacked/requirements/left-out.txt" "$2"
+    env -u PYTHONPATH env/bin/crossctr --help >/dev/null
+    env -u PYTHONPATH env/bin/python -c '
+import sys
+from importlib import metadata
+
+import components, models, pipeline
+
+for package in (components, models, pipeline):
+    assert "site-packages" in package.__file__, package.__file__
+assert metadata.version("crossctr") == sys.argv[1], metadata.version("crossctr")
+print(f"crossctr {sys.argv[1]} is installed from {sys.argv[2]}: {pipeline.__file__}")
+' "$version" "${2##*/}"
+    # What was installed beyond the lock files would be in no tested combination.
+    "$uv" pip freeze --quiet --python env/bin/python | grep -v "^crossctr " |
+        while read -r package; do
+            grep -q "^$package " "$folder/unpacked/$lock" "$folder/unpacked/${lock%.txt}-test.txt" ||
+                { echo "$package is not in the lock files"; exit 1; }
+        done
+    cd "$root"
+}
+locked "$folder/from-sdist" "$(echo "$folder"/dist/*.tar.gz)[serve,tune]"
+locked "$folder/from-wheel" "$(echo "$folder"/dist/*.whl)[serve,tune,test]"
 
 # The tests and the files they read, without the three packages.
 (cd "$folder/source" && rm -rf pipeline components models build ./*.egg-info)
 cd "$folder/source"
-env -u PYTHONPATH "$folder/env/bin/crossctr" --help >/dev/null
-env -u PYTHONPATH "$folder/env/bin/python" -c '
-import components, models, pipeline
-for package in (components, models, pipeline):
-    assert "site-packages" in package.__file__, package.__file__
-print("imported from the wheel:", pipeline.__file__)
-'
-env -u PYTHONPATH "$folder/env/bin/python" -m pytest "$@" -m "not slow and not checkout"
+env -u PYTHONPATH "$folder/from-wheel/env/bin/python" -m pytest "$@" -m "not slow and not checkout"

@@ -12,7 +12,23 @@ from pathlib import Path
 
 PACKAGES = ("pipeline", "components", "models")
 # Beside the packages; setuptools adds metadata of its own.
-SDIST_FILES = {"LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.py"}
+SDIST_FILES = {
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "LICENSE",
+    "MANIFEST.in",
+    "README.md",
+    "SECURITY.md",
+    "pyproject.toml",
+    "requirements/choose.py",
+    "requirements/left-out.txt",
+    "requirements/overrides.txt",
+    "requirements/tfx-1.16-test.txt",
+    "requirements/tfx-1.16.txt",
+    "requirements/tfx-1.21-test.txt",
+    "requirements/tfx-1.21.txt",
+    "setup.py",
+}
 SDIST_METADATA = {"PKG-INFO", "setup.cfg"}
 
 

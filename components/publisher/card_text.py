@@ -9,6 +9,7 @@ from typing import Any
 
 from components.evaluation.metrics import NAMES
 from components.evaluation.metrics import RESULT_COLUMNS
+from components.evaluation.metrics import SLICE_COLUMNS
 
 UNKNOWN = "not recorded"
 
@@ -45,8 +46,8 @@ def _model_lines(card: Mapping[str, Any]) -> list[str]:
         f"Run's day: {_text(model['day'])}",
         f"Parameters: {sizes or UNKNOWN}",
         f"Started from: {_text(start[training['warm_start']])}",
-        f"Optimizer steps: {_count(training['optimizer_steps'])} in "
-        f"{_count(training['passes'])} pass(es), batches of "
+        f"Optimizer steps: {_count(training['optimizer_steps'])}; passes over the "
+        f"impressions: {_count(training['passes'])}; batch size: "
         f"{_count(training['batch_size'])}",
     ]
     if training["snapshot_days"]:
@@ -117,7 +118,7 @@ def _metric_parts(card: Mapping[str, Any]) -> list[str]:
 
 
 def _slice_table(slices: Sequence[Mapping[str, Any]]) -> str:
-    columns = ["auc", "log_loss", "calibration"]
+    columns = [name for name in SLICE_COLUMNS if not name.endswith("_count")]
     head = ["slice", "impressions", *(NAMES.get(name, name) for name in columns)]
     rows = []
     for part in slices:

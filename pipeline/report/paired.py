@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from components.evaluation.metrics import RESAMPLED
+from components.evaluation.metrics import Calibration
+from components.evaluation.metrics import Gauc
 from components.evaluation.replicates import MeasuredModel
 from components.references.stored import StoredReferences
 from models.strategies.registry import BASELINE_KIND
@@ -13,7 +16,7 @@ from pipeline.report.judged import Judged
 from pipeline.report.judged import Value
 
 # Calibration has a best value of 1, so a difference says nothing.
-METRICS = ("auc", "gauc", "log_loss", "normalized_entropy")
+METRICS = tuple(name for name in RESAMPLED if name != Calibration.name)
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ def differences(
     """Returns the differences to the baseline and to the best reference.
 
     The baseline is `target_only` if it was judged, and else the published strategy.
+    Where the references show that GAUC is not usable, it is left out.
 
     Args:
         judged: The evaluated models, the published strategy first.
@@ -57,24 +61,33 @@ def differences(
     if not judged:
         return []
     names = [one.strategy for one in judged]
+    usable = [
+        name
+        for name in METRICS
+        if name != Gauc.name or references is None or not references.guard
+    ]
     baseline = judged[names.index(BASELINE_KIND) if BASELINE_KIND in names else 0]
     found = [
-        _difference(one, baseline.strategy, baseline.measured, level)
+        _difference(one, baseline.strategy, baseline.measured, usable, level)
         for one in judged
         if one is not baseline
     ]
     best = references.best if references else None
     if references is not None and best is not None:
         measured = references.by_name[best].measured
-        found += [_difference(one, best, measured, level) for one in judged]
+        found += [_difference(one, best, measured, usable, level) for one in judged]
     return [one for one in found if one.values]
 
 
 def _difference(
-    one: Judged, against: str, other: MeasuredModel, level: float
+    one: Judged,
+    against: str,
+    other: MeasuredModel,
+    metrics: Sequence[str],
+    level: float,
 ) -> Difference:
     values = {}
-    for metric in METRICS:
+    for metric in metrics:
         interval = one.measured.minus(other, metric, level)
         if interval is not None:
             values[metric] = Value(interval.value, interval.low, interval.high)

@@ -9,8 +9,10 @@ import jinja2
 from markupsafe import Markup
 from markupsafe import escape
 
+from components.evaluation.metrics import NAMES
 from models import durable_files
 from pipeline.report import charts
+from pipeline.report import paired
 from pipeline.report import svg
 from pipeline.report.content import Report
 from pipeline.report.files import run_folder
@@ -70,6 +72,8 @@ def _environment() -> jinja2.Environment:
         "reliability_chart": charts.reliability_chart,
         "interval_bar": charts.interval_bar,
         "forest_ends": forest_ends,
+        "metric_names": NAMES,
+        "paired_metrics": paired.METRICS,
         "as_date": svg.as_date,
         "as_share": svg.as_share,
         "as_number": svg.as_number,

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from components.publisher.card_files import card_of
 from components.publisher.labels import Labels
 from components.publisher.labels import read_labels
 from components.publisher.logic import versions_in
@@ -169,6 +170,8 @@ def test_a_change_that_breaks_off_anywhere_is_finished_by_the_same_again(
             # What servers are told to load is there, whole.
             found = repository.folder / str(version) / "saved_model.pb"
             assert found.read_bytes() == b"graph"
+        for version in versions_in(repository.folder):
+            assert card_of(repository.folder / str(version)) is not None
         work()
         assert _tree(repository.directory) == expected
         assert not list(repository.folder.glob(".*.writing"))

@@ -20,7 +20,10 @@ from sklearn.metrics import log_loss
 from sklearn.metrics import roc_auc_score
 
 from components.evaluation.ranking import grouped_auc
+from components.publisher.card_files import card_of
+from components.publisher.model_card import GATE
 from components.references.stored import read_references
+from models.artifact_files import CARD_TEXT_FILE
 from models.days import to_day
 from models.errors import DataError
 from pipeline import api
@@ -376,6 +379,41 @@ def test_the_next_week_adds_its_days_and_is_held_against_the_live_model(second):
         decision["candidate"]["auc"] - decision["live"]["auc"]
     )
     assert change["low"] < change["high"]
+
+
+def test_the_card_of_every_version_is_a_copy_of_what_was_judged(second):
+    world, *_ = second
+    references = {
+        stored.fingerprint: read_references(Path(stored.uri))
+        for stored in _artifacts(world, "ReferenceScores")
+    }
+    models = {model.fingerprint: model for model in _artifacts(world, "Model")}
+    versions = sorted(world.serving.iterdir())
+    assert len(versions) == 2
+    for version in versions:
+        card = card_of(version)
+        lineage = json.loads((version / "assets.extra" / "crossctr.json").read_text())
+        decision = lineage["decision"]
+        for key in ("intervals", "live", "changes", "constant"):
+            assert card["metrics"][key] == decision[key]
+        assert card["metrics"]["model"] == decision["candidate"]
+        assert card["slices"] == decision["slices"]
+        prints = card["provenance"]["fingerprints"]
+        assert prints["judgement"] == lineage["fingerprint"]
+        assert prints["model"] == lineage["model_fingerprint"]
+        beside = references[prints["references"]].by_name
+        assert {name: one["metrics"] for name, one in card["references"].items()} == {
+            name: one.metrics for name, one in beside.items()
+        }
+        assert card["references"]["logistic"]["intervals"]["auc"]["low"] is not None
+        report = _report_of(models[prints["model"]])
+        assert card["training"]["impressions"] == report["rows"]
+        assert card["training"]["optimizer_steps"] == report["steps"]
+        (event,) = card["events"]
+        assert (event["event"], event["who"]) == ("published", GATE)
+        assert event["version"] == int(version.name)
+        text = (version / CARD_TEXT_FILE).read_text()
+        assert f"{decision['candidate']['auc']:.4f}" in text
 
 
 def _report_of(model):

@@ -1,5 +1,7 @@
 """Differences between the models of a run, on the same draws of users."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ LUCK = np.linspace(-0.1, 0.1, 41)
 
 def judged(strategy, auc, draws=None):
     decision = {**DECISION, "candidate": {**DECISION["candidate"], "auc": auc}}
-    replicates = {} if draws is None else {"auc": draws}
+    replicates = {} if draws is None else {"auc": draws, "calibration": draws}
     return describe(
         decision, strategy=strategy, fingerprint=strategy, replicates=replicates
     )
@@ -44,6 +46,17 @@ def test_strategies_are_compared_with_the_baseline_and_the_best_reference():
     assert (paired.value, paired.low, paired.high) == pytest.approx((0.02,) * 3)
     assert [one.apart for one in found] == [[], ["auc"], []]
     assert set(found[0].values) == {"auc"}
+
+
+@pytest.mark.parametrize(("own", "shown"), [(0.5, {"gauc"}), (0.29, set())])
+def test_gauc_is_left_out_where_it_is_not_usable(own, shown):
+    models = [
+        replace(one, measured=MeasuredModel(one.measured.metrics, {"gauc": LUCK}))
+        for one in MODELS
+    ]
+    beside = StoredReferences({}, {"user_click_rate": own}, None)
+    found = differences(models, beside, 0.95)
+    assert {name for one in found for name in one.values} == shown
 
 
 def test_the_published_strategy_is_the_baseline_without_target_only():
