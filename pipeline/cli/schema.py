@@ -18,6 +18,8 @@ from models import durable_files
 from models.days import DayRange
 from models.errors import ConfigError
 from models.errors import ExitCode
+from pipeline.cli.command import Command
+from pipeline.cli.command import Group
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.cli.options import hold_root
@@ -43,7 +45,9 @@ _HEADER = """\
 """
 
 
-@click.group()
+@click.group(
+    cls=Group, example="crossctr schema diff configs/xmarket.yaml --day 2018-12-31"
+)
 def schema() -> None:
     """Infer a schema, compare it with the logs, adapt it to them."""
 
@@ -68,7 +72,11 @@ def _log_days(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--day", type=Day(), help="Last day of logs to read.")(command)
 
 
-@schema.command()
+@schema.command(
+    cls=Command,
+    example="crossctr schema infer configs/xmarket.yaml --day 2018-12-31 --output "
+    "draft.pbtxt",
+)
 @CONFIG
 @_log_days
 @click.option(
@@ -114,7 +122,10 @@ def write_inferred(
     console.print(f"{len(made.feature)} features in {path}", soft_wrap=True)
 
 
-@schema.command()
+@schema.command(
+    cls=Command,
+    example="crossctr schema diff configs/xmarket.yaml --day 2018-12-31 --days 7",
+)
 @CONFIG
 @_log_days
 def diff(config_path: Path, day: int | None, days: int) -> None:
@@ -137,7 +148,11 @@ def diff(config_path: Path, day: int | None, days: int) -> None:
     console.print("The logs fit the schema.")
 
 
-@schema.command()
+@schema.command(
+    cls=Command,
+    example="crossctr schema accept configs/xmarket.yaml --day 2018-12-31 -f item_id "
+    "--dry-run",
+)
 @CONFIG
 @_log_days
 @click.option("--feature", "-f", "features", multiple=True, required=True)

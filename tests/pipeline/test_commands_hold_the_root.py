@@ -33,6 +33,7 @@ CHANGES = {
 # The others: they write nothing, or only a page or log file that no command reads.
 READS = {
     "compile",
+    "doctor",
     "embeddings nearest",
     # It makes a root, and holds it: tests/pipeline/cli/test_init.py.
     "init",
