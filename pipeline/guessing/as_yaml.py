@@ -23,7 +23,7 @@ _HEADER = f"""\
 # A first configuration, guessed by `crossctr init` from some rows of each log. Reasons
 # are in the comments; {MARK} marks what it was unsure of, and how to check it. Paths
 # are relative to this file. `crossctr show FILE --all` prints every key with its
-# value, docs/daily-run.md explains them.
+# value, docs/how-to/daily-run.md explains them.
 """
 
 
