@@ -1,4 +1,11 @@
-"""The README's five commands, word for word, on two CSV files."""
+"""The README's five commands, word for word, on two CSV files.
+
+crossctr init feeds.csv ads.csv --target ads
+crossctr validate ads.yaml --day 2024-01-24
+crossctr run ads.yaml --day 2024-01-24
+crossctr serve ads.yaml &
+crossctr predict ads.yaml --wait 120
+"""
 
 from __future__ import annotations
 

@@ -100,6 +100,54 @@ def test_a_root_that_another_command_holds_is_left_alone(here, logs):
     assert not (here / "runs" / "ads" / "logs").exists()
 
 
+@pytest.fixture
+def without_tfdv(monkeypatch):
+    """Replaces what needs TFDV: the schema, and the plan that reads it."""
+    monkeypatch.setattr(
+        "pipeline.cli.schema.write_inferred",
+        lambda _config, days, path, _console: path.write_text(f"# {days}\n"),
+    )
+    monkeypatch.setattr("pipeline.api.plan", lambda _config, _day: None)
+
+
+@pytest.mark.usefixtures("without_tfdv")
+def test_what_is_unsure_is_printed_and_marked(here, logs):
+    ran = _init(str(logs))
+    assert ran.exit_code == 0, ran.output
+    text = (here / "ads.yaml").read_text()
+    for part in ("--target names it", "the Gate wants 500 impressions"):
+        assert part in ran.stdout
+    assert text.count("CHECK:") == 2
+    assert "Not sure of 2 guesses" in ran.stdout
+    day = load_config(here / "ads.yaml").anchor_day
+    assert f"  crossctr run ads.yaml --day {day}\n" in ran.stdout
+
+
+@pytest.mark.usefixtures("without_tfdv")
+def test_force_replaces_what_init_wrote(here, logs):
+    assert _init(str(logs)).exit_code == 0
+    first = (here / "ads.yaml").read_text()
+    more = as_csv(rows(220))
+    (logs / "ads.csv").write_text(more)
+    assert _init(str(logs)).exit_code == 2
+    assert (here / "ads.yaml").read_text() == first
+    ran = _init(str(logs), "--force")
+    assert ran.exit_code == 0, ran.output
+    assert "ads: 220 rows read = 220 written" in ran.output
+
+
+@pytest.mark.usefixtures("without_tfdv")
+def test_columns_are_named_for_all_domains_or_for_one(here):
+    header = ("time", "who", "item_id", "click", "device", "price")
+    folder = with_feeds(here / "logs", as_csv(rows(), header))
+    ran = _init(str(folder), "--user", "ads=who", "--label", "click>0")
+    assert ran.exit_code == 0, ran.output
+    config = load_config(here / "ads.yaml")
+    users = {d: config.domain_log(d).columns["user_id"].column for d in config.domains}
+    assert users == {"ads": "who", "feeds": "user_id"}
+    assert config.label == "click>0"
+
+
 @pytest.mark.slow
 def test_a_dated_log_and_a_flat_one_become_a_configuration(here):
     """Feeds by day as JSON Lines, elsewhere; ads as one CSV with semicolons."""
