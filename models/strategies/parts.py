@@ -6,6 +6,7 @@ composed` takes the combination from the configuration.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
@@ -265,7 +266,11 @@ class PartsStrategy(Strategy[ConfigT]):
     def build(self, context: NetworkContext) -> Network:
         """Returns the backbone with the parts added."""
         impressions = self.parts().source_impressions or SourceImpressions()
-        return impressions.build(context, lambda: self._tower(context))
+        # Source impressions that are weighed enter the slots of the target's features.
+        weighed = isinstance(impressions, WeightedSourceImpressions)
+        features = context.features.of_target() if weighed else context.features
+        own = dataclasses.replace(context, features=features)
+        return impressions.build(context, lambda: self._tower(own))
 
     def _tower(self, context: NetworkContext) -> Network:
         from models.ctnet.network import Ctnet
