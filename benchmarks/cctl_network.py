@@ -7,7 +7,6 @@ variant takes the same steps on the same batches in the same order, in memory.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
 
@@ -26,7 +24,7 @@ from benchmarks.study_metrics import metrics_of
 from models.cctl.losses import log_losses
 from models.cctl.losses import take_step
 from models.cctl.network import CompanionNetwork
-from models.data.batches import Batch
+from models.data.batches import batch_signature
 from models.features.feature import DOMAIN_FEATURE
 from models.features.feature import Feature
 from models.features.kind import MISSING_ROW
@@ -37,8 +35,8 @@ from models.networks.network import Network
 from models.settings import CctlConfig
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
-from models.training.norm_statistics import count_statistics
 from models.training.optimizers import build_optimizer
+from models.training.optimizers import optimizer_state
 from pipeline.datasets.simulation.settings import SimulationConfig
 from pipeline.datasets.simulation.settings import plan_domains
 
@@ -48,19 +46,20 @@ NETWORK = NetworkConfig(width=8, hidden_units=(32, 16))
 _WORLD = {
     "days": 20,
     "rows_per_day": 4_000,
-    "users": 1_500,
-    "items": 400,
+    "users": 400,
+    "items": 600,
+    "item_overlap": 0.5,
     "sparsity": 2,
     "theta": 0,
 }
-_JUDGED_DAYS, _TRAINED_SHARE = 4, 0.15
-_BATCH, _EPOCHS = 512, 3
-_SCORED_ROWS = 16_384
+_JUDGED_DAYS, _TRAINED_SHARE = 4, 0.1
+_BATCH, _EPOCHS = 256, 2
+_CAPACITY = 1_000
+# Impressions of the source for the statistics of BatchNorm.
+_SAMPLE = 16_384
 # Codes that `permute_codes` changes, and fields for a source alone.
 CODED = ("segment", "device", "category", "interests")
 ONE_SIDED = ("interests", "refreshes", "score")
-
-Rng = np.random.Generator
 
 
 @dataclass(frozen=True)
@@ -78,16 +77,28 @@ class World:
         return World(table, *parts)
 
 
-@functools.lru_cache(maxsize=1)
-def make_world(seed: int, knobs: tuple[tuple[str, Any], ...] = ()) -> World:
-    """Draws a world; `knobs` are other keys of `simulate`, those of feeds by a dot."""
-    own = {name[6:]: value for name, value in knobs if name.startswith("feeds.")}
-    rest = {name: value for name, value in knobs if not name.startswith("feeds.")}
+def make_world(seed: int, knobs: Mapping[str, Any]) -> World:
+    """Draws a world by keys of `simulate`, those of the source under `feeds`."""
+    own = {name: value for name, value in knobs.items() if name != SOURCE}
     simulation = SimulationConfig.model_validate(
-        {**_WORLD, "truth": Path(), "seed": seed, "domains": {SOURCE: own}, **rest}
+        {
+            **_WORLD,
+            **own,
+            "truth": Path(),
+            "seed": seed,
+            "domains": {SOURCE: knobs.get(SOURCE, {})},
+        }
     )
     days = simulation.num_days
     table, rows = draw(plan_domains(simulation, (SOURCE,), TARGET), seed, days)
+    # Of one size for all seeds, so that these share one traced network.
+    spaces = {
+        name: space.model_copy(update={"capacity": max(space.capacity, _CAPACITY)})
+        if name in ("user", "item")
+        else space
+        for name, space in table.vocabularies.items()
+    }
+    table = table.model_copy(update={"vocabularies": spaces})
     last = days - _JUDGED_DAYS
     ads, feeds = rows[TARGET], rows[SOURCE]
     past = ads.columns["day"] < last
@@ -149,141 +160,139 @@ def declared(world: World, names: tuple[str, ...], *, target_has: bool) -> World
     return world.mapped(change, table)
 
 
-def train_cctl(world: World, seed: int, **settings: Any) -> dict[str, float]:
-    """Trains CCTL's mixed tower with all weights 1; returns metrics on `judged`."""
-    keras.utils.set_random_seed(seed)
-    cctl = CctlConfig.model_validate({"estimator": "uniform", **settings})
-    domain = int(world.source.columns[DOMAIN_FEATURE][0])
-    network = CompanionNetwork(world.table, NETWORK, cctl, (SOURCE,), {SOURCE: domain})
-    rates = {
-        name: float(rows.columns["label"].mean())
-        for name, rows in ((SOURCE, world.source), (TARGET, world.target))
-    }
-    network.set_base_rate(rates[TARGET])
-    network.set_domain_rates(rates, continues=False)
+class Trial:
+    """A variant of the network, trained anew with each seed.
 
-    def loss_of(rows: Any, labels: Any, is_target: Any) -> Any:
-        del is_target
-        logits = network.logits(network.mixed, rows, training=True)
-        loss = tf.reduce_sum(log_losses(labels, logits))
-        if cctl.enhancement:
-            contrast = network.contrast(rows, tf.ones_like(labels))
-            count = tf.cast(tf.shape(labels)[0], tf.float32)
-            loss += cctl.enhancement * count * contrast
-        return loss
+    Weights start as those of the first seed, in another order by seed: their
+    distribution is the same, and nothing is traced again.
 
-    return _trained(world, network, network.trained_variables, loss_of, seed)
-
-
-def train_plain(world: World, seed: int, *, source: bool) -> dict[str, float]:
-    """Trains the backbone on both domains, or with the same steps on the target."""
-    keras.utils.set_random_seed(seed)
-    table = world.table if source else world.table.of_target()
-    network = Backbone(table, NETWORK)
-    own = np.r_[world.target.columns["label"], world.source.columns["label"]]
-    network.set_base_rate(float((own if source else own[: len(world.target)]).mean()))
-
-    def loss_of(rows: Any, labels: Any, is_target: Any) -> Any:
-        losses = log_losses(labels, network(rows, training=True))
-        del is_target
-        return tf.reduce_sum(losses)
-
-    return _trained(
-        world, network, network.trainable_variables, loss_of, seed, source=source
-    )
-
-
-def _trained(
-    world: World,
-    network: Network,
-    variables: list[Any],
-    loss_of: Callable[..., Any],
-    seed: int,
-    *,
-    source: bool = True,
-) -> dict[str, float]:
-    training = TrainingConfig(batch_size=_BATCH, seed=seed)
-    optimizer = build_optimizer(network.trained_part, training)
-    helpers = keras.optimizers.Adam(training.dense_learning_rate, jit_compile=False)
-    beside = network.helper_variables if isinstance(network, CompanionNetwork) else []
-    helpers.build(beside)
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def step(rows: Mapping[str, Any], labels: Any, is_target: Any) -> None:
-        count = tf.shape(labels)[0]
-        take_step(
-            lambda: (loss_of(rows, labels, is_target) / tf.cast(count, tf.float32),),
-            (optimizer, variables),
-            (helpers, beside),
-            rows=count,
-        )
-
-    names = list(network.features.columns)
-    for rows in _steps(world, names, seed, source=source):
-        step(*rows)
-    mixed = _Mixed(world, names, seed, source=source)
-    count_statistics(network, mixed, seed=seed)  # type: ignore[arg-type]
-    return _judged(network, world.judged)
-
-
-def _steps(
-    world: World, names: list[str], seed: int, *, source: bool
-) -> Iterator[tuple[dict[str, Any], Any, Any]]:
-    """Yields batches; each has the target's share of all rows."""
-    rng = np.random.default_rng(seed)
-    target, beside = world.target, world.source
-    number = (len(target) + len(beside)) // _BATCH
-    for _ in range(_EPOCHS):
-        own = np.array_split(rng.permutation(len(target)), number)
-        theirs = np.array_split(rng.permutation(len(beside)), number)
-        for a, b in zip(own, theirs, strict=True):
-            chosen = b if source else b[:0]
-            columns = {
-                name: np.r_[target.columns[name][a], beside.columns[name][chosen]]
-                for name in names
-            }
-            labels = np.r_[target.columns["label"][a], beside.columns["label"][chosen]]
-            is_target = np.arange(len(labels)) < len(a)
-            yield (
-                {name: tf.constant(values) for name, values in columns.items()},
-                tf.constant(labels.astype(np.float32)),
-                tf.constant(is_target.astype(np.float32)),
-            )
-
-
-class _Mixed:
-    """The rows that were trained on, for BatchNorm's statistics."""
+    Args:
+        world: A world; later ones have its table of features.
+        settings: Keys of `cctl`; None for the backbone.
+        source: Whether the source's impressions are trained on.
+    """
 
     def __init__(
-        self, world: World, names: list[str], seed: int, *, source: bool
+        self, world: World, settings: Mapping[str, Any] | None, *, source: bool = True
     ) -> None:
-        parts = [world.target, *([world.source] if source else [])]
-        self._columns = {
-            name: np.concatenate([part.columns[name] for part in parts])
-            for name in names
-        }
-        self._number = sum(len(part) for part in parts)
-        self._seed = seed
+        keras.utils.set_random_seed(0)
+        table = world.table if source else world.table.of_target()
+        self._source = source
+        self._network: Network
+        beside: list[Any] = []
+        if settings is None:
+            self._network = Backbone(table, NETWORK)
+            variables, score = self._network.trainable_variables, self._network
+        else:
+            domain = int(world.source.columns[DOMAIN_FEATURE][0])
+            cctl = CctlConfig.model_validate({"estimator": "uniform", **settings})
+            network = CompanionNetwork(
+                table, NETWORK, cctl, (SOURCE,), {SOURCE: domain}
+            )
+            variables, beside = network.trained_variables, network.helper_variables
+            self._network = score = network
+        training = TrainingConfig(batch_size=_BATCH)
+        optimizer = build_optimizer(self._network.trained_part, training)
+        helpers = keras.optimizers.Adam(training.dense_learning_rate, jit_compile=False)
+        helpers.build(beside)
 
-    def batches(self, *, batch_size: int, **_: Any) -> Iterator[Batch]:
-        order = np.random.default_rng(self._seed).permutation(self._number)
-        for start in range(0, self._number, batch_size):
-            chosen = order[start : start + batch_size]
-            rows = {name: values[chosen] for name, values in self._columns.items()}
-            nothing = np.zeros(len(chosen))
-            yield Batch(rows, nothing.astype(np.float32), nothing.astype(np.int64))
+        def loss_of(rows: Mapping[str, Any], labels: Any) -> tuple[Any]:
+            loss = tf.reduce_mean(log_losses(labels, score(rows, training=True)))
+            if isinstance(score, CompanionNetwork) and score.cctl.enhancement:
+                contrast = score.contrast(rows, tf.ones_like(labels))
+                loss += score.cctl.enhancement * contrast
+            return (loss,)
+
+        def step(rows: Mapping[str, Any], labels: Any) -> None:
+            parts = ((optimizer, variables), (helpers, beside))
+            take_step(lambda: loss_of(rows, labels), *parts, rows=tf.shape(labels)[0])
+
+        rows_spec, labels_spec, _ = batch_signature(table)
+        self._step = tf.function(
+            step, input_signature=(rows_spec, labels_spec), autograph=False
+        )
+        self._sums = [self._sums_of(i, rows_spec) for i in range(len(self._norms))]
+        requested = {name: rows_spec[name] for name in table.of_target().columns}
+        logits = self._network.serving_form().logits
+        self._served = tf.function(
+            logits,
+            input_signature=(rows_spec if settings is None else requested,),
+            autograph=False,
+        )
+        states = [*optimizer_state(optimizer).values(), *helpers.variables]
+        self._slots = [(slot, slot.numpy()) for slot in states]
+        self._weights = [(one, one.numpy()) for one in self._network.variables]
+
+    @property
+    def _norms(self) -> list[Any]:
+        ((stack,),) = [stage for stage in self._network.stages[:1]]
+        return list(stack.norms)
+
+    def _sums_of(self, index: int, rows_spec: Any) -> Any:
+        """Returns the traced moments of the input of a BatchNorm layer."""
+        ((stack,),) = self._network.stages[:1]
+
+        def moments(rows: Mapping[str, Any]) -> Any:
+            with stack.watching() as read:
+                self._network(rows, training=False)
+            return tf.nn.moments(read[index], axes=[0])
+
+        return tf.function(moments, input_signature=(rows_spec,), autograph=False)
+
+    def run(self, world: World, seed: int) -> dict[str, float]:
+        """Trains with a seed; returns the metrics of what is served on `judged`."""
+        rng = np.random.default_rng(seed)
+        for slot, value in self._slots:
+            slot.assign(value)
+        for variable, value in self._weights:
+            variable.assign(rng.permutation(value.ravel()).reshape(value.shape))
+        parts = [world.target, *([world.source] if self._source else [])]
+        rates = [float(part.columns["label"].mean()) for part in parts]
+        self._network.set_base_rate(rates[0])
+        self._network.set_domain_rates(
+            dict(zip((TARGET, SOURCE), rates, strict=False)), continues=False
+        )
+        names = list(self._network.features.columns)
+        for chosen in _orders(world, rng):
+            rows = [part.where(of) for part, of in zip(parts, chosen, strict=False)]
+            self._step(*_tensors(rows, names))
+        # Exact statistics, layer by layer, of the mixture that was trained on.
+        sample, _ = _tensors(
+            [
+                part.where(rng.random(len(part)) < min(1, _SAMPLE / len(world.source)))
+                for part in parts
+            ],
+            names,
+        )
+        for norm, sums in zip(self._norms, self._sums, strict=True):
+            mean, variance = sums(sample)
+            norm.moving_mean.assign(mean)
+            norm.moving_variance.assign(variance)
+        served = self._served.input_signature[0]
+        judged, _ = _tensors([world.judged], list(served))
+        scores = tf.sigmoid(self._served(judged)).numpy().astype(np.float64)
+        columns = world.judged.columns
+        return metrics_of(columns["user_id"], scores, columns["label"])
 
 
-def _judged(network: Network, rows: Rows) -> dict[str, float]:
-    served = network.serving_form()
-    logits = tf.function(served.logits, autograph=False, reduce_retracing=True)
-    found: list[npt.NDArray[Any]] = []
-    for start in range(0, len(rows), _SCORED_ROWS):
-        part = slice(start, start + _SCORED_ROWS)
-        names = network.features.of_target().columns
-        if isinstance(network, Backbone):
-            names = network.features.columns
-        batch = {name: tf.constant(rows.columns[name][part]) for name in names}
-        found.append(tf.sigmoid(logits(batch)).numpy())
-    scores = np.concatenate(found).astype(np.float64)
-    return metrics_of(rows.columns["user_id"], scores, rows.columns["label"])
+def _orders(world: World, rng: np.random.Generator) -> Iterator[tuple[Any, Any]]:
+    """Yields each step's target and source impressions, at the ratio of all."""
+    number = (len(world.target) + len(world.source)) // _BATCH
+    for _ in range(_EPOCHS):
+        yield from zip(
+            *(
+                np.array_split(rng.permutation(len(part)), number)
+                for part in (world.target, world.source)
+            ),
+            strict=True,
+        )
+
+
+def _tensors(parts: list[Rows], names: list[str]) -> tuple[dict[str, Any], Any]:
+    """Returns encoded features by column, and labels, of the rows of all parts."""
+
+    def joined(name: str) -> Any:
+        return np.concatenate([part.columns[name] for part in parts])
+
+    labels = joined("label").astype(np.float32)
+    return {name: tf.constant(joined(name)) for name in names}, tf.constant(labels)

@@ -189,8 +189,11 @@ class WeightedSourceImpressions(SourceImpressions):
         """Raises TrainingError if several workers train together."""
         if count > 1:
             raise TrainingError(
-                f"{entry} trains in one process; TF_CONFIG names {count} workers. Take "
-                "TF_CONFIG away, or choose another strategy"
+                f"{entry} trains in one process, and TF_CONFIG names {count} workers: "
+                "its stream of source impressions, the sums that weights follow from "
+                "and the syncs of its towers are not divided among workers "
+                "(docs/scale.md). Take TF_CONFIG away, or choose a strategy such as "
+                "'joint'"
             )
 
     def start_record(self, sources: tuple[str, ...]) -> TrainingRecord | None:
