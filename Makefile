@@ -9,7 +9,7 @@ DAY ?= 2019-01-01
 IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving tune-training peer-fuxictr kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results results-quick worlds learning-curves references check-airflow check-kubeflow check-beam check-debian audit
+.PHONY: help setup run demo docs notebooks run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving tune-training peer-fuxictr kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results results-quick worlds learning-curves references check-airflow check-kubeflow check-beam check-debian audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -26,7 +26,11 @@ $(READY): $(wildcard requirements/tfx-*.txt) requirements/uv.txt requirements/ch
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: $(READY) ## Run the main job: E-CDCTR on the shipped logs, compared with its parts
+run: $(READY) ## First run: feeds teach a model for ads, on simulated logs (2 min)
+	$(BIN)/crossctr simulate configs/first_run.yaml
+	$(BIN)/crossctr run configs/first_run.yaml --day 2024-01-29 --compare
+
+demo: $(READY) ## Larger comparison: E-CDCTR and its parts on five shipped marketplaces (3 min)
 	$(BIN)/crossctr import $(CONFIG)
 	$(BIN)/crossctr run $(CONFIG) --day $(DAY) --compare
 
@@ -165,6 +169,18 @@ check-kubeflow: $(READY) .venv-kfp/.ready ## Load the compiled pipelines with Ku
 .venv-airflow/.ready .venv-kfp/.ready: $(READY)
 	@$(PYTHON) -m venv $(@D)
 	@$(BIN)/uv pip sync --quiet --python $(@D)/bin/python $(filter requirements/%,$^)
+	@touch $@
+
+docs: $(READY) .venv-docs/.ready ## Build the documentation site into build/site; every link is checked (2 min)
+	$(BIN)/python -m website.write_reference build/reference
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+
+notebooks: $(READY) .venv-docs/.ready ## Execute the notebooks of the documentation again and store their outputs (8 min)
+	.venv-docs/bin/python -m website.execute_notebooks
+
+.venv-docs/.ready: requirements/docs.txt
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 lock: $(READY) ## Resolve the lock files of both lines again, with hashes

@@ -5,7 +5,7 @@
 `make bench-backfill` runs it. The days have 80 impressions each, so nearly all of their
 time is fixed cost. Only the time to fit the model is subtracted; reading, statistics
 and evaluation of those few impressions count as overhead. How to read the result:
-docs/operations.md.
+docs/how-to/operations.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 `make bench-calendar` runs it. A trial's days have 80 impressions each. The first three
 are run; then days count as run (`benchmarks.stored_days`) until as many are stored as
-are wanted, and one more is planned and run. The result is in docs/lines.md.
+are wanted, and one more is planned and run. The result is in docs/reference/lines.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python -m benchmarks.bench_ingest [--rows 1000000] [--skip-memory]
 
 `make bench-ingest` runs it. Every measured run is a separate process on impressions
-simulated for it. What is measured and how to read it: docs/ingest.md.
+simulated for it. What is measured and how to read it: docs/reference/ingest.md.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 `make bench-serving` runs it. Every model is loaded as TensorFlow Serving loads it. In
 each round all models answer the same request, in a new order, so that other work of the
 machine affects all of them equally. Networks have the size of real ones and random
-weights (`serving_world`). What the numbers mean: docs/serving.md.
+weights (`serving_world`). What the numbers mean: docs/how-to/serving.md.
 """
 
 from __future__ import annotations

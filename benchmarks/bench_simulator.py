@@ -6,7 +6,7 @@
 writes per second on one core, and the share of the oracle's AUC above 0.5 that the
 backbone reaches with `--rows` target impressions and with those of the preset `daily`.
 Both models are evaluated on the impressions of the last week, which neither was trained
-on. What the numbers mean: docs/simulation.md.
+on. What the numbers mean: docs/how-to/simulation.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
     python -m benchmarks.bench_training [--rows 300000] [--threads 1] [--skip-peers]
 
-`make bench-training` runs it. What is measured and how to read it: docs/training.md.
+`make bench-training` runs it. What is measured and how to read it:
+docs/reference/training.md.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.evaluation.mechanical import unusable
+from components.references.stored import StoredReferences
 from models.artifact_files import split_folder
 from models.data.raw_rows import rows_of_days
 from models.days import DayRange
@@ -21,7 +22,6 @@ from models.features.table import DAY
 from models.features.table import LABEL
 from pipeline.config.schema import Config
 from pipeline.store.reader import Store
-from pipeline.store.references import StoredReferences
 
 
 @dataclass(frozen=True)

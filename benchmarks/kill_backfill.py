@@ -7,7 +7,7 @@ The repetition must finish the interrupted day before it is killed itself. After
 `--per-backfill` kills the backfill runs to its end, and its results are compared with
 those of an undisturbed backfill; all its kills share that verdict. A kill counts as
 completed if the next repetition finished the interrupted day and the last repetition
-finished all days. How to read the result: docs/operations.md.
+finished all days. How to read the result: docs/how-to/operations.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python -m benchmarks.kill_ingest [--kills 20] [--seed 17]
 
-What is compared and how to read it: docs/ingest.md.
+What is compared and how to read it: docs/reference/ingest.md.
 """
 
 from __future__ import annotations

@@ -31,7 +31,9 @@ from rich.progress import Progress
 
 from components.publisher import labels
 from components.publisher.logic import versions_in
+from components.publisher.model_card import make_card
 from components.publisher.releases import ModelRepository
+from components.publisher.releases import Release
 from models.days import to_day
 from pipeline.terminal.plain_text import Console
 
@@ -69,7 +71,7 @@ def main(minutes: float, clients: int) -> None:
         repository = ModelRepository(Path(name) / "serving", NAME, "/models", keep=3)
         repository.directory.mkdir()
         models = _models(Path(name) / "models")
-        repository.release(models[0], _day(0), {"model_fingerprint": "0"})
+        _release(repository, models, 0)
         spawn = multiprocessing.get_context("spawn")
         ports, stop = spawn.Queue(), spawn.Event()
         server = spawn.Process(target=_serve, args=(repository.folder, ports, stop))
@@ -104,6 +106,21 @@ def _day(version: int) -> int:
     import datetime
 
     return to_day(datetime.date(2024, 1, 1)) + version
+
+
+def _release(
+    repository: ModelRepository,
+    models: list[Path],
+    number: int,
+    *,
+    as_canary: bool = False,
+) -> Release:
+    decision = {"strategy": NAME, "approved": True, "reasons": []}
+    card = make_card(decision, {}, None, None, day=_day(number))
+    lineage = {"model_fingerprint": str(number)}
+    return repository.release(
+        models[number], _day(number), lineage, card, [], as_canary=as_canary
+    )
 
 
 def _models(folder: Path) -> list[Path]:
@@ -181,18 +198,14 @@ def _round(repository: ModelRepository, models: list[Path]) -> int:
 
     for version in range(1, VERSIONS):
         as_canary = version % 2 == 0
-        about = {"model_fingerprint": str(version)}
-        released = repository.release(
-            models[version], _day(version), about, as_canary=as_canary
-        )
+        released = _release(repository, models, version, as_canary=as_canary)
         changed()
         if as_canary:
             repository.write(labels.promoted(released.labels, int(released.path.name)))
             changed()
     # `keep` removed the first versions; publishing them again is like a backfill.
     for version in range(VERSIONS - 1):
-        about = {"model_fingerprint": str(version)}
-        repository.release(models[version], _day(version), about)
+        _release(repository, models, version)
     changed()
     while len(there := versions_in(repository.folder)) > 1:
         known = repository.labels()

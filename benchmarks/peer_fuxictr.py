@@ -7,7 +7,7 @@ the same network, with width, layers and dropout of CONFIG, is trained on the sa
 impressions and scores the same ones. Both sides get the same budget: eight settings
 (two batch sizes, four choices of rates) of up to three passes, the best of which is
 chosen on the two days before D. Each then trains on the days up to D with other seeds
-and scores D and the days after it. How to read it: docs/training.md.
+and scores D and the days after it. How to read it: docs/reference/training.md.
 """
 
 from __future__ import annotations

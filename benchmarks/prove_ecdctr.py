@@ -35,13 +35,13 @@ from models.artifact_files import split_folder
 from models.days import to_day
 from models.errors import ConfigError
 from models.errors import DataError
-from pipeline.cli.compare import show
 from pipeline.cli.options import wide_console
 from pipeline.comparing.ablation import WHOLE
 from pipeline.comparing.ablation import ablation
 from pipeline.comparing.ablation import ablation_variants
 from pipeline.comparing.measure import Measured
 from pipeline.comparing.run import run_comparison
+from pipeline.comparing.show import show
 from pipeline.comparing.trials import with_variants
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config

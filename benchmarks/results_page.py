@@ -48,10 +48,10 @@ _RULES = """
 Every replicate has data and trainings of its own: another simulated world, other negatives, another window of days. A strategy **wins** if its AUC is above that of
 `target_only` and above that of the best reference (constant, best single feature, logistic regression, boosted trees, on the target alone and with the
 sources), both told apart over at least ten replicates with Holm's correction for all differences of the table. Intervals take replicates, users and
-items as random effects; users of different worlds are different people ([compare.md](compare.md#results)). In a `placebo` the user ids of the sources are permuted, so that
+items as random effects; users of different worlds are different people ([Comparing strategies](how-to/compare.md#results)). In a `placebo` the user ids of the sources are permuted, so that
 no user is shared: of a gain counts what is above its placebo. Strategies share backbone, loader, optimizer and passes over the target's rows, not the number of optimizer steps:
-all that mix in source rows take more than `target_only` ([methods/baselines.md](methods/baselines.md)). `ctnet` starts from `target_only`'s model of earlier days (two weeks in simulated
-worlds, two months in amazon, a year in xmarket) and learns from the days since then; over many days it is measured in [methods/ctnet.md](methods/ctnet.md). Which strategy to choose: [methods/choosing.md](methods/choosing.md).
+all that mix in source rows take more than `target_only` ([Baselines](methods/baselines.md)). `ctnet` starts from `target_only`'s model of earlier days (two weeks in simulated
+worlds, two months in amazon, a year in xmarket) and learns from the days since then; over many days it is measured in [CTNet](methods/ctnet.md). Which strategy to choose: [Which strategy](methods/choosing.md).
 
 Tables of before 2026-12-01 are withdrawn, as today's code makes others: they had one simulated world and one window, negatives of amazon that a tree on three features of the item told
 from purchases, no references, and intervals in which equal strategies looked different in 8 to 21 % of the comparisons.
@@ -248,7 +248,8 @@ def _simulated(comparison: Comparison) -> str:
     worlds = "one world" if seeds == 1 else f"{seeds} worlds, each"
     return (
         f"\n{', '.join(comparison.sources)} → {comparison.target} in {worlds} "
-        f"with draws and trainings of its own ([simulation.md](simulation.md)): "
+        "with draws and trainings of its own "
+        "([Simulated feeds and ads](how-to/simulation.md)): "
         f"{comparison.rows:,} judged rows, {comparison.clicks:,} clicks.\n\n{words}\n"
         f"{quality(comparison).as_markdown()}"
     )

@@ -22,6 +22,8 @@ SAVED_MODEL_FILE = "saved_model.pb"
 CONTRACT_FILE = "assets.extra/contract.json"
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 LINEAGE_FILE = "assets.extra/crossctr.json"
+CARD_FILE = "assets.extra/model_card.json"
+CARD_TEXT_FILE = "assets.extra/model_card.md"
 
 # --- Examples artifact: one folder per domain. Raw Examples also hold the accounting of
 # impressions and the hashes of each day's log files, transformed ones the counts of
@@ -37,6 +39,8 @@ NUMBERS_FILE = "numbers.json"
 SNAPSHOT_FILE = "snapshot.json"
 GUARD_FILE = "report.json"
 DECISION_FILE = "decision.json"
+# Beside DECISION_FILE: the model's metrics on each draw of users.
+REPLICATES_FILE = "replicates.npz"
 # In ReferenceScores: metrics of each reference, and its scores by evaluation row.
 REFERENCES_FILE = "references.json"
 REFERENCE_SCORES_FILE = "reference_scores.parquet"

@@ -59,7 +59,7 @@ def shown(value: object) -> str:
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the commands; docs/daily-run.md describes the remedies."""
+    """Exit codes of the commands; docs/commands.md describes the remedies."""
 
     DONE = 0
     # Unexpected error, with a traceback in the log file. `schema diff` returns the same
@@ -71,6 +71,8 @@ class ExitCode(IntEnum):
     SOME_STRATEGIES_FAILED = 3
     # EX_TEMPFAIL of sysexits.h: the same command may succeed later.
     TRY_AGAIN = 75
+    # 128 and the signal's number, as shells report it.
+    INTERRUPTED = 130
 
 
 class CrossctrError(Exception):

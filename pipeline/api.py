@@ -31,11 +31,12 @@ from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.strategies.registry import BASELINE_KIND
 from models.written_date import read_date
-from pipeline.config import load
+from pipeline.comparing.limits import LEAST_SEEDS
+from pipeline.config.load import load_config as load_config
 from pipeline.config.named_strategies import asked
 from pipeline.config.schema import Config
-from pipeline.execution.backfill import DayDone
 from pipeline.execution.backfill import backfill as backfill_days
+from pipeline.execution.day_file import DayDone
 from pipeline.execution.failures import StrategiesFailedError
 from pipeline.execution.job import Plan
 from pipeline.execution.job import plan_run
@@ -82,15 +83,6 @@ class RunResult:
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
-def load_config(path: Path | str) -> Config:
-    """Returns the configuration in a YAML file.
-
-    Raises:
-        ConfigError: It is missing or not valid; the message names every wrong key.
-    """
-    return load.load_config(Path(path))
-
-
 def plan(config: Config, day: Day, strategies: Sequence[str] = ()) -> Plan:
     """Returns what `run` would do; nothing runs.
 
@@ -106,6 +98,36 @@ def plan(config: Config, day: Day, strategies: Sequence[str] = ()) -> Plan:
     """
     config, names = asked(config, strategies)
     return plan_run(config, lambda planner: planner.run(_number(day), names))
+
+
+def ingest(config: Config, last_day: Day, *, console: Console | None = None) -> Plan:
+    """Ingests all days of logs up to a day that are not ingested yet.
+
+    Args:
+        config: The configuration.
+        last_day: Last day of logs.
+        console: Where progress is shown; standard output by default.
+
+    Returns:
+        What was planned, and is done now.
+
+    Raises:
+        ConfigError: `last_day` is before the configuration's first day.
+        CrossctrError: A block failed; the blocks before it are kept.
+        LockedError: Another command holds the root.
+    """
+    console = console or Console()
+    last = _number(last_day)
+    if last < config.first:
+        raise ConfigError(
+            f"{to_date(last)} is before first_day {config.first_day}; choose a later "
+            "day"
+        )
+    with hold(config.root, command_line()):
+        planned = plan_when_ready(config, lambda p: p.ingest(last), console)
+        _say_unread(planned, console)
+        run_steps(config, planned.steps, console)
+    return planned
 
 
 def run(
@@ -139,8 +161,7 @@ def run(
     number = _number(day)
     with hold(config.root, command_line()):
         planned = plan_when_ready(config, lambda p: p.run(number, names), console)
-        for line in planned.unread:
-            console.print(line, soft_wrap=True)
+        _say_unread(planned, console)
         steps = steps_until(planned.steps, until)
         console.print(
             f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
@@ -206,6 +227,12 @@ def backfill(
             f"{to_date(days[1])}; swap them"
         )
     config, names = asked(config, strategies)
+    console.print(
+        f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
+        f"{len(DayRange(*days))} day(s) {DayRange(*days)}, {', '.join(names)}; full "
+        f"logs of all libraries: {config.root / 'runs'}",
+        soft_wrap=True,
+    )
     with hold(config.root, command_line()):
         done = backfill_days(config, DayRange(*days), names, console)
         report_days(config, DayRange(*days), console)
@@ -217,7 +244,7 @@ def compare(
     day: Day,
     strategies: Sequence[str] = (),
     *,
-    seeds: int = 3,
+    seeds: int = LEAST_SEEDS,
     baseline: str = BASELINE_KIND,
     controls: bool = True,
     command: str = "",
@@ -229,7 +256,7 @@ def compare(
         config: The configuration.
         day: The run's day D.
         strategies: Entries of `strategies`, or kinds; all entries by default.
-        seeds: Trainings of each.
+        seeds: Trainings of each; fewer than the default tell no strategy apart.
         baseline: What the others are compared with.
         controls: Whether rows are added that control for the number of optimizer steps
             and for weights.
@@ -256,6 +283,41 @@ def compare(
     )
     with hold(config.root, command_line()):
         return run_comparison(question, console or Console())
+
+
+def ablate(
+    config: Config,
+    day: Day,
+    *,
+    seeds: int = 1,
+    command: str = "",
+    console: Console | None = None,
+) -> Comparison:
+    """Compares E-CDCTR with itself without each of its parts.
+
+    Args:
+        config: The configuration.
+        day: The run's day D.
+        seeds: Trainings of each.
+        command: How to make the comparison again, for its files.
+        console: Where progress is shown; standard output by default.
+
+    Returns:
+        The comparison, with the whole as baseline.
+    """
+    # Late, as it imports NumPy, SciPy and Arrow.
+    from pipeline.comparing.ablation import ablation
+    from pipeline.comparing.run import run_comparison
+
+    question = ablation(config, _number(day), seeds, command or shlex.join(sys.argv))
+    with hold(config.root, command_line()):
+        return run_comparison(question, console or Console())
+
+
+def _say_unread(planned: Plan, console: Console) -> None:
+    """Names files in the logs' folders that no ingest reads."""
+    for line in planned.unread:
+        console.say(line, soft_wrap=True)
 
 
 def _number(day: Day) -> int:

@@ -70,6 +70,7 @@ def load_model(config: Config, version: int | None = None) -> Model:
         DataError: There is no such version.
     """
     from components.publisher.labels import labels_in
+    from components.publisher.logic import holds_model
     from components.publisher.logic import versions_in
 
     folder = config.serving.directory / config.name
@@ -85,5 +86,10 @@ def load_model(config: Config, version: int | None = None) -> Model:
         raise DataError(
             f"there is no version {chosen} of {config.name!r}; expected one of "
             f"{', '.join(map(str, versions))}"
+        )
+    if not holds_model(folder / str(chosen)):
+        raise DataError(
+            f"{str(folder / str(chosen))!r} holds no SavedModel; restore it from a "
+            "backup, or publish another version with `crossctr promote`"
         )
     return Model(config, chosen, folder / str(chosen))

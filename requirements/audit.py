@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
-LOCKS = sorted([*FOLDER.glob("tfx-*.txt"), FOLDER / "uv.txt", FOLDER / "audit.txt"])
+OWN = [FOLDER / f"{name}.txt" for name in ("uv", "audit", "docs")]
+LOCKS = sorted([*FOLDER.glob("tfx-*.txt"), *OWN])
 VULNERABLE, NOT_ANSWERED = 1, 2
 
 

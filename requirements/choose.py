@@ -90,7 +90,7 @@ def choose(machine: Machine) -> str:
         f"glibc {dotted(line.glibc)} or newer"
         for line in LINES
     )
-    image = "the image of docker/Dockerfile (docs/containers.md)"
+    image = "the image of docker/Dockerfile (docs/how-to/containers.md)"
     if machine.system == "Windows":
         advice = f"use WSL 2 with Debian or Ubuntu, or {image}"
     elif machine.system != "Linux":

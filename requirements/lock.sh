@@ -27,6 +27,7 @@ compile() {
 
 compile 3.10 3.14 uv
 compile 3.10 3.14 audit
+compile 3.10 3.14 docs
 compile 3.10 3.12 tfx-1.16
 compile 3.12 3.14 tfx-1.21
 # What the tests need fits what production has.

@@ -107,7 +107,7 @@ def test_exit_codes_are_members_of_the_one_table():
 
 @pytest.mark.parametrize("code", set(ExitCode) - {ExitCode.DONE}, ids=int)
 def test_the_daily_run_page_explains_every_exit_code(code):
-    page = (ROOT / "docs" / "daily-run.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "daily-run.md").read_text(encoding="utf-8")
     assert f"| {int(code)} |" in page
 
 

@@ -46,6 +46,8 @@ class Judgement:
         live: The live model's metrics on the same impressions; None without one.
         intervals: The candidate's resampled metrics, by name.
         changes: Differences candidate minus live model, resampled in pairs, by name.
+        replicates: The candidate's `RESAMPLED` by draw, shape (draws, metrics); None if
+            there were no draws.
     """
 
     dimension: str
@@ -54,6 +56,7 @@ class Judgement:
     live: Metrics | None = None
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     changes: Mapping[str, Interval] = field(default_factory=dict)
+    replicates: Floats | None = None
 
     @property
     def num_rows(self) -> float:
@@ -106,18 +109,27 @@ def judge(
         draws = None
         if candidate_replicates is not None:
             draws = candidate_replicates[:, column]
-            intervals[name] = _interval(own, draws, tail)
+            intervals[name] = percentile_interval(own, draws, tail)
         if live is not None:
             paired = None
             if draws is not None and live_replicates is not None:
                 paired = draws - live_replicates[:, column]
             change = own - live.get(name, math.nan)
-            changes[name] = _interval(change, paired, tail)
-    return Judgement(dimension, value, candidate, live, intervals, changes)
+            changes[name] = percentile_interval(change, paired, tail)
+    return Judgement(
+        dimension, value, candidate, live, intervals, changes, candidate_replicates
+    )
 
 
-def _interval(value: float, draws: Floats | None, tail: float) -> Interval:
-    """Returns the percentiles of the draws in which the metric is defined."""
+def percentile_interval(value: float, draws: Floats | None, tail: float) -> Interval:
+    """Returns the percentiles of the draws in which the metric is defined.
+
+    Args:
+        value: Value on all impressions.
+        draws: Values on redrawn users, shape (draws,), NaN where undefined; None
+            without draws.
+        tail: Share of the draws below the interval, and above it.
+    """
     defined = np.zeros(0) if draws is None else draws[~np.isnan(draws)]
     if math.isnan(value) or not len(defined):
         return Interval(value, math.nan, math.nan)

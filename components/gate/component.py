@@ -16,6 +16,7 @@ from tfx.types.standard_artifacts import ModelEvaluation
 from components.artifacts import GateDecision
 from components.artifacts import stamp
 from components.evaluation.constant import constant_metrics
+from components.evaluation.replicates import write_replicates
 from components.evaluator.reading import read_judgements
 from components.gate.logic import decide
 from components.gate.thresholds import GateThresholds
@@ -62,6 +63,8 @@ def Gate(  # noqa: N802 (the name of the node and of its type)
     content = {"strategy": strategy, **found.to_json()}
     text = json.dumps(content, indent=1, allow_nan=False)
     (folder / DECISION_FILE).write_text(text + "\n", encoding="utf-8")
+    if overall.replicates is not None:
+        write_replicates(folder, {strategy: overall.replicates})
     stamp(
         decision,
         first_day=model.get_int_custom_property("first_day"),

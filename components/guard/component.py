@@ -97,7 +97,7 @@ def _report(
     previous: types.Artifact | None,
     target: str,
 ) -> dict[str, Any]:
-    """Returns the content of `report.json`; docs/ingest.md describes it."""
+    """Returns the content of `report.json`; docs/reference/ingest.md describes it."""
     rows = statistics_by_domain([statistics])
     earlier = {} if previous is None else statistics_by_domain([previous])
     previous_days = None

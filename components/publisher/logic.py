@@ -16,8 +16,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from components.publisher.card_files import write_card
+from components.publisher.model_card import Card
+from components.publisher.model_card import Event
+from components.publisher.model_card import of_version
 from models import durable_files
 from models.artifact_files import LINEAGE_FILE
+from models.artifact_files import SAVED_MODEL_FILE
 from models.artifact_files import WARMUP_FILE
 from models.days import to_date
 from models.errors import DataError
@@ -74,11 +79,18 @@ def versions_in(folder: Path) -> list[int]:
     )
 
 
+def holds_model(version: Path) -> bool:
+    """Returns whether a version's folder has a SavedModel in it."""
+    return (version / SAVED_MODEL_FILE).is_file()
+
+
 def publish(
     source: Path,
     folder: Path,
     day: int,
     lineage: dict[str, Any],
+    card: Card,
+    events: Sequence[Event],
     warmup: Path | None = None,
 ) -> Path:
     """Copies a SavedModel to its version folder.
@@ -92,6 +104,8 @@ def publish(
         day: The model's day.
         lineage: Inputs of the model, written beside it; a model whose
             `model_fingerprint` is published already is not copied again.
+        card: Card of the judged model, which is written beside it, too.
+        events: Events for the card, see `of_version`.
         warmup: Requests that TF Serving replays when it loads the version, if any.
 
     Returns:
@@ -117,6 +131,7 @@ def publish(
         durable_files.write_bytes(temporary / WARMUP_FILE, warmup.read_bytes())
     text = json.dumps({"version": version, **lineage}, indent=1)
     durable_files.write_text(path, text + "\n")
+    write_card(temporary, of_version(card, version, events))
     return durable_files.move_folder(temporary, folder / str(version))
 
 

@@ -6,11 +6,13 @@ missing version; a removal happens in the opposite order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components.publisher import labels
+from components.publisher.card_files import card_of
 from components.publisher.labels import Labels
 from components.publisher.logic import clear_leftovers
 from components.publisher.logic import lineage_of
@@ -18,6 +20,8 @@ from components.publisher.logic import publish
 from components.publisher.logic import remove
 from components.publisher.logic import superfluous
 from components.publisher.logic import versions_in
+from components.publisher.model_card import Card
+from components.publisher.model_card import Event
 from models import durable_files
 
 # With a leading dot servers do not take the folder for a version.
@@ -69,6 +73,8 @@ class ModelRepository:
         source: Path,
         day: int,
         lineage: dict[str, Any],
+        card: Card,
+        events: Sequence[Event],
         *,
         warmup: Path | None = None,
         as_canary: bool = False,
@@ -80,6 +86,8 @@ class ModelRepository:
             source: The SavedModel.
             day: The model's day, days since 1970-01-01.
             lineage: Inputs of the model.
+            card: Card of the judged model.
+            events: Events of the model so far, the publication last.
             warmup: Requests that TF Serving replays when it loads the version, if any.
             as_canary: Whether the version gets the label `canary` instead of `stable`.
             force: Whether the version becomes stable even if the stable one is of a
@@ -88,7 +96,7 @@ class ModelRepository:
         with labels.alone_in(self.directory):
             clear_leftovers(self.folder)
             before = self.labels()
-            path = publish(source, self.folder, day, lineage, warmup)
+            path = publish(source, self.folder, day, lineage, card, events, warmup)
             version = int(path.name)
             if force and not as_canary:
                 after = labels.promoted(before, version)
@@ -136,14 +144,30 @@ class ModelRepository:
 
         if any(holds(self.folder / str(v)) for v in versions_in(self.folder)):
             return None
+        folders = [path for path in self._withdrawn_folders() if holds(path)]
+        return _version_withdrawn(folders[-1]) if folders else None
+
+    def former_events(self, model_fingerprint: str) -> list[Event]:
+        """Returns the events of a model's withdrawn versions, oldest first."""
+        return [
+            Event(**event)
+            for path in self._withdrawn_folders()
+            if lineage_of(path).get("model_fingerprint") == model_fingerprint
+            for event in (card_of(path) or {"events": ()})["events"]
+        ]
+
+    def _withdrawn_folders(self) -> list[Path]:
+        """Returns the folders of withdrawn versions, by version and time."""
         kept = self.folder / WITHDRAWN_FOLDER
-        folders = kept.iterdir() if kept.is_dir() else ()
-        versions = [int(path.name.partition("-")[0]) for path in folders if holds(path)]
-        return max(versions, default=None)
+        return sorted(kept.iterdir()) if kept.is_dir() else []
 
     def write(self, after: Labels | None) -> None:
         """Writes the labels, which servers follow."""
         labels.write_labels(self.directory, self.name, after, self.server_path)
+
+
+def _version_withdrawn(folder: Path) -> int:
+    return int(folder.name.partition("-")[0])
 
 
 def describe(release: Release) -> str:

@@ -27,6 +27,7 @@ class ReferencesSpec(types.ComponentSpec):
         "evaluation_last_day": ExecutionParameter(type=int),
         "most_rows": ExecutionParameter(type=int),
         "settings": ExecutionParameter(type=str),
+        "num_draws": ExecutionParameter(type=int),
         "fingerprint": ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -58,6 +59,7 @@ class References(base_component.BaseComponent):
         evaluation_last_day: int,
         most_rows: int,
         settings: str,
+        num_draws: int,
         fingerprint: str,
     ) -> None:
         """Declares the component.
@@ -74,6 +76,7 @@ class References(base_component.BaseComponent):
             evaluation_last_day: Their last day.
             most_rows: Impressions that are fitted on, at most.
             settings: JSON of the `ReferenceSettings`.
+            num_draws: Bootstrap draws of the metrics' intervals; 0 for none.
             fingerprint: Hash of everything the result is made from.
         """
         super().__init__(
@@ -88,6 +91,7 @@ class References(base_component.BaseComponent):
                 evaluation_last_day=evaluation_last_day,
                 most_rows=most_rows,
                 settings=settings,
+                num_draws=num_draws,
                 fingerprint=fingerprint,
                 references=types.Channel(type=artifacts.ReferenceScores),
             )

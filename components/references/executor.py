@@ -12,6 +12,7 @@ from tfx.types import artifact_utils
 
 from components.artifacts import stamp
 from components.references.logic import judge_references
+from components.references.logic import resample_references
 from components.references.logic import write_references
 from models.days import DayRange
 from models.errors import DataError
@@ -75,7 +76,10 @@ class Executor(base_executor.BaseExecutor):
             ReferenceSettings.model_validate_json(exec_properties["settings"]),
         )
         judged = judge_references(found, evaluation, columns)
-        write_references(Path(output.uri), judged, found)
+        resampled = resample_references(
+            found, evaluation, columns, exec_properties["num_draws"]
+        )
+        write_references(Path(output.uri), judged, found, resampled)
         stamp(
             output,
             first_day=window.first,

@@ -22,6 +22,7 @@ class CrossKind(FeatureKind):
     """
 
     name = "cross"
+    own_keys = frozenset({"of", "buckets"})
     is_derived = True
     tensor_type = "int64"
     missing = -1

@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic import field_validator
 from pydantic import model_validator
 
+from models.errors import shown
 from models.features.cross import DEFAULT_BUCKETS
 from models.features.cross import MOST_PARTS
 from models.features.cross import CrossKind
@@ -88,54 +89,39 @@ class Feature(StrictModel):
         return keys
 
     @model_validator(mode="after")
-    def _check_parts(self) -> Feature:
-        if not self.is_derived and self.of:
-            raise ValueError(
-                f"feature {self.name!r} is of kind {self.kind!r}, which combines no "
-                f"features, but names {', '.join(self.of)} in `of`; remove the key"
-            )
+    def _check_own_keys(self) -> Feature:
+        """Refuses keys that the kind does not read.
+
+        Their default is accepted, because a stored configuration has every key.
+        """
+        read = self.feature_kind.own_keys
+        for key in sorted(set().union(*(kind.own_keys for kind in KINDS.values()))):
+            value = getattr(self, key)
+            if key not in read and value != type(self).model_fields[key].default:
+                raise ValueError(
+                    f"feature {self.name!r} is of kind {self.kind!r}, which does not "
+                    f"read `{key}`, but has {shown(value)}; remove the key (this kind "
+                    f"reads {' and '.join(sorted(read))})"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _check_needed_keys(self) -> Feature:
         if self.is_derived and not 2 <= len(set(self.of)) == len(self.of) <= MOST_PARTS:
             raise ValueError(
                 f"feature {self.name!r} is of kind {self.kind!r} and combines "
                 f"{list(self.of)}; expected `of: [<feature>, <feature>]`, two or three "
                 "different features of kind 'id'"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _check_vocabulary(self) -> Feature:
         if self.is_id and self.vocabulary is None:
             raise ValueError(
                 f"feature {self.name!r} is of kind {self.kind!r} and names no "
                 "vocabulary; add `vocabulary: <one of the vocabularies table>`"
             )
-        if not self.is_id and self.vocabulary is not None:
-            raise ValueError(
-                f"feature {self.name!r} is of kind {self.kind!r}, which takes no "
-                f"vocabulary, but names {self.vocabulary!r}; remove the key"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _check_length(self) -> Feature:
         if self.is_vector and self.length is None:
             raise ValueError(
                 f"feature {self.name!r} is of kind {self.kind!r} and has no length; "
                 "add `length: <number of elements>`"
-            )
-        if not self.is_vector and self.length is not None:
-            raise ValueError(
-                f"feature {self.name!r} is of kind {self.kind!r}, which takes no "
-                f"length, but has {self.length}; remove the key"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _check_counts(self) -> Feature:
-        if self.counts and not (self.is_id and self.is_list):
-            raise ValueError(
-                f"feature {self.name!r} is of kind {self.kind!r}, and `counts` is for "
-                "lists of ids (`kind: ids`): an `id` always counts; remove the key"
             )
         return self
 

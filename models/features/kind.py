@@ -81,6 +81,7 @@ class FeatureKind:
 
     Attributes:
         name: Value of `kind` that chooses it.
+        own_keys: Keys of a feature that only some kinds read, this one among them.
         is_id: Whether raw values are ids of an id space.
         is_list: Whether an impression holds a list of ids.
         is_derived: Whether it is computed from other features, so that neither logs nor
@@ -98,6 +99,7 @@ class FeatureKind:
     """
 
     name: ClassVar[str]
+    own_keys: ClassVar[frozenset[str]]
     is_id: ClassVar[bool] = False
     is_list: ClassVar[bool] = False
     is_derived: ClassVar[bool] = False

@@ -29,6 +29,7 @@ class NumericKind(FeatureKind):
     """
 
     has_value = True
+    own_keys = frozenset({"buckets"})
 
     def usable(self, numbers: Any) -> Any:
         """Returns which float64 numbers stand for a value; bool, same shape."""

@@ -26,6 +26,7 @@ class VectorKind(FeatureKind):
     """
 
     name = "vector"
+    own_keys = frozenset({"length"})
     has_value = True
     is_vector = True
     tensor_type = "float32"

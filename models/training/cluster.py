@@ -58,7 +58,7 @@ def read_cluster() -> Cluster:
         raise ConfigError(
             f"TF_CONFIG names {', '.join(sorted(cluster))[:_SHOWN]}; expected a list "
             "of `worker` addresses alone. Parameter servers are another kind of "
-            "training, see docs/scale.md"
+            "training, see docs/how-to/scale.md"
         )
     return Cluster(cluster, _is_chief(cluster, config.get("task")))
 

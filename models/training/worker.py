@@ -30,7 +30,7 @@ def train_with_chief(path: Path) -> None:
         raise ConfigError(
             "TF_CONFIG does not make this process a further worker, and alone it would "
             "write over the chief's model; set it to the chief's `cluster` and a "
-            "`task` of type worker with an index from 1 on, see docs/scale.md"
+            "`task` of type worker with an index from 1 on, see docs/how-to/scale.md"
         )
     try:
         inputs = LevelInputs.model_validate_json(path.read_text(encoding="utf-8"))

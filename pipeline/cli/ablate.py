@@ -8,18 +8,21 @@ from pathlib import Path
 import click
 
 from models.days import to_date
-from pipeline.cli.compare import show
+from pipeline import api
+from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
-from pipeline.cli.options import hold_root
-from pipeline.cli.options import wide_console
-from pipeline.comparing.ablation import ablation
-from pipeline.comparing.run import run_comparison
-from pipeline.config.load import load_config
+from pipeline.cli.options import progress_console
 from pipeline.execution.failures import raise_failed
 
 
-@click.command()
+@click.command(
+    name="ablate",
+    cls=Command,
+    example="crossctr ablate configs/xmarket.yaml --day 2019-01-01 --seeds 10",
+    resume="seeds that were compared are in the files, finished trainings are kept; "
+    "the same command goes on with the next",
+)
 @CONFIG
 @click.option("--day", type=Day(), required=True, help="The run's day D.")
 @click.option(
@@ -31,14 +34,17 @@ def ablate(config_path: Path, day: int, seeds: int) -> None:
     The same as `compare` with these variants as strategies and the whole as baseline.
     Writes ablation.md, .csv, .svg and .json into <root>/comparisons/<day>/.
     """
-    config = load_config(config_path)
+    config = api.load_config(config_path)
     command = [
         *("crossctr", "ablate", str(config_path), "--day", str(to_date(day))),
         *("--seeds", str(seeds)),
     ]
-    console = wide_console()
-    question = ablation(config, day, seeds, shlex.join(command))
-    hold_root(config)
-    comparison = run_comparison(question, console)
+    console = progress_console()
+    comparison = api.ablate(
+        config, day, seeds=seeds, command=shlex.join(command), console=console
+    )
+    # Late, as it imports NumPy, SciPy and Arrow.
+    from pipeline.comparing.show import show
+
     show(comparison, console)
     raise_failed(comparison.failed)

@@ -13,6 +13,7 @@ from models.days import to_date
 from models.errors import ConfigError
 from models.errors import DataError
 from models.errors import listed
+from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.cli.options import hold_root
@@ -29,7 +30,12 @@ from pipeline.store.integrity import refuse_lost_metadata
 from pipeline.store.reader import Store
 
 
-@click.command(name="accept")
+@click.command(
+    name="accept",
+    cls=Command,
+    example="crossctr accept configs/xmarket.yaml --from 2018-12-30 --domain de "
+    "--reason 'a column that no feature reads'",
+)
 @CONFIG
 @click.option("--from", "first", type=Day(), required=True, help="First day of logs.")
 @click.option("--to", "last", type=Day(), help="Last day of logs. Default: --from.")

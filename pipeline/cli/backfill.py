@@ -7,26 +7,31 @@ from pathlib import Path
 
 import click
 
-from models.days import DayRange
 from models.days import to_date
 from models.errors import ConfigError
 from pipeline import api
+from pipeline.cli.command import Command
+from pipeline.cli.options import COMPARE
 from pipeline.cli.options import CONFIG
-from pipeline.cli.options import STRATEGY_HELP
+from pipeline.cli.options import STRATEGY
 from pipeline.cli.options import Day
-from pipeline.cli.options import chosen_strategies
-from pipeline.cli.options import wide_console
-from pipeline.config.load import load_config
+from pipeline.cli.options import asked_for
+from pipeline.cli.options import progress_console
 from pipeline.execution.backfill import first_failures
 from pipeline.execution.failures import raise_failed
 
 
-@click.command(name="backfill")
+@click.command(
+    name="backfill",
+    cls=Command,
+    example="crossctr backfill configs/xmarket.yaml --from 2019-01-01 --to 2019-01-31",
+    resume="finished days and steps are kept; the same command goes on with the next",
+)
 @CONFIG
 @click.option("--from", "first", type=Day(), required=True, help="The first day.")
 @click.option("--to", "last", type=Day(), required=True, help="The last, included.")
-@click.option("--strategy", "-s", multiple=True, help=STRATEGY_HELP)
-@click.option("--compare", is_flag=True, help="All entries of `strategies`.")
+@STRATEGY
+@COMPARE
 def backfill_command(
     config_path: Path, first: int, last: int, strategy: Sequence[str], compare: bool
 ) -> None:
@@ -36,19 +41,11 @@ def backfill_command(
     where it was stopped. Ends with a table and a page of the days' metrics;
     `crossctr report --day D` makes the page of one of them.
     """
-    config = load_config(config_path)
     if first > last:
         raise ConfigError(
             f"--from {to_date(first)} is after --to {to_date(last)}; swap them"
         )
-    days = DayRange(first, last)
-    console = wide_console()
-    config, strategies = chosen_strategies(config, strategy, compare)
-    console.print(
-        f"crossctr {config.name}: {', '.join(config.sources)} -> {config.target}, "
-        f"{len(days)} day(s) {days}, {', '.join(strategies)}; full logs of all "
-        f"libraries: {config.root / 'runs'}",
-        soft_wrap=True,
-    )
-    done = api.backfill(config, first, last, strategies, console=console)
+    config = api.load_config(config_path)
+    names = asked_for(config, strategy, compare)
+    done = api.backfill(config, first, last, names, console=progress_console())
     raise_failed(first_failures(done))

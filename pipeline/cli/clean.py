@@ -14,6 +14,7 @@ from components.publisher.logic import versions_in
 from models.artifact_files import SERVING_FOLDER
 from models.days import to_date
 from models.errors import DataError
+from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import hold_root
 from pipeline.cli.options import wide_console
@@ -26,6 +27,8 @@ from pipeline.planning.retention import reach
 from pipeline.planning.retention import superfluous
 from pipeline.release.promotion import set_properties
 from pipeline.store.integrity import refuse_lost_metadata
+from pipeline.store.leftovers import known_folders
+from pipeline.store.leftovers import unfinished_folders
 from pipeline.store.lineage import Made
 from pipeline.store.lineage import makers
 from pipeline.store.lineage import text_of
@@ -56,7 +59,12 @@ class Removal:
     artifact: int | None = None
 
 
-@click.command(name="clean")
+@click.command(
+    name="clean",
+    cls=Command,
+    example="crossctr clean configs/xmarket.yaml\n"
+    "crossctr clean configs/xmarket.yaml --yes",
+)
 @CONFIG
 @click.option("--yes", is_flag=True, help="Remove them; without it, only list them.")
 @click.option(
@@ -214,22 +222,14 @@ def items_of(
 def leftovers(config: Config, store: Store) -> list[Removal]:
     """Returns remains of killed commands, and temporary files of TFX components."""
     root = config.root / "artifacts"
-    if not root.is_dir():
+    known = known_folders(config.root, store)
+    if not known:
         return []
-    known = {Path(artifact.uri) for artifact, _ in makers(store)}
-    known |= {parent for path in known for parent in path.parents}
-    if root not in known:
-        # The metadata is not this root's, so it cannot say what is left over.
-        return []
-    found = []
-    for folder in sorted(root.glob("*/*/*")):
-        inside = folder.relative_to(root)
-        if inside.parts[1] == ".system" or not folder.is_dir():
-            continue
-        files = _files(folder)
-        if folder not in known and folder.name.isdigit() and files:
-            reason = "a command ended before it was complete"
-            found.append(_removal(str(inside), reason, files))
+    reason = "a command ended before it was complete"
+    found = [
+        _removal(str(folder.relative_to(root)), reason, _files(folder))
+        for folder in unfinished_folders(config.root, known)
+    ]
     for folder in sorted(root.glob("*/.system")):
         files = _files(folder)
         if files:

@@ -10,24 +10,32 @@ import click
 from models.days import to_date
 from models.strategies.registry import BASELINE_KIND
 from pipeline import api
+from pipeline.cli.command import Command
+from pipeline.cli.completion import StrategyNames
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.cli.options import names_of
-from pipeline.cli.options import wide_console
-from pipeline.comparing import tables
-from pipeline.comparing.measure import LEAST_SEEDS
-from pipeline.comparing.record import Comparison
-from pipeline.comparing.words import verdict
-from pipeline.config.load import load_config
+from pipeline.cli.options import progress_console
+from pipeline.cli.output import answer
+from pipeline.cli.output import output
+from pipeline.comparing.limits import LEAST_SEEDS
 from pipeline.execution.failures import raise_failed
-from pipeline.terminal.plain_text import Console
 
 
-@click.command(name="compare")
+@click.command(
+    name="compare",
+    cls=Command,
+    as_json=True,
+    example="crossctr compare configs/xmarket.yaml --day 2019-01-01 --strategies "
+    "ecdctr,joint",
+    resume="seeds that were compared are in the files, finished trainings are kept; "
+    "the same command goes on with the next",
+)
 @CONFIG
 @click.option("--day", type=Day(), required=True, help="The run's day D.")
 @click.option(
     "--strategies",
+    type=StrategyNames(),
     help="Entries of `strategies`, or kinds, with commas between. Default: all "
     "entries.",
 )
@@ -64,7 +72,7 @@ def compare_command(
     every seed. Every strategy and seed is a step of its own: a command that was stopped
     resumes where it was. Nothing is gated or published.
     """
-    config = load_config(config_path)
+    config = api.load_config(config_path)
     names = names_of(strategies) or tuple(config.strategies)
     command = [
         *("crossctr", "compare", str(config_path), "--day", str(to_date(day))),
@@ -72,7 +80,7 @@ def compare_command(
         *("--baseline", baseline),
         *([] if controls else ["--no-controls"]),
     ]
-    console = wide_console()
+    console = progress_console()
     comparison = api.compare(
         config,
         day,
@@ -83,20 +91,11 @@ def compare_command(
         command=shlex.join(command),
         console=console,
     )
-    show(comparison, console)
+    # Late, as it imports NumPy, SciPy and Arrow.
+    from pipeline.comparing.show import show
+
+    if output().as_json:
+        answer(vars(comparison))
+    else:
+        show(comparison, console)
     raise_failed(comparison.failed)
-
-
-def show(comparison: Comparison, console: Console) -> None:
-    """Prints a comparison."""
-    grid = tables.quality(comparison)
-    title = (
-        f"{comparison.name}, {comparison.day}: {comparison.rows:,} rows of "
-        f"{comparison.target}, {comparison.clicks:,} clicks, "
-        f"{len(comparison.seeds)} seed(s); in brackets paired 95 % intervals with "
-        "seeds, users and items as random effects, * if told apart from zero"
-    )
-    console.print(grid.as_rich(title))
-    console.print(tables.cost(comparison).as_rich("What each costs, all levels"))
-    for sentence in verdict(comparison):
-        console.print(sentence, soft_wrap=True, highlight=False)

@@ -9,6 +9,7 @@ import yaml
 
 from models.days import to_date
 from models.errors import ConfigError
+from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.config.load import load_config
@@ -18,7 +19,12 @@ from pipeline.orchestrators.kubeflow import specs
 from pipeline.planning.step_kinds import kinds_of
 
 
-@click.command(name="compile")
+@click.command(
+    name="compile",
+    cls=Command,
+    example="crossctr compile configs/xmarket.yaml --runner kubeflow --image "
+    "registry/crossctr:1",
+)
 @CONFIG
 @click.option("--runner", type=click.Choice(["kubeflow"]), required=True)
 @click.option("--day", type=Day(), help="Default of the pipelines' parameter `day`.")

@@ -11,6 +11,8 @@ import click
 from models.artifact_files import SNAPSHOT_FILE
 from models.days import to_date
 from models.errors import ConfigError
+from pipeline.cli.command import Command
+from pipeline.cli.command import Group
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.cli.options import wide_console
@@ -21,12 +23,18 @@ from pipeline.store.reader import Stored
 from pipeline.terminal.plain_text import Table
 
 
-@click.group()
+@click.group(
+    cls=Group, example="crossctr embeddings nearest configs/xmarket.yaml --item B001"
+)
 def embeddings() -> None:
     """Look at the user and item embeddings of a TPM period."""
 
 
-@embeddings.command(name="nearest")
+@embeddings.command(
+    name="nearest",
+    cls=Command,
+    example="crossctr embeddings nearest configs/xmarket.yaml --item B001 -k 5",
+)
 @CONFIG
 @click.option("--item", help="Raw item id.")
 @click.option("--user", help="Raw user id.")

@@ -12,20 +12,25 @@ from models.days import to_day
 from models.errors import ConfigError
 from models.errors import shown
 from models.written_date import read_date
-from pipeline.config.local_paths import LocalPathArgument
-from pipeline.config.named_strategies import asked
+from pipeline.cli.completion import ConfigFile
+from pipeline.cli.completion import StrategyName
+from pipeline.cli.output import output
 from pipeline.config.schema import Config
 from pipeline.execution.lock import command_line
 from pipeline.execution.lock import hold
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.progress import quiet_libraries
 
-CONFIG = click.argument("config_path", metavar="CONFIG", type=LocalPathArgument())
-
-STRATEGY_HELP = (
-    "An entry of `strategies`, or a kind with its defaults; may be given several "
-    "times. Default: the configuration's `strategy`."
+CONFIG = click.argument("config_path", metavar="CONFIG", type=ConfigFile())
+STRATEGY = click.option(
+    "--strategy",
+    "-s",
+    multiple=True,
+    type=StrategyName(),
+    help="An entry of `strategies`, or a kind with its defaults; may be given several "
+    "times. Default: the configuration's `strategy`.",
 )
+COMPARE = click.option("--compare", is_flag=True, help="All entries of `strategies`.")
 
 
 class Day(click.ParamType):  # type: ignore[type-arg]
@@ -45,26 +50,15 @@ class Day(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{error}; received {shown(value)}", param, ctx)
 
 
-def chosen_strategies(
-    config: Config, chosen: Sequence[str], compare: bool
-) -> tuple[Config, list[str]]:
-    """Returns the strategies that a command uses.
+def asked_for(config: Config, chosen: Sequence[str], compare: bool) -> Sequence[str]:
+    """Returns the names of strategies that a command was given.
 
     Args:
         config: The configuration.
-        chosen: Names from the command line, see `asked`; none for the
-            configuration's `strategy`.
+        chosen: Names from the command line; none for the configuration's `strategy`.
         compare: Whether to take all entries of `strategies` instead.
-
-    Returns:
-        The configuration with an entry for each, and their names.
-
-    Raises:
-        ConfigError: A name is neither an entry of `strategies` nor a kind.
     """
-    if compare:
-        return config, list(config.strategies)
-    return asked(config, chosen)
+    return list(config.strategies) if compare else chosen
 
 
 def names_of(text: str | None) -> tuple[str, ...]:
@@ -93,13 +87,18 @@ def hold_root(config: Config) -> None:
     click.get_current_context().with_resource(hold(config.root, command_line()))
 
 
-def wide_console() -> Console:
+def wide_console(*, quiet: bool = False) -> Console:
     """Returns a console that is wide enough for tables."""
     # Brackets and colons in names and paths are not markup.
-    plain = functools.partial(Console, markup=False, emoji=False)
+    plain = functools.partial(Console, markup=False, emoji=False, quiet=quiet)
     console = plain()
     # A pipe or a log file has no width of its own; tables need one.
     return console if console.is_terminal else plain(width=160)
+
+
+def progress_console() -> Console:
+    """Returns a wide console that prints only what is said with `--quiet`."""
+    return wide_console(quiet=output().quiet)
 
 
 def quiet_serving(config: Config) -> AbstractContextManager[Console]:

@@ -12,10 +12,12 @@ import click
 from components.model_server.errors import BadRequestError
 from components.model_server.json_tensors import parse
 from components.model_server.json_tensors import short
+from components.model_server.ports import GRPC_PORT
 from models.artifact_files import split_folder
 from models.errors import ConfigError
 from models.errors import DataError
 from models.features.registry import KINDS
+from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import quiet_serving
 from pipeline.config.load import load_config
@@ -33,9 +35,15 @@ _SIGNATURES = ("rank", "predict", "serving_default")
 _SECONDS = 60.0
 
 
-@click.command(name="predict")
+@click.command(
+    name="predict",
+    cls=Command,
+    example="crossctr predict configs/xmarket.yaml --rows rows.jsonl",
+)
 @CONFIG
-@click.option("--server", default="127.0.0.1:8500", show_default=True, help="gRPC.")
+@click.option(
+    "--server", default=f"127.0.0.1:{GRPC_PORT}", show_default=True, help="gRPC."
+)
 @click.option(
     "--rows",
     "rows_path",

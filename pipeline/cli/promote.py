@@ -9,6 +9,7 @@ import click
 from components.publisher.labels import LABELS_FILE
 from models.days import to_date
 from models.errors import ConfigError
+from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.cli.options import hold_root
@@ -18,7 +19,12 @@ from pipeline.release.promotion import Override
 from pipeline.release.promotion import promote
 
 
-@click.command(name="promote")
+@click.command(
+    name="promote",
+    cls=Command,
+    example="crossctr promote configs/xmarket.yaml --day 2019-01-01 --reason 'checked "
+    "by hand'",
+)
 @CONFIG
 @click.option("--day", type=Day(), required=True, help="The run's day.")
 @click.option("--reason", required=True, help="Why, for the record.")

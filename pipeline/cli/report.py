@@ -9,6 +9,7 @@ import click
 from models.days import DayRange
 from models.days import to_date
 from models.errors import ConfigError
+from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.cli.options import wide_console
@@ -18,7 +19,12 @@ from pipeline.report.pages import days_writer
 from pipeline.report.pages import write_quietly
 
 
-@click.command(name="report")
+@click.command(
+    name="report",
+    cls=Command,
+    example="crossctr report configs/xmarket.yaml --day 2019-01-01\n"
+    "crossctr report configs/xmarket.yaml --from 2019-01-01 --to 2019-01-31",
+)
 @CONFIG
 @click.option("--day", type=Day(), help="Rebuild the page of this day's newest run.")
 @click.option("--from", "first", type=Day(), help="Metrics over days: the first.")

@@ -18,6 +18,8 @@ from models import durable_files
 from models.days import DayRange
 from models.errors import ConfigError
 from models.errors import ExitCode
+from pipeline.cli.command import Command
+from pipeline.cli.command import Group
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.cli.options import hold_root
@@ -43,7 +45,9 @@ _HEADER = """\
 """
 
 
-@click.group()
+@click.group(
+    cls=Group, example="crossctr schema diff configs/xmarket.yaml --day 2018-12-31"
+)
 def schema() -> None:
     """Infer a schema, compare it with the logs, adapt it to them."""
 
@@ -68,7 +72,11 @@ def _log_days(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--day", type=Day(), help="Last day of logs to read.")(command)
 
 
-@schema.command()
+@schema.command(
+    cls=Command,
+    example="crossctr schema infer configs/xmarket.yaml --day 2018-12-31 --output "
+    "draft.pbtxt",
+)
 @CONFIG
 @_log_days
 @click.option(
@@ -94,17 +102,30 @@ def infer(
         )
     looked_at = _days_of(day, days)
     hold_root(config)
-    console = wide_console()
-    with _described(config, looked_at, console) as statistics:
+    write_inferred(config, looked_at, path, wide_console())
+
+
+def write_inferred(
+    config: Config, days: DayRange, path: Path, console: Console
+) -> None:
+    """Writes a first schema, inferred from the logs of some days; replaces the file.
+
+    Raises:
+        DataError: No domain has a row on these days, or a log cannot be read.
+    """
+    with _described(config, days, console) as statistics:
         from pipeline.schemas import evolution as schema_evolution
 
         made = schema_evolution.infer(config, statistics)
     path.parent.mkdir(parents=True, exist_ok=True)
-    durable_files.write_text(path, _HEADER.format(days=looked_at) + to_text(made))
+    durable_files.write_text(path, _HEADER.format(days=days) + to_text(made))
     console.print(f"{len(made.feature)} features in {path}", soft_wrap=True)
 
 
-@schema.command()
+@schema.command(
+    cls=Command,
+    example="crossctr schema diff configs/xmarket.yaml --day 2018-12-31 --days 7",
+)
 @CONFIG
 @_log_days
 def diff(config_path: Path, day: int | None, days: int) -> None:
@@ -127,7 +148,11 @@ def diff(config_path: Path, day: int | None, days: int) -> None:
     console.print("The logs fit the schema.")
 
 
-@schema.command()
+@schema.command(
+    cls=Command,
+    example="crossctr schema accept configs/xmarket.yaml --day 2018-12-31 -f item_id "
+    "--dry-run",
+)
 @CONFIG
 @_log_days
 @click.option("--feature", "-f", "features", multiple=True, required=True)

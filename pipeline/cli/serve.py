@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.model_server.ports import GRPC_PORT
+from components.model_server.ports import REST_PORT
 from components.publisher.logic import versions_in
 from models.errors import DataError
+from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import quiet_serving
 from pipeline.config.load import load_config
@@ -25,21 +28,29 @@ if TYPE_CHECKING:
 _PORT = click.IntRange(0, 65_535)
 
 
-@click.command(name="serve")
+@click.command(
+    name="serve",
+    cls=Command,
+    example="crossctr serve configs/xmarket.yaml --port 8500 --rest-port 8501",
+)
 @CONFIG
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address.")
 @click.option(
-    "--port", default=8500, type=_PORT, show_default=True, help="gRPC; 0: any."
+    "--port", default=GRPC_PORT, type=_PORT, show_default=True, help="gRPC; 0: any."
 )
 @click.option(
-    "--rest-port", default=8501, type=_PORT, show_default=True, help="REST; 0: any."
+    "--rest-port",
+    default=REST_PORT,
+    type=_PORT,
+    show_default=True,
+    help="REST; 0: any.",
 )
 def serve_command(config_path: Path, host: str, port: int, rest_port: int) -> None:
     """Serve the published versions on this machine, to try them without Docker.
 
     Loads what models.config says, takes up new versions, labels and rollbacks within a
     second, and answers TF Serving's gRPC (Predict, GetModelMetadata, GetModelStatus)
-    and REST predict. Production is TensorFlow Serving: docs/containers.md.
+    and REST predict. Production is TensorFlow Serving: docs/how-to/containers.md.
     """
     config = load_config(config_path)
     folder = repository_of(config).folder
@@ -98,7 +109,7 @@ def _announce(
         f"  gRPC  {host}:{server.port}",
         f"  REST  http://{host}:{server.rest_port}/v1/models/{config.name}",
         f"  try   crossctr predict {config_path} --server {host}:{server.port}",
-        "For trying only: production is TensorFlow Serving, docs/containers.md. "
+        "For trying only: production is TensorFlow Serving, docs/how-to/containers.md. "
         "Ctrl-C stops.",
     ):
         terminal.print(line, soft_wrap=True, highlight=False)

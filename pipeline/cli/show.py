@@ -9,6 +9,7 @@ import click
 
 from models.features.table import FeatureTable
 from models.features.table import describe
+from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import wide_console
 from pipeline.config.load import load_config
@@ -17,7 +18,11 @@ from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
 
 
-@click.command()
+@click.command(
+    name="show",
+    cls=Command,
+    example="crossctr show configs/xmarket.yaml --all",
+)
 @CONFIG
 @click.option("--all", "defaults", is_flag=True, help="Keys with their default, too.")
 def show_command(config_path: Path, defaults: bool) -> None:
@@ -31,7 +36,11 @@ def show_command(config_path: Path, defaults: bool) -> None:
         click.echo(f"# {line}".rstrip())
 
 
-@click.command()
+@click.command(
+    name="schema-json",
+    cls=Command,
+    example="crossctr schema-json > crossctr.schema.json",
+)
 def schema_json_command() -> None:
     """Print the JSON schema of configurations, for editors that check YAML by it."""
     # Late, as it imports every strategy's module.

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from models.errors import ConfigError
+from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import hold_root
-from pipeline.cli.options import wide_console
+from pipeline.cli.options import progress_console
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
 from pipeline.datasets.simulation.settings import PRESETS
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
     from pipeline.datasets.simulation.oracle import OracleScore
 
 
-@click.command()
+@click.command(
+    name="simulate",
+    cls=Command,
+    example="crossctr simulate configs/feeds_ads.yaml --preset tiny",
+    resume="whole days are kept, and no day is there in part; the same command writes "
+    "the others",
+)
 @CONFIG
 @click.option(
     "--preset",
@@ -50,7 +57,7 @@ def simulate(config_path: Path, preset: str | None, seed: int | None) -> None:
     from pipeline.datasets.simulation.oracle import score_oracle
     from pipeline.datasets.simulation.writer import write_domains
 
-    console = wide_console()
+    console = progress_console()
     plans = plan_domains(simulation, config.sources, config.target)
     num_days = simulation.num_days
     last_day = config.first_day + datetime.timedelta(days=num_days - 1)
@@ -87,13 +94,13 @@ def simulate(config_path: Path, preset: str | None, seed: int | None) -> None:
         rate = report.rows_per_second
         speed = f" ({rate:,.0f} rows/s)" if rate else ""
         reused = f", {report.reused_days:,} reused" if report.reused_days else ""
-        console.print(
+        console.say(
             f"{report.domain}: {report.rows:,} rows in {report.days:,} days{reused}, "
             f"{duration(report.seconds)}{speed}"
         )
-    console.print(oracle_table(scores))
-    console.print(f"Logs are in {config.logs}", soft_wrap=True)
-    console.print(
+    console.say(oracle_table(scores))
+    console.say(f"Logs are in {config.logs}", soft_wrap=True)
+    console.say(
         f"The truth (p*, accidents), which no model reads, is in {simulation.truth}",
         soft_wrap=True,
     )

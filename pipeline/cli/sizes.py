@@ -12,6 +12,7 @@ import numpy as np
 from models.features.feature import DOMAIN_FEATURE
 from models.features.id import SNAPSHOT_SPACES
 from models.strategies.base import NetworkContext
+from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
     from models.networks.network import Network
 
 
-@click.command("sizes")
+@click.command(
+    name="sizes",
+    cls=Command,
+    example="crossctr sizes configs/xmarket.yaml",
+)
 @CONFIG
 def sizes(config_path: Path) -> None:
     """Print the number of parameters of each target network as Markdown."""

@@ -16,13 +16,18 @@ from models.strategies.base import Strategy
 from models.strategies.base import StrategyConfig
 from models.strategies.registry import kinds
 from models.strategies.registry import strategy_class
+from pipeline.cli.command import Command
 from pipeline.terminal.plain_text import visible
 
 # Any number above zero, as only whether snapshots are read is printed.
 _PERIODS = 1
 
 
-@click.command("strategies")
+@click.command(
+    name="strategies",
+    cls=Command,
+    example="crossctr strategies ecdctr ctnet",
+)
 @click.argument("chosen", metavar="[KIND]...", nargs=-1)
 def strategies_command(chosen: Sequence[str]) -> None:
     """List the kinds of strategy: their keys with defaults, and what they read.

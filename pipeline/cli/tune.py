@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from models.days import to_date
+from pipeline.cli.command import Command
+from pipeline.cli.completion import StrategyNames
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.cli.options import hold_root
 from pipeline.cli.options import names_of
-from pipeline.cli.options import wide_console
+from pipeline.cli.options import progress_console
 from pipeline.config.load import load_config
 from pipeline.terminal.progress import duration
 
@@ -22,11 +24,19 @@ if TYPE_CHECKING:
     from pipeline.tuning.studies import TunedTrial
 
 
-@click.command(name="tune")
+@click.command(
+    name="tune",
+    cls=Command,
+    example="crossctr tune configs/xmarket.yaml --day 2019-01-01 --strategies "
+    "ecdctr,gbdt --trials 20",
+    resume="finished trials are kept, and the file of frozen values is as it was; the "
+    "same command goes on with the next",
+)
 @CONFIG
 @click.option("--day", type=Day(), required=True, help="The run's day D.")
 @click.option(
     "--strategies",
+    type=StrategyNames(),
     help="Entries of `strategies`, kinds, and the references `logistic` and `gbdt`, "
     "with commas between. Default: all entries and both references.",
 )
@@ -91,7 +101,7 @@ def tune_command(
         *("--strategies", ",".join(names), "--trials", str(num_trials)),
         *("--origins", str(num_origins), "--seeds", str(num_seeds)),
     ]
-    console = wide_console()
+    console = progress_console()
     task = task_of(
         config,
         day,
@@ -114,11 +124,11 @@ def tune_command(
 
     found = tune(task, console, show)
     for name, trials in found.items():
-        console.print(table_of(task, name, trials))
+        console.say(table_of(task, name, trials))
     write_results(task, found, path, shlex.join(command))
     for line in (_where(path), budgets(path)):
         if line:
-            console.print(line, soft_wrap=True)
+            console.say(line, soft_wrap=True)
 
 
 def _where(path: Path) -> str:

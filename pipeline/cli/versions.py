@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from components.publisher.labels import Labels
+from components.publisher.logic import holds_model
 from components.publisher.logic import lineage_of
 from components.publisher.logic import versions_in
+from components.publisher.releases import ModelRepository
+from models.artifact_files import CARD_TEXT_FILE
 from models.errors import ConfigError
 from models.errors import DataError
+from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import hold_root
 from pipeline.cli.options import wide_console
+from pipeline.cli.output import answer
+from pipeline.cli.output import output
 from pipeline.config.load import load_config
 from pipeline.execution.lock import user_name
 from pipeline.release.promotion import Override
@@ -25,12 +33,18 @@ from pipeline.store.integrity import refuse_missing_versions
 from pipeline.terminal.plain_text import Table
 
 
-@click.command(name="versions")
+@click.command(
+    name="versions",
+    cls=Command,
+    as_json=True,
+    example="crossctr versions configs/xmarket.yaml",
+)
 @CONFIG
 def versions_command(config_path: Path) -> None:
-    """List the published versions, newest first, with metrics and who approved them.
+    """List the published versions, newest first: metrics, who approved them, card.
 
-    Fails afterwards if servers are told to load one that is not there.
+    Says which folder holds no SavedModel; fails afterwards if servers are told to load
+    such a version, or one that is not there.
     """
     config = load_config(config_path)
     folder = config.serving.directory / config.name
@@ -40,11 +54,30 @@ def versions_command(config_path: Path) -> None:
             f"nothing is published in {str(folder)!r}; run `crossctr run` for a day "
             "that the Gate approves first"
         )
-    wide_console().print(versions_table(folder, found, repository_of(config).labels()))
+    listed = [
+        version_of(folder / str(version), labels_of(repository_of(config)))
+        for version in reversed(found)
+    ]
+    if output().as_json:
+        answer({"folder": folder, "versions": listed})
+    else:
+        console = wide_console()
+        console.print(versions_table(folder, listed))
+        for one in listed:
+            if not one.has_model:
+                console.print(
+                    f"{one.version} holds no SavedModel, so no server can load it; "
+                    f"restore {folder / str(one.version)} from a backup, or remove it",
+                    soft_wrap=True,
+                )
     refuse_missing_versions(config)
 
 
-@click.command(name="rollback")
+@click.command(
+    name="rollback",
+    cls=Command,
+    example="crossctr rollback configs/xmarket.yaml --reason 'CTR fell by a third'",
+)
 @CONFIG
 @click.option("--reason", required=True, help="Why, for the record.")
 @click.option("--by", "who", help="Who decides. Default: the current user.")
@@ -87,21 +120,83 @@ def rollback_command(
         click.echo(f"  {label}: {version}")
 
 
-def versions_table(folder: Path, versions: list[int], labels: Labels | None) -> Table:
-    """Returns the versions of a model's folder, newest first.
+@dataclass(frozen=True)
+class Version:
+    """A published version.
+
+    Attributes:
+        version: Its number.
+        label: Its label; `(loaded)` for the one before the stable one.
+        day: The run's day; empty if it is not known.
+        strategy: The strategy; empty if it is not known.
+        auc: AUC that the Gate saw; None if it is not known or not defined.
+        gauc: GAUC, likewise.
+        calibration: Mean prediction over click rate, likewise.
+        approved_by: The Gate, or who overrode it and why.
+        written: Time of writing, UTC.
+        has_model: Whether its folder has a SavedModel in it.
+        card: Path of its model card, or that it has none.
+    """
+
+    version: int
+    label: str
+    day: str
+    strategy: str
+    auc: float | None
+    gauc: float | None
+    calibration: float | None
+    approved_by: str
+    written: str
+    has_model: bool
+    card: str
+
+
+def labels_of(repository: ModelRepository) -> dict[int, str]:
+    """Returns the label of each version that servers load."""
+    labels = repository.labels()
+    if labels is None:
+        return {}
+    named = {version: label for label, version in labels.by_name().items()}
+    return {labels.previous: "(loaded)", **named} if labels.previous else named
+
+
+def version_of(path: Path, labels: Mapping[int, str]) -> Version:
+    """Returns what is known of a version.
+
+    Args:
+        path: Its folder, `<directory>/<name>/<version>`.
+        labels: The labels by version.
+
+    Raises:
+        DataError: What was stored beside the model cannot be read.
+    """
+    lineage = lineage_of(path)
+    metrics = lineage.get("decision", {}).get("candidate", {})
+    written = datetime.datetime.fromtimestamp(
+        path.stat().st_mtime, tz=datetime.timezone.utc
+    )
+    return Version(
+        version=int(path.name),
+        label=labels.get(int(path.name), ""),
+        day=str(lineage.get("day", "")),
+        strategy=str(lineage.get("strategy", "")),
+        auc=metrics.get("auc"),
+        gauc=metrics.get("gauc"),
+        calibration=metrics.get("calibration"),
+        approved_by=_passed(lineage),
+        written=f"{written:%Y-%m-%d %H:%M}",
+        has_model=holds_model(path),
+        card=_card(path),
+    )
+
+
+def versions_table(folder: Path, versions: Sequence[Version]) -> Table:
+    """Returns the versions of a model's folder as a table, in their order.
 
     Args:
         folder: The model's folder, `<directory>/<name>`.
-        versions: The versions in it, ascending.
-        labels: The labels in `models.config`.
+        versions: The versions in it.
     """
-    named = (
-        {version: label for label, version in labels.by_name().items()}
-        if labels
-        else {}
-    )
-    if labels and labels.previous:
-        named[labels.previous] = "(loaded)"
     table = Table(title=str(folder), title_justify="left")
     for column in ("version", "label", "day", "strategy"):
         table.add_column(column)
@@ -109,25 +204,28 @@ def versions_table(folder: Path, versions: list[int], labels: Labels | None) -> 
         table.add_column(column, justify="right")
     table.add_column("approved by", overflow="fold")
     table.add_column("written, UTC")
-    for version in reversed(versions):
-        path = folder / str(version)
-        lineage = lineage_of(path)
-        metrics = lineage.get("decision", {}).get("candidate", {})
-        written = datetime.datetime.fromtimestamp(
-            path.stat().st_mtime, tz=datetime.timezone.utc
-        )
+    table.add_column("model card", overflow="fold")
+    for one in versions:
         table.add_row(
-            str(version),
-            named.get(version, ""),
-            str(lineage.get("day", "unknown")),
-            str(lineage.get("strategy", "unknown")),
-            _number(metrics.get("auc"), 4),
-            _number(metrics.get("gauc"), 4),
-            _number(metrics.get("calibration"), 3),
-            _passed(lineage),
-            f"{written:%Y-%m-%d %H:%M}",
+            str(one.version),
+            one.label if one.has_model else f"{one.label} no model".strip(),
+            one.day or "unknown",
+            one.strategy or "unknown",
+            _number(one.auc, 4),
+            _number(one.gauc, 4),
+            _number(one.calibration, 3),
+            one.approved_by,
+            one.written,
+            one.card,
         )
     return table
+
+
+def _card(version: Path) -> str:
+    """Returns the card's path in the model's folder, which the table's title names."""
+    if not (version / CARD_TEXT_FILE).is_file():
+        return "none"
+    return f"{version.name}/{CARD_TEXT_FILE}"
 
 
 def _number(value: object, digits: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -18,10 +19,14 @@ from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError
 from models.features.table import FeatureTable
+from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
 from pipeline.cli.options import wide_console
+from pipeline.cli.output import answer
+from pipeline.cli.output import output
 from pipeline.config.load import load_config
+from pipeline.config.schema import Config
 from pipeline.store.reader import Store
 from pipeline.terminal.plain_text import Table
 
@@ -130,7 +135,12 @@ def ingested_ids(
     )
 
 
-@click.command(name="vocabularies")
+@click.command(
+    name="vocabularies",
+    cls=Command,
+    as_json=True,
+    example="crossctr vocabularies configs/xmarket.yaml --to 2018-12-31",
+)
 @CONFIG
 @click.option("--from", "first", type=Day(), help="Default: two weeks before --to.")
 @click.option("--to", "last", type=Day(), help="Default: the last ingested day.")
@@ -157,6 +167,14 @@ def vocabularies_command(
     if first > last:
         raise DataError(f"--from {to_date(first)} is after --to {to_date(last)}")
     entries = ingested_ids(store, config.table, DayRange(first, last))
+    if output().as_json:
+        days = {"first_day": to_date(first), "last_day": to_date(last)}
+        answer({**days, "ids": entries})
+        return
+    wide_console().print(_table(config, entries))
+
+
+def _table(config: Config, entries: Sequence[DayOfIds]) -> Table:
     table = Table(title=f"Ids of {config.name}", title_justify="left")
     table.add_column("feature")
     for column in ("day", "ids", "unknown", "new", "table full", "share a row"):
@@ -179,7 +197,7 @@ def vocabularies_command(
                 )
             ),
         )
-    wide_console().print(table)
+    return table
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -6,8 +6,14 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli.command import Command
 
-@click.command("worker")
+
+@click.command(
+    name="worker",
+    cls=Command,
+    example="crossctr worker inputs.json",
+)
 @click.argument(
     "inputs",
     metavar="INPUTS.json",

@@ -21,6 +21,7 @@ from components.evaluation.model_metrics import metrics_of
 from components.evaluation.ranking import grouped_auc
 from components.evaluation.ranking import user_codes
 from models.errors import DataError
+from pipeline.comparing.limits import LEAST_SEEDS
 from pipeline.comparing.seeds import AUC
 from pipeline.comparing.seeds import GAUC
 from pipeline.comparing.seeds import Seeds
@@ -30,8 +31,6 @@ from pipeline.report.scoring import Scored
 
 # Key of the AUC minus that of the best reference, beside keys of metrics.
 _OVER_REFERENCE = "over reference"
-# Fewer trainings say too little of the luck of a training to count a win.
-LEAST_SEEDS = 10
 
 
 @dataclass(frozen=True)

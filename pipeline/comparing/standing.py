@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from components.references.stored import StoredReferences
 from models.strategies.registry import BASELINE_KIND
-from pipeline.store.references import StoredReferences
 
 
 def standing(

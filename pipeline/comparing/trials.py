@@ -22,6 +22,7 @@ from rich.progress import Progress
 from rich.progress import TimeElapsedColumn
 from rich.progress import TimeRemainingColumn
 
+from components.references.stored import StoredReferences
 from models.errors import ConfigError
 from models.errors import CrossctrError
 from models.strategies.base import StrategyConfig
@@ -41,7 +42,6 @@ from pipeline.report.scoring import Scored
 from pipeline.report.scoring import is_scored
 from pipeline.report.scoring import score_step
 from pipeline.store.reader import Store
-from pipeline.store.references import StoredReferences
 from pipeline.store.references import references_of
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import TextColumn

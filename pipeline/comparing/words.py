@@ -8,7 +8,7 @@ from components.evaluation.differences import Difference
 from components.evaluation.metrics import NAMES
 from models.settings import FEW_STEPS
 from pipeline.comparing.costs import Cost
-from pipeline.comparing.measure import LEAST_SEEDS
+from pipeline.comparing.limits import LEAST_SEEDS
 from pipeline.comparing.record import Comparison
 
 # Below this share of the impressions, GAUC comes with a caveat.

@@ -12,12 +12,16 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic import ValidationError
 
+from components.beam_flags import known_flags
+from components.beam_flags import unknown_flags
 from models.errors import ConfigError
+from models.errors import listed
 from models.errors import shortened
 from models.errors import shown
 from pipeline.config.explain import explained
 from pipeline.config.schema import Config
 from pipeline.config.tuned import with_tuned
+from pipeline.config.wording import closest
 from pipeline.config.yaml_file import read_yaml_file
 
 # What JSON may hold as it is and YAML refuses or takes for a line's end.
@@ -31,7 +35,7 @@ _LARGEST: dict[type, float] = {int: 2**63 - 1, float: 3e38}
 _BEAM_WORKERS = ("--runner", "--direct_running_mode")
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: Path | str) -> Config:
     """Reads and checks the configuration at `path`.
 
     Args:
@@ -44,6 +48,7 @@ def load_config(path: Path) -> Config:
         ConfigError: The file is missing, no YAML, or not a valid configuration. The
             message names every offending key with its value and what is allowed.
     """
+    path = Path(path)
     if not path.is_file():
         raise ConfigError(
             f"there is no file {str(path)!r}; expected a YAML configuration such as "
@@ -61,6 +66,7 @@ def load_config(path: Path) -> Config:
         _refuse_huge_numbers(config)
         resolved: Config = _absolute(config, path.resolve().parent)
         _refuse_unreachable_root(resolved)
+        _refuse_unknown_flags(resolved)
     except ValidationError as error:
         raise ConfigError(f"{path}: {explained(Config, error)}") from error
     except ConfigError as error:
@@ -114,6 +120,18 @@ def _refuse_unreachable_root(config: Config) -> None:
             f"root {str(config.root)!r} has one of *, ? and [ in it, which Beam's "
             f"workers in other processes ({' '.join(flags)}) take for a pattern; "
             "choose another folder, or remove these beam_args"
+        )
+
+
+def _refuse_unknown_flags(config: Config) -> None:
+    """Raises if Beam would drop one of the flags without a word."""
+    unknown = unknown_flags(config.beam_args)
+    if unknown:
+        dashed = f"--{unknown[0].lstrip('-')}"
+        raise ConfigError(
+            f"beam_args: Beam does not know {listed(map(shown, unknown))}"
+            f"{closest(dashed, known_flags())}; correct or remove the flag, as Beam "
+            "would ignore it"
         )
 
 

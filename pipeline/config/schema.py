@@ -45,6 +45,7 @@ from pipeline.config.sections import MAX_DAYS
 from pipeline.config.sections import ImportConfig
 from pipeline.config.sections import IntervalConfig
 from pipeline.config.sections import LevelsConfig
+from pipeline.config.sections import ModelCardConfig
 from pipeline.config.sections import ReferencesConfig
 from pipeline.config.sections import ServingConfig
 from pipeline.config.sections import WaitConfig
@@ -116,6 +117,8 @@ class Config(StrictModel):
         intervals: Confidence intervals of the metrics, see `IntervalConfig`.
         references: Models that strategies stand beside, see `ReferencesConfig`.
         serving: Where models are published, see `ServingConfig`.
+        model_card: Purpose, owner and limits on the card of every published version,
+            see `ModelCardConfig`. A change makes nothing due: it is on the next card.
         beam_args: Further flags for Beam pipelines.
     """
 
@@ -158,6 +161,7 @@ class Config(StrictModel):
     intervals: IntervalConfig = IntervalConfig()
     references: ReferencesConfig = ReferencesConfig()
     serving: ServingConfig
+    model_card: ModelCardConfig = ModelCardConfig()
     beam_args: tuple[str, ...] = ()
 
     @field_validator(

@@ -276,6 +276,22 @@ def _check_server_path(path: str) -> str:
     return path
 
 
+class ModelCardConfig(StrictModel):
+    """What only people know of a model, for the card of every published version.
+
+    Attributes:
+        purpose: What the model is for, in a sentence or two. By default the card says
+            which clicks it predicts.
+        owner: Person or team that answers for it, with an address.
+        limits: Limits that no metric shows, one sentence each, such as a slot that the
+            model must not be used for.
+    """
+
+    purpose: str = Field(default="", max_length=2_000)
+    owner: str = Field(default="", max_length=200)
+    limits: tuple[str, ...] = ()
+
+
 class ServingConfig(StrictModel):
     """Publishing of models, to `<directory>/<name>/<version>/`.
 

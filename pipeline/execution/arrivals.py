@@ -137,7 +137,7 @@ def wait_for_logs(
         return False
     started = clock()
     limit = config.wait.minutes * 60
-    console.print(
+    console.say(
         f"Waiting for {_logs(missing)}; looking every {config.wait.poll_seconds:g} s "
         f"for at most {duration(limit)}"
     )

@@ -6,14 +6,15 @@ import time
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
 
 from models.days import DayRange
 from models.days import to_date
 from pipeline.config.schema import Config
 from pipeline.execution.arrivals import unread_lines
+from pipeline.execution.day_file import DayDone
+from pipeline.execution.day_file import DayFile
 from pipeline.execution.failures import StrategiesFailedError
+from pipeline.execution.interruption import saying
 from pipeline.execution.job import plan_when_ready
 from pipeline.execution.job import run_steps
 from pipeline.planning.step_kinds import StepKind
@@ -25,27 +26,6 @@ from pipeline.store.results import target_result
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
 from pipeline.terminal.progress import duration
-
-
-@dataclass(frozen=True)
-class DayDone:
-    """Result of one day.
-
-    Attributes:
-        day: The day.
-        ran: Kinds of the steps that ran, in order; empty if all was done before.
-        rows: Rows that were trained on.
-        seconds: How long the day took, planning included.
-        results: The strategies' results.
-        failed: Strategies without a result, and why.
-    """
-
-    day: int
-    ran: tuple[str, ...]
-    rows: int
-    seconds: float
-    results: tuple[TargetResult, ...]
-    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 def backfill(
@@ -73,15 +53,24 @@ def backfill(
     """
     done: list[DayDone] = []
     going = list(strategies)
+    progress = DayFile.new(config.root, days)
+    console.print(f"Finished days are in {progress.path}", soft_wrap=True)
+
+    def left() -> str:
+        return f"{len(done)} of {len(days)} days are done, listed in {progress.path}"
+
     try:
-        for number, day in enumerate(range(days.first, days.last + 1), 1):
-            one, broken = _run_day(config, day, going, console)
-            done.append(one)
-            going = [strategy for strategy in going if strategy not in broken]
-            console.print(f"{number}/{len(days)} {_line(one)}", soft_wrap=True)
+        with saying(left):
+            for number, day in enumerate(range(days.first, days.last + 1), 1):
+                with progress.failing(day):
+                    one, broken = _run_day(config, day, going, console)
+                done.append(one)
+                progress.add(one)
+                going = [strategy for strategy in going if strategy not in broken]
+                console.print(f"{number}/{len(days)} {_line(one)}", soft_wrap=True)
     finally:
         if done:
-            console.print(summary(done, config.target))
+            console.say(summary(done, config.target))
     return done
 
 
@@ -111,7 +100,7 @@ def _run_day(
     # Of the blocks that are due alone: those before were named on their own day.
     blocks = [step.days for step in due if step.kind == "ingest"]
     for line in unread_lines(config, blocks, config.domains):
-        console.print(line, soft_wrap=True)
+        console.say(line, soft_wrap=True)
     if due:
         try:
             run_steps(config, plan.steps, console, day=day, only_live=True)

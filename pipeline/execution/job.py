@@ -25,6 +25,7 @@ from pipeline.execution.arrivals import unread_lines
 from pipeline.execution.arrivals import wait_for_logs
 from pipeline.execution.failures import Failures
 from pipeline.execution.failures import raise_failed
+from pipeline.execution.interruption import saying
 from pipeline.execution.preflight import check_before_work
 from pipeline.execution.readable_errors import readable_errors
 from pipeline.execution.run_index import RunIndex
@@ -47,6 +48,7 @@ from pipeline.store.integrity import refuse_lost_results
 from pipeline.store.integrity import refuse_lost_versions
 from pipeline.store.metadata import connection
 from pipeline.store.reader import Store
+from pipeline.store.references import with_stored_references
 from pipeline.store.results import few_steps
 from pipeline.store.results import known_state
 from pipeline.store.results import removed_fingerprints
@@ -212,12 +214,21 @@ def run_steps(
     with quiet_libraries(log_file, console) as shown:
         display = RunDisplay(shown, len(steps), below, only_live=only_live)
         try:
-            _run_due(config, steps, display, shown, recorder, failures, on_step)
+            with saying(lambda: _left(display, steps)):
+                _run_due(config, steps, display, shown, recorder, failures, on_step)
         finally:
             display.stop()
     if not only_live:
         console.print(display.summary())
     raise_failed(failures.reasons)
+
+
+def _left(display: RunDisplay, steps: Sequence[Step]) -> str:
+    """Returns which steps are done and which one was under way, in words."""
+    done = f"{display.num_done} of {len(steps)} steps are done"
+    if not display.under_way:
+        return done
+    return f"{done}, and `{display.under_way}` was under way and starts anew"
 
 
 def _show_reused(
@@ -272,7 +283,8 @@ def _run_due(
             display.detail(step.note)
         try:
             with readable_errors(step, config.root):
-                run_graph(graph_for(config, step), display, connect)
+                ready = with_stored_references(store, step)
+                run_graph(graph_for(config, ready), display, connect)
         except CrossctrError as error:
             recorder.failed(
                 step, str(error), seconds=display.step_elapsed, nodes=display.nodes

@@ -86,6 +86,23 @@ def hold(root: Path, command: str) -> Iterator[None]:
                 root.rmdir()
 
 
+def holder(root: Path) -> str | None:
+    """Returns which command holds a root; None if none does.
+
+    Args:
+        root: The configuration's `root`; nothing is made if it is not there.
+    """
+    path = root / LOCK_FILE
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _holder(path)
+    return None
+
+
 def _opened(root: Path, path: Path) -> BinaryIO:
     try:
         with naming(root):

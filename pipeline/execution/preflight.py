@@ -50,7 +50,7 @@ def check_before_work(config: Config, steps: Sequence[Step]) -> None:
     if publishes:
         directory = config.serving.directory
         check_writable(directory, "serving.directory")
-        check_room(directory, "serving.directory", _table_bytes(config))
+        check_room(directory, "serving.directory", table_bytes(config))
 
 
 def check_writable(folder: Path, key: str) -> None:
@@ -94,8 +94,8 @@ def check_room(folder: Path, key: str, needed: int) -> None:
     free = shutil.disk_usage(present).free
     if free < needed:
         raise StorageError(
-            f"{key} {str(folder)!r} is on a disk with {_mebibytes(free)} of free space "
-            f"left, and the plan writes {_mebibytes(needed)} or more; make room there "
+            f"{key} {str(folder)!r} is on a disk with {mebibytes(free)} of free space "
+            f"left, and the plan writes {mebibytes(needed)} or more; make room there "
             "(`crossctr clean CONFIG` says what no later day needs), and repeat the "
             "same command"
         )
@@ -112,7 +112,7 @@ def _missing(folder: Path) -> Iterator[Path]:
 def _bytes_of(config: Config, step: Step) -> int:
     """Returns what a step writes under the root at least."""
     if step.kind != StepKind.INGEST:
-        return _STEP_BYTES + _TABLE_COPIES * _table_bytes(config)
+        return _STEP_BYTES + model_bytes(config)
     # Impressions are stored raw and transformed; as Parquet, which is smaller than text
     # and as large as packed text.
     return _STEP_BYTES + sum(
@@ -124,7 +124,12 @@ def _bytes_of(config: Config, step: Step) -> int:
     )
 
 
-def _table_bytes(config: Config) -> int:
+def model_bytes(config: Config) -> int:
+    """Returns the bytes of a trained model's embedding tables, all copies together."""
+    return _TABLE_COPIES * table_bytes(config)
+
+
+def table_bytes(config: Config) -> int:
     """Returns the bytes of the embedding tables of a model once."""
     widths: dict[str, int] = {}
     for feature in config.table.features:
@@ -136,5 +141,6 @@ def _table_bytes(config: Config) -> int:
     return sum(rows[name] * widths[name] * _FLOAT_BYTES for name in widths)
 
 
-def _mebibytes(size: int) -> str:
+def mebibytes(size: int) -> str:
+    """Returns a number of bytes as text."""
     return f"{size / 2**20:,.1f} MiB"

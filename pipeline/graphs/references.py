@@ -40,6 +40,7 @@ def references_nodes(config: Config, step: Step) -> list[BaseNode]:
         evaluation_last_day=step.evaluation.last,
         most_rows=config.references.rows,
         settings=config.references.settings.model_dump_json(by_alias=True),
+        num_draws=config.intervals.draws,
         fingerprint=step.fingerprint,
     )
     return [resolver, references]

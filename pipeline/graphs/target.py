@@ -6,6 +6,7 @@ from tfx.components.evaluator.component import Evaluator
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types import standard_artifacts
 
+from components import artifacts
 from components.evaluation_set.component import EvaluationSet
 from components.evaluation_set.executor import EVAL_SPLIT
 from components.evaluation_set.slice_rules import PREFIX
@@ -22,6 +23,7 @@ from pipeline.graphs.inputs import selection
 from pipeline.graphs.inputs import training_inputs
 from pipeline.graphs.training import level_trainer
 from pipeline.planning.steps import Step
+from pipeline.release.card_context import card_context
 
 
 def target_nodes(config: Config, step: Step) -> list[BaseNode]:
@@ -59,7 +61,7 @@ def target_nodes(config: Config, step: Step) -> list[BaseNode]:
 
 
 def _evaluation_inputs(step: Step) -> Inputs:
-    """Returns the evaluation impressions and the live model, if there is one."""
+    """Returns the evaluation impressions, references and live model, if there are."""
     blocks = [block.fingerprint for block in step.evaluation_blocks]
     inputs: Inputs = {
         "evaluation_examples": (
@@ -67,6 +69,11 @@ def _evaluation_inputs(step: Step) -> Inputs:
             selection(blocks, before_day=None, role="raw"),
         )
     }
+    if step.references:
+        inputs["references"] = (
+            artifacts.ReferenceScores,
+            selection([step.references], before_day=step.run_day),
+        )
     if step.live:
         inputs["live_model"] = (
             standard_artifacts.Model,
@@ -130,5 +137,8 @@ def _publication(
         keep=config.serving.keep,
         rollout=config.serving.rollout,
         server_path=config.serving.server_path,
+        card_context=card_context(config, step).model_dump_json(),
+        # Only if there are any: TFX takes no empty channel for an optional input.
+        **({"references": resolver.outputs["references"]} if step.references else {}),
     )
     return [infra_validator, publisher]

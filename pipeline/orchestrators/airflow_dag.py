@@ -5,7 +5,7 @@ parses the file every half minute, so the file loads only one module of crossctr
 has no dependencies. There is a task for every kind of step, so that a change of
 strategy never changes the tasks; a task without work ends in about a second. Each task
 runs `crossctr` in crossctr's own environment.
-Settings, explained in docs/orchestration.md:
+Settings, explained in docs/how-to/orchestration.md:
 
     CROSSCTR_CONFIGS        configuration files or folders of them, separated by colons
     CROSSCTR                the command; default `crossctr`

@@ -7,6 +7,7 @@ The graphs are built from the steps; `crossctr plan` prints them.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -172,6 +173,10 @@ class Planner:
         beside = self._references(run, history, blocks) if wanted else None
         if beside is not None:
             steps[beside.fingerprint] = beside
+            targets = [
+                dataclasses.replace(step, references=beside.fingerprint)
+                for step in targets
+            ]
         order = list(StepKind)
         upstream = sorted(steps.values(), key=lambda step: order.index(step.kind))
         return [*upstream, *targets], refused

@@ -51,6 +51,7 @@ def references_step(
         config.table.model_dump(),
         config.domains,
         config.references.model_dump(),
+        config.intervals.draws,
         prints(blocks),
         str(window.days),
         prints(judged),

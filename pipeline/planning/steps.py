@@ -72,6 +72,9 @@ class Step:
         live: Fingerprint of the live model it is compared with, if any.
         judged: Whether the model is evaluated and gated, not only trained (`target`
             only).
+        references: Fingerprint of the references on the same impressions, which stand
+            on its model card if they are stored by then (`target` only); empty without
+            any.
         note: Remarks for the plan's table, such as a window that the logs cut short.
     """
 
@@ -94,6 +97,7 @@ class Step:
     evaluation_blocks: tuple[Block, ...] = ()
     live: str | None = None
     judged: bool = True
+    references: str = ""
     note: str = ""
 
     @property

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import datetime
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from typing import Literal
 
 from ml_metadata.proto import metadata_store_pb2
 
 from components.gate.reasons import reasons_of
 from components.publisher import labels
+from components.publisher.card_files import add_event
+from components.publisher.card_files import card_of
+from components.publisher.card_files import kept_card
 from components.publisher.labels import Labels
 from components.publisher.logic import versions_in
+from components.publisher.model_card import Card
+from components.publisher.model_card import Event
+from components.publisher.model_card import make_card
 from components.publisher.releases import ModelRepository
 from models.artifact_files import REQUESTS_FILE
 from models.artifact_files import SERVING_FOLDER
+from models.artifact_files import model_report
 from models.days import to_date
 from models.errors import DataError
 from pipeline.config.schema import Config
@@ -104,7 +113,9 @@ def promote(
     path = Path(str(newest.properties.get("path", "")))
     # A version whose folder was lost is published again.
     if newest.properties.get("pushed") and path.is_dir():
-        changed, after = _relabel(repository, int(path.name), as_canary=as_canary)
+        changed, after = _relabel(
+            repository, int(path.name), override, as_canary=as_canary
+        )
         if changed:
             _note(store, newest, override, "canary" if as_canary else "stable")
         newer = _above(repository.folder, path)
@@ -162,6 +173,11 @@ def _publish(
             f"the model {fingerprint} of {to_date(day)} is not stored under "
             f"{str(config.root)!r} any more; run the day again"
         )
+    repository = repository_of(config)
+    events = [
+        *repository.former_events(fingerprint),
+        Event("published", 0, override.when, override.who, override.why),
+    ]
     lineage = {
         "day": str(to_date(day)),
         "strategy": decision["strategy"],
@@ -172,10 +188,12 @@ def _publish(
     }
     blessing = store.newest("InfraBlessing", judged.fingerprint)
     warmup = Path(blessing.uri, REQUESTS_FILE) if blessing else None
-    released = repository_of(config).release(
+    released = repository.release(
         Path(model.uri, SERVING_FOLDER),
         day,
         lineage,
+        _card(judged, model, decision),
+        events,
         warmup=warmup if warmup and warmup.is_file() else None,
         as_canary=as_canary,
         force=True,
@@ -185,8 +203,20 @@ def _publish(
     return released.path, released.labels
 
 
+def _card(judged: Stored, model: Stored, decision: dict[str, Any]) -> Card:
+    """Returns the card of a judged model, made anew if it was judged without one."""
+    # After a promotion the artifact is the version's folder.
+    folder = Path(judged.uri)
+    card = kept_card(folder) or card_of(folder)
+    if card is not None:
+        return card
+    path = model_report(Path(model.uri))
+    report = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return make_card(decision, report, None, None, day=_day_of(judged))
+
+
 def _relabel(
-    repository: ModelRepository, version: int, *, as_canary: bool
+    repository: ModelRepository, version: int, override: Override, *, as_canary: bool
 ) -> tuple[bool, Labels]:
     """Gives a published version a label; returns whether it changed, and all labels."""
     with labels.alone_in(repository.directory):
@@ -201,6 +231,11 @@ def _relabel(
                 )
         else:
             after = labels.promoted(before, version)
+        if after != before:
+            # First, so that a command that was killed in between repeats both.
+            label: Literal["canary", "stable"] = "canary" if as_canary else "stable"
+            told = (override.when, override.who, override.why)
+            add_event(repository.folder / str(version), Event(label, version, *told))
         repository.write(after)
     return after != before, after
 

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.publisher.card_files import add_event
 from components.publisher.labels import Labels
 from components.publisher.labels import alone_in
 from components.publisher.labels import without
 from components.publisher.logic import versions_in
+from components.publisher.model_card import Event
 from models import durable_files
 from models.errors import DataError
 from pipeline.config.schema import Config
@@ -101,6 +103,10 @@ def _roll_back(config: Config, override: Override, *, take_offline: bool) -> Wit
     note = json.dumps({"version": version, "when": when})
     durable_files.write_text(folder / _BEGUN_FILE, note)
     _record(store, known.get(version, []), override)
+    add_event(
+        folder / str(version),
+        Event("withdrawn", version, when, override.who, override.why),
+    )
     kept = repository.withdraw(version, when, after)
     (folder / _BEGUN_FILE).unlink()
     return Withdrawal(version, kept, after)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
 
+from components.evaluation.replicates import MeasuredModel
+from components.references.stored import StoredReferences
+from models.artifact_files import CARD_TEXT_FILE
 from models.days import DayRange
 from models.days import to_date
 from models.errors import DataError
@@ -28,61 +31,25 @@ from pipeline.execution.run_records import used
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Step
 from pipeline.report.calibration import deciles
+from pipeline.report.files import run_folder
 from pipeline.report.ids import Ids
 from pipeline.report.ids import gather_ids
 from pipeline.report.judged import Judged
 from pipeline.report.judged import Metrics
 from pipeline.report.judged import gather_judged
 from pipeline.report.judged import metrics_of
+from pipeline.report.paired import Difference
+from pipeline.report.paired import differences
 from pipeline.report.quality import Quality
 from pipeline.report.quality import gather_quality
 from pipeline.report.scoring import score_step
+from pipeline.report.step_lines import StepLine
+from pipeline.report.step_lines import step_lines
 from pipeline.report.training import Training
 from pipeline.report.training import gather_training
 from pipeline.store.reader import Store
-from pipeline.store.references import StoredReferences
 from pipeline.store.references import references_of
 from pipeline.store.results import label_constants
-from pipeline.store.results import rows_of
-
-State = Literal["reused", "done", "failed", "due"]
-
-
-@dataclass(frozen=True)
-class Read:
-    """An artifact that a step reads: its description and its producer's fingerprint."""
-
-    text: str
-    fingerprint: str
-
-
-@dataclass(frozen=True)
-class StepLine:
-    """A step of the run.
-
-    Attributes:
-        label: Name shown to users.
-        fingerprint: Hash of all inputs of its result.
-        days: Days of impressions it ingests or trains on.
-        judged_on: Days it is evaluated on; empty without an evaluation.
-        reads: Artifacts it reads.
-        rows: Impressions it ingested or trained on; None without a result.
-        state: Its outcome in this run.
-        seconds: Its duration when it ran; None if not recorded.
-        nodes: Its components of a second or more, each with its seconds.
-        note: Remark on anything unusual.
-    """
-
-    label: str
-    fingerprint: str
-    days: str
-    judged_on: str
-    reads: tuple[Read, ...]
-    rows: int | None
-    state: State
-    seconds: float | None
-    nodes: tuple[tuple[str, float], ...]
-    note: str
 
 
 @dataclass(frozen=True)
@@ -102,6 +69,10 @@ class Report:
         ids: Unknown ids and vocabularies.
         trainings: Trained models, in running order.
         judged: Evaluated models, the published strategy first.
+        references: Simple models on the same impressions; None without any.
+        level: Share of the bootstrap draws inside an interval.
+        card: Path of the published version's model card, relative to the page; empty
+            without one.
     """
 
     name: str
@@ -117,6 +88,8 @@ class Report:
     trainings: tuple[Training, ...]
     judged: tuple[Judged, ...]
     references: StoredReferences | None = None
+    level: float = 0.95
+    card: str = ""
 
     @property
     def main(self) -> Judged | None:
@@ -133,15 +106,25 @@ class Report:
         """The references beside them: name, metrics and a remark."""
         found = self.references.models if self.references else {}
         return [
-            (name, metrics_of({"candidate": one.metrics}), one.remark)
+            (name, self._with_intervals(one.measured), one.remark)
             for name, one in found.items()
         ]
+
+    @property
+    def differences(self) -> list[Difference]:
+        """Differences between its models, with paired intervals."""
+        return differences(self.judged, self.references, self.level)
 
     @property
     def standing(self) -> list[str]:
         """Which strategies are ahead of the references."""
         aucs = {one.strategy: one.candidate.get("auc").value for one in self.judged}
         return standing(aucs, self.references)
+
+    def _with_intervals(self, model: MeasuredModel) -> Metrics:
+        found = {name: model.interval(name, self.level) for name in model.replicates}
+        intervals = {name: one.to_json() for name, one in found.items() if one}
+        return metrics_of({"candidate": model.metrics, "intervals": intervals})
 
     @property
     def seconds(self) -> float:
@@ -241,7 +224,7 @@ def gather(
         started=record.started,
         written=_now(),
         error=record.error,
-        steps=tuple(_lines(store, record, earlier)),
+        steps=tuple(step_lines(store, record, earlier)),
         quality=gather_quality(
             store, blocks, config.domains, config.validation.min_rows
         ),
@@ -249,7 +232,17 @@ def gather(
         trainings=tuple(trainings),
         judged=tuple(judged),
         references=references_of(store, steps),
+        level=config.intervals.level,
+        card=_card(judged, run_folder(config.root, str(to_date(run_day)))),
     )
+
+
+def _card(judged: Sequence[Judged], page_folder: Path) -> str:
+    """Returns the published version's card, as a path relative to the page."""
+    if not judged or not judged[0].published:
+        return ""
+    card = Path(judged[0].published) / CARD_TEXT_FILE
+    return os.path.relpath(card, page_folder) if card.is_file() else ""
 
 
 def _with_calibration(
@@ -273,59 +266,6 @@ def _with_calibration(
         return dataclasses.replace(judged, calibration_note=f"Not drawn: {error}")
     found = tuple(deciles(scored.scores, scored.labels))
     return dataclasses.replace(judged, calibration=found)
-
-
-def _lines(
-    store: Store, record: RunRecord, earlier: Mapping[str, StepRun]
-) -> list[StepLine]:
-    labels = {run.step.fingerprint: run.step.label for run in record.steps}
-    labels |= {
-        run.step.training: run.step.label for run in record.steps if run.step.training
-    }
-    lines = []
-    for run in record.steps:
-        step = run.step
-        timed = run if run.seconds is not None else earlier.get(step.fingerprint, run)
-        lines.append(
-            StepLine(
-                label=step.label,
-                fingerprint=step.fingerprint,
-                days=str(step.days),
-                judged_on=str(step.evaluation) if step.evaluation else "",
-                reads=tuple(_reads(step, labels)),
-                rows=rows_of(store, step),
-                state=run.state,
-                seconds=timed.seconds,
-                nodes=tuple(node for node in timed.nodes if node[1] >= 1),
-                note=step.note,
-            )
-        )
-    return lines
-
-
-def _reads(step: Step, labels: Mapping[str, str]) -> list[Read]:
-    reads = [Read(f"rows of {block.days}", block.fingerprint) for block in step.blocks]
-    if step.kind == StepKind.INGEST:
-        reads = [Read("logs", "")] + [
-            Read(f"vocabulary after {block.days}", block.fingerprint)
-            for block in step.blocks
-        ]
-    if step.warm_start:
-        name = labels.get(step.warm_start, "an earlier model")
-        reads.append(Read(f"weights of {name}", step.warm_start))
-    if step.source:
-        name = labels.get(step.source, "an earlier source model")
-        reads.append(Read(f"layers of {name}", step.source))
-    for snapshot in step.snapshots:
-        name = labels.get(snapshot, "an earlier TPM")
-        reads.append(Read(f"snapshot of {name}", snapshot))
-    reads += [
-        Read(f"evaluation rows of {block.days}", block.fingerprint)
-        for block in step.evaluation_blocks
-    ]
-    if step.live:
-        reads.append(Read("the live model, to compare with", step.live))
-    return reads
 
 
 def _now() -> datetime.datetime:

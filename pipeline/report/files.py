@@ -1,4 +1,4 @@
-"""JSON files that components write into their artifacts."""
+"""JSON files of artifacts, and the folders of pages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import DataError
+
+
+def run_folder(root: Path, days: str) -> Path:
+    """Returns the folder of the page of a day, or of a range of days."""
+    return root / "reports" / days
 
 
 def read_json(path: Path) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,9 @@ from pipeline.report.files import read_json
 from pipeline.report.periods import describe
 from pipeline.report.periods import periods
 from pipeline.report.periods import sums
+from pipeline.report.sharing import SharedIds
+from pipeline.report.sharing import shared_ids
+from pipeline.report.sharing import shared_over_time
 from pipeline.store.reader import Store
 
 # Contents of a block's `encoding.json` and `vocabulary.json`.
@@ -76,22 +78,6 @@ class SpaceSize:
     def fill(self) -> float:
         """Share of the table rows in use."""
         return self.ids / self.capacity
-
-
-@dataclass(frozen=True)
-class SharedIds:
-    """Share of the target's ids of the newest block that a source knows.
-
-    Attributes:
-        space: The vocabulary.
-        source: The source domain.
-        share: Known ones among the target's different ids of each day; None without
-            ids. At 0 nothing that is learned there reaches the target.
-    """
-
-    space: str
-    source: str
-    share: float | None
 
 
 @dataclass(frozen=True)
@@ -206,53 +192,12 @@ def summarise(blocks: Sequence[Block], features: FeatureTable, target: str) -> I
             if found.get("encoding") != "hash"
             and (line := _growth(name, blocks)) is not None
         ),
-        shared=tuple(
-            SharedIds(space, source, _over_block(found["shared"], source))
-            for space, source, found in _sharing(summary)
-        ),
+        shared=tuple(shared_ids(summary)),
         shared_over_time=tuple(
-            _shared(space, source, blocks, within)
-            for space, source, _ in _sharing(summary)
+            shared_over_time([summary for _, summary in blocks], within)
         ),
         point=describe(within),
         warnings=tuple(unknown_lists(encoding["domains"], features)),
-    )
-
-
-def _sharing(
-    summary: Mapping[str, Any],
-) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Yields space, source and summary of the space, where sharing is measured."""
-    for space, found in sorted(summary.items()):
-        for source in found.get("shared", {}).get("known", ()):
-            yield space, source, found
-
-
-def _over_block(shared: Mapping[str, Any], source: str) -> float | None:
-    total = sum(shared["ids"])
-    return sum(shared["known"][source]) / total if total else None
-
-
-def _shared(
-    space: str, source: str, blocks: Sequence[Block], within: list[DayRange]
-) -> Series:
-    ids: dict[int, float] = {}
-    known: dict[int, float] = {}
-    for _, summary in blocks:
-        shared = summary.get(space, {}).get("shared")
-        if shared is None or source not in shared["known"]:
-            continue
-        days = [_to_day(date) for date in shared["days"]]
-        ids.update(zip(days, shared["ids"], strict=True))
-        known.update(zip(days, shared["known"][source], strict=True))
-    shares = [
-        part / total if total and part is not None else None
-        for part, total in zip(sums(known, within), sums(ids, within), strict=True)
-    ]
-    points = zip(within, shares, strict=True)
-    return Series(
-        f"{space} in {source}",
-        tuple(Point(days.first, share) for days, share in points),
     )
 
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.evaluation.ranking import Floats
+from components.evaluation.replicates import MeasuredModel
+from components.evaluation.replicates import read_replicates
 from components.gate.reasons import Reason
 from components.gate.reasons import reasons_of
 from models.artifact_files import DECISION_FILE
@@ -28,6 +31,11 @@ class Value:
     value: float | None
     low: float | None = None
     high: float | None = None
+
+    @property
+    def alone(self) -> Value:
+        """The value without its interval."""
+        return Value(self.value)
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,7 @@ class Judged:
         published: Folder of the version; empty if none was written.
         override: Publication against the Gate's decision; None if there was none.
         unfit: Reason why a model server failed to serve it; empty if none failed.
+        measured: The model's metrics and their replicates, for paired intervals.
         calibration: Predicted and actual click rates by decile; empty if not computed.
         calibration_note: Reason why `calibration` is empty.
     """
@@ -103,6 +112,7 @@ class Judged:
     published: str
     override: Override | None
     unfit: str = ""
+    measured: MeasuredModel = MeasuredModel({})
     calibration: tuple[Decile, ...] = ()
     calibration_note: str = ""
 
@@ -155,8 +165,10 @@ def gather_judged(store: Store, step: Step, publishing: str) -> Judged | None:
     if decision is None:
         return None
     published = store.newest("PublishedModel", step.fingerprint)
+    drawn = read_replicates(Path(stored.uri)).get(step.strategy, {})
     return describe(
         decision,
+        replicates=drawn,
         strategy=step.strategy,
         fingerprint=step.fingerprint,
         model=step.training,
@@ -175,6 +187,7 @@ def describe(
     publishes: bool = True,
     continues: bool = False,
     published: Stored | None = None,
+    replicates: Mapping[str, Floats] | None = None,
 ) -> Judged:
     """Returns the content of `decision.json` and of the published artifact."""
     properties = published.properties if published is not None else {}
@@ -200,6 +213,7 @@ def describe(
         published=str(properties.get("path", "")) if properties.get("pushed") else "",
         override=override,
         unfit=str(properties.get("infra_reason", "")),
+        measured=MeasuredModel(decision["candidate"], replicates or {}),
     )
 
 

@@ -11,6 +11,7 @@ from models.days import DayRange
 from models.days import to_date
 from pipeline.config.schema import Config
 from pipeline.planning.steps import Step
+from pipeline.report.files import run_folder
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.progress import quiet_libraries
 
@@ -73,7 +74,7 @@ def _at_the_end(
     # Any error at all: see `report_run`.
     except Exception as failure:  # noqa: BLE001
         text = f"{type(failure).__name__}: {' '.join(str(failure).split())}"
-        console.print(
+        console.say(
             f"The report could not be written ({text}). The run's result is "
             f"stored; `crossctr report CONFIG {again}` tries again.",
             style="bold red",
@@ -81,7 +82,7 @@ def _at_the_end(
             soft_wrap=True,
         )
         return None
-    console.print(f"Report: {path}", soft_wrap=True)
+    console.say(f"Report: {path}", soft_wrap=True)
     return path
 
 
@@ -118,7 +119,7 @@ def write_quietly(
     if not config.root.is_dir():
         # Nothing is stored, so `write` raises, and no file must be created.
         return write()
-    log_file = config.root / "reports" / name / "libraries.log"
+    log_file = run_folder(config.root, name) / "libraries.log"
     with quiet_libraries(log_file, console):
         try:
             return write()

@@ -57,6 +57,17 @@ class Training:
     strategy: StrategyPart | None = None
     few_steps: str = ""
 
+    @property
+    def passes(self) -> str:
+        """Passes over the impressions and the steps of each; empty with one pass."""
+        count = len(self.losses)
+        if count < 2:
+            return ""
+        each, rest = divmod(self.steps, count)
+        # A pass may have a step more than another, as the last batch is smaller.
+        about = "about " if rest else ""
+        return f"{count} passes of {about}{each:,}"
+
 
 def gather_training(store: Store, label: str, fingerprint: str) -> Training | None:
     """Reads a training; None if its model is not stored."""

@@ -13,6 +13,7 @@ from models import durable_files
 from pipeline.report import charts
 from pipeline.report import svg
 from pipeline.report.content import Report
+from pipeline.report.files import run_folder
 from pipeline.report.judged import Metrics
 from pipeline.report.judged import Value
 from pipeline.report.over_days import OverDays
@@ -22,17 +23,18 @@ PAGE = "report.html"
 
 UNDEFINED = "undefined"
 
+_CODE = re.compile("`([^`]*)`")
 _DATES = re.compile(r"\d{4}-\d\d-\d\d(\.\.\d{4}-\d\d-\d\d)?")
 
 
 def write_run(report: Report, root: Path) -> Path:
     """Writes the page of a run and returns its path."""
-    return _write(render_run(report), root / "reports" / report.day / PAGE)
+    return _write(render_run(report), run_folder(root, report.day) / PAGE)
 
 
 def write_days(report: OverDays, root: Path) -> Path:
     """Writes the page over several days and returns its path."""
-    return _write(render_days(report), root / "reports" / str(report.days) / PAGE)
+    return _write(render_days(report), run_folder(root, str(report.days)) / PAGE)
 
 
 def render_run(report: Report) -> str:
@@ -60,6 +62,7 @@ def _environment() -> jinja2.Environment:
         "share": share,
         "duration": _duration,
         "tidy": tidy,
+        "with_code": with_code,
         "with_interval": with_interval,
     }
     environment.globals |= {
@@ -107,6 +110,11 @@ def tidy(text: str) -> Markup:
     escaped = str(escape(text))
     dated = _DATES.sub(r'<span class="nw">\g<0></span>', escaped)
     return Markup(dated.replace("_", "_<wbr>"))
+
+
+def with_code(text: str) -> Markup:
+    """Returns text in which what stands between backticks is code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def forest_ends(parts: list[Metrics], name: str) -> tuple[float, float]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from components.publisher.labels import LABELS_FILE
 from components.publisher.labels import read_labels
+from components.publisher.logic import holds_model
 from components.publisher.logic import versions_in
-from models.artifact_files import SAVED_MODEL_FILE
 from models.errors import DataError
 from models.errors import listed
 from models.statistics_files import read_statistics
@@ -193,7 +193,7 @@ def refuse_missing_versions(config: Config) -> None:
     folder = directory / config.name
     known = read_labels(directory, config.name)
     for version in known.loaded if known else ():
-        if not (folder / str(version) / SAVED_MODEL_FILE).is_file():
+        if not holds_model(folder / str(version)):
             raise DataError(
                 f"{str(directory / LABELS_FILE)!r} tells servers to load {version}, "
                 f"and there is no SavedModel in {str(folder / str(version))!r}; "

@@ -38,7 +38,18 @@ def plain(text: str, style: str = "") -> Text:
 
 
 class Console(rich.console.Console):
-    """A console that prints every string literally."""
+    """A console that prints every string literally.
+
+    A quiet one (`quiet=True`) prints nothing but what is said by `say`.
+    """
+
+    def say(self, *shown: Any, **options: Any) -> None:
+        """Prints a result or a warning, which a quiet console prints, too."""
+        quiet, self.quiet = self.quiet, False
+        try:
+            self.print(*shown, **options)
+        finally:
+            self.quiet = quiet
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Renders a string with `options` but without markup and emoji codes."""

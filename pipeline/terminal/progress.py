@@ -46,7 +46,8 @@ def quiet_libraries(log_file: Path, console: Console) -> Iterator[Console]:
         console: Console of the user.
 
     Yields:
-        A console on the original standard output, of the same kind and width.
+        A console on the original standard output, of the same kind and width; on
+        standard error if Python's standard output was sent there before.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     # Queried before the redirection: afterwards every terminal is a file.
@@ -54,7 +55,8 @@ def quiet_libraries(log_file: Path, console: Console) -> Iterator[Console]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved_out, saved_err = os.dup(1), os.dup(2)
-    with log_file.open("ab") as log, os.fdopen(os.dup(saved_out), "w") as terminal:
+    shown_on = os.dup(saved_err if sys.stdout is sys.stderr else saved_out)
+    with log_file.open("ab") as log, os.fdopen(shown_on, "w") as terminal:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
@@ -62,6 +64,7 @@ def quiet_libraries(log_file: Path, console: Console) -> Iterator[Console]:
                 file=terminal,
                 force_terminal=is_terminal,
                 width=width,
+                quiet=console.quiet,
                 markup=False,
                 emoji=False,
             )
@@ -85,6 +88,8 @@ class RunDisplay:
 
     Attributes:
         console: Console of the display.
+        num_done: Number of steps that are done, reused ones included.
+        under_way: Label of the running step; empty between steps.
     """
 
     def __init__(
@@ -106,6 +111,8 @@ class RunDisplay:
                 summarises many runs itself.
         """
         self.console = console
+        self.num_done = 0
+        self.under_way = ""
         self._below = below
         self._only_live = only_live
         self._num_steps = num_steps
@@ -123,10 +130,11 @@ class RunDisplay:
     def start(self, index: int, label: str) -> None:
         """Announces step `index` (from 1)."""
         self._index, self._label = index, label
+        self.under_way = label
         self._node = self._detail = ""
         self._nodes = []
         self._step_started = time.monotonic()
-        if self.console.is_terminal:
+        if self.console.is_terminal and not self.console.quiet:
             self._live = _live(self.console, self._line)
             self._live.start()
         elif not self._only_live:
@@ -154,6 +162,7 @@ class RunDisplay:
     def finish(self, rows: int | None, verdict: str = "done") -> None:
         """Prints the step's line: impressions, their rate, seconds by component."""
         seconds = time.monotonic() - self._step_started
+        self.num_done, self.under_way = self.num_done + 1, ""
         self.stop()
         if self._only_live:
             return
@@ -170,7 +179,7 @@ class RunDisplay:
         """Prints a remark on the step of the previous line."""
         if not self._only_live:
             indent = " " * len(self._prefix())
-            self.console.print(f"{indent} {text}", style="yellow", soft_wrap=True)
+            self.console.say(f"{indent} {text}", style="yellow", soft_wrap=True)
 
     def imported(self) -> None:
         """Prints the duration of the imports."""
@@ -190,25 +199,28 @@ class RunDisplay:
     def reused(self, index: int, label: str) -> None:
         """Prints the line of a step whose stored result is reused."""
         self._index = index
+        self.num_done += 1
         if self._only_live:
             return
         self.console.print(f"{self._prefix()} {label:<40} reused", style="dim")
 
     def fail(self, reason: str) -> None:
         """Prints the line of a failed step while other steps continue."""
-        self._outcome("failed: " + reason, "bold red")
+        self._outcome(self.console.say, "failed: " + reason, "bold red")
 
     def left_out(self, index: int, label: str) -> None:
         """Prints the line of a step that was skipped because a needed step failed."""
         self._index, self._label = index, label
-        self._outcome("left out: only what failed needs it", "dim")
+        words = "left out: only what failed needs it"
+        self._outcome(self.console.print, words, "dim")
 
-    def _outcome(self, words: str, style: str) -> None:
+    def _outcome(self, show: Callable[..., None], words: str, style: str) -> None:
+        self.under_way = ""
         self.stop()
         if not self._only_live:
             line = plain(f"{self._prefix()} {self._label:<40} ")
             line.append(plain(words, style))
-            self.console.print(line, soft_wrap=True)
+            show(line, soft_wrap=True)
 
     def stop(self) -> None:
         """Ends the live line."""
@@ -263,7 +275,8 @@ def _live(console: Console, line: Callable[[], RenderableType]) -> Live:
 def waiting(console: Console, text: str) -> Iterator[None]:
     """Shows `text` with a spinner on a terminal; nothing elsewhere."""
     spinner = Spinner("dots", plain(text))
-    with _live(console, lambda: spinner) if console.is_terminal else nullcontext():
+    shown = console.is_terminal and not console.quiet
+    with _live(console, lambda: spinner) if shown else nullcontext():
         yield
 
 

@@ -16,7 +16,7 @@ from pipeline.store.results import label_constants
 from pipeline.terminal.plain_text import Table
 
 if TYPE_CHECKING:
-    from pipeline.store.references import StoredReferences
+    from components.references.stored import StoredReferences
 
 Metrics = Mapping[str, float | None]
 

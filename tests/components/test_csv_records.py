@@ -140,7 +140,7 @@ def test_what_the_csv_module_writes_is_read_as_the_csv_module_reads_it(
         writer.writerow(cells)
         # A line inside a value that has as many columns as the header is taken for a
         # record that a stray quotation mark swallowed: see "Every record is accounted
-        # for" in docs/ingest.md.
+        # for" in docs/reference/ingest.md.
         inside = out.getvalue()[before:].split("\n")[1:-2]
         assume(all(line.count(",") != 6 for line in inside))
     text = out.getvalue()

@@ -8,6 +8,7 @@ import pytest
 from components.publisher.labels import Labels
 from components.publisher.labels import read_labels
 from components.publisher.logic import versions_in
+from components.publisher.model_card import make_card
 from components.publisher.releases import ModelRepository
 from components.publisher.releases import describe
 from models.artifact_files import WARMUP_FILE
@@ -19,6 +20,9 @@ from tests.faults import cut_at
 from tests.faults import operations
 
 DAY = to_day(datetime.date(2024, 1, 1))
+
+DECISION = {"strategy": "ecdctr", "approved": True, "reasons": []}
+CARD = make_card(DECISION, {}, None, None, day=DAY)
 
 
 @pytest.fixture
@@ -35,7 +39,7 @@ def repository(tmp_path):
 
 def _release(repository, model, day, **options):
     return repository.release(
-        model, DAY + day, {"model_fingerprint": str(day)}, **options
+        model, DAY + day, {"model_fingerprint": str(day)}, CARD, [], **options
     )
 
 
@@ -76,7 +80,7 @@ def test_a_later_day_that_reuses_the_model_keeps_its_version_and_label(
     repository, model
 ):
     first = _release(repository, model, 0)
-    again = repository.release(model, DAY + 1, {"model_fingerprint": "0"})
+    again = repository.release(model, DAY + 1, {"model_fingerprint": "0"}, CARD, [])
     assert again.path == first.path
     assert again.labels == Labels(2024010100)
     assert versions_in(repository.folder) == [2024010100]

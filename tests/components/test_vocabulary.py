@@ -248,7 +248,7 @@ def test_a_list_counts_where_it_says_so():
 @pytest.mark.parametrize("kind", ["id", "count"])
 def test_only_lists_may_say_that_they_count(kind):
     vocabulary = {"vocabulary": "item"} if kind == "id" else {}
-    with pytest.raises(ValueError, match=r"'item'.*`counts` is for lists of ids"):
+    with pytest.raises(ValueError, match=r"'item'.*does not read `counts`"):
         Feature(name="item", kind=kind, counts=True, **vocabulary)
 
 

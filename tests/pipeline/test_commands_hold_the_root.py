@@ -33,6 +33,7 @@ CHANGES = {
 # The others: they write nothing, or only a page or log file that no command reads.
 READS = {
     "compile",
+    "doctor",
     "embeddings nearest",
     "plan",
     "predict",

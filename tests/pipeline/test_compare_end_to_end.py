@@ -14,10 +14,10 @@ import pytest
 import yaml
 from sklearn.metrics import roc_auc_score
 
+from components.references.stored import read_references
 from pipeline.comparing.record import read_json
 from pipeline.datasets.simulation.oracle import score_oracle
 from pipeline.store.reader import Store
-from pipeline.store.references import read_references
 
 pytestmark = pytest.mark.slow
 

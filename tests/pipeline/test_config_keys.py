@@ -145,6 +145,23 @@ VALUES = {
             "slices": None,
         },
     ),
+    ("features", 0, "buckets"): (
+        5,
+        {
+            "features": [
+                {"name": "item_id", "kind": "count"},
+                *BASE["features"][1:],
+            ],
+            "slices": None,
+        },
+    ),
+    ("features", 0, "max_length"): (
+        5,
+        {
+            "features": [{**BASE["features"][0], "kind": "ids"}, *BASE["features"][1:]],
+            "slices": None,
+        },
+    ),
     ("features", 0, "length"): (
         5,
         {

@@ -20,6 +20,7 @@ from sklearn.metrics import log_loss
 from sklearn.metrics import roc_auc_score
 
 from components.evaluation.ranking import grouped_auc
+from components.references.stored import read_references
 from models.days import to_day
 from models.errors import DataError
 from pipeline import api
@@ -28,7 +29,6 @@ from pipeline.config.load import load_config
 from pipeline.execution.job import plan_run
 from pipeline.report.scoring import score_step
 from pipeline.store.reader import Store
-from pipeline.store.references import read_references
 from pipeline.store.results import target_result
 from tests.pipeline.markets import DAY
 from tests.pipeline.markets import DAY_AFTER

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from models.errors import DataError
 from pipeline import api
-from pipeline.cli import group as cli
+from pipeline.cli import run as cli
+from pipeline.cli.group import main
 from pipeline.execution import job
 from pipeline.execution.job import Plan
 from pipeline.planning.step_kinds import StepKind
@@ -60,7 +61,7 @@ class World:
         monkeypatch.setattr(job, "rows_of", lambda *_: 10)
         monkeypatch.setattr(job, "training_report", lambda *_: None)
         monkeypatch.setattr(job, "connection", lambda *_: None)
-        monkeypatch.setattr(cli, "load_config", lambda _: self.config)
+        monkeypatch.setattr(api, "load_config", lambda _: self.config)
         monkeypatch.setattr(cli, "hold_root", lambda _: None)
         monkeypatch.setattr(api, "plan_when_ready", self.plan)
         monkeypatch.setattr(api, "target_result", self.result)
@@ -90,7 +91,7 @@ class World:
 
     def crossctr(self, *arguments):
         words = ["run", "a.yaml", "--day", "1970-02-08", *arguments]
-        shown = CliRunner().invoke(cli.main, words, env={"COLUMNS": "250"})
+        shown = CliRunner().invoke(main, words, env={"COLUMNS": "250"})
         assert not shown.exception or isinstance(shown.exception, SystemExit), shown
         return shown
 

@@ -97,7 +97,7 @@ NO_LOCK = [
     pytest.param(
         Machine("Darwin", "x86_64", (), (3, 11)),
         "Python 3.11 on Darwin x86_64;",
-        "docs/containers.md",
+        "docs/how-to/containers.md",
         id="macOS on Intel",
     ),
     pytest.param(

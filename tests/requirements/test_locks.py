@@ -31,7 +31,7 @@ def wanted(name):
 
 
 @pytest.mark.parametrize(
-    "name", [*LINES, *(f"{line}-test" for line in LINES), "uv", "audit"]
+    "name", [*LINES, *(f"{line}-test" for line in LINES), "uv", "audit", "docs"]
 )
 def test_every_package_is_pinned_with_hashes(name):
     packages = pinned(name)

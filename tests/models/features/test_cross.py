@@ -94,8 +94,8 @@ def test_the_table_survives_its_json() -> None:
         ({**PAIR, "of": ["segment", "seen"]}, "combines 'seen'"),
         ({**PAIR, "of": ["segment", "pair"]}, "combines 'pair'"),
         ({**PAIR, "tpm": True}, "'segment', which it combines, is not"),
-        ({**PAIR, "vocabulary": "item"}, "takes no vocabulary"),
-        ({**PAIR, "kind": "count"}, "combines no features"),
+        ({**PAIR, "vocabulary": "item"}, "does not read `vocabulary`, but has 'item'"),
+        ({**PAIR, "kind": "count"}, "does not read `of`, but has"),
     ],
 )
 def test_bad_parts_are_refused(feature: dict[str, object], message: str) -> None:

@@ -1,4 +1,4 @@
-"""Strategy of docs/own-strategy.md, taken from the page, planned and trained."""
+"""Strategy of docs/tutorials/own-strategy.md: taken from the page and trained."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipeline.cli.group import main
 from tests.pipeline.planning.worlds import make_baselines_config
 from tests.pipeline.planning.worlds import planner
 
-PAGE = Path(__file__).parents[3] / "docs" / "own-strategy.md"
+PAGE = Path(__file__).parents[3] / "docs" / "tutorials" / "own-strategy.md"
 KIND = "my_strategies.logistic:Logistic"
 
 

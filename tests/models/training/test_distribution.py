@@ -59,7 +59,7 @@ def test_a_cluster_of_one_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None
 def test_parameter_servers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = {"worker": ["a:1", "b:1"], "ps": ["c:1"]}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster}))
-    with pytest.raises(ConfigError, match="names ps, worker; expected .*docs/scale.md"):
+    with pytest.raises(ConfigError, match="names ps, worker; .*docs/how-to/scale.md"):
         Workers.from_environment()
 
 

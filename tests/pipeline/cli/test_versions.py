@@ -7,6 +7,9 @@ import yaml
 from click.testing import CliRunner
 
 from models.artifact_files import LINEAGE_FILE
+from models.artifact_files import SAVED_MODEL_FILE
+from models.errors import DataError
+from pipeline import api
 from pipeline.cli.group import main
 from tests.pipeline.report.stored import ROOT
 
@@ -34,9 +37,11 @@ def config(tmp_path):
     return path
 
 
-def _publish(config, version, lineage):
+def _publish(config, version, lineage, *, model=True):
     folder = config.parent / "serving" / "xmarket" / str(version)
     (folder / LINEAGE_FILE).parent.mkdir(parents=True)
+    if model:
+        (folder / SAVED_MODEL_FILE).touch()
     if lineage:
         (folder / LINEAGE_FILE).write_text(json.dumps(lineage))
 
@@ -67,3 +72,21 @@ def test_nothing_published_says_what_to_do(config):
     assert result.exit_code == 2
     assert "nothing is published" in result.output
     assert "crossctr run" in result.output
+
+
+def test_a_version_without_a_model_is_named(config):
+    _publish(config, 2019010100, LINEAGE)
+    _publish(config, 2019010200, LINEAGE, model=False)
+    result = CliRunner().invoke(main, ["versions", str(config)])
+    assert "2019010200 holds no SavedModel, so no server can load it" in result.output
+    newest, before = [
+        line for line in result.output.splitlines() if line.startswith("│")
+    ]
+    assert "stable no model" in newest
+    assert "no model" not in before
+
+
+def test_a_version_without_a_model_cannot_be_loaded(config):
+    _publish(config, 2019010200, LINEAGE, model=False)
+    with pytest.raises(DataError, match="2019010200' holds no SavedModel; restore it"):
+        api.load_model(api.load_config(config))

@@ -6,13 +6,14 @@ import pytest
 
 from models.errors import ConfigError
 from models.strategies.registry import kinds
-from pipeline.cli.options import chosen_strategies
+from pipeline.cli.options import asked_for
+from pipeline.config.named_strategies import asked
 from pipeline.config.named_strategies import with_strategies
 from tests.pipeline.planning.worlds import make_config
 
 
 def test_a_kind_that_is_no_entry_gets_its_defaults():
-    config, names = chosen_strategies(make_config(), ["ctnet", "target_only"], False)
+    config, names = asked(make_config(), ["ctnet", "target_only"])
     assert names == ["ctnet", "target_only"]
     assert config.kind_of("ctnet") == "ctnet"
     assert config.strategies.keys() == {*make_config().strategies, "ctnet"}
@@ -21,16 +22,18 @@ def test_a_kind_that_is_no_entry_gets_its_defaults():
 @pytest.mark.parametrize("names", [[], ["target_only"]])
 def test_entries_alone_leave_the_configuration_as_it_is(names):
     config = make_config()
-    assert chosen_strategies(config, names, False)[0] is config
+    assert asked(config, names)[0] is config
 
 
 def test_all_entries_are_compared_and_no_kind_beside_them():
-    config, names = chosen_strategies(make_config(), [], True)
+    config = make_config()
+    names = asked_for(config, ["ctnet"], compare=True)
     assert names == list(config.strategies) == list(make_config().strategies)
 
 
 def test_without_a_name_the_strategy_of_the_configuration_is_meant():
-    assert chosen_strategies(make_config(), [], False)[1] == ["ecdctr"]
+    names = asked_for(make_config(), [], compare=False)
+    assert asked(make_config(), names)[1] == ["ecdctr"]
 
 
 def test_a_name_that_is_neither_is_refused_with_the_closest():

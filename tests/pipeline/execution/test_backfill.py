@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -12,10 +13,11 @@ from models.errors import DataError
 from pipeline import api
 from pipeline.cli.group import main
 from pipeline.execution import backfill as module
-from pipeline.execution.backfill import DayDone
 from pipeline.execution.backfill import backfill
 from pipeline.execution.backfill import first_failures
+from pipeline.execution.day_file import DayDone
 from pipeline.execution.failures import StrategiesFailedError
+from pipeline.execution.interruption import Interrupted
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Step
 from pipeline.store.results import TargetResult
@@ -89,6 +91,19 @@ class World:
 CONFIG = SimpleNamespace(root=None, metadata=None, target="ads", domains=["ads"])
 
 
+@pytest.fixture(autouse=True)
+def root(tmp_path, monkeypatch):
+    """The root of `CONFIG`."""
+    monkeypatch.setattr(CONFIG, "root", tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def lines_in(root):
+    """Returns the lines of the one backfill's file."""
+    (path,) = (root / "backfills").iterdir()
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 def _run(capsys, days, strategies=("ecdctr",)):
     console = Console(width=160)
     try:
@@ -103,7 +118,8 @@ def test_days_run_in_order_and_each_has_a_line(monkeypatch, capsys):
     done, shown = _run(capsys, DayRange(3, 5))
     assert world.ran == [3, 4, 5]
     assert [one.rows for one in done] == [30, 40, 50]
-    lines = shown.splitlines()
+    announced, *lines = shown.splitlines()
+    assert announced.startswith(f"Finished days are in {CONFIG.root}/backfills/1970-")
     assert lines[0].startswith(
         "1/3 1970-01-04 · ingest, target · 30 rows trained on · "
         "ecdctr AUC 0.7000 GAUC undefined, published as 300 · "
@@ -112,7 +128,7 @@ def test_days_run_in_order_and_each_has_a_line(monkeypatch, capsys):
     assert "refused" in lines[2]
     assert shown.count("not read") == 1
     assert "3 day(s) in" in shown
-    assert shown.count("1970-01-0") == 6
+    assert "\n".join(lines).count("1970-01-0") == 6
 
 
 def test_what_is_done_is_not_done_again(monkeypatch, capsys):
@@ -131,7 +147,51 @@ def test_a_day_that_fails_ends_it_and_keeps_the_table(monkeypatch, capsys):
     assert world.ran == [3, 4]
     shown = capsys.readouterr().out
     assert "2 day(s) in" in shown
-    assert "1970-01-06" not in shown
+    assert "1970-01-06" not in shown.partition("\n")[2]
+
+
+def test_every_day_has_a_line_in_a_file_once_it_has_ended(monkeypatch, capsys, root):
+    world = World(monkeypatch, fails_on=5)
+    seen = []
+    run = world.run
+
+    def look(*arguments, **options):
+        seen.append(len(lines_in(root)))
+        run(*arguments, **options)
+
+    monkeypatch.setattr(module, "run_steps", look)
+    with pytest.raises(DataError):
+        _run(capsys, DayRange(3, 6))
+    assert seen == [0, 1, 2]
+    first, second, third = lines_in(root)
+    assert first.keys() == second.keys() == third.keys()
+    assert [one["day"] for one in (first, second, third)] == [
+        "1970-01-04",
+        "1970-01-05",
+        "1970-01-06",
+    ]
+    assert (first["number"], first["days"], first["rows"]) == (1, 4, 30)
+    assert first["ran"] == ["ingest", "target"]
+    result = {"strategy": "ecdctr", "approved": True, "metrics": METRICS}
+    assert first["results"] == [{**result, "published": "/serving/x/300"}]
+    assert [one["error"] for one in (first, second, third)] == [None, None, "a bad log"]
+
+
+def test_ctrl_c_says_how_many_days_are_done(monkeypatch, capsys):
+    world = World(monkeypatch)
+    run = world.run
+
+    def press(*arguments, day, **options):
+        if day == 5:
+            raise Interrupted("3 of 9 steps are done")
+        run(*arguments, day=day, **options)
+
+    monkeypatch.setattr(module, "run_steps", press)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        _run(capsys, DayRange(3, 6))
+    start, _, end = str(caught.value).partition(", listed in ")
+    assert start == "2 of 4 days are done"
+    assert end.endswith(".jsonl; 3 of 9 steps are done")
 
 
 def test_a_strategy_that_breaks_is_left_out_of_the_days_after(monkeypatch, capsys):

@@ -10,7 +10,8 @@ import pytest
 
 from models.strategies.registry import kinds as strategy_kinds
 from pipeline import api
-from pipeline.cli import group as cli
+from pipeline.cli import run as cli
+from pipeline.cli.group import main
 from pipeline.execution.job import Plan
 from pipeline.planning import step_kinds
 from pipeline.planning.step_kinds import StepKind
@@ -89,7 +90,7 @@ def command(monkeypatch, tmp_path):
     """Returns what `crossctr` hands to the runner: the kinds of the steps."""
     config = world().model_copy(update={"root": tmp_path, "metadata": SQLITE})
     ran = []
-    monkeypatch.setattr(cli, "load_config", lambda _: config)
+    monkeypatch.setattr(api, "load_config", lambda _: config)
     monkeypatch.setattr(cli, "hold_root", lambda _: None)
 
     def plan(_config, make, _console):
@@ -105,7 +106,7 @@ def command(monkeypatch, tmp_path):
     def call(*arguments):
         words = ["run", "a.yaml", "--day", "1970-02-08", *arguments]
         with pytest.raises(HandedOverError):
-            cli.main(words, standalone_mode=False)
+            main(words, standalone_mode=False)
         return ran
 
     return call

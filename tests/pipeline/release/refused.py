@@ -74,9 +74,11 @@ class World:
         (gate / "decision.json").write_text(json.dumps(DECISION))
         self.add("Model", model, fingerprint=f"{name}-model", last_day=day - 1)
         self.add("GateDecision", gate, fingerprint=f"{name}-step")
+        published = self.folder / f"published-{name}"
+        published.mkdir()
         return self.add(
             "PublishedModel",
-            self.folder / "published",
+            published,
             fingerprint=f"{name}-step",
             model_fingerprint=f"{name}-model",
             day=day,

@@ -1,17 +1,25 @@
 """`promote` and `rollback` that break off at any write are finished by the same."""
 
+import json
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
+from components.publisher.card_files import write_card
 from components.publisher.labels import Labels
 from components.publisher.labels import read_labels
 from components.publisher.labels import write_labels
+from components.publisher.model_card import make_card
+from components.publisher.model_card import of_version
+from models.artifact_files import CARD_FILE
 from pipeline.cli.group import main
 from tests.faults import UNWRITABLE
 from tests.faults import Faults
 from tests.faults import cut_at
 from tests.faults import operations
 from tests.pipeline.release.refused import DAY
+from tests.pipeline.release.refused import DECISION
 from tests.pipeline.release.refused import World
 
 PROMOTE = ("promote", "--day", DAY)
@@ -32,6 +40,8 @@ class Trial(World):
             version = self.serving / str(number)
             version.mkdir(parents=True)
             (version / "saved_model.pb").write_text(name)
+            card = make_card(DECISION, {}, None, None, day=1)
+            write_card(version, of_version(card, number, []))
             self.judged(name, pushed=1, path=str(version))
         labels = Labels(2019010201, None, 2019010200)
         write_labels(self.serving.parent, "xmarket", labels, "/models")
@@ -53,7 +63,12 @@ class Trial(World):
             (s.properties["pushed"], s.properties.get("withdrawn_by"))
             for s in self.store.artifacts("PublishedModel")
         ]
-        return found, read_labels(self.serving.parent, "xmarket"), said
+        cards = [
+            [(e["event"], e["version"], e["who"], e["why"]) for e in card["events"]]
+            for path in sorted(self.serving.rglob(Path(CARD_FILE).name))
+            if (card := json.loads(path.read_text()))
+        ]
+        return found, read_labels(self.serving.parent, "xmarket"), said, cards
 
 
 @pytest.mark.parametrize("command", [PROMOTE, ROLLBACK], ids=["promote", "rollback"])

@@ -8,8 +8,12 @@ import pytest
 from click.testing import CliRunner
 from ml_metadata.proto import metadata_store_pb2
 
+from components.publisher.card_files import keep_card
 from components.publisher.labels import Labels
 from components.publisher.labels import read_labels
+from components.publisher.model_card import make_card
+from models.artifact_files import CARD_FILE
+from models.artifact_files import CARD_TEXT_FILE
 from models.days import to_day
 from pipeline.cli.group import main
 from pipeline.release.promotion import EXECUTION_TYPE
@@ -73,6 +77,57 @@ def test_the_override_is_in_ml_metadata_and_the_model_is_live(world):
     assert context.name == "xmarket"
     live = known_state(world.store).live
     assert live == ((to_day(datetime.date.fromisoformat(DAY)), "m-model"),)
+
+
+def _card(folder):
+    return json.loads((folder / CARD_FILE).read_text())
+
+
+def _events(folder):
+    return [
+        (one["event"], one["version"], one["who"], one["why"])
+        for one in _card(folder)["events"]
+    ]
+
+
+def test_a_promoted_model_has_the_card_of_its_judgement(world):
+    world.judged()
+    card = make_card({**DECISION, "candidate": {"auc": 0.4}}, {}, None, None, day=1)
+    keep_card(world.folder / "published-m", card)
+    world.run(*PROMOTE)
+    version = world.serving / "2019010200"
+    assert _card(version)["metrics"] == card["metrics"]
+    assert _events(version) == [("published", 2019010200, "Ada", "checked by hand")]
+    assert "published by Ada: checked by hand" in (version / CARD_TEXT_FILE).read_text()
+
+
+def test_a_model_that_was_judged_without_a_card_gets_one_with_its_promotion(world):
+    world.judged()
+    world.run(*PROMOTE)
+    card = _card(world.serving / "2019010200")
+    assert card["limits"][-1] == "The Gate refused it: AUC 0.4."
+    assert card["provenance"] is None
+
+
+def test_the_card_tells_of_labels_withdrawal_and_return(world):
+    _published(world, "old", 2019010100)
+    world.judged("new")
+    world.run(*PROMOTE, "--canary")
+    world.run(*PROMOTE)
+    version = world.serving / "2019010200"
+    told = [
+        ("published", 2019010200, "Ada", "checked by hand"),
+        ("stable", 2019010200, "Ada", "checked by hand"),
+    ]
+    assert _events(version) == told
+    _roll_back(world)
+    (kept,) = (world.serving / ".withdrawn").iterdir()
+    told.append(("withdrawn", 2019010200, "Ada", "clicks fell"))
+    assert _events(kept) == told
+    world.run(*PROMOTE)
+    assert _events(version) == [*told, told[0]]
+    # That of a release without cards is left as it is.
+    assert not (world.serving / "2019010100" / CARD_FILE).exists()
 
 
 def test_promoting_again_says_so_and_changes_nothing(world):

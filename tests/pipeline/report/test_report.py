@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from components.gate.reasons import Reason
+from models.artifact_files import CARD_TEXT_FILE
 from models.days import DayRange
 from models.errors import DataError
 from pipeline.cli.group import main
@@ -37,6 +38,7 @@ _SPEC = importlib.util.spec_from_file_location(
 stored = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(stored)
 
+CARD = Path(CARD_TEXT_FILE).name
 _VOID = {"meta", "line", "polyline", "polygon", "circle", "br"}
 
 
@@ -73,8 +75,11 @@ def check(page):
     checker.close()
     assert checker.open == []
     assert len(checker.ids) == len(set(checker.ids))
-    links = {v[1:] for t, n, v in checker.attributes if (t, n) == ("a", "href")}
-    assert links <= set(checker.ids)
+    links = [v for t, n, v in checker.attributes if (t, n) == ("a", "href")]
+    inside = {link[1:] for link in links if link.startswith("#")}
+    assert inside <= set(checker.ids)
+    # The model card alone is another file, which the page does without.
+    assert {Path(link).name for link in links if link[1:] not in inside} <= {CARD}
     loads = [a for a in checker.attributes if a[1] in ("src", "srcset", "data")]
     assert loads == []
     assert not re.search(r"https?://|//[a-z]|@import|url\(", page)
@@ -108,7 +113,7 @@ def test_numbers_on_the_page_are_those_of_the_artifacts(run):
         "click rate of de's impressions in the training window, 86.69%",
         "held AUC +0.0123 against the live model, allowed is -0.0100",
         # Training: rows, click rate, steps, time, losses, parameters.
-        "15,813 86.69% 31 19 s 0.3540, 0.3120 316,753",
+        "15,813 86.69% 31 2 passes of about 15 19 s 0.3540, 0.3120 316,753",
         "2019-01-01: 31 optimizer steps, fewer than 50, from the weights of an earlier",
         "resized: embedding/user/table. left out: hidden_0_norm/gamma,",
         # Rows read, written, quarantined over both blocks.
@@ -201,6 +206,26 @@ def test_slices_and_intervals_are_shown_where_the_decision_has_them(tmp_path):
     ):
         assert said in text, said
     assert page.count('<svg class="mini"') == 1  # too few rows have no bar
+
+
+def test_grey_slices_have_no_intervals(tmp_path):
+    few = dict(stored.WITH_SLICES["slices"][0], few_rows=True)
+    decision = {**stored.WITH_SLICES, "slices": [few]}
+    text = check(_page(stored.StoredRun(tmp_path, decision).write()))
+    assert "1-5 1,553 0.600 +0.010 undefined" in text
+
+
+def test_the_page_names_the_model_card_if_there_is_one(run):
+    assert "It has no model card: a version before 0.2.0" in check(_page(run))
+    card = run.root / "serving" / "xmarket" / "2019010100" / CARD_TEXT_FILE
+    card.parent.mkdir(parents=True)
+    card.write_text("# Model card")
+    page = _page(run)
+    assert "Model card of version 2019010100" in check(page)
+    (link,) = re.findall(r'<a href="([^"#]*)"', page)
+    folder = run.root / "reports" / "2019-01-01"
+    folder.mkdir(parents=True)
+    assert (folder / link).read_text() == "# Model card"
 
 
 def test_hostile_strings_stay_text(run):

@@ -6,13 +6,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from components.evaluation.impressions import ScoredImpressions
+from components.evaluation.replicates import MeasuredModel
+from components.evaluation.replicates import replicates
 from components.references.logic import judge_references
+from components.references.logic import resample_references
 from components.references.logic import write_references
+from components.references.stored import read_references
 from models.references.fitting import Reference
 from models.references.rows import Columns
 from models.references.rows import Rows
 from pipeline.comparing.standing import standing
-from pipeline.store.references import read_references
 
 LABELS = [1, 0, 1, 0]
 COLUMNS = Columns(("user_id",), ("share",), frozenset())
@@ -42,7 +46,7 @@ def references(tmp_path):
         reference("best_feature", [0.4, 0.6, 0.7, 0.1], note="share, more is better"),
     ]
     judged = judge_references(found, EVALUATION, COLUMNS)
-    write_references(tmp_path, judged, found)
+    write_references(tmp_path, judged, found, {})
     return read_references(tmp_path)
 
 
@@ -57,6 +61,41 @@ def test_metrics_are_those_of_a_result_table(references):
     assert found["calibration"] == pytest.approx(1)
     assert (found["example_count"], found["click_count"]) == (4, 2)
     assert references.by_name["constant"].metrics["auc"] == 0.5
+
+
+def test_a_reference_is_resampled_on_the_draws_of_a_strategy_with_its_scores(tmp_path):
+    rng = np.random.default_rng(3)
+    users = [f"u{i % 15}".encode() if i % 7 else None for i in range(90)]
+    users[5] = b""
+    labels, scores = rng.integers(0, 2, 90), rng.random(90)
+    table = pa.table(
+        {
+            "user_id": pa.array(users, pa.large_binary()),
+            "share": np.zeros(90),
+            "label": labels,
+            "day": np.full(90, 3),
+        }
+    )
+    found = [reference("gbdt", scores)]
+    drawn = resample_references(found, Rows(table, 90), COLUMNS, 20)
+    # As the Evaluator gathers them: any code for a user, -1 without one.
+    ids = sorted({user for user in users if user}, reverse=True)
+    codes = np.array([ids.index(user) if user else -1 for user in users])
+    strategy = replicates(
+        ScoredImpressions(codes, scores, labels.astype(float), np.ones(90), tuple(ids)),
+        20,
+    )
+    np.testing.assert_allclose(drawn["gbdt"], strategy, rtol=1e-12)
+    assert resample_references(found, Rows(table, 90), COLUMNS, 0) == {}
+    judged = judge_references(found, Rows(table, 90), COLUMNS)
+    write_references(tmp_path, judged, found, drawn)
+    one = read_references(tmp_path).by_name["gbdt"]
+    lower = {**one.metrics, "auc": one.metrics["auc"] - 0.1}
+    other = MeasuredModel(lower, one.replicates)
+    difference = one.measured.minus(other, "auc", 0.95)
+    # The same replicates: nothing is left but the shift of the value.
+    assert (difference.low, difference.high) == (0, 0)
+    assert difference.value == pytest.approx(0.1)
 
 
 def test_scores_keep_the_order_of_the_rows(references):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from components.references.stored import StoredReference
+from components.references.stored import StoredReferences
 from models.settings import FEW_STEPS
-from pipeline.store.references import StoredReference
-from pipeline.store.references import StoredReferences
 from pipeline.store.results import TargetResult
 from pipeline.store.results import few_steps
 from pipeline.store.results import label_constants

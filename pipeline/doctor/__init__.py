@@ -1,0 +1,1 @@
+"""Checks of an environment and of a configuration's files, without running anything."""

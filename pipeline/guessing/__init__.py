@@ -1,0 +1,1 @@
+"""Guesses of a first configuration from some rows of logs: `crossctr init`."""

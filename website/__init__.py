@@ -1,0 +1,1 @@
+"""The documentation site: generated reference pages, and the hooks of its build."""

@@ -1,0 +1,75 @@
+"""Execute the notebooks of docs/ and store their outputs: `make notebooks`.
+
+Runs in the environment of the documentation. The kernel is the Python of the pipeline's
+environment, which takes from the documentation's only what it lacks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sysconfig
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = ROOT / "docs" / "notebooks"
+WORK = ROOT / "build" / "notebooks"
+_KERNEL = "crossctr"
+_START = (
+    "import sys; sys.path.append({!r}); "
+    "from ipykernel.kernelapp import launch_new_instance; launch_new_instance()"
+)
+
+
+def main() -> None:
+    """Executes every notebook, in order of names, in one folder without results."""
+    shutil.rmtree(WORK, ignore_errors=True)
+    for name in ("configs", "schema"):
+        shutil.copytree(ROOT / name, WORK / name)
+    with tempfile.TemporaryDirectory() as kernels:
+        _install_kernel(Path(kernels))
+        os.environ["JUPYTER_PATH"] = kernels
+        for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+            _execute(path)
+
+
+def _install_kernel(folder: Path) -> None:
+    bin_folder = ROOT / ".venv" / "bin"
+    start = _START.format(sysconfig.get_path("purelib"))
+    spec = {
+        "argv": [str(bin_folder / "python"), "-c", start, "-f", "{connection_file}"],
+        "display_name": "Python 3",
+        "language": "python",
+        "env": {"PATH": f"{bin_folder}:{os.environ['PATH']}"},
+    }
+    target = folder / "kernels" / _KERNEL / "kernel.json"
+    target.parent.mkdir(parents=True)
+    target.write_text(json.dumps(spec))
+
+
+def _execute(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=3600,
+        kernel_name=_KERNEL,
+        record_timing=False,
+        resources={"metadata": {"path": str(WORK)}},
+    )
+    client.execute()
+    notebook.metadata = {"language_info": {"name": "python"}}
+    text = nbformat.writes(notebook)
+    # Paths of the machine that ran it mean nothing to a reader.
+    for folder in (f"{WORK}/configs/../", f"{WORK}/"):
+        text = text.replace(folder, "")
+    path.write_text(text + "\n", encoding="utf-8")
+    print(f"{path.relative_to(ROOT)}: executed")
+
+
+if __name__ == "__main__":
+    main()
