@@ -140,7 +140,7 @@ class CctlConfig(StrictModel):
             fields, those of features that only sources have among them; false is the
             ablation, without such features.
         own_vectors: Whether users and items have, beside their shared vector, one of
-            each domain; false is the ablation.
+            each domain; false is the ablation, which has no contrastive loss either.
         enhancement: Weight of the contrastive loss that keeps an id's own vectors of
             different domains apart; 0 is the ablation.
         flow_learning_rate: Adam's rate for the information flow network; low, as a
@@ -160,16 +160,6 @@ class CctlConfig(StrictModel):
     own_vectors: bool = True
     enhancement: float = Field(default=0.001, ge=0)
     flow_learning_rate: float = Field(default=0.003, gt=0)
-
-    @model_validator(mode="after")
-    def _check_enhancement(self) -> CctlConfig:
-        if self.enhancement and not self.own_vectors:
-            raise ValueError(
-                f"enhancement {self.enhancement:g} keeps the own vectors of different "
-                "domains apart, and with `own_vectors: false` there are none; add "
-                "`enhancement: 0`"
-            )
-        return self
 
 
 class TrainingConfig(StrictModel):

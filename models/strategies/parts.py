@@ -191,9 +191,9 @@ class WeightedSourceImpressions(SourceImpressions):
             raise TrainingError(
                 f"{entry} trains in one process, and TF_CONFIG names {count} workers: "
                 "its stream of source impressions, the sums that weights follow from "
-                "and the syncs of its towers are not divided among workers "
-                "(docs/scale.md). Take TF_CONFIG away, or choose a strategy such as "
-                "'joint'"
+                "and the syncs of its towers are not divided among workers; see "
+                "docs/how-to/scale.md. Take TF_CONFIG away, or choose a strategy such "
+                "as 'joint'"
             )
 
     def start_record(self, sources: tuple[str, ...]) -> TrainingRecord | None:

@@ -89,8 +89,7 @@ def test_at_the_start_nothing_differs_from_a_network_without_it(
     features: FeatureTable, switch: str
 ) -> None:
     whole = _network(features)
-    off = {"own_vectors": False, "enhancement": 0} if switch != "alignment" else {}
-    without = _network(features, **(off or {"alignment": False}))
+    without = _network(features, **{switch: False})
     theirs = whole.named_variables()
     for name, variable in without.named_variables().items():
         if variable.shape == theirs[name].shape:
@@ -156,7 +155,7 @@ def test_a_source_row_teaches_its_own_map_and_own_vectors_alone(
 def test_a_map_can_give_another_code_book_the_targets_vectors(
     features: FeatureTable,
 ) -> None:
-    network = _network(features, own_vectors=False, enhancement=0)
+    network = _network(features, own_vectors=False)
     alignment, embedding = network.inputs_of_sources.alignment, network.mixed.embedding
     codes = embedding.tables["code"]
     codes.assign(np.arange(21).reshape(7, 3))
@@ -273,3 +272,13 @@ def test_every_variable_is_in_one_optimizer(
     }
     named = {id(v) for v in network.named_variables().values()}
     assert own <= named
+
+
+def test_without_own_vectors_there_is_nothing_to_contrast(
+    features: FeatureTable,
+) -> None:
+    network = _network(features, own_vectors=False)
+    rows = _rows([DE, FR, UK])
+    assert float(network.contrast(rows, tf.ones([3]))) == 0
+    tables = network.mixed.embedding.tables
+    assert not any(name.startswith("own/") for name in tables)
