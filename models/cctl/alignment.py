@@ -18,9 +18,9 @@ from models.layers.number_inputs import NumberInputs
 class SourceTables(EmbeddingTables):
     """Embedding tables of features that only sources have."""
 
-    # Nothing of them enters a slot before the maps have moved from zero, and these
-    # learn in proportion to what they map.
-    ID_STDDEV = EmbeddingTables.VALUE_STDDEV
+    # Vectors of about unit length at width 8: nothing of them enters a slot before the
+    # maps have moved from zero, and these learn in proportion to what they map.
+    ID_STDDEV = VALUE_STDDEV = 0.35
 
 
 class Alignment(keras.layers.Layer):
