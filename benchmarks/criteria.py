@@ -89,6 +89,21 @@ class CctlCriteria(StrictModel):
     most_cost: float
 
 
+class CctlNetworkCriteria(StrictModel):
+    """Worlds and criteria of `prove_cctl_network`.
+
+    Attributes:
+        worlds: By name, keys of `simulate`; under `feeds`, those of the source.
+        wins: By world, pairs of variants: the first must be told apart above the
+            second.
+        neutral: By world, pairs: the first must not be inferior to the second.
+    """
+
+    worlds: dict[str, dict[str, Any]]
+    wins: dict[str, tuple[tuple[str, str], ...]]
+    neutral: dict[str, tuple[tuple[str, str], ...]]
+
+
 class CtnetCriteria(StrictModel):
     """Criteria of `prove_ctnet`."""
 
@@ -109,6 +124,7 @@ class Criteria(StrictModel):
         margin: Non-inferiority in GAUC: the interval's lower end lies above minus it.
         ecdctr: Of E-CDCTR.
         cctl: Of CCTL.
+        cctl_network: Of CCTL's alignment and own vectors.
         ctnet: Of CTNet.
         peers: Of the backbone beside another implementation.
     """
@@ -117,6 +133,7 @@ class Criteria(StrictModel):
     margin: float = Field(gt=0)
     ecdctr: EcdctrCriteria
     cctl: CctlCriteria
+    cctl_network: CctlNetworkCriteria
     ctnet: CtnetCriteria
     peers: PeersCriteria
 

@@ -132,22 +132,24 @@ def _encode(
 
     day = np.concatenate([np.full(len(rows), day) for day, rows in parts])
     user, item = column("user"), column("item")
-    users, items = world.users, world.items
+    users, items, codes = world.users, world.items, world.codes
     # Lists of fewer interests are padded with 0.
     place = np.arange(MAX_INTERESTS)
     interests = np.where(
-        place < users.num_interests[:, None], users.interests + _FIRST, 0
+        place < users.num_interests[:, None],
+        codes["category"][users.interests] + _FIRST,
+        0,
     )
     columns = {
         "user_id": np.searchsorted(known["user"], users.ids[user]) + _FIRST,
         "item_id": np.searchsorted(known["item"], items.ids[item]) + _FIRST,
         "domain": np.full(len(user), _FIRST + position),
-        "segment": users.segment[user] + _FIRST,
-        "category": items.category[item] + _FIRST,
+        "segment": codes["segment"][users.segment[user]] + _FIRST,
+        "category": codes["category"][items.category[item]] + _FIRST,
         "interests": interests[user],
         "slot": column("slot").astype(np.int64) + position * SLOTS + _FIRST,
         "hour": column("hour").astype(np.int64) + _FIRST,
-        "device": users.device[user] + _FIRST,
+        "device": codes["device"][users.device[user]] + _FIRST,
         "label": column("click"),
         "day": day,
     }

@@ -139,9 +139,13 @@ class CctlConfig(StrictModel):
         by_row: Whether weights differ within a source, by the information flow network,
             or only between sources.
         trust: Whether a negative companion gain lowers all weights together.
-        alignment: Whether source fields are mapped before they enter the target's
-            network; false is the ablation.
-        enhancement: Weight of the contrastive loss; 0 is the ablation.
+        alignment: Whether source fields are mapped into the slots of the target's
+            fields, those of features that only sources have among them; false is the
+            ablation, without such features.
+        own_vectors: Whether users and items have, beside their shared vector, one of
+            each domain; false is the ablation, which has no contrastive loss either.
+        enhancement: Weight of the contrastive loss that keeps an id's own vectors of
+            different domains apart; 0 is the ablation.
         flow_learning_rate: Adam's rate for the information flow network; low, as a
             single impression's agreement is mostly noise.
     """
@@ -156,6 +160,7 @@ class CctlConfig(StrictModel):
     by_row: bool = True
     trust: bool = True
     alignment: bool = True
+    own_vectors: bool = True
     enhancement: float = Field(default=0.001, ge=0)
     flow_learning_rate: float = Field(default=0.003, gt=0)
 

@@ -25,12 +25,13 @@ def checked_row(where: str, row: Mapping[str, Any], table: FeatureTable) -> Row:
         where: Place of the row, for messages.
         row: A value of JSON, or a list of them, by feature; null is missing. An id may
             also be bytes.
-        table: The features; crosses are computed, so no row has them.
+        table: The features; no row has crosses, which are computed, or features that
+            the target lacks.
 
     Raises:
         DataError: It names what is no feature, or a value is of another type.
     """
-    features = {feature.name: feature for feature in table.logged}
+    features = {feature.name: feature for feature in table.requested}
     checked = {}
     for name, value in row.items():
         if name not in features:
@@ -54,7 +55,7 @@ def python_row(where: str, row: Mapping[str, Any], table: FeatureTable) -> Row:
     Raises:
         DataError: See `checked_row`.
     """
-    features = {feature.name: feature for feature in table.logged}
+    features = {feature.name: feature for feature in table.requested}
     plain = {
         name: _plain(features[name], value) if name in features else value
         for name, value in row.items()

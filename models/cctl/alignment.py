@@ -1,4 +1,4 @@
-"""Semantic alignment: maps from source fields to the target's semantics."""
+"""Semantic alignment: source fields enter the slots of the target's fields."""
 
 from __future__ import annotations
 
@@ -9,68 +9,117 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
+from models.features.table import FeatureTable
+from models.layers.embedding_tables import EmbeddingTables
+from models.layers.embedding_tables import side_by_side
+from models.layers.number_inputs import NumberInputs
+
+
+class SourceTables(EmbeddingTables):
+    """Embedding tables of features that only sources have."""
+
+    # Vectors of about unit length at width 8: nothing of them enters a slot before the
+    # maps have moved from zero, and these learn in proportion to what they map.
+    ID_STDDEV = VALUE_STDDEV = 0.35
+
 
 class Alignment(keras.layers.Layer):
-    """Residual linear map per source and field, `g(e) = e + e W`; W starts at 0.
+    """Maps of source fields into the target's slots, zero at the start.
+
+    For an impression of source s, the slot of target field f holds `e_f + sum_g A_sfg
+    e_g`, g over the fields of the source: those that the target has, too, and those
+    that only sources have, with tables (and values of numbers) of their own. A field of
+    another code book, declared as a feature of its own, thus finds its meaning in the
+    target's slots, which a map on a shared table cannot give it.
 
     The layer also has a logit shift per source, initialised by the difference of the
     click rates, so that the network need not learn that sources are clicked more often.
-    Both are our choices: a summary of the paper mentions semantic alignment without
-    giving its form.
+    Maps and shift are our choices: a summary of the paper mentions semantic alignment
+    without giving its form.
 
     Args:
         sources: The source domains.
-        widths: Width of each field, by feature, in order.
+        slots: Width of each slot, by target field, in order.
+        only: The features that only sources have; None without any.
+        width: Embedding width of features that declare none.
         maps: Whether there are maps; False leaves only the shift.
     """
 
     def __init__(
         self,
         sources: Sequence[str],
-        widths: Mapping[str, int],
+        slots: Mapping[str, int],
+        only: FeatureTable | None,
+        width: int,
         *,
         maps: bool,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.sources = tuple(sources)
-        self.fields: dict[int, list[str]] = {}
-        for field, width in widths.items() if maps else ():
-            self.fields.setdefault(width, []).append(field)
-        # Fields of one width share a variable: a step's cost grows with the number of
-        # variables.
-        self.maps = {
-            width: self.add_weight(
-                f"maps_{width}",
-                (len(self.sources), len(fields), width, width),
-                initializer="zeros",
-            )
-            for width, fields in self.fields.items()
-        }
+        self.slots = dict(slots)
         self.shift = self.add_weight("shift", (len(self.sources),), initializer="zeros")
+        self.tables: SourceTables | None = None
+        self.numbers: NumberInputs | None = None
+        self.maps: Any = None
+        self._maps = maps
+        if maps and only is not None:
+            self.tables = SourceTables(only, width, name="source_tables")
+            self.numbers = NumberInputs(only, width, name="source_numbers")
 
-    def call(self, embedded: Mapping[str, Any], source: Any) -> dict[str, Any]:
-        """Maps the fields of source impressions.
+    def call(
+        self, fields: Mapping[str, Any], rows: Mapping[str, Any], source: Any
+    ) -> dict[str, Any]:
+        """Adds the mapped source fields to the slots of source impressions.
 
         Args:
-            embedded: Vectors (B, D) by field.
-            source: Index of each impression's source, int32 (B,); larger indices are
-                left unchanged.
+            fields: Vectors (B, D) by target field.
+            rows: Encoded features by column, those that only sources have among them.
+            source: Index of each impression's source, int32 (B,); the number of sources
+                for the target's impressions, which are left unchanged.
 
         Returns:
-            Vectors (B, D) by field.
+            Vectors (B, D) by target field.
         """
-        aligned = dict(embedded)
-        for width, fields in self.fields.items():
-            vectors = tf.stack([embedded[field] for field in fields])  # (F, B, D)
-            moved = vectors
-            for index in range(len(self.sources)):
-                mask = tf.cast(source == index, tf.float32)[:, tf.newaxis]
-                moved += mask * (vectors @ self.maps[width][index])
-            aligned.update(zip(fields, tf.unstack(moved), strict=True))
-        return aligned
+        if not self._maps:
+            return dict(fields)
+        joined = tf.concat([fields[name] for name in self.slots], axis=1)  # (B, F * D)
+        parts = [joined]
+        if self.tables is not None and self.numbers is not None:
+            parts += [*self.tables(rows).values(), *self.numbers(rows)]
+        inputs = side_by_side(parts)  # (B, G)
+        if self.maps is None:
+            shape = (len(self.sources), inputs.shape[1], joined.shape[1])
+            self.maps = self.add_weight("maps", shape, initializer="zeros")
+        positions = tf.dynamic_partition(
+            tf.range(tf.shape(source)[0]), source, len(self.sources) + 1
+        )
+        for index, own in enumerate(positions[:-1]):
+            mapped = tf.gather(inputs, own) @ self.maps[index]  # (n, F * D)
+            joined = tf.tensor_scatter_nd_add(joined, own[:, tf.newaxis], mapped)
+        slots = tf.split(joined, list(self.slots.values()), axis=1)
+        return dict(zip(self.slots, slots, strict=True))
+
+    @property
+    def embedding_variables(self) -> list[Any]:
+        """The tables of features that only sources have."""
+        return [] if self.tables is None else list(self.tables.tables.values())
+
+    @property
+    def dense_variables(self) -> list[Any]:
+        """The maps, the shifts, and projections of vectors that only sources have."""
+        maps = [] if self.maps is None else [self.maps]
+        projections = [] if self.numbers is None else self.numbers.trainable_variables
+        return [*maps, self.shift, *projections]
 
     def named_variables(self) -> dict[str, Any]:
-        """Returns `maps_<width>` and `shift`."""
-        named = {f"maps_{width}": variable for width, variable in self.maps.items()}
-        return {**named, "shift": self.shift}
+        """Returns the variables by name, e.g. `maps`, `shift`, `u_group/table`."""
+        named = {"shift": self.shift}
+        if self.maps is not None:
+            named["maps"] = self.maps
+        if self.tables is not None:
+            for name, table in self.tables.tables.items():
+                named[f"{name}/table"] = table
+        if self.numbers is not None:
+            named |= self.numbers.named_variables()
+        return named

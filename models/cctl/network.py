@@ -12,13 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 from models.cctl.agreement import DomainSums
-from models.cctl.alignment import Alignment
-from models.cctl.enhancement import Enhancement
 from models.cctl.flow import MAX_VALUES
 from models.cctl.flow import FlowNetwork
 from models.cctl.flow import weights_of
+from models.cctl.own_vectors import own_features
+from models.cctl.source_inputs import SourceInputs
 from models.features.feature import DOMAIN_FEATURE
-from models.features.id import SNAPSHOT_SPACES
 from models.features.table import FeatureTable
 from models.layers.mlp import NormalisedStack
 from models.networks.backbone import Backbone
@@ -84,13 +83,17 @@ class CompanionNetwork(Network):
         super().__init__(features, network.width, name="cctl")
         self.cctl = cctl
         self.sources = tuple(sources)
-        make_tower = make_tower or (lambda: Backbone(features, network))
+        make_tower = make_tower or (lambda: Backbone(features.of_target(), network))
         self.mixed, self.pure = make_tower(), make_tower()
+        if cctl.own_vectors:
+            for tower in (self.mixed, self.pure):
+                tower.embedding.add_own(own_features(tower.features))
         # Features of single ids are excluded: ids of the sources are unknown to the
         # target.
-        shared = features.few_valued(MAX_VALUES)
+        known = features.of_target()
+        shared = known.few_valued(MAX_VALUES)
         self.reference = Backbone(
-            shared if len(shared.features) > 1 else features,
+            shared if len(shared.features) > 1 else known,
             network.model_copy(update=_REFERENCE),
         )
         self.embedding, self.numbers = self.mixed.embedding, self.mixed.numbers
@@ -99,9 +102,9 @@ class CompanionNetwork(Network):
         # own.
         self.pure.mlp.keep_statistics = cctl.sync_steps > 0
         self.flow = FlowNetwork(features, name="flow")
-        widths = {f.name: f.width or network.width for f in features.features}
-        self.alignment = Alignment(self.sources, widths, maps=cctl.alignment)
-        self.enhancement = Enhancement(name="enhancement")
+        self.inputs_of_sources = SourceInputs(
+            features, self.mixed, cctl, self.sources, name="source_inputs"
+        )
         # One entry per source, the last for the target's held-out impressions.
         self.sums = DomainSums(len(self.sources) + 1)
         # Shrinkage of the group differences from `flow`, see `shrinkage_factor`.
@@ -124,64 +127,41 @@ class CompanionNetwork(Network):
         """Creates all variables by calling every part on padding."""
         super().create_variables()
         rows = {
-            name: tf.ones([1], tf.int64)
-            for name in (feature.name for feature in self.features.features)
+            name: tf.ones([1, *column.shape], column.dtype)
+            for name, column in self.features.columns.items()
         }
         self.flow(rows)
-        vectors = self.contrasted(self.mixed.embedding.tables, rows)
-        self.enhancement(vectors, tf.zeros([1], tf.int32))
+        self.contrast(rows, tf.ones([1]))
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
-        """Returns the mixed tower's logits (B,), aligned for source impressions."""
-        return self.aligned_logits(rows, training)[0]
+        """Returns the mixed tower's logits (B,) for impressions of any domain."""
+        return self.logits(self.mixed, rows, training)
 
     def source_of(self, rows: Mapping[str, Any]) -> Any:
         """Returns each impression's source index, int32 (B,); `K` for the target."""
         return tf.gather(tf.constant(self._source_of_row), rows[DOMAIN_FEATURE])
 
-    def aligned_logits(
-        self, rows: Mapping[str, Any], training: bool
-    ) -> tuple[Any, dict[str, Any]]:
-        """Returns the mixed tower's logits for impressions of any domain.
+    def logits(self, tower: Any, rows: Mapping[str, Any], training: bool) -> Any:
+        """Returns a tower's logits (B,) for impressions of any domain.
 
-        All impressions of a batch are normalised together: the target's alone are too
-        few for a mean and a variance (our choice).
+        Args:
+            tower: `mixed`, `pure`, or a tower of the same architecture.
+            rows: Encoded features by column.
+            training: Whether the tower is being trained.
+        """
+        source = self.source_of(rows)
+        return self.inputs_of_sources.logits(tower, rows, source, training)
+
+    def contrast(self, rows: Mapping[str, Any], weights: Any) -> Any:
+        """Returns the enhancement's loss of some impressions, a scalar.
 
         Args:
             rows: Encoded features by column.
-            training: Whether the tower is being trained.
-
-        Returns:
-            The logits (B,), and the aligned vectors (B, D) by feature.
+            weights: Weights of the impressions, (B,); 1 for the target's.
         """
         source = self.source_of(rows)
-        aligned = self.alignment(self.mixed.embedding(rows), source)
-        logits = self.mixed.logits_of_fields(aligned, rows, training)
-        shifts = tf.concat([self.alignment.shift, [0.0]], axis=0)
-        return logits + tf.gather(shifts, source), aligned
-
-    def contrasted(self, vectors: Mapping[str, Any], rows: Mapping[str, Any]) -> Any:
-        """Returns the concatenated user and item vectors, (B, width).
-
-        Args:
-            vectors: Vectors by feature, or embedding tables by table name.
-            rows: Table rows by feature.
-        """
-        chosen = []
-        for space in SNAPSHOT_SPACES:
-            name = self._first_of(space)
-            if name in vectors:
-                chosen.append(vectors[name])
-            else:
-                table = vectors[self.features[name].table]
-                chosen.append(tf.gather(table, rows[name]))
-        return tf.concat(chosen, axis=1)
-
-    def _first_of(self, space: str) -> str:
-        """Returns the first `id` feature of a space, or of any space if it has none."""
-        ids = [f for f in self.features.features if f.is_single_id]
-        own = [f for f in ids if f.table == space]
-        return (own or ids)[0].name
+        embedding = self.mixed.embedding
+        return self.inputs_of_sources.contrast(embedding, rows, source, weights)
 
     def row_weights(self, slope: Any, difference: Any, target_slope: Any) -> Any:
         """Returns the weights of source impressions, (B,), each in (0, 1).
@@ -204,25 +184,27 @@ class CompanionNetwork(Network):
 
     @property
     def trained_part(self) -> Part:
-        """The mixed tower's variables."""
-        mixed = self.mixed
-        return Part(
-            mixed.embedding_variables, mixed.wide_variables, mixed.dense_variables
-        )
+        """The mixed tower's variables, and the tables of its inputs from sources."""
+        mixed, beside = self.mixed, self.inputs_of_sources
+        tables = [*mixed.embedding_variables, *beside.embedding_variables]
+        return Part(tables, mixed.wide_variables, mixed.dense_variables)
+
+    @property
+    def trained_variables(self) -> list[Any]:
+        """The variables of `trained_part`, for a step of its optimizer."""
+        tables = self.inputs_of_sources.embedding_variables
+        return [*self.mixed.trainable_variables, *tables]
 
     @property
     def helper_variables(self) -> list[Any]:
-        """Variables trained with the mixed tower but not served."""
-        helpers = list(self.alignment.trainable_variables)
-        if self.cctl.enhancement:
-            helpers += self.enhancement.trainable_variables
-        return helpers
+        """Dense variables trained with the mixed tower but not served."""
+        return self.inputs_of_sources.dense_variables
 
     @property
     def embedding_variables(self) -> list[Any]:
-        """The embedding tables of all towers."""
-        towers = (self.mixed, self.pure, self.reference)
-        return [table for tower in towers for table in tower.embedding_variables]
+        """The embedding tables of all towers, and of the inputs from sources."""
+        parts = (self.mixed, self.pure, self.reference, self.inputs_of_sources)
+        return [table for part in parts for table in part.embedding_variables]
 
     @property
     def wide_variables(self) -> list[Any]:
@@ -247,7 +229,6 @@ class CompanionNetwork(Network):
         parts: dict[str, Any] = {
             "reference": self.reference,
             "flow": self.flow,
-            "alignment": self.alignment,
         }
         return {
             **self.mixed.named_variables(),
@@ -256,7 +237,7 @@ class CompanionNetwork(Network):
                 for part, layer in parts.items()
                 for name, variable in layer.named_variables().items()
             },
-            "enhancement/projection": self.enhancement.projection.kernel,
+            **self.inputs_of_sources.named_variables(),
             "flow/sums": self.sums.sums,
             "flow/share": self.flow_share,
             "flow/trust": self.trust,
@@ -290,7 +271,7 @@ class CompanionNetwork(Network):
             else 0.0
             for name in self.sources
         ]
-        self.alignment.shift.assign(shifts)
+        self.inputs_of_sources.alignment.shift.assign(shifts)
 
     def serving_form(self) -> ServingForm:
         """Returns the mixed tower alone."""

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from models.cctl.network import CompanionNetwork
 from models.compat import ftrl_slots_of
+from models.layers.embedding_tables import own_table
 
 
 class TowerPair:
@@ -25,7 +26,7 @@ class TowerPair:
     def __init__(
         self, network: CompanionNetwork, mixed_optimizer: Any, pure_optimizer: Any
     ) -> None:
-        self._features = network.features.features
+        self._features = network.mixed.features.features
         self._mixed, self._pure = network.mixed, network.pure
         self._optimizers = (mixed_optimizer, pure_optimizer)
         self._touched: dict[str, list[Any]] = {}
@@ -35,7 +36,8 @@ class TowerPair:
         """Records the table rows of some batches, in which the towers may differ."""
         for feature in self._features:
             ids = [rows[feature.name].ravel() for rows in batches]
-            self._touched.setdefault(feature.table, []).extend(ids)
+            for table in (feature.table, own_table(feature.table)):
+                self._touched.setdefault(table, []).extend(ids)
 
     def sync(self, *, whole: bool = False) -> None:
         """Copies the mixed tower's variables, statistics and slots into the pure one.

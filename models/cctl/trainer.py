@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
 
-from models.cctl.enhancement import COMPARED_ROWS
 from models.cctl.flow_trainer import FLOW_BATCH_SIZE
 from models.cctl.losses import log_losses
 from models.cctl.losses import take_step
@@ -68,7 +66,10 @@ class Trainer:
             self._step, network.features, training.batch_size, self._cctl.source_ratio
         )
         self.train_span_alone = make_train_span(
-            network.mixed, self.optimizer, training.batch_size
+            network.mixed,
+            self.optimizer,
+            training.batch_size,
+            features=network.features,
         )
         self.tower_losses = tf.function(
             self.losses_of_towers, input_signature=[rows, labels], autograph=False
@@ -111,13 +112,14 @@ class Trainer:
             name: tf.concat([values, source_rows[name]], axis=0)
             for name, values in rows.items()
         }
-        logits, aligned = network.aligned_logits(both, training=True)
+        logits = network.logits(network.mixed, both, training=True)
         loss = tf.reduce_mean(log_losses(labels, logits[:count]))
         theirs = weighted_loss(source_labels, logits[count:], weights)
         of = count if self._cctl.balance == "rows" else tf.shape(source_labels)[0]
         whole = loss + theirs / tf.cast(tf.maximum(of, 1), tf.float32)
         if self._cctl.enhancement:
-            whole += self._cctl.enhancement * self._contrast(both, aligned, count)
+            every = tf.concat([tf.ones_like(labels), weights], axis=0)
+            whole += self._cctl.enhancement * network.contrast(both, every)
         return whole, loss
 
     def _step(
@@ -159,7 +161,7 @@ class Trainer:
         network = self._network
         _, loss = take_step(
             lambda: self.losses_of_mixed(*batches),
-            (self.optimizer, network.mixed.trainable_variables),
+            (self.optimizer, network.trained_variables),
             (self._helpers, network.helper_variables),
             rows=tf.shape(batches[1])[0],
         )
@@ -171,26 +173,4 @@ class Trainer:
             lambda: (tf.reduce_mean(log_losses(labels, pure(rows, training=True))),),
             (self.pure_optimizer, pure.trainable_variables),
             rows=tf.shape(labels)[0],
-        )
-
-    def _contrast(
-        self, rows: Mapping[str, Any], aligned: Mapping[str, Any], count: Any
-    ) -> Any:
-        """Returns the contrastive loss of the first target and source impressions.
-
-        Args:
-            rows: Table rows by feature, of target and source impressions.
-            aligned: Their vectors by feature.
-            count: Number of target impressions, which come first.
-        """
-        network, half = self._network, COMPARED_ROWS // 2
-
-        def few(values: Any) -> Any:
-            own = values[: tf.minimum(half, count)]
-            return tf.concat([own, values[count : count + half]], axis=0)
-
-        chosen = {name: few(values) for name, values in rows.items()}
-        vectors = {name: few(values) for name, values in aligned.items()}
-        return network.enhancement(
-            network.contrasted(vectors, chosen), network.source_of(chosen)
         )

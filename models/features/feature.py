@@ -56,6 +56,9 @@ class Feature(StrictModel):
             features once, and item features once per candidate. Defaults to `user` for
             the user's id and to `item` for all others, which is always correct but
             makes requests larger.
+        domains: The domains that have the feature; empty for all. In the others it is
+            missing. A feature that the target lacks is no part of requests and of the
+            served model; networks trained on a source's impressions read it.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)
@@ -69,6 +72,7 @@ class Feature(StrictModel):
     width: int | None = Field(default=None, gt=0, le=MAX_UNITS)
     tpm: bool = False
     side: Literal["user", "item", "context"] | None = None
+    domains: tuple[str, ...] = ()
 
     @field_validator("kind")
     @classmethod

@@ -19,6 +19,7 @@ A space with `encoding: hash` has no vocabulary: its table rows from 2 on are ha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
@@ -41,12 +42,14 @@ class FeatureTable(StrictModel):
     Attributes:
         features: The model's inputs, in declaration order.
         vocabularies: Id spaces by name.
+        target: The domain whose model is served; None where no feature names domains.
         reads_days: Whether batches hold the impression's day beside the features, for a
             network that reads it while training. Never true of a configuration's table.
     """
 
     features: tuple[Feature, ...] = Field(min_length=1)
     vocabularies: dict[str, IdSpace]
+    target: str | None = None
     reads_days: bool = Field(default=False, exclude=True)
 
     @model_validator(mode="after")
@@ -77,6 +80,13 @@ class FeatureTable(StrictModel):
                         f"feature {feature.name!r} is marked `tpm: true`, but "
                         f"{part!r}, which it combines, is not; mark both or neither"
                     )
+            named = [{*part.domains} for part in self._with_parts(feature)]
+            if feature.of and not set.intersection(*[d for d in named if d] or [{""}]):
+                raise ValueError(
+                    f"feature {feature.name!r} combines features that no domain has "
+                    f"together: {', '.join(feature.of)}; expected features whose "
+                    "`domains` overlap"
+                )
         return self
 
     def __getitem__(self, name: str) -> Feature:
@@ -117,6 +127,33 @@ class FeatureTable(StrictModel):
         """The features that are computed from others."""
         return tuple(feature for feature in self.features if feature.is_derived)
 
+    @property
+    def requested(self) -> tuple[Feature, ...]:
+        """The features of a request: those of `logged` that the target has."""
+        if self.target is None:
+            return self.logged
+        return tuple(f for f in self.logged if self.has(self.target, f))
+
+    def has(self, domain: str, feature: Feature) -> bool:
+        """Whether impressions of a domain have a feature, and the parts of a cross."""
+        parts = self._with_parts(feature)
+        return all(not part.domains or domain in part.domains for part in parts)
+
+    def of_domains(self, domains: Sequence[str]) -> FeatureTable:
+        """Returns the table of the features that at least one of `domains` has."""
+        kept = [f for f in self.features if any(self.has(d, f) for d in domains)]
+        return self._only(kept)
+
+    def of_target(self) -> FeatureTable:
+        """Returns the table of the features that the target has."""
+        return self if self.target is None else self.of_domains([self.target])
+
+    def without(self, others: FeatureTable) -> FeatureTable | None:
+        """Returns the table of the features that `others` lacks; None if it has all."""
+        names = {feature.name for feature in others.features}
+        left = [f for f in self.features if f.name not in names]
+        return self._only(left) if left else None
+
     def once_per_request(self, feature: Feature) -> bool:
         """Whether a `rank` request has one value of a feature for all candidates."""
         parts = [self[name] for name in feature.of] or [feature]
@@ -150,6 +187,10 @@ class FeatureTable(StrictModel):
             [f for f in self.features if self.num_rows(f.table) <= most_rows]
         )
 
+    def _with_parts(self, feature: Feature) -> list[Feature]:
+        # The parts may have been left out, see `_only`.
+        return [feature, *(f for f in self.features if f.name in feature.of)]
+
     def _only(self, kept: list[Feature]) -> FeatureTable:
         # Not validated again: a cross may be kept without its parts, as its table rows
         # are there.
@@ -175,6 +216,7 @@ def describe(table: FeatureTable) -> list[dict[str, Any]]:
             "rows": table.num_rows(feature.table),
             "tpm": feature.tpm,
             "side": feature.served_side,
+            "domains": ", ".join(feature.domains) or "all",
         }
         for feature in table.features
     ]

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from models.errors import ConfigError
+from models.features.feature import Feature
 from models.features.kind import PADDING_ROW
 from models.features.table import FeatureTable
 
@@ -45,6 +46,11 @@ def table_widths(features: FeatureTable, width: int) -> dict[str, int]:
     return widths
 
 
+def own_table(table: str) -> str:
+    """Returns the name of a table's second one; a feature's name has no slash."""
+    return f"own/{table}"
+
+
 @keras.utils.register_keras_serializable("crossctr")
 class EmbeddingTables(keras.layers.Layer):
     """Embedding lookup by table row; features of one vocabulary share a table.
@@ -55,6 +61,10 @@ class EmbeddingTables(keras.layers.Layer):
     Args:
         features: The features to embed, a `FeatureTable` or its `model_dump()`.
         width: Embedding width `D` of features that declare none.
+
+    Attributes:
+        tables: Tables by name.
+        own: Those of `add_own`, by feature.
 
     Example:
         >>> from models.features.feature import Feature
@@ -81,6 +91,22 @@ class EmbeddingTables(keras.layers.Layer):
         self.width = width
         self.widths = table_widths(self.features, width)
         self.tables: dict[str, Any] = {}
+        self.own: dict[str, Any] = {}
+
+    def add_own(self, features: Mapping[str, Feature]) -> None:
+        """Adds second tables whose vectors are added to those of single ids.
+
+        They are zero at the start, and `tables` has them by the names of `own_table`.
+
+        Args:
+            features: By table, the feature of kind `id` that gets these vectors.
+        """
+        for table, feature in features.items():
+            self.own[feature.name] = self.tables[own_table(table)] = self.add_weight(
+                name=f"{own_table(table)}/table",
+                shape=self.tables[table].shape,
+                initializer="zeros",
+            )
 
     def build(self, input_shape: Any) -> None:
         """Creates the tables."""
@@ -98,11 +124,12 @@ class EmbeddingTables(keras.layers.Layer):
             )
         super().build(input_shape)
 
-    def call(self, rows: Mapping[str, Any]) -> dict[str, Any]:
+    def call(self, rows: Mapping[str, Any], with_own: bool = True) -> dict[str, Any]:
         """Looks up the vectors of every feature.
 
         Args:
             rows: Table rows by feature, int64 of shape (B,), or (B, L) for lists.
+            with_own: Whether to add the vectors of the tables of `add_own`.
 
         Returns:
             Vectors by feature, float32 of shape (B, D), in declaration order.
@@ -125,6 +152,9 @@ class EmbeddingTables(keras.layers.Layer):
                 embedded[feature.name] = masked_mean(vectors, ids)  # (B, D)
             else:
                 embedded[feature.name] = tf.gather(table, ids)  # (B, D)
+        if with_own:
+            for name, table in self.own.items():
+                embedded[name] += tf.gather(table, rows[name])
         return embedded
 
     def get_config(self) -> dict[str, Any]:

@@ -43,7 +43,8 @@ class Columns:
 
     @classmethod
     def of(cls, features: FeatureTable) -> Columns:
-        """Returns the columns of a feature table."""
+        """Returns the columns of a feature table that the target has."""
+        features = features.of_target()
         numbers = [f for f in features.with_values if not f.is_vector]
         return cls(
             tuple(f.name for f in features.logged if f.is_single_id),

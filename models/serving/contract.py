@@ -38,7 +38,7 @@ def write_contract(features: FeatureTable, serving_dir: Path) -> None:
         serving_dir: Folder of the SavedModel, from which types and shapes are read; the
             example requests use the first ids of its vocabularies.
     """
-    by_name = {feature.name: feature for feature in features.logged}
+    by_name = {feature.name: feature for feature in features.requested}
     rows = [_example_row(features, serving_dir, i) for i in range(_CANDIDATES)]
     signatures = {}
     for name, signature in signatures_of(serving_dir).items():
@@ -117,7 +117,7 @@ def _meaning(feature: Feature | None) -> dict[str, Any]:
 
 def _example_row(features: FeatureTable, serving_dir: Path, index: int) -> Row:
     row: dict[str, Any] = {}
-    for feature in features.logged:
+    for feature in features.requested:
         example = feature.feature_kind.example
         if example is None:
             ids = _first_ids(serving_dir / "assets" / f"{feature.table}.txt")

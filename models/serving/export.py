@@ -27,13 +27,14 @@ def export_saved_model(
     | signature            | inputs                        | outputs                   |
     | -------------------- | ----------------------------- | ------------------------- |
     | `serving_default`    | `examples`: tf.Example, (B,)  | `ctr`: float32, (B,)      |
-    | `predict`            | one raw tensor per feature    | `ctr`: float32, (B,)      |
+    | `predict`            | a raw tensor per feature      | `ctr`: float32, (B,)      |
     | `rank`               | the same; user and context of shape (1,), items (N,) | `ctr`: float32, (N,) |
     | `transform_features` | `examples`: tf.Example, (B,)  | encoded features by column |
 
     Raw tensors have shape (B,), (B, any) for lists or (B, length) for vectors. An empty
     string, NaN, infinity, or a negative count or rate means a missing value; so does
-    NaN or infinity anywhere in a vector. Label and day are not inputs. The SavedModel
+    NaN or infinity anywhere in a vector. Label, day and features that the target lacks are
+    not inputs. The SavedModel
     has no optimizer, metrics or unfolded snapshots. Without item features there is no
     `rank`.
 
@@ -53,7 +54,7 @@ def export_saved_model(
     # out, because saving would trace each of them again.
     module.weights = form.variables
     module.transform = kept
-    features = network.features.logged
+    features = network.features.requested
     functions = _Functions(network.features, form.logits, transform)
     examples = tf.TensorSpec([None], tf.string, name="examples")
     predict = {f.name: _raw_tensor_spec(f, None) for f in features}
@@ -87,7 +88,8 @@ class _Functions:
         transform: Callable[[Mapping[str, Any]], Any],
     ) -> None:
         self._table = features
-        self._features = features.logged
+        self._features = features.requested
+        self._absent = [f for f in features.logged if f not in features.requested]
         self._logits = logits
         self._transform = transform
         raw = {
@@ -132,7 +134,16 @@ class _Functions:
         return parsed
 
     def _encode_raw(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        rows = self._transform(raw)
+        # What only sources have is encoded as missing, if the network reads it.
+        (some, *_) = raw.values()
+        shape = tf.stack([some.dense_shape[0], 0])
+        nothing = {
+            f.name: tf.SparseTensor(
+                tf.zeros([0, 2], tf.int64), tf.zeros([0], raw_type(f)), shape
+            )
+            for f in self._absent
+        }
+        rows = self._transform({**raw, **nothing})
         return {
             name: tf.reshape(rows[name], [-1, *column.shape])
             for name, column in self._table.columns.items()

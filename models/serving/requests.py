@@ -53,7 +53,7 @@ def inputs_of(signature: str, features: FeatureTable, rows: Sequence[Row]) -> Te
             feature.name: _raw_tensor(feature, rows)
             if signature == "predict" or feature.served_side == "item"
             else _raw_tensor(feature, rows[:1])
-            for feature in features.logged
+            for feature in features.requested
         }
     return {"examples": np.array([serialized(features, row) for row in rows], object)}
 
@@ -86,7 +86,7 @@ def raw_rows(
 def serialized(features: FeatureTable, row: Row) -> bytes:
     """Returns an impression as a serialized tf.Example, without missing features."""
     example = tf.train.Example()
-    for feature in features.logged:
+    for feature in features.requested:
         values = row.get(feature.name) or ()
         if not values:
             continue

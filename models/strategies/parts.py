@@ -6,6 +6,7 @@ composed` takes the combination from the configuration.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
@@ -188,8 +189,11 @@ class WeightedSourceImpressions(SourceImpressions):
         """Raises TrainingError if several workers train together."""
         if count > 1:
             raise TrainingError(
-                f"{entry} trains in one process; TF_CONFIG names {count} workers. Take "
-                "TF_CONFIG away, or choose another strategy"
+                f"{entry} trains in one process, and TF_CONFIG names {count} workers: "
+                "its stream of source impressions, the sums that weights follow from "
+                "and the syncs of its towers are not divided among workers; see "
+                "docs/how-to/scale.md. Take TF_CONFIG away, or choose a strategy such "
+                "as 'joint'"
             )
 
     def start_record(self, sources: tuple[str, ...]) -> TrainingRecord | None:
@@ -265,7 +269,11 @@ class PartsStrategy(Strategy[ConfigT]):
     def build(self, context: NetworkContext) -> Network:
         """Returns the backbone with the parts added."""
         impressions = self.parts().source_impressions or SourceImpressions()
-        return impressions.build(context, lambda: self._tower(context))
+        # Source impressions that are weighed enter the slots of the target's features.
+        weighed = isinstance(impressions, WeightedSourceImpressions)
+        features = context.features.of_target() if weighed else context.features
+        own = dataclasses.replace(context, features=features)
+        return impressions.build(context, lambda: self._tower(own))
 
     def _tower(self, context: NetworkContext) -> Network:
         from models.ctnet.network import Ctnet

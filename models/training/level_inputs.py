@@ -125,9 +125,24 @@ class LevelInputs(StrictModel):
     def read_features(self) -> FeatureTable:
         """Features that the level's network reads."""
         if self.level == "tpm":
-            return self.features.tpm_only()
+            return self.features.tpm_only().of_domains(self.domains)
+        features = self.features.of_domains(self._network_domains)
         hides = self.snapshots and self.network.hide_newer_snapshots
-        return self.features.with_days() if hides else self.features
+        return features.with_days() if hides else features
+
+    @property
+    def _network_domains(self) -> tuple[str, ...]:
+        """Domains whose features the network reads: those that it is trained on.
+
+        CPM, the source model and target models that read one of them have the same
+        layers, so that these read the target's features alone.
+        """
+        if self.features.target is None:
+            return self.domains
+        needs = self.built_strategy().needs(len(self.snapshots))
+        if self.level != "target" or needs.cpm or needs.source_model:
+            return (self.features.target,)
+        return self.domains
 
     @property
     def first_trained_day(self) -> int:

@@ -69,7 +69,7 @@ def _load_source(inputs: LevelInputs, variables: Mapping[str, Any]) -> None:
     """Loads `variables` from the source model, including BatchNorm."""
     folder = Path(str(inputs.source_model)) / TRAIN_FOLDER
     source = variable_shapes(folder / WEIGHTS_FILE)
-    check_layout(folder, inputs, inputs.features)
+    check_layout(folder, inputs, inputs.read_features)
     target = {name: tuple(variable.shape) for name, variable in variables.items()}
     plan = warm_start.plan_copy(source, target)
     if plan.new:

@@ -22,7 +22,11 @@ EXPLODED = 20.0
 
 
 def make_train_span(
-    network: Network, optimizer: Any, batch_size: int, strategy: Any = None
+    network: Network,
+    optimizer: Any,
+    batch_size: int,
+    strategy: Any = None,
+    features: FeatureTable | None = None,
 ) -> Callable[..., Any]:
     """Returns the compiled training step over a span, `(rows, labels) -> losses`.
 
@@ -31,9 +35,10 @@ def make_train_span(
         optimizer: Result of `build_optimizer`.
         batch_size: Batch size of all workers together.
         strategy: Distribution strategy; defaults to the current one.
+        features: Features of a batch; defaults to the network's.
     """
     step = step_of(network, optimizer, strategy or tf.distribute.get_strategy())
-    return make_span(step, network.features, batch_size)
+    return make_span(step, features or network.features, batch_size)
 
 
 def make_span(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from components.log_example_gen.logic import parse_label_rule
 from components.log_example_gen.wanted import wanted_columns
 from models.errors import shown
+from models.features.feature import DOMAIN_FEATURE
 from models.features.feature import USER_FEATURE
 from models.features.id import SNAPSHOT_SPACES
 from pipeline.config.slices import check_slices
@@ -96,12 +97,41 @@ def _columns(config: Config) -> None:
         for domain in getattr(config, key):
             check_one_of(key, domain, config.domains)
     for name in names:
-        if name != "domain" and name not in config.columns:
+        if config.table[name].domains:
+            continue
+        if name != DOMAIN_FEATURE and name not in config.columns:
             raise ValueError(
                 f"feature {name!r} has no entry in columns; add "
                 f"`{name}: <the log's column>`, or `{name}: null` and the domains "
                 "that have it in domain_columns"
             )
+
+
+def _feature_domains(config: Config) -> None:
+    """Checks that features with `domains` have columns in these, and only there."""
+    for feature in config.features:
+        name, domains = feature.name, feature.domains
+        if domains and name in (USER_FEATURE, DOMAIN_FEATURE):
+            raise ValueError(
+                f"feature {name!r} has `domains: [{', '.join(domains)}]`, but "
+                "impressions of all domains need it; remove the key"
+            )
+        for domain in domains:
+            check_one_of(f"features.{name}.domains", domain, config.domains)
+            columns = {**config.columns, **config.domain_columns.get(domain, {})}
+            if not feature.is_derived and columns.get(name) is None:
+                raise ValueError(
+                    f"feature {name!r} of domain {domain!r} has no column; add "
+                    f"`{name}: <the log's column>` to columns or "
+                    f"domain_columns.{domain}"
+                )
+        for domain, columns in config.domain_columns.items():
+            if domains and domain not in domains and columns.get(name) is not None:
+                raise ValueError(
+                    f"domain_columns.{domain}.{name} names a column of a feature with "
+                    f"`domains: [{', '.join(domains)}]`; add {domain!r} there, or "
+                    "remove the column"
+                )
 
 
 def _constants(config: Config) -> None:
@@ -231,6 +261,7 @@ _CHECKS = (
     _domains,
     _import,
     _columns,
+    _feature_domains,
     _constants,
     _simulation,
     _strategies,

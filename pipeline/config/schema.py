@@ -214,7 +214,13 @@ class Config(StrictModel):
     @property
     def table(self) -> FeatureTable:
         """The feature table."""
-        return FeatureTable(features=self.features, vocabularies=self.vocabularies)
+        # Where all domains have all features, the target changes no fingerprint.
+        named = any(feature.domains for feature in self.features)
+        return FeatureTable(
+            features=self.features,
+            vocabularies=self.vocabularies,
+            target=self.target if named else None,
+        )
 
     @property
     def slice_rules(self) -> dict[str, SliceRule]:
@@ -290,10 +296,10 @@ class Config(StrictModel):
         """
         share = getattr(getattr(self.levels, level), "field_dropout", 0.0)
         columns = self.domain_log(self.target).columns
-        names = [feature.name for feature in self.features]
-        lacking = [name for name in names if columns.get(name, "") is None]
+        features = self.table.of_target().features
+        lacking = [f.name for f in features if columns.get(f.name, "") is None]
         # A cross is missing where one of its features is.
-        lacking += [f.name for f in self.features if {*f.of} & {*lacking}]
+        lacking += [f.name for f in features if {*f.of} & {*lacking}]
         if not share or not lacking:
             return {}
         return {"masked": lacking, "masked_share": share}
@@ -310,9 +316,15 @@ class Config(StrictModel):
         own = self.strategies[strategy].training if strategy else None
         return training if own is None else overridden(training, getattr(own, level))
 
+    @staticmethod
+    def _has(domain: str, feature: Feature) -> bool:
+        return not feature.domains or domain in feature.domains
+
     def domain_log(self, domain: str) -> DomainLog:
         """Returns how the impressions of `domain` are read from its log."""
         columns = {**self.columns, **self.domain_columns.get(domain, {})}
+        lacking = [f.name for f in self.features if not self._has(domain, f)]
+        columns |= dict.fromkeys(lacking)
         return DomainLog(
             domain=domain,
             folder=str(self.logs / domain),

@@ -35,7 +35,7 @@ def read_slices(slices: Any) -> Any:
 
 def usual_slices(table: FeatureTable) -> dict[str, SliceRule]:
     """Returns the slices that are made if the configuration names none."""
-    features = {feature.name: feature for feature in table.logged}
+    features = {feature.name: feature for feature in table.requested}
     return {
         name: rule
         for name, rule in _USUAL.items()
@@ -50,7 +50,7 @@ def check_slices(rules: Mapping[str, SliceRule], table: FeatureTable) -> None:
     Raises:
         ValueError: A feature is unknown, or cannot define slices.
     """
-    names = [feature.name for feature in table.logged]
+    names = [feature.name for feature in table.requested]
     for name, rule in rules.items():
         where = f"slices.{name}"
         if f"{PREFIX}{name}" in names:

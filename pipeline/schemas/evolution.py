@@ -42,6 +42,7 @@ def infer(config: Config, statistics: Mapping[str, Statistics]) -> schema_pb2.Sc
         statistics: Statistics by domain, for every domain with rows.
     """
     lacking = lacking_features(config)
+    requested = {feature.name for feature in config.table.requested}
     schema = schema_pb2.Schema(default_environment=[*config.domains, SERVING])
     declared = {feature.name: feature for feature in config.table.logged}
     for name in sorted([*declared, DAY, LABEL]):
@@ -56,7 +57,7 @@ def infer(config: Config, statistics: Mapping[str, Statistics]) -> schema_pb2.Sc
         feature.not_in_environment.extend(
             domain for domain in config.domains if name in lacking[domain]
         )
-        if name in _NOT_SERVED:
+        if name in _NOT_SERVED or name not in requested:
             feature.not_in_environment.append(SERVING)
         schema.feature.append(feature)
         if feature.HasField("domain"):

@@ -236,5 +236,5 @@ def test_cctl_with_several_workers_is_refused(
     monkeypatch.setattr(
         "models.training.level.Workers.from_environment", lambda _: Two()
     )
-    with pytest.raises(TrainingError, match="one process; TF_CONFIG names 2 workers"):
+    with pytest.raises(TrainingError, match="names 2 workers: its stream"):
         run_level(cctl("two"))

@@ -68,7 +68,7 @@ QUARANTINED = {
 
 def settings(folder):
     """Returns the configuration of the world in `folder`."""
-    spaces = ("user", "item", "domain", "category")
+    spaces = ("user", "item", "domain", "category", "shelf")
     return {
         "name": "all_kinds",
         "root": str(folder / "runs"),
@@ -79,10 +79,11 @@ def settings(folder):
         "sources": ["shop"],
         "columns": {name: name for name in COLUMNS},
         "domain_columns": {
+            "shop": {"shelf": "shelf", "margin": "margin"},
             "ads": {
                 "title": {"column": "title", "separator": "^"},
                 "history": {"column": "history", "separator": "^"},
-            }
+            },
         },
         "label": "click == 1",
         "max_bad_share": 0.1,
@@ -110,6 +111,14 @@ def settings(folder):
                 "of": ["user_id", "category"],
                 "buckets": 512,
             },
+            # The shop's alone.
+            {
+                "name": "shelf",
+                "kind": "id",
+                "vocabulary": "shelf",
+                "domains": ["shop"],
+            },
+            {"name": "margin", "kind": "number", "buckets": 4, "domains": ["shop"]},
         ],
         "anchor_day": DAY,
         "levels": {
@@ -147,6 +156,8 @@ def rows_of(domain, day, number=ROWS_A_DAY):
                 "title": [rng.gauss(j, 1) for j in range(LENGTH)],
             }
         )
+        if domain == "shop":
+            rows[i] |= {"shelf": f"s{item % 3}", "margin": float(item)}
         if i in ODD[domain]:
             column, value = ODD[domain][i]
             rows[i][column] = value

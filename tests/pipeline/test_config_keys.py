@@ -138,6 +138,7 @@ VALUES = {
             "columns": {**BASE["columns"], "page_id": "p"},
         },
     ),
+    ("features", 0, "domains"): (["de"], {"domain_columns": {}}),
     ("features", 0, "counts"): (
         True,
         {

@@ -86,7 +86,7 @@ def test_every_row_is_written_or_quarantined_with_its_reason(world):
 def test_the_first_blocks_statistics_are_those_of_every_block(world):
     found = [read_statistics(block) for block in blocks(world, "Vocabulary")]
     assert len(found) >= 2
-    assert set(found[0]) == {"views", "rate", "change", "title"}
+    assert set(found[0]) == {"views", "rate", "change", "title", "margin"}
     assert all(later == found[0] for later in found)
     assert found[0]["change"].mean[0] == pytest.approx(-10, abs=1)
     assert found[0]["title"].mean == pytest.approx([0, 1, 2, 3], abs=0.3)
@@ -97,6 +97,21 @@ def test_the_ids_of_a_list_that_counts_and_crosses_have_rows(world):
     # Rows 0 to 3 are of padding, no id, and ids out of vocabulary.
     assert {row for each in rows for row in each["history"]} - {0, 1, 2, 3}
     assert len({each["user_category"][0] for each in rows}) > 50
+
+
+def test_what_only_the_shop_has_is_missing_in_ads_and_not_asked_for(world):
+    block = blocks(world, "Examples", role="transformed")[-1]
+    for domain, known in (("shop", True), ("ads", False)):
+        (path,) = block.glob(f"Split-{domain}/*.parquet")
+        rows = pq.read_table(path).to_pylist()
+        assert all((row["shelf"][0] > 1) == known for row in rows)
+        assert all((row["margin"][0] > 1) == known for row in rows)
+        assert any(row["margin/value"][0] for row in rows) == known
+    model = blocks(world, "Model")[-1] / "Format-Serving"
+    contract = json.loads((model / "assets.extra" / "contract.json").read_text())
+    asked = contract["signatures"]["predict"]["inputs"]
+    assert "views" in asked
+    assert not {"shelf", "margin"} & set(asked)
 
 
 def test_the_next_day_continues_and_serves_what_it_trained(world):

@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.datasets.simulation.population import Ints
 from pipeline.datasets.simulation.population import Users
 from pipeline.datasets.simulation.truth import SLOTS
 from pipeline.datasets.simulation.world import DomainWorld
@@ -56,7 +57,7 @@ class LogColumns:
 
     def __init__(self, world: DomainWorld) -> None:
         self._world = world
-        lists = _interest_lists(world.users)
+        lists = _interest_lists(world.users, world.codes["category"])
         self._interests = _joined(lists) if world.plan.is_target else lists
         prefix = "a" if world.plan.is_target else "f"
         self._slots = pa.array([f"{prefix}{i}" for i in range(SLOTS)])
@@ -76,17 +77,17 @@ class LogColumns:
             day: Days since the first day.
             recent: By column, a list of item ids of each user as of this day.
         """
-        users, items = self._world.users, self._world.items
+        users, items, codes = self._world.users, self._world.items, self._world.codes
         user, item = rows.user, rows.item
         midnight = int(f"{date:%Y%m%d}0000")
         shared: dict[str, Any] = {
             "user_id": users.ids[user],
             "item_id": items.ids[item],
-            "segment": users.segment[user],
-            "device": users.device[user],
+            "segment": codes["segment"][users.segment[user]],
+            "device": codes["device"][users.device[user]],
             "interests": self._interests.take(pa.array(user)),
             "refreshes": users.refreshes[user],
-            "category": items.category[item],
+            "category": codes["category"][items.category[item]],
             "age": np.int32(day) - items.arrival[item],
             "score": items.score[item],
             "slot": self._slots.take(pa.array(rows.slot)),
@@ -146,12 +147,13 @@ def _ads(shared: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _interest_lists(users: Users) -> pa.Array:
-    """Returns each user's list of categories."""
+def _interest_lists(users: Users, codes: Ints) -> pa.Array:
+    """Returns each user's list of categories, by their codes in the log."""
     places = np.arange(users.interests.shape[1])
     known = places < users.num_interests[:, None]
     offsets = np.concatenate([[0], np.cumsum(users.num_interests)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(users.interests[known]))
+    interests = codes[users.interests[known]]
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(interests))
 
 
 def _joined(lists: pa.Array) -> pa.Array:

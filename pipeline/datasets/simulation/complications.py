@@ -28,6 +28,9 @@ class WorldComplications(StrictModel):
         returning_users: Share of users who are absent most of the time: active for 20
             days, absent for `absence_days`, and so on, each with a phase of their own.
         absence_days: Days of such an absence.
+        own_taste: Share of the variance of a user's taste that belongs to the domain:
+            drawn for each user and domain, so that no map of one domain's tastes gives
+            another's.
     """
 
     click_model: Literal["dot", "trees"] = "dot"
@@ -36,6 +39,7 @@ class WorldComplications(StrictModel):
     feedback: float = Field(default=0.0, ge=0, le=1)
     returning_users: float = Field(default=0.0, ge=0, le=0.9)
     absence_days: int = Field(default=60, gt=0, le=10_000)
+    own_taste: float = Field(default=0.0, ge=0, le=1)
 
 
 class DomainComplications(StrictModel):
@@ -49,6 +53,8 @@ class DomainComplications(StrictModel):
         permute_users: Whether the log names users by each other's ids, as a broken join
             does; their other features stay theirs.
         permute_items: Alike for items.
+        permute_codes: Whether the log has a code book of its own: codes of segments,
+            devices and categories, interests among them, are permuted.
         lag_days: Age in days of the tastes and appeals by which the domain clicks.
     """
 
@@ -56,4 +62,5 @@ class DomainComplications(StrictModel):
     item_noise: float = Field(default=0.0, ge=0, le=0.45)
     permute_users: bool = False
     permute_items: bool = False
+    permute_codes: bool = False
     lag_days: int = Field(default=0, ge=0, le=10_000)

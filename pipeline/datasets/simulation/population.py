@@ -127,6 +127,12 @@ def make_users(plan: DomainPlan, seed: int, num_days: int) -> Users:
     shared = stream(seed, plan.name, "users", "shared").random(size) < plan.user_overlap
     pool, own = _draw_users(seed, "pool", size), _draw_users(seed, plan.name, size)
     chosen = {name: _pick(shared, pool[name], own[name]) for name in pool}
+    if share := plan.world.own_taste:
+        draw = stream(seed, plan.name, "users", "own taste")
+        # Drawn around zero: a part around the segment's would be no difference of ids.
+        own_part = draw.standard_normal(chosen["taste"].shape, "f4")
+        common = np.float32((1 - share) ** 0.5) * chosen["taste"]
+        chosen["taste"] = common + np.float32(share**0.5) * own_part
     ids = _ids(shared, plan)
     if plan.complications.permute_users:
         ids = _permuted(ids, plan.users, stream(seed, plan.name, "users", "permuted"))
@@ -163,6 +169,22 @@ def make_items(plan: DomainPlan, seed: int, num_days: int) -> Items:
         weight=_weights(seed, plan.name, "items", size),
         **chosen,
     )
+
+
+def code_book(plan: DomainPlan, seed: int, kind: str, number: int) -> Ints:
+    """Returns the codes by which a domain's log names segments, or others, (number,).
+
+    Args:
+        plan: The domain.
+        seed: Seed of the world.
+        kind: `segment`, `device` or `category`.
+        number: How many there are.
+    """
+    codes = np.arange(number, dtype=np.int32)
+    if not plan.complications.permute_codes:
+        return codes
+    permuted: Ints = stream(seed, plan.name, "codes", kind).permutation(codes)
+    return permuted
 
 
 def active_users(

@@ -19,9 +19,13 @@ from pipeline.datasets.simulation.accidents import Accidents
 from pipeline.datasets.simulation.click_models import taste_model
 from pipeline.datasets.simulation.logging_policy import CANDIDATES
 from pipeline.datasets.simulation.logging_policy import LoggingPolicy
+from pipeline.datasets.simulation.population import CATEGORIES
+from pipeline.datasets.simulation.population import DEVICES
+from pipeline.datasets.simulation.population import SEGMENTS
 from pipeline.datasets.simulation.population import Floats
 from pipeline.datasets.simulation.population import Ints
 from pipeline.datasets.simulation.population import active_users
+from pipeline.datasets.simulation.population import code_book
 from pipeline.datasets.simulation.population import make_items
 from pipeline.datasets.simulation.population import make_users
 from pipeline.datasets.simulation.population import present
@@ -78,6 +82,9 @@ class DomainWorld:
         plan: The domain.
         seed: Seed of the world.
         num_days: Days that may be asked for.
+
+    Attributes:
+        codes: By `segment`, `device` and `category`, the code of each in the log.
     """
 
     def __init__(self, plan: DomainPlan, seed: int, num_days: int) -> None:
@@ -99,6 +106,14 @@ class DomainWorld:
         self.accidents = Accidents(
             plan, seed, self.users, len(self.items.ids), places / places.sum()
         )
+        self.codes = {
+            kind: code_book(plan, seed, kind, number)
+            for kind, number in (
+                ("segment", SEGMENTS),
+                ("device", DEVICES),
+                ("category", CATEGORIES),
+            )
+        }
         self._policy = LoggingPolicy(self.users, self.items)
         self._policy_day = 0
 

@@ -15,8 +15,6 @@ import tf_keras as keras
 
 from models.cctl.agreement import DomainSums
 from models.cctl.agreement import agreement
-from models.cctl.alignment import Alignment
-from models.cctl.enhancement import Enhancement
 from models.cctl.flow import flow_loss
 from models.cctl.flow import group_loss
 from models.cctl.flow import shrinkage_factor
@@ -168,29 +166,6 @@ def test_a_constant_logit_has_no_variance_and_no_gain() -> None:
         gain, mass = agreement(labels, rate, logits - mean, variance)
         assert np.isfinite(gain).all()
         assert np.isfinite(mass).all()
-
-
-def test_alignment_starts_as_the_identity_and_moves_its_own_source_alone() -> None:
-    alignment = Alignment(("fr", "uk"), {"item_id": 2}, maps=True)
-    vectors = {"item_id": tf.constant([[1.0, 2.0], [3.0, 4.0]])}
-    source = tf.constant([0, 1])
-    np.testing.assert_array_equal(
-        alignment(vectors, source)["item_id"], vectors["item_id"]
-    )
-    alignment.maps[2].assign([[[[0.0, 0.0], [0.0, 0.0]]], [[[1.0, 0.0], [0.0, 1.0]]]])
-    np.testing.assert_array_equal(
-        alignment(vectors, source)["item_id"], [[1.0, 2.0], [6.0, 8.0]]
-    )
-
-
-def test_the_contrast_is_less_where_domains_lie_apart() -> None:
-    enhancement = Enhancement()
-    domain = tf.constant([0, 0, 1, 1])
-    mixed = tf.constant([[1.0, 0.0], [0.0, 1.0], [1.0, 0.1], [0.1, 1.0]])
-    enhancement(mixed, domain)
-    enhancement.projection.kernel.assign(np.eye(2, 16, dtype=np.float32))
-    apart = tf.constant([[1.0, 0.0], [1.0, 0.1], [-1.0, 0.0], [-1.0, 0.1]])
-    assert float(enhancement(apart, domain)) < float(enhancement(mixed, domain))
 
 
 @pytest.mark.parametrize(
@@ -483,14 +458,16 @@ def test_every_setting_trains_and_takes_effect(
     target, source = world
     learner = _learner(features, source, **{"sync_steps": 3, **settings})
     network = learner._network
-    maps = list(network.alignment.maps.values())
-    assert all((m.numpy() == 0).all() for m in maps)
-    before = network.enhancement.projection.kernel.numpy()
+    maps = network.inputs_of_sources.alignment.maps
+    assert maps is None or not maps.numpy().any()
+    projections = network.inputs_of_sources.enhancements.values()
+    before = [one.projection.kernel.numpy() for one in projections]
     _train(learner, target)
     (switch,) = settings
-    assert bool(maps) == (switch != "alignment")
-    assert all((m.numpy() != 0).any() for m in maps)
-    moved = (network.enhancement.projection.kernel.numpy() != before).any()
+    assert (maps is None) == (switch == "alignment")
+    assert maps is None or maps.numpy().any()
+    after = [one.projection.kernel.numpy() for one in projections]
+    moved = any((a != b).any() for a, b in zip(after, before, strict=True))
     assert moved == (switch == "enhancement")
     distances = [window["distance"] for window in learner.record.windows]
     if switch == "sync_steps":

@@ -1,11 +1,13 @@
 """Complications of a simulated world: each has its effect, and p* stays the truth."""
 
+import datetime
 import math
 
 import numpy as np
 import pytest
 
 from pipeline.datasets.simulation.click_models import RandomTrees
+from pipeline.datasets.simulation.columns import LogColumns
 from pipeline.datasets.simulation.population import ACTIVE_DAYS
 from pipeline.datasets.simulation.population import TASTE_WIDTH
 from pipeline.datasets.simulation.population import active_users
@@ -32,6 +34,7 @@ COMPLICATED = [
     {"click_model": "trees"},
     {"feedback": 0.8},
     {"returning_users": 0.5, "absence_days": 30},
+    {"own_taste": 0.5},
 ]
 
 
@@ -227,3 +230,43 @@ def test_recent_items_of_a_broken_join_are_those_of_others():
     assert max(map(len, own)) == 5
     with pytest.raises(ValueError, match="received day 5 after day 6"):
         recent.before(5)
+
+
+def test_half_of_a_users_taste_belongs_to_the_domain():
+    ads, feeds = (
+        world(name, own_taste=0.5, users=6_000).users for name in ("ads", "feeds")
+    )
+    shared = ads.shared.nonzero()[0]
+    ours, theirs = ads.taste[shared], feeds.taste[shared]
+    assert ads.ids[shared].tolist() == feeds.ids[shared].tolist()
+    # Of unit variance in each, of which half is common.
+    assert np.var(ours) == pytest.approx(1.0, abs=0.1)
+    assert np.mean(ours * theirs) == pytest.approx(0.5, abs=0.1)
+    # No linear map of the one gives more than the common half of the other.
+    found, *_ = np.linalg.lstsq(theirs, ours, rcond=None)
+    assert 1 - np.var(ours - theirs @ found) / np.var(ours) < 0.4
+
+
+def test_another_code_book_changes_the_log_and_no_click():
+    plain, coded = (
+        world(**knobs)
+        for knobs in ({}, {"domains": {"feeds": {"permute_codes": True}}})
+    )
+    ours, theirs = rows(plain, 2), rows(coded, 2)
+    for column in COLUMNS:
+        np.testing.assert_array_equal(ours[column], theirs[column], err_msg=column)
+    date = datetime.date(2024, 1, 3)
+    logs = [
+        LogColumns(one).log(next(one.day(2)), date, 2).to_pydict()
+        for one in (plain, coded)
+    ]
+    for column in ("u_group", "u_device", "i_cat"):
+        pairs = set(zip(*(log[column] for log in logs), strict=True))
+        assert {a for a, _ in pairs} == {b for _, b in pairs}
+        assert len(pairs) == len({a for a, _ in pairs})
+        assert any(a != b for a, b in pairs)
+    # Interests are categories.
+    book = dict(zip(logs[0]["i_cat"], logs[1]["i_cat"], strict=True))
+    for before, after in zip(*(log["u_interests"] for log in logs), strict=True):
+        assert [book[one] for one in before] == after
+    assert logs[0]["u_userId"] == logs[1]["u_userId"]
