@@ -143,7 +143,9 @@ class CctlConfig(StrictModel):
             fields, those of features that only sources have among them; false is the
             ablation, without such features.
         own_vectors: Whether users and items have, beside their shared vector, one of
-            each domain; false is the ablation, which has no contrastive loss either.
+            each domain. Without them there is no contrastive loss either. False by
+            default: what they bring has not been measured, and they double the tables
+            of users and items for each domain.
         enhancement: Weight of the contrastive loss that keeps an id's own vectors of
             different domains apart; 0 is the ablation.
         flow_learning_rate: Adam's rate for the information flow network; low, as a
@@ -160,7 +162,7 @@ class CctlConfig(StrictModel):
     by_row: bool = True
     trust: bool = True
     alignment: bool = True
-    own_vectors: bool = True
+    own_vectors: bool = False
     enhancement: float = Field(default=0.001, ge=0)
     flow_learning_rate: float = Field(default=0.003, gt=0)
 

@@ -50,7 +50,7 @@ def features() -> FeatureTable:
 
 def _network(features: FeatureTable, **settings: Any) -> CompanionNetwork:
     keras.utils.set_random_seed(2)
-    cctl = CctlConfig.model_validate(settings)
+    cctl = CctlConfig.model_validate({"own_vectors": True, **settings})
     return CompanionNetwork(
         features, NETWORK, cctl, ("fr", "uk"), {"de": DE, "fr": FR, "uk": UK}
     )
