@@ -88,7 +88,7 @@ class Study:
 
     def run(self, seed: int, change: dict[str, Any], *, transfer: bool) -> list[float]:
         """Trains and measures one model."""
-        optimizers.INITIAL_ACCUMULATOR = change.get("accumulator", 0.01)
+        optimizers.INITIAL_ACCUMULATOR = change.get("accumulator", 1.0)
         update = {"dropout": change["dropout"]} if "dropout" in change else {}
         shape = self._config.network.model_copy(update=update)
         folders = self._snapshots(seed) if transfer else []

@@ -109,7 +109,7 @@ def test_exit_codes_are_members_of_the_one_table():
 
 
 def test_the_page_of_commands_lists_exactly_the_exit_codes():
-    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "commands.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d+) \| `(\w+)` \| .+ \| .+ \|$", page, re.M)
     assert [(int(number), name) for number, name in rows] == [
         (int(code), code.name) for code in ExitCode
@@ -117,7 +117,7 @@ def test_the_page_of_commands_lists_exactly_the_exit_codes():
 
 
 def test_the_page_of_commands_lists_every_command():
-    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "commands.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| `crossctr ([\w-]+)", page, re.M)
     assert sorted(listed) == main.list_commands(click.Context(main))
 

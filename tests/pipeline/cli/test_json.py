@@ -22,7 +22,7 @@ from tests.misuse.world import build
 from tests.pipeline.comparing.examples import comparison
 from tests.pipeline.test_failed_strategies import World
 
-PAGE = Path(__file__).parents[3] / "docs" / "commands.md"
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "commands.md"
 ALWAYS = {"error", "exit_code"}
 
 
