@@ -46,7 +46,7 @@ def test_it_learns_what_logistic_regression_does(
     labels = (chance < 1 / (1 + np.exp(-score))).astype(np.float32)
     network = LinearNetwork(features)
     network.set_base_rate(float(labels.mean()))
-    training = TrainingConfig(wide_l2=0.5)
+    training = TrainingConfig(wide_learning_rate=0.1, wide_l2=0.5)
     span = make_train_span(network, build_optimizer(network, training), 64)
     for _ in range(5):
         span(rows, labels)

@@ -20,7 +20,7 @@ from pipeline.cli.output import plain_json
 from pipeline.cli.vocabularies import DayOfIds
 from tests.misuse.world import build
 from tests.pipeline.comparing.examples import comparison
-from tests.pipeline.test_failed_strategies import World
+from tests.pipeline.world_without_graphs import World
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "commands.md"
 ALWAYS = {"error", "exit_code"}

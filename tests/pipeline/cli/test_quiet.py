@@ -1,6 +1,6 @@
 """`--quiet`: the result and warnings, and nothing of the way there."""
 
-from tests.pipeline.test_failed_strategies import World
+from tests.pipeline.world_without_graphs import World
 
 
 def test_a_quiet_run_prints_the_result_and_what_failed(monkeypatch, tmp_path, capfd):

@@ -13,8 +13,7 @@ from click.testing import CliRunner
 
 from models.errors import ConfigError
 from models.errors import DataError
-from pipeline.cli import ablate as ablate_command
-from pipeline.cli import compare as compare_commands
+from pipeline import api
 from pipeline.cli.group import main
 from pipeline.comparing import run as run_module
 from pipeline.comparing import trials
@@ -279,7 +278,7 @@ def test_without_its_baseline_nothing_is_compared(machine, screen, tmp_path):
 @pytest.mark.usefixtures("machine")
 def test_what_failed_ends_the_command_after_its_tables(monkeypatch):
     shown = comparison(failed={"joint": "seed 17: it broke"})
-    monkeypatch.setattr(compare_commands, "load_config", lambda _: make_config())
+    monkeypatch.setattr(api, "load_config", lambda _: make_config())
     monkeypatch.setattr(run_module, "run_comparison", lambda *_: shown)
     ran = CliRunner().invoke(main, ["compare", "a.yaml", "--day", "1970-02-08"])
     assert ran.exit_code == 3
@@ -293,7 +292,7 @@ def test_a_variant_that_breaks_has_a_line_in_an_ablation(
     machine, monkeypatch, tmp_path
 ):
     config = make_config(root=tmp_path / "runs", serving={"directory": tmp_path})
-    monkeypatch.setattr(ablate_command, "load_config", lambda _: config)
+    monkeypatch.setattr(api, "load_config", lambda _: config)
     machine.breaks = {"no_cpm": 17}
     command = ["ablate", "a.yaml", "--day", "1970-02-08"]
     ran = CliRunner().invoke(main, command, env={"COLUMNS": "300"})
@@ -352,7 +351,7 @@ def test_the_oracle_is_left_out_with_its_reason(screen, tmp_path):
 
 def test_the_command_takes_names_between_commas(monkeypatch):
     asked = []
-    monkeypatch.setattr(compare_commands, "load_config", lambda _: make_config())
+    monkeypatch.setattr(api, "load_config", lambda _: make_config())
     monkeypatch.setattr(
         run_module,
         "run_comparison",
