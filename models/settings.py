@@ -182,6 +182,9 @@ class TrainingConfig(StrictModel):
         dense_learning_rate: Adam's rate for everything but embedding tables.
         embedding_learning_rate: Adagrad's rate for embedding tables, which updates only
             the table rows of a batch, by the sum of its impressions' gradients.
+        tpm_table_factor: Factor of the two rates of embedding tables in TPM. CPM and
+            the target read TPM's vectors on impressions that TPM was trained on, so the
+            vectors must not know these by heart.
         pretrained_table_factor: Factor of the two rates of embedding tables in the
             target level of a strategy that starts from CPM: the target's few
             impressions should adjust what the sources taught, not overwrite it.
@@ -212,6 +215,7 @@ class TrainingConfig(StrictModel):
     seed: int = Field(default=17, ge=0, le=MAX_SEED)
     dense_learning_rate: float = Field(default=0.001, gt=0)
     embedding_learning_rate: float = Field(default=0.02, gt=0)
+    tpm_table_factor: float = Field(default=0.1, gt=0, le=1)
     pretrained_table_factor: float = Field(default=0.25, gt=0, le=1)
     id_learning_rate: float | None = Field(default=None, gt=0)
     wide_learning_rate: float = Field(default=0.03, gt=0)
@@ -221,9 +225,18 @@ class TrainingConfig(StrictModel):
     shuffle_rows: int = Field(default=200_000, gt=0, le=10**10)
     inherit_optimizer: bool = False
 
-    def for_pretrained(self) -> TrainingConfig:
-        """Returns the settings of a level that starts from a pretrained model."""
-        factor = self.pretrained_table_factor
+    def of_level(self, level: str, *, pretrained: bool) -> TrainingConfig:
+        """Returns the settings with the rates of a level's embedding tables.
+
+        Args:
+            level: The level that is trained.
+            pretrained: Whether the strategy of a `target` level starts from CPM.
+        """
+        factor = 1.0
+        if level == "tpm":
+            factor = self.tpm_table_factor
+        elif level == "target" and pretrained:
+            factor = self.pretrained_table_factor
         own = self.id_learning_rate
         return self.model_copy(
             update={

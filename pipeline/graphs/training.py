@@ -57,9 +57,9 @@ def level_trainer(
     level = "target" if step.kind == StepKind.BASE else str(step.kind)
     if level == "target":
         domains = config.domains_of(step.strategy)
-    training = config.training_of(level, step.strategy)
-    if level == "target" and config.needs(step.strategy).cpm:
-        training = training.for_pretrained()
+    training = config.training_of(level, step.strategy).of_level(
+        level, pretrained=bool(step.strategy) and config.needs(step.strategy).cpm
+    )
     settings: dict[str, Any] = {
         "level": level,
         "domains": list(domains),
