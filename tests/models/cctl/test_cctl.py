@@ -210,7 +210,8 @@ def _learner(
     features: FeatureTable, source: ExampleReader, **settings: Any
 ) -> CctlLearner:
     tf.keras.utils.set_random_seed(1)
-    cctl = CctlConfig(**{"source_ratio": 2, "enhancement": 0.0, **settings})
+    base = {"source_ratio": 2, "own_vectors": True, "enhancement": 0.0}
+    cctl = CctlConfig(**{**base, **settings})
     network = CompanionNetwork(features, NETWORK, cctl, ("fr",), {"fr": 3})
     training = TrainingConfig(batch_size=16, shuffle_rows=64, seed=1)
     return CctlLearner(network, source, training)
@@ -504,7 +505,7 @@ def test_served_is_the_mixed_tower_at_the_backbones_size(
     features: FeatureTable, world: tuple[ExampleReader, ExampleReader]
 ) -> None:
     target, source = world
-    learner = _learner(features, source, estimator="uniform")
+    learner = _learner(features, source, estimator="uniform", own_vectors=False)
     _train(learner, target)
     assert learner.record.means() == {"fr": 1.0}
     network = learner._network

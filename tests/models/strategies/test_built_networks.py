@@ -51,7 +51,7 @@ def test_sizes_counts_the_network_that_a_training_builds(
         target="de",
         sources=["fr"],
         columns={f.name: f.name for f in features.features if f.name != "domain"},
-        **features.model_dump(),
+        **features.model_dump(exclude={"target"}),
         network={"width": 3, "hidden_units": [4, 3]},
         training={"batch_size": 8, "epochs": 1},
         strategies={name: ENTRIES[name]},
