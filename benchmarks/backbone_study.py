@@ -35,12 +35,13 @@ from pipeline.config.load import load_config
 from pipeline.config.schema import Config
 
 _BATCH = 8_192
-_OLD = {"wide": False, "zero_start": False}
+_OLD = {"wide": False, "product": False, "zero_start": False}
 # Changes of `network` and of `training`; `linear` has no backbone.
 VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "linear": ({}, {}),
-    "no wide part, random start": (_OLD, {}),
+    "deep part alone, random start": (_OLD, {}),
     "no wide part": ({"wide": False}, {}),
+    "no product": ({"product": False}, {}),
     "random start": ({"zero_start": False}, {}),
     "defaults": ({}, {}),
     "no BatchNorm": ({"batch_norm": False}, {}),

@@ -167,7 +167,7 @@ class _Bench:
         self._windows = windows
         self._console = console
         # FuxiCTR's DCN-v2 has no wide part.
-        network = config.network.model_copy(update={"wide": False})
+        network = config.network.model_copy(update={"wide": False, "product": False})
         self._shared = {
             "files": list(files),
             "tables": tables_of(config.table, pq.read_schema(files[0])),

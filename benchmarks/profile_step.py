@@ -89,6 +89,7 @@ def _profile(span: int) -> dict[str, float]:
         dropout=0.0,
         # As the peers have it.
         wide=False,
+        product=False,
         zero_start=False,
     )
     network = Backbone(features, sizes)

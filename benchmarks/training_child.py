@@ -49,6 +49,7 @@ def _setup(folder: str, num_ids: str) -> tuple[Any, Any]:
             dropout=0.0,
             # As the peers have it.
             wide=False,
+            product=False,
             zero_start=False,
         ),
     )
