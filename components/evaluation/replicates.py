@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,8 +67,9 @@ def replicates(impressions: ScoredImpressions, num_draws: int) -> Floats:
 
 def write_replicates(folder: Path, by_model: Mapping[str, Floats]) -> None:
     """Writes what `replicates` returned for some models into a folder."""
-    columns = np.array(RESAMPLED)
-    np.savez(folder / REPLICATES_FILE, **{_COLUMNS: columns, **by_model})
+    # NumPy's types of some versions take any keyword for its own `allow_pickle`.
+    arrays: dict[str, Any] = {_COLUMNS: np.array(RESAMPLED), **by_model}
+    np.savez(folder / REPLICATES_FILE, **arrays)
 
 
 def read_replicates(folder: Path) -> dict[str, dict[str, Floats]]:
