@@ -58,10 +58,14 @@ def _run_publisher(world, config, day, *, approved=True, name="m"):
     gate = world.folder / f"gate-{day}"
     gate.mkdir()
     decision = {"strategy": "target_only", "approved": approved, "reasons": []}
+    decision["state"] = "cold_start"
     (gate / "decision.json").write_text(json.dumps(decision))
     serving = world.folder / name / "Format-Serving"
     serving.mkdir(parents=True, exist_ok=True)
     (serving / "saved_model.pb").write_text(name)
+    trained = world.folder / name / "Format-Train"
+    trained.mkdir(exist_ok=True)
+    (trained / "report.json").write_text("{}")
     blessing_folder = world.folder / f"blessing-{day}"
     blessing_folder.mkdir()
     (blessing_folder / "tf_serving_warmup_requests").write_text("")
