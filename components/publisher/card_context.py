@@ -1,4 +1,4 @@
-"""What a model card says that no artifact contains: purpose, features, provenance."""
+"""Content of a model card that no artifact has: purpose, features, provenance."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from models.settings import CctlConfig
 
 
 class SourceInputs(keras.layers.Layer):
-    """What impressions of any domain become before a tower of the target reads them.
+    """Inputs of a tower of the target for impressions of any domain.
 
     An impression of the target passes unchanged: no forward pass of it reads a variable
     of this layer, so the layer is not served.

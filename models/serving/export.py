@@ -33,10 +33,9 @@ def export_saved_model(
 
     Raw tensors have shape (B,), (B, any) for lists or (B, length) for vectors. An empty
     string, NaN, infinity, or a negative count or rate means a missing value; so does
-    NaN or infinity anywhere in a vector. Label, day and features that the target lacks are
-    not inputs. The SavedModel
-    has no optimizer, metrics or unfolded snapshots. Without item features there is no
-    `rank`.
+    NaN or infinity anywhere in a vector. Label, day and features that the target lacks
+    are not inputs. The SavedModel has no optimizer, metrics or unfolded snapshots.
+    Without item features there is no `rank`.
 
     Args:
         network: The trained network, with or without a calibrator.
