@@ -104,9 +104,13 @@ class _Functions:
         return {"ctr": self._score(self._encode(self._parse(examples)))}
 
     def predict(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        check_same_rows(raw)
         return {"ctr": self._score(self._encode(self._present_values(raw)))}
 
     def rank(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        check_same_rows(
+            {f.name: raw[f.name] for f in self._features if f.served_side == "item"}
+        )
         rows = self._encode(self._present_values(raw))
         for feature in self._table.features:
             if self._table.once_per_request(feature):
@@ -150,6 +154,29 @@ class _Functions:
 
     def _score_rows(self, rows: Mapping[str, Any]) -> Any:
         return tf.sigmoid(self._logits(rows))
+
+
+def check_same_rows(raw: Mapping[str, Any]) -> None:
+    """Adds a check to the graph that inputs have one row for each impression.
+
+    Without it an input of one row counts for all impressions, and any other number
+    fails in an operation whose message names no input.
+
+    Args:
+        raw: At least one tensor of shape (B,) or (B, L) by feature.
+
+    Raises:
+        tf.errors.InvalidArgumentError: When the graph runs and numbers of rows differ.
+            The message gives the number for each input.
+    """
+    rows = tf.stack([tf.shape(values)[0] for values in raw.values()])
+    said = (
+        "Inputs have different numbers of rows; expected one row for each impression "
+        f"in every input. Rows of {', '.join(raw)}:"
+    )
+    tf.debugging.Assert(
+        tf.reduce_all(tf.equal(rows, rows[0])), [said, rows], summarize=len(raw)
+    )
 
 
 def drop_missing_values(values: Any, kind: FeatureKind) -> Any:

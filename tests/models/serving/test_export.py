@@ -240,9 +240,13 @@ def test_any_request_gives_finite_numbers_or_an_error_of_its_own(
     assert served(signature, **none)["ctr"].shape == (0,)
     with pytest.raises((ValueError, TypeError)):
         served(signature, **{**many, "item_impressions": ["many"] * 10_000})
-    uneven = {**many, "item_impressions": many["item_impressions"][:7]}
-    with pytest.raises(tf.errors.InvalidArgumentError, match="imension|same size"):
-        served(signature, **uneven)
+    for rows in (7, 1, 0):
+        uneven = {**many, "item_impressions": many["item_impressions"][:rows]}
+        with pytest.raises(
+            tf.errors.InvalidArgumentError,
+            match=rf"different numbers of rows.*item_impressions.*\b{rows}\b",
+        ):
+            served(signature, **uneven)
     if signature == "rank":
         two_users = {**many, "user_id": np.array([b"u1", b"u2"], object)}
         with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
