@@ -150,18 +150,26 @@ def to_json(by_domain: Mapping[str, Counts], days: DayRange) -> dict[str, Any]:
 def describe_encoding(
     by_domain: Mapping[str, Counts], features: FeatureTable
 ) -> list[str]:
-    """Returns a line per append-only id feature with its rates over all domains."""
+    """Returns lines about the append-only id features, over all domains.
+
+    A feature with ids out of vocabulary has a line of its own; the others share one.
+    """
     total = add_counts(by_domain.values())
-    lines = []
+    lines, known = [], []
     for name, counts in total.items():
         sums = dict(zip(KEYS, counts.sum(axis=1).tolist(), strict=True))
         if features.vocabularies[features[name].table].hashed or not sums["ids"]:
+            continue
+        if not sums["oov"]:
+            known.append(name)
             continue
         lines.append(
             f"{name}: {sums['oov'] / sums['ids']:.1%} of {sums['ids']:,} ids out of "
             f"vocabulary, {sums['new'] / sums['ids']:.1%} new that day, "
             f"{sums['missing'] / sums['rows']:.1%} of impressions without"
         )
+    if known:
+        lines.append(f"no id out of vocabulary: {', '.join(known)}")
     return lines
 
 

@@ -224,7 +224,7 @@ def _grown(
     full = f", {growth.refused:,} refused, raise its capacity"
     line = (
         f"{space}: {summary['ids']:,} ids (+{summary['new']:,}), "
-        f"{summary['fill']:.0%} full{full if growth.refused else ''}"
+        f"{summary['fill']:.0%} of its capacity{full if growth.refused else ''}"
     )
     warnings: list[str] = []
     if space in SNAPSHOT_SPACES:

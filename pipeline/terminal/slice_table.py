@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from components.evaluation.metrics import NAMES
@@ -14,8 +16,8 @@ from pipeline.terminal.plain_text import Table
 def slice_table(result: TargetResult, target: str) -> Table:
     """Returns a strategy's metrics overall and by slice, 160 characters wide.
 
-    Intervals follow the values. Metrics that are undefined on a slice and slices with
-    too few impressions are marked.
+    Intervals follow the values, and undefined metrics are marked. Values of a slice
+    with too few impressions to judge by share one line; the report has them all.
     """
     decision = result.decision
     compared = decision["live"] is not None
@@ -28,16 +30,23 @@ def slice_table(result: TargetResult, target: str) -> Table:
         table.add_column("AUC against live", justify="right")
     table.add_column("")
     table.add_row("all", *_cells(decision, compared), "", end_section=True)
-    slices = decision.get("slices", ())
-    for part, following in zip(slices, [*slices[1:], None], strict=False):
-        last = following is None or following["slice"] != part["slice"]
-        table.add_row(
-            f"{part['slice'].replace('_', ' ')} {part['value']}",
-            *_cells(part, compared),
-            "few rows" if part["few_rows"] else "",
-            style="dim" if part["few_rows"] else None,
-            end_section=last,
-        )
+    for name, parts in groupby(decision.get("slices", ()), itemgetter("slice")):
+        label = name.replace("_", " ")
+        few = []
+        for part in parts:
+            if part["few_rows"]:
+                few.append(part)
+            else:
+                table.add_row(f"{label} {part['value']}", *_cells(part, compared), "")
+        if few:
+            rows = sum(part["candidate"]["example_count"] for part in few)
+            empty = [""] * (len(table.columns) - 3)
+            values = f"{len(few)} value{'s' if len(few) > 1 else ''}"
+            remark = "few rows each" if len(few) > 1 else "few rows"
+            table.add_row(
+                f"{label}: {values}", f"{rows:,.0f}", *empty, remark, style="dim"
+            )
+        table.add_section()
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -119,7 +120,11 @@ def _metric_cells(metrics: Mapping[str, float | None]) -> list[str]:
 
 
 def warm_start_table(result: TargetResult) -> Table | None:
-    """Returns the table of a warm start by variable; None without a warm start."""
+    """Returns the table of a warm start by layer; None without a warm start.
+
+    A layer is the first part of its variables' names; report.html names each variable
+    that was not copied.
+    """
     copied: dict[str, Any] | None = result.report.get("warm_start")
     if not copied:
         return None
@@ -132,7 +137,12 @@ def warm_start_table(result: TargetResult) -> Table | None:
     table.add_column("which", overflow="fold")
     for key in ("copied", "resized", "new", "left_out"):
         names = list(copied.get(key, ()))
-        table.add_row(key.replace("_", " "), str(len(names)), ", ".join(names))
+        layers = Counter(name.partition("/")[0] for name in names)
+        which = ", ".join(
+            f"{layer} ({count})" if count > 1 else layer
+            for layer, count in layers.items()
+        )
+        table.add_row(key.replace("_", " "), str(len(names)), which)
     return table
 
 

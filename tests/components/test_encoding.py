@@ -113,6 +113,16 @@ def test_the_lines_give_rates_over_all_domains():
     assert recent.startswith("recent: 14.3% of 14 ids")
 
 
+def test_features_whose_ids_are_all_known_share_a_line():
+    known = {
+        name: np.where([[key == "oov"] for key in KEYS], 0, counts)
+        for name, counts in counted(ROWS).items()
+    }
+    assert describe_encoding({"a": known}, FEATURES) == [
+        "no id out of vocabulary: item_id, recent"
+    ]
+
+
 def test_the_file_names_days_and_domains():
     content = to_json({"b": counted(ROWS), "a": counted(ROWS[:1])}, DAYS)
     assert content["days"] == ["1970-01-11", "1970-01-12", "1970-01-13"]

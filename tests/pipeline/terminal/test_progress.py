@@ -94,12 +94,12 @@ def test_details_name_the_node_that_runs(clock):
     screen.display.start(1, "ingest")
     screen.display.detail("3 days are new")
     screen.display.node_started("Vocabulary")
-    screen.display.detail("item: 7 ids (+2), 70% full")
+    screen.display.detail("item: 7 ids (+2), 70% of its capacity")
     clock.now += 5
     screen.display.node_finished()
     assert screen.lines()[1:] == [
         "start: 3 days are new",
-        "Vocabulary: item: 7 ids (+2), 70% full",
+        "Vocabulary: item: 7 ids (+2), 70% of its capacity",
     ]
 
 

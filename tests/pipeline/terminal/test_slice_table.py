@@ -42,6 +42,8 @@ def printed():
                 part("user_history", "0", 1200.0, 0.6543),
                 part("user_history", "21+", 34.0, None, few=True),
                 part("hour", "7", 1234.0, 0.7),
+                part("hour", "8", 2.0, None, few=True),
+                part("hour", "9", 1000.0, 0.5, few=True),
             ],
             **changes,
         }
@@ -63,14 +65,8 @@ def test_rows_are_slices_with_intervals_and_marks(printed):
     interval = "0.654 (0.123, 0.988)"
     assert rows["user history 0"][:3] == ["1,200", interval, "undefined"]
     assert rows["user history 0"][-1] == ""
-    assert rows["user history 21+"] == [
-        "34",
-        "undefined",
-        "undefined",
-        "0.250",
-        "1.00",
-        "few rows",
-    ]
+    assert rows["user history: 1 value"] == ["34", "", "", "", "", "few rows"]
+    assert rows["hour: 2 values"] == ["1,002", "", "", "", "", "few rows each"]
     assert rows["all"][0] == "1,234"
     assert not any("against live" in line for line in lines)
 
@@ -78,9 +74,9 @@ def test_rows_are_slices_with_intervals_and_marks(printed):
 def test_the_change_against_the_live_model_fits_on_one_line_each(printed):
     lines, rows = printed()
     assert rows["hour 7"][-2] == "-0.012 (+0.123, +0.988)"
-    assert len(rows) == 4
+    assert len(rows) == 5
     # Three lines of head, three of frame between and below the sections, the rows.
-    assert len(lines) == 1 + 3 + 4 + 3
+    assert len(lines) == 1 + 3 + 5 + 3
 
 
 def test_without_slices_there_is_one_line_for_all_rows(printed):
