@@ -43,6 +43,7 @@ from pipeline.planning.reasons import CONFIG_FILE
 from pipeline.planning.retention import refuse_removed
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.steps import Step
+from pipeline.store.evaluation_rows import too_few_to_publish
 from pipeline.store.integrity import refuse_lost_metadata
 from pipeline.store.integrity import refuse_lost_results
 from pipeline.store.integrity import refuse_lost_versions
@@ -268,7 +269,10 @@ def _run_due(
     display.imported()
     connect = connection(config.root, config.metadata)
     store = Store(config.root, config.metadata)
+    ingests = sum(step.kind == StepKind.INGEST for step in steps)
     for index, step in enumerate(steps, 1):
+        if index == ingests + 1 and (few := too_few_to_publish(config, store, steps)):
+            display.note(few)
         if step.done:
             display.reused(index, step.label)
             if note := _few_steps(store, step):
