@@ -167,6 +167,23 @@ class CctlConfig(StrictModel):
     flow_learning_rate: float = Field(default=0.003, gt=0)
 
 
+def table_factor_of(level: str, *, pretrained: bool) -> float:
+    """Returns how far a level's embedding tables move, as a factor (our choice).
+
+    A tenth in TPM: CPM and the target read TPM's vectors on impressions that TPM was
+    trained on, so the vectors must not know these by heart. A quarter in a target that
+    starts from CPM: its few impressions should adjust what the sources taught, not
+    overwrite it. The measurements are in docs/reference/training.md.
+
+    Args:
+        level: The level that is trained.
+        pretrained: Whether the strategy of a `target` level starts from CPM.
+    """
+    if level == "tpm":
+        return 0.1
+    return 0.25 if level == "target" and pretrained else 1.0
+
+
 class TrainingConfig(StrictModel):
     """Training of a level.
 
@@ -182,12 +199,8 @@ class TrainingConfig(StrictModel):
         dense_learning_rate: Adam's rate for everything but embedding tables.
         embedding_learning_rate: Adagrad's rate for embedding tables, which updates only
             the table rows of a batch, by the sum of its impressions' gradients.
-        tpm_table_factor: Factor of the two rates of embedding tables in TPM. CPM and
-            the target read TPM's vectors on impressions that TPM was trained on, so the
-            vectors must not know these by heart.
-        pretrained_table_factor: Factor of the two rates of embedding tables in the
-            target level of a strategy that starts from CPM: the target's few
-            impressions should adjust what the sources taught, not overwrite it.
+        table_factor: Factor of the two rates of embedding tables; None for that of the
+            level, see `table_factor_of`.
         id_learning_rate: Adagrad's rate for embedding tables of more than 100 rows,
             those of users, items and crosses; None for `embedding_learning_rate`. A low
             one lets a network of few impressions find interactions of other features in
@@ -215,8 +228,7 @@ class TrainingConfig(StrictModel):
     seed: int = Field(default=17, ge=0, le=MAX_SEED)
     dense_learning_rate: float = Field(default=0.001, gt=0)
     embedding_learning_rate: float = Field(default=0.02, gt=0)
-    tpm_table_factor: float = Field(default=0.1, gt=0, le=1)
-    pretrained_table_factor: float = Field(default=0.25, gt=0, le=1)
+    table_factor: float | None = Field(default=None, gt=0, le=1)
     id_learning_rate: float | None = Field(default=None, gt=0)
     wide_learning_rate: float = Field(default=0.03, gt=0)
     wide_l2: float = Field(default=20.0, ge=0)
@@ -225,25 +237,16 @@ class TrainingConfig(StrictModel):
     shuffle_rows: int = Field(default=200_000, gt=0, le=10**10)
     inherit_optimizer: bool = False
 
-    def of_level(self, level: str, *, pretrained: bool) -> TrainingConfig:
-        """Returns the settings with the rates of a level's embedding tables.
+    @property
+    def table_rate(self) -> float:
+        """Adagrad's rate for embedding tables, times the factor."""
+        return self.embedding_learning_rate * (self.table_factor or 1.0)
 
-        Args:
-            level: The level that is trained.
-            pretrained: Whether the strategy of a `target` level starts from CPM.
-        """
-        factor = 1.0
-        if level == "tpm":
-            factor = self.tpm_table_factor
-        elif level == "target" and pretrained:
-            factor = self.pretrained_table_factor
+    @property
+    def long_table_rate(self) -> float | None:
+        """The same for tables of users, items and crosses; None for `table_rate`."""
         own = self.id_learning_rate
-        return self.model_copy(
-            update={
-                "embedding_learning_rate": self.embedding_learning_rate * factor,
-                "id_learning_rate": None if own is None else own * factor,
-            }
-        )
+        return None if own is None else own * (self.table_factor or 1.0)
 
     @model_validator(mode="after")
     def _check_schedule(self) -> TrainingConfig:

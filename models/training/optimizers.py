@@ -104,7 +104,7 @@ def build_optimizer(network: Trained, training: TrainingConfig) -> LevelOptimize
         network: The network, with its variables created.
         training: Learning rates and penalty.
     """
-    own_rate = training.id_learning_rate
+    own_rate = training.long_table_rate
 
     def is_long(table: Any) -> bool:
         return own_rate is not None and table.shape[0] > FEW_ROWS
@@ -132,7 +132,7 @@ def build_optimizer(network: Trained, training: TrainingConfig) -> LevelOptimize
         wide = (ftrl, weights)
     if own_rate is not None:
         slow = (_adagrad(own_rate, long_tables()), long_tables)
-    tables = _adagrad(training.embedding_learning_rate, short_tables())
+    tables = _adagrad(training.table_rate, short_tables())
     return LevelOptimizer((tables, short_tables), (dense, others), wide, slow)
 
 
@@ -190,10 +190,10 @@ def set_rate_factor(
     FTRL's stays, see `SparseFtrl`.
     """
     tables, dense, _, long_tables = optimizer.parts
-    tables[0].learning_rate.assign(training.embedding_learning_rate * factor)
+    tables[0].learning_rate.assign(training.table_rate * factor)
     dense[0].learning_rate.assign(training.dense_learning_rate * factor)
-    if long_tables is not None and training.id_learning_rate is not None:
-        long_tables[0].learning_rate.assign(training.id_learning_rate * factor)
+    if long_tables is not None and training.long_table_rate is not None:
+        long_tables[0].learning_rate.assign(training.long_table_rate * factor)
 
 
 def cosine_factor(done: float) -> float:

@@ -26,6 +26,7 @@ from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
 from models.settings import NetworkConfig
 from models.settings import TrainingConfig
+from models.settings import table_factor_of
 from models.strategies.base import Needs
 from models.strategies.base import Strategy
 from models.strategies.base import StrategyConfig
@@ -314,7 +315,13 @@ class Config(StrictModel):
         """
         training = overridden(self.training, getattr(self.levels, level).training)
         own = self.strategies[strategy].training if strategy else None
-        return training if own is None else overridden(training, getattr(own, level))
+        if own is not None:
+            training = overridden(training, getattr(own, level))
+        if training.table_factor is not None:
+            return training
+        pretrained = bool(strategy) and self.needs(strategy).cpm
+        factor = table_factor_of(level, pretrained=pretrained)
+        return training.model_copy(update={"table_factor": factor})
 
     @staticmethod
     def _has(domain: str, feature: Feature) -> bool:

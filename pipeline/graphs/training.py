@@ -57,9 +57,7 @@ def level_trainer(
     level = "target" if step.kind == StepKind.BASE else str(step.kind)
     if level == "target":
         domains = config.domains_of(step.strategy)
-    training = config.training_of(level, step.strategy).of_level(
-        level, pretrained=bool(step.strategy) and config.needs(step.strategy).cpm
-    )
+    training = config.training_of(level, step.strategy)
     settings: dict[str, Any] = {
         "level": level,
         "domains": list(domains),

@@ -5,13 +5,7 @@ from __future__ import annotations
 import pytest
 
 from models.settings import TrainingConfig
-
-TRAINING = TrainingConfig(
-    embedding_learning_rate=0.02,
-    id_learning_rate=0.004,
-    tpm_table_factor=0.1,
-    pretrained_table_factor=0.25,
-)
+from models.settings import table_factor_of
 
 
 @pytest.mark.parametrize(
@@ -24,14 +18,15 @@ TRAINING = TrainingConfig(
         ("target", True, 0.25),
     ],
 )
-def test_table_rates_follow_the_level_and_others_do_not(level, pretrained, factor):
-    found = TRAINING.of_level(level, pretrained=pretrained)
-    assert found.embedding_learning_rate == pytest.approx(0.02 * factor)
-    assert found.id_learning_rate == pytest.approx(0.004 * factor)
-    others = {"embedding_learning_rate", "id_learning_rate"}
-    assert found.model_dump(exclude=others) == TRAINING.model_dump(exclude=others)
+def test_tables_of_a_level_move_by_its_factor(level, pretrained, factor):
+    assert table_factor_of(level, pretrained=pretrained) == factor
 
 
-def test_without_a_rate_of_long_tables_there_is_none():
-    plain = TrainingConfig().of_level("tpm", pretrained=False)
-    assert plain.id_learning_rate is None
+@pytest.mark.parametrize(("given", "factor"), [(None, 1.0), (0.1, 0.1)])
+def test_both_rates_of_tables_have_the_factor(given, factor):
+    training = TrainingConfig(
+        embedding_learning_rate=0.02, id_learning_rate=0.004, table_factor=given
+    )
+    assert training.table_rate == pytest.approx(0.02 * factor)
+    assert training.long_table_rate == pytest.approx(0.004 * factor)
+    assert TrainingConfig(table_factor=given).long_table_rate is None

@@ -37,7 +37,22 @@ def test_an_entry_overrides_single_keys_of_network_and_training():
     assert config.training_of("target", "target_only").batch_size == 256
     assert config.training_of("target").batch_size == 256
     # TPM is everybody's.
-    assert config.training_of("tpm") == config.training
+    tpm = config.training.model_copy(update={"table_factor": 0.1})
+    assert config.training_of("tpm") == tpm
+
+
+def test_how_far_tables_move_follows_the_level_unless_it_is_given():
+    own = {"kind": "ecdctr", "training": {"target": {"table_factor": 0.5}}}
+    config = make_config(strategies={"ecdctr": {}, "target_only": {}, "own": own})
+    factors = {
+        name: config.training_of("target", name).table_factor
+        for name in config.strategies
+    }
+    assert factors == {"ecdctr": 0.25, "target_only": 1.0, "own": 0.5}
+    assert config.training_of("cpm", "ecdctr").table_factor == 1.0
+    assert config.training_of("tpm").table_factor == 0.1
+    general = make_config(training={"table_factor": 0.5})
+    assert general.training_of("tpm").table_factor == 0.5
 
 
 def test_settings_of_an_entry_change_the_fingerprints_of_its_own_trainings():
