@@ -18,8 +18,8 @@ from benchmarks.replicate_child import REFERENCE
 from benchmarks.replicates import Replicate
 from benchmarks.replicates import is_done
 from benchmarks.replicates import stored
-from models.compat import read_table
-from models.data.arrow_files import pq
+from benchmarks.score_files import decoded
+from benchmarks.score_files import read_scores
 from models.errors import DataError
 from models.strategies.registry import BASELINE_KIND
 from pipeline.comparing.costs import summary
@@ -98,8 +98,7 @@ def read_facts(replicates: Sequence[Replicate], store: Path) -> list[dict[str, A
 
 
 def _read(replicate: Replicate, store: Path) -> pa.Table:
-    with pq.ParquetFile(stored(replicate, store) / "scores.parquet") as file:
-        return read_table(file)
+    return read_scores(stored(replicate, store) / "scores.parquet")
 
 
 def _common(tables: Sequence[pa.Table], kind: str) -> list[str]:
@@ -129,5 +128,4 @@ def _scored(table: pa.Table, column: str, world: str) -> Scored:
 
 
 def _column(table: pa.Table, name: str) -> npt.NDArray[np.float32]:
-    found: npt.NDArray[np.float32] = table.column(name).to_numpy()
-    return found
+    return decoded(table.column(name))

@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from benchmarks.data_facts import data_facts
-from models.data.arrow_files import pq
+from benchmarks.replicates import CODE_FILE
+from benchmarks.score_files import encoded
+from benchmarks.score_files import write_scores
 from models.days import to_day
 from models.strategies.base import StrategyConfig
 from models.strategies.registry import BASELINE_KIND
@@ -34,6 +35,7 @@ from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
 from pipeline.execution.failures import StrategiesFailedError
 from pipeline.execution.lock import hold
+from pipeline.planning.fingerprint import code_fingerprint
 from pipeline.terminal.plain_text import Console
 
 MODEL, REFERENCE, ORACLE = "model:", "reference:", "oracle"
@@ -78,7 +80,8 @@ def main(
         partial = final.with_name(f".{final.name}")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        pq.write_table(scores_table(question, trials), partial / "scores.parquet")
+        write_scores(scores_table(question, trials), partial / "scores.parquet")
+        (partial / CODE_FILE).write_text(code_fingerprint() + "\n", encoding="utf-8")
         comparison = to_json(compared(question, trials))
         (partial / "comparison.json").write_text(comparison, encoding="utf-8")
         facts = asdict(data_facts(config, question.day, trials.references))
@@ -109,13 +112,13 @@ def scores_table(question: Question, trials: Trials) -> pa.Table:
     if rows.items is not None:
         columns["item"] = pa.array(rows.items, pa.binary())
     for name, found in trials.complete.items():
-        columns[MODEL + name] = pa.array(found[0].scored.scores, pa.float32())
+        columns[MODEL + name] = encoded(found[0].scored.scores)
     references = trials.references.scores() if trials.references else {}
     for name, scores in references.items():
-        columns[REFERENCE + name] = pa.array(scores.astype(np.float32))
+        columns[REFERENCE + name] = encoded(scores)
     oracle, _ = oracle_of(question, rows)
     if oracle is not None:
-        columns[ORACLE] = pa.array(oracle.astype(np.float32))
+        columns[ORACLE] = encoded(oracle)
     return pa.table(columns)
 
 

@@ -4,9 +4,10 @@ A replicate draws its data (simulated world, negatives, or a window of days) and
 trainings with a seed of its own, runs in a folder of its own and leaves behind, in
 `<store>/<data set>/<seed>/`:
 
-    scores.parquet     user, item, label, and a column of click probabilities a model
+    scores.parquet     user, item, label, and a column of logits a model: `score_files`
     comparison.json    costs, failures and notes of the single comparison
     facts.json         what the data hold, counted: `data_facts`
+    code.txt           hash of the code that made it
 
 The folder is renamed into place at the end, so a run that was killed repeats at most
 one replicate, and continues within it where the pipeline left off.
@@ -33,9 +34,11 @@ from pipeline.config.load import load_config
 from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
 from pipeline.config.tuned import over
+from pipeline.planning.fingerprint import code_fingerprint
 from pipeline.terminal.plain_text import Console
 
 ROOT = Path(__file__).parents[1]
+CODE_FILE = "code.txt"
 # Keys with paths relative to the folder of a shipped configuration.
 _PATHS = (("root",), ("logs",), ("schema",), ("tuned",), ("import", "data"))
 
@@ -164,6 +167,20 @@ def stored(replicate: Replicate, store: Path) -> Path:
 def is_done(replicate: Replicate, store: Path) -> bool:
     """Whether a replicate's results are stored."""
     return stored(replicate, store).is_dir()
+
+
+def code_of(replicate: Replicate, store: Path) -> str:
+    """Returns the hash of the code that a stored replicate was made by."""
+    path = stored(replicate, store) / CODE_FILE
+    return path.read_text(encoding="utf-8").strip()
+
+
+def remove_outdated(ones: Sequence[Replicate], store: Path) -> None:
+    """Removes stored replicates that other code than today's has made."""
+    today = code_fingerprint()
+    for one in ones:
+        if is_done(one, store) and code_of(one, store) != today:
+            shutil.rmtree(stored(one, store))
 
 
 def run_replicate(

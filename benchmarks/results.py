@@ -5,8 +5,10 @@
 `make results` runs it. Each data set is drawn and trained on as often as there are
 seeds, with one more in every round; what a replicate is: `replicates`. After each
 round the replicates are pooled into docs/results/, and docs/results.md is written again
-from all of them. An interrupted run therefore resumes, and data sets can be run on
-different days.
+from all of them. Replicates are kept in docs/results/replicates/, scores included, so
+an interrupted run resumes, on another machine as well, and anybody can measure the
+scores again. Replicates of earlier code count, too, and the page says so; `--renew`
+runs them again.
 
 `--quick` (`make results-quick`) takes two seeds, two data sets, four strategies and a
 third of the simulated impressions, and writes its page into runs/results-quick/: a
@@ -18,6 +20,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +31,9 @@ from benchmarks.pooled import pool
 from benchmarks.pooled import read_facts
 from benchmarks.replicates import ROOT
 from benchmarks.replicates import DataSet
+from benchmarks.replicates import code_of
 from benchmarks.replicates import is_done
+from benchmarks.replicates import remove_outdated
 from benchmarks.replicates import replicates
 from benchmarks.replicates import run_replicate
 from benchmarks.results_page import PLACEBO
@@ -126,7 +131,8 @@ class Plan:
         seeds: Replicates of a data set, at least; windows of days are all run.
         strategies: Kinds to compare; empty for all possible ones.
         page: Folder of the page and of `results/`.
-        runs: Folder of runs and of stored replicates.
+        runs: Folder of runs.
+        store: Folder of stored replicates.
         note: Paragraph at the top of the page of a quick pass; empty for the full one.
     """
 
@@ -134,6 +140,7 @@ class Plan:
     strategies: tuple[str, ...]
     page: Path
     runs: Path
+    store: Path
     note: str = ""
 
     def of(self, data_set: DataSet) -> DataSet:
@@ -148,12 +155,15 @@ class Plan:
         return self.seeds if self.note else max(self.seeds, len(data_set.days))
 
 
-FULL = Plan(10, (), ROOT / "docs", RUNS / "results")
+FULL = Plan(
+    10, (), ROOT / "docs", RUNS / "results", ROOT / "docs" / "results" / "replicates"
+)
 SHORT = Plan(
     2,
     ("target_only", "joint", "finetune", "ecdctr"),
     RUNS / "results-quick",
     RUNS / "results-quick",
+    RUNS / "results-quick" / "store",
     QUICK,
 )
 
@@ -164,8 +174,14 @@ SHORT = Plan(
 @click.option("--strategies", default="", help="Kinds. Default: all possible ones.")
 @click.option("--page", is_flag=True, help="Only write the page again; run nothing.")
 @click.option("--quick", is_flag=True, help="Two seeds, two data sets, four kinds.")
+@click.option("--renew", is_flag=True, help="Run replicates of other code again.")
 def main(
-    seeds: int | None, datasets: str, strategies: str, page: bool, quick: bool
+    seeds: int | None,
+    datasets: str,
+    strategies: str,
+    page: bool,
+    quick: bool,
+    renew: bool,
 ) -> None:
     """Compare every strategy on every data set and write docs/results.md."""
     console = wide_console()
@@ -175,10 +191,15 @@ def main(
         tuple(name for name in strategies.split(",") if name) or base.strategies,
         base.page,
         base.runs,
+        base.store,
         base.note,
     )
     names = datasets or ("feeds_ads,amazon_beauty" if quick else "")
     wanted = [plan.of(data_set) for data_set in _wanted(names)]
+    if renew and not page:
+        for one in wanted:
+            ones = replicates(one, FIRST_SEED, plan.count(one))
+            remove_outdated(ones, plan.store)
     failed = [] if page else _run(plan, wanted, console)
     written = write_page(plan.page, [one.name for one in DATA_SETS], plan.note)
     console.print(f"Page: {written}", soft_wrap=True)
@@ -208,13 +229,13 @@ def _run(plan: Plan, wanted: list[DataSet], console: Console) -> list[str]:
             if data_set.name in failed or index >= plan.count(data_set):
                 continue
             one = replicates(data_set, FIRST_SEED, index + 1)[index]
-            known = is_done(one, plan.runs / "store")
+            known = is_done(one, plan.store)
             console.print(
                 f"{data_set.name}, seed {one.seed}, {one.day}"
                 f"{': stored' if known else ''}"
             )
             if not run_replicate(
-                one, plan.strategies, plan.runs / "work", plan.runs / "store", console
+                one, plan.strategies, plan.runs / "work", plan.store, console
             ):
                 failed.append(data_set.name)
                 continue
@@ -230,10 +251,14 @@ def publish(data_set: DataSet, count: int, plan: Plan) -> None:
     command = f"make results{'-quick' if plan.note else ''} DATASETS={data_set.name}"
     kept = plan.page / "results"
     kept.mkdir(parents=True, exist_ok=True)
-    comparison = pool(made, plan.runs / "store", command)
+    comparison = pool(made, plan.store, command)
     (kept / f"{data_set.name}.json").write_text(to_json(comparison), encoding="utf-8")
-    facts = mean_of(read_facts(made, plan.runs / "store"))
-    text = json.dumps({"replicates": len(comparison.seeds), **facts}, indent=1)
+    facts = mean_of(read_facts(made, plan.store))
+    codes = Counter(
+        code_of(one, plan.store) for one in made if is_done(one, plan.store)
+    )
+    counted = {"replicates": len(comparison.seeds), "code": dict(codes), **facts}
+    text = json.dumps(counted, indent=1)
     path = kept / f"{data_set.name}.facts.json"
     path.write_text(text + "\n", encoding="utf-8")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +39,7 @@ _HEAD = """\
 # Results
 
 Written by `make results [SEEDS=10] [DATASETS=feeds_ads,amazon]` (a night and a day on two quiet cores; it resumes) from what is in the repository: the shipped logs
-and the simulator. Every table, picture and sentence is made from the numbers in `docs/results/`.
+and the simulator. Every table, picture and sentence is made from the numbers in `docs/results/`; the scores of every judged impression are in `docs/results/replicates/`.
 
 """  # noqa: E501 (lines of the page)
 
@@ -136,7 +137,8 @@ def page(
             parts.append(f"\n{_minus(real, metric)}")
     missing = [name for name in names if name not in found]
     if missing:
-        parts.append(f"\nNot run with today's code: {', '.join(missing)}.\n")
+        parts.append(f"\nNot run yet: {', '.join(missing)}.\n")
+    parts.append(_codes(facts))
     parts.append(_RULES)
     for name, comparison in found.items():
         if name.endswith(PLACEBO):
@@ -144,6 +146,20 @@ def page(
         text = markdown(comparison, image=f"results/{name}.svg", level=2)
         parts.append(f"\n{text}")
     return "".join(parts)
+
+
+def _codes(facts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Returns by which code the replicates were made, if it was not all the same."""
+    total: Counter[str] = Counter()
+    for one in facts.values():
+        total.update(one.get("code", {}))
+    if len(total) < 2:
+        return ""
+    made = ", ".join(f"`{code}` {count}" for code, count in total.most_common())
+    return (
+        f"\nReplicates by the hash of the code that made them: {made}. "
+        "`make results RENEW=1` runs those of other than today's code again.\n"
+    )
 
 
 def _what_each_can_show(

@@ -15,8 +15,6 @@ the root while it runs, as a command does.
 from __future__ import annotations
 
 import datetime
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -272,13 +270,14 @@ def compare(
     from pipeline.comparing.run import run_comparison
 
     names = [*(strategies or config.strategies), baseline]
+    call = f"api.compare(config, {str(day)!r}, {list(strategies)!r}, seeds={seeds})"
     question = Question(
         config,
         _number(day),
         chosen(config, names),
         seeds,
         baseline,
-        command or shlex.join(sys.argv),
+        command or call,
         controls=controls,
     )
     with hold(config.root, command_line()):
@@ -314,7 +313,8 @@ def ablate(
     from pipeline.comparing.ablation import ablation
     from pipeline.comparing.run import run_comparison
 
-    question = ablation(config, _number(day), seeds, command or shlex.join(sys.argv))
+    again = command or f"api.ablate(config, {str(day)!r}, seeds={seeds})"
+    question = ablation(config, _number(day), seeds, again)
     with hold(config.root, command_line()):
         return run_comparison(question, console or Console())
 

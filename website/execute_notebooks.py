@@ -26,6 +26,11 @@ _START = (
     "import sys; sys.path.append({!r}); "
     "from ipykernel.kernelapp import launch_new_instance; launch_new_instance()"
 )
+# The kernel asks every command for colours; lines of a page have none, and no spinners.
+_PLAIN = (
+    "import os; os.environ['TERM'] = 'dumb'; "
+    "[os.environ.pop(n, None) for n in ('FORCE_COLOR', 'CLICOLOR', 'CLICOLOR_FORCE')]"
+)
 
 
 def main() -> None:
@@ -44,14 +49,17 @@ def _install_kernel(folder: Path) -> None:
     bin_folder = ROOT / ".venv" / "bin"
     start = _START.format(sysconfig.get_path("purelib"))
     spec = {
-        "argv": [str(bin_folder / "python"), "-c", start, "-f", "{connection_file}"],
+        "argv": [
+            *(str(bin_folder / "python"), "-c", start, "-f", "{connection_file}"),
+            f"--IPKernelApp.exec_lines={_PLAIN}",
+        ],
         "display_name": "Python 3",
         "language": "python",
-        # A wide terminal without colours and spinners.
+        # A wide terminal; what libraries will not support one day is not the page's.
         "env": {
             "PATH": f"{bin_folder}:{os.environ['PATH']}",
-            "TERM": "dumb",
             "COLUMNS": "140",
+            "PYTHONWARNINGS": "ignore::FutureWarning",
         },
     }
     target = folder / "kernels" / _KERNEL / "kernel.json"
@@ -69,6 +77,15 @@ def _execute(path: Path) -> None:
         resources={"metadata": {"path": str(WORK)}},
     )
     client.execute()
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        # Scripts that libraries add to a notebook load from the network.
+        cell.outputs = [
+            one
+            for one in cell.outputs
+            if list(one.get("data", {})) != ["application/javascript"]
+        ]
     notebook.metadata = {"language_info": {"name": "python"}}
     text = nbformat.writes(notebook)
     # Paths of the machine that ran it mean nothing to a reader.

@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks import replicate_child
 from benchmarks.replicate_child import scores_table
 from benchmarks.replicate_child import start_continued
+from benchmarks.score_files import decoded
 from pipeline.comparing.trials import Trial
 from pipeline.comparing.trials import Trials
 from pipeline.execution.failures import StrategiesFailedError
@@ -31,12 +32,16 @@ def test_scores_of_models_references_and_oracle_are_stored_by_row(monkeypatch):
         {"target_only": [trial([0.2, 0.4, 0.6])], "star": [trial([0.1, 0.1, 0.9])]},
         references=SimpleNamespace(scores=lambda: {"constant": np.full(3, 0.5)}),
     )
-    found = scores_table(SimpleNamespace(baseline="target_only"), trials).to_pydict()
+    table = scores_table(SimpleNamespace(baseline="target_only"), trials)
+    found = table.to_pydict()
     assert found["user"] == found["item"] == [b"a", b"b", None]
     assert found["label"] == [0, 1, 1]
-    np.testing.assert_allclose(found["model:star"], [0.1, 0.1, 0.9], rtol=1e-6)
-    np.testing.assert_allclose(found["oracle"], [0.1, 0.2, 0.3], rtol=1e-6)
-    assert found["reference:constant"] == [0.5, 0.5, 0.5]
+    for name, scores in (
+        ("model:star", [0.1, 0.1, 0.9]),
+        ("oracle", [0.1, 0.2, 0.3]),
+        ("reference:constant", [0.5, 0.5, 0.5]),
+    ):
+        np.testing.assert_allclose(decoded(table[name]), scores, atol=7e-5)
 
 
 def test_rows_without_items_and_oracle_have_no_such_column(monkeypatch):

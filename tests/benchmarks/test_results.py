@@ -198,7 +198,7 @@ def test_the_page_counts_wins_and_says_when():
     assert "| data set | replicates | rows | ecdctr | star | best reference |" in lines
     logistic = "-0.0200 (logistic)"
     assert f"| amazon | 2 | 7,105 | +0.0000 (wins) | +0.0000 | {logistic} |" in lines
-    assert "Not run with today's code: xmarket." in lines
+    assert "Not run yet: xmarket." in lines
     assert "At least ten" in text or "at least ten" in text
     assert "are withdrawn" in text
 
@@ -218,10 +218,27 @@ def test_limits_follow_from_the_counts(changes, told):
     assert told in " ".join(limits({**FACTS, **changes}))
 
 
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [
+        ([{"abc": 10}, {"abc": 8}], ""),
+        ([{"abc": 10}, {"abc": 1, "f00": 7}], "`abc` 11, `f00` 7"),
+    ],
+)
+def test_replicates_of_several_states_of_the_code_are_said(codes, said):
+    names = ["feeds_ads", "amazon"]
+    facts = {
+        name: {**FACTS, "code": code} for name, code in zip(names, codes, strict=True)
+    }
+    text = page({name: comparison() for name in names}, names, facts)
+    assert ("Replicates by the hash of the code" in text) == bool(said)
+    assert said in text
+
+
 def test_a_quick_page_says_what_it_is(tmp_path):
     text = write_page(tmp_path, ["feeds_ads"], SHORT.note).read_text()
     assert "A quick pass, not a result" in text
-    assert "Not run with today's code: feeds_ads." in text
+    assert "Not run yet: feeds_ads." in text
     assert "A quick pass" not in write_page(tmp_path, ["feeds_ads"]).read_text()
 
 
@@ -231,7 +248,7 @@ def test_page_tables_and_pictures_are_made_from_the_records(tmp_path):
     path.write_text(to_json(comparison()))
     path.with_name("amazon.facts.json").write_text(json.dumps(FACTS))
     written = write_page(tmp_path, ["feeds_ads", "amazon"]).read_text()
-    assert "Not run with today's code: feeds_ads." in written
+    assert "Not run yet: feeds_ads." in written
     assert "| amazon | 2 | 7,105 |" in written
     assert "| amazon | clicks drawn" in written
     assert path.with_suffix(".svg").read_text() == picture(comparison())
