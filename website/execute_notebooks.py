@@ -26,10 +26,11 @@ _START = (
     "import sys; sys.path.append({!r}); "
     "from ipykernel.kernelapp import launch_new_instance; launch_new_instance()"
 )
-# The kernel asks every command for colours; lines of a page have none, and no spinners.
+# A page has what a command prints into a file: no colours, no spinners, whole tables.
 _PLAIN = (
-    "import os; os.environ['TERM'] = 'dumb'; "
-    "[os.environ.pop(n, None) for n in ('FORCE_COLOR', 'CLICOLOR', 'CLICOLOR_FORCE')]"
+    "import os, subprocess; os.environ.pop('FORCE_COLOR', None); "
+    "get_ipython().system = lambda line: print(subprocess.run("
+    "line, shell=True, check=True, capture_output=True, text=True).stdout, end='')"
 )
 
 
