@@ -19,3 +19,9 @@ if os.environ.get("TF_USE_LEGACY_KERAS") not in ("1", "true", "True"):
             "tensorflow, or set TF_USE_LEGACY_KERAS=1 in the environment"
         )
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+# On GPUs: memory as needed, since steps of one process and TF Serving share a GPU; and
+# products of matrices in full float32, since statistics are summed by them. Neither
+# changes anything without a GPU, and a value that is set already counts.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")

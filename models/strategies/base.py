@@ -241,6 +241,11 @@ class Strategy(Generic[ConfigT]):
     def check(self, features: FeatureTable, network: NetworkConfig) -> None:
         """Raises ValueError if features or network sizes are unsuitable."""
 
+    @property
+    def takes_workers(self) -> bool:
+        """Whether several workers can train together."""
+        return True
+
     def check_workers(self, count: int) -> None:
         """Raises TrainingError if `count` workers cannot train together."""
 

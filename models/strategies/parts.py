@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 from typing import Literal
 
 from models.errors import TrainingError
@@ -115,6 +116,8 @@ class SourceImpressions:
         """Returns a learner that gives all impressions equal weight."""
         return context.plain_learner()
 
+    takes_workers: ClassVar[bool] = True
+
     def check_workers(self, count: int, entry: str) -> None:
         """Accepts any number of workers."""
 
@@ -185,6 +188,8 @@ class WeightedSourceImpressions(SourceImpressions):
             record=record if isinstance(record, CctlRecord) else None,
         )
 
+    takes_workers: ClassVar[bool] = False
+
     def check_workers(self, count: int, entry: str) -> None:
         """Raises TrainingError if several workers train together."""
         if count > 1:
@@ -254,6 +259,12 @@ class PartsStrategy(Strategy[ConfigT]):
             "source_impressions": None if impressions is None else impressions.identity,
             "adapter": source.adapter if source is not None and source_model else None,
         }
+
+    @property
+    def takes_workers(self) -> bool:
+        """Whether several workers can train together; not if they weigh rows."""
+        impressions = self.parts().source_impressions
+        return impressions is None or impressions.takes_workers
 
     def check_workers(self, count: int) -> None:
         """Raises TrainingError if source impressions are weighed by several workers."""

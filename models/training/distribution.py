@@ -1,10 +1,11 @@
-"""Distributed training: several processes train one network, as TF_CONFIG says.
+"""Distributed training: several processes or several GPUs train one network.
 
-Every worker reads the same batches in the same order and trains on its share of each,
-impressions `rank, rank + n, rank + 2n, ...`; gradients are summed over the workers. All
-workers take the same number of steps, whatever the files, and the result is that of a
-single process, except for dropout and BatchNorm statistics, which are per worker (our
-choice).
+TF_CONFIG names the processes; without it, a machine with several GPUs uses them all.
+Every worker, a process or a GPU, reads the same batches in the same order and trains on
+its share of each, impressions `rank, rank + n, rank + 2n, ...`; gradients are summed
+over the workers. All workers take the same number of steps, whatever the files, and the
+result is that of a single process, except for dropout and BatchNorm statistics, which
+are per worker (our choice).
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ class Workers:
     """Processes that train together; a single one without TF_CONFIG's `worker` list.
 
     Attributes:
-        count: Number of processes.
+        count: Number of workers, processes or GPUs.
         is_chief: Whether this process writes the model; true for worker 0.
-        strategy: `MultiWorkerMirroredStrategy`, or TensorFlow's default.
+        strategy: `MultiWorkerMirroredStrategy`, `MirroredStrategy`, or TensorFlow's
+            default.
     """
 
     def __init__(self, strategy: Any = None, rank: int = 0) -> None:
@@ -48,18 +50,25 @@ class Workers:
         self.is_chief = rank == 0
 
     @classmethod
-    def from_environment(cls, invite: Callable[[], None] = lambda: None) -> Workers:
+    def from_environment(
+        cls, invite: Callable[[], None] = lambda: None, *, use_all_gpus: bool = True
+    ) -> Workers:
         """Joins the workers named by TF_CONFIG and waits until all have started.
 
         Args:
             invite: Called by the chief before it waits.
+            use_all_gpus: Whether several GPUs of this machine, if it has them, train
+                together when TF_CONFIG names no other worker.
 
         Raises:
             ConfigError: TF_CONFIG cannot be used, or names roles other than workers.
         """
         cluster = read_cluster()
         if cluster.size < 2:
-            return cls()
+            gpus = tf.config.list_logical_devices("GPU") if use_all_gpus else []
+            if len(gpus) < 2:
+                return cls()
+            return cls(tf.distribute.MirroredStrategy([gpu.name for gpu in gpus]))
         if cluster.is_chief:
             invite()
         strategy = tf.distribute.MultiWorkerMirroredStrategy()

@@ -68,10 +68,11 @@ class _LevelRun:
     def __init__(self, inputs: LevelInputs) -> None:
         self._memory_before = memory.reset_peak()
         self._inputs = inputs
-        self._workers = Workers.from_environment(
-            lambda: _write(inputs.train_dir / INPUTS_FILE, inputs.model_dump_json())
-        )
         self._strategy = inputs.built_strategy()
+        self._workers = Workers.from_environment(
+            lambda: _write(inputs.train_dir / INPUTS_FILE, inputs.model_dump_json()),
+            use_all_gpus=self._strategy.takes_workers,
+        )
         self._strategy.check_workers(self._workers.count)
         keras.utils.set_random_seed(inputs.training.seed)
         self._window = fitted_window(self._strategy.select(read_window(inputs)))

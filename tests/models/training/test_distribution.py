@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from typing import Literal
 
@@ -37,6 +38,17 @@ from models.training.level import run_level
 from models.training.level_inputs import LevelInputs
 run_level(LevelInputs.model_validate_json(Path(sys.argv[1]).read_text()))
 """
+# The same on two devices of one process, as on a machine with two GPUs.
+TWO_DEVICES = """
+import models
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+parts = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, parts)
+every = tf.config.list_logical_devices
+tf.config.list_logical_devices = lambda kind: every("CPU")
+"""
+GPU_SETTINGS = ("TF_FORCE_GPU_ALLOW_GROWTH", "NVIDIA_TF32_OVERRIDE")
 NETWORK = NetworkConfig(width=4, hidden_units=(8, 4), dropout=0.0)
 NUM_ROWS = 2_048
 
@@ -45,6 +57,41 @@ def test_without_tf_config_there_is_one_worker(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("TF_CONFIG", raising=False)
     workers = Workers.from_environment()
     assert (workers.count, workers.is_chief) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("use_all", "gpus", "count"), [(True, 1, 1), (False, 2, 1), (True, 2, 2)]
+)
+def test_several_gpus_of_a_machine_train_together(
+    use_all: bool, gpus: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    devices = [SimpleNamespace(name=f"/GPU:{index}") for index in range(gpus)]
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda _: devices)
+    asked: list[list[str]] = []
+
+    def mirrored(names: list[str]) -> SimpleNamespace:
+        asked.append(names)
+        return SimpleNamespace(num_replicas_in_sync=len(names))
+
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", mirrored)
+    assert Workers.from_environment(use_all_gpus=use_all).count == count
+    assert asked == ([["/GPU:0", "/GPU:1"]] if count == 2 else [])
+
+
+def test_memory_of_gpus_grows_and_products_are_exact() -> None:
+    code = f"import models, os; print(*map(os.environ.get, {GPU_SETTINGS}))"
+    plain = {k: v for k, v in os.environ.items() if k not in GPU_SETTINGS}
+    for given, expected in (({}, "true 0"), ({"NVIDIA_TF32_OVERRIDE": "1"}, "true 1")):
+        found = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={**plain, **given},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert found.stdout.strip() == expected
 
 
 def test_a_cluster_of_one_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +110,24 @@ def test_parameter_servers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         Workers.from_environment()
 
 
+def _two_processes(inputs: LevelInputs, folder: Path) -> None:
+    _run_workers(inputs, folder)
+
+
+def _two_devices(inputs: LevelInputs, folder: Path) -> None:
+    path = folder / "inputs.json"
+    path.write_text(inputs.model_dump_json())
+    subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES + CHIEF, str(path)],
+        cwd=ROOT,
+        env={k: v for k, v in os.environ.items() if k != "TF_CONFIG"},
+        check=True,
+        timeout=300,
+    )
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("train", [_two_processes, _two_devices])
 @pytest.mark.parametrize(
     ("level", "losses_within"),
     [
@@ -76,6 +140,7 @@ def test_parameter_servers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_two_workers_give_what_one_process_gives(
     level: Literal["tpm", "target"],
     losses_within: float,
+    train: Callable[[LevelInputs, Path], None],
     features: FeatureTable,
     vocabulary: Path,
     transform_graph: Path,
@@ -107,7 +172,7 @@ def test_two_workers_give_what_one_process_gives(
         )
 
     one = run_level(inputs("one"))
-    _run_workers(inputs("two"), tmp_path)
+    train(inputs("two"), tmp_path)
     two = json.loads((tmp_path / "two" / "Format-Train" / "report.json").read_text())
     assert two["steps"] == one.steps == 6 * 8
     np.testing.assert_allclose(two["losses"], one.losses, atol=losses_within)
