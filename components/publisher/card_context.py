@@ -14,13 +14,13 @@ class CardFeature(StrictModel):
     Attributes:
         name: Canonical column name.
         kind: Kind of the feature.
-        side: What it describes, as in a `rank` request.
+        side: What it describes, as in a `rank` request; None for a cross.
         of: Features that a cross combines.
     """
 
     name: str
     kind: str
-    side: Literal["user", "item", "context"]
+    side: Literal["user", "item", "context"] | None
     of: tuple[str, ...] = ()
 
 
