@@ -26,7 +26,6 @@ from components.publisher.labels import write_labels
 from models.errors import DataError
 from models.serving.export import with_equal_rows
 
-
 # What TensorFlow Serving answers, too: it sends an operation's error as it is.
 UNEQUAL = (
     "assertion failed: [Inputs have different numbers of rows; expected one row for "
