@@ -190,7 +190,7 @@ def _json_rows(path: str) -> list[dict[str, Any]]:
     for line in lines:
         try:
             found = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(found, dict):
             rows.append(found)

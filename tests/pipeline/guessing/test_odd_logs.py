@@ -13,6 +13,7 @@ from components.log_example_gen.log_files import LogFile
 from models.errors import CrossctrError
 from models.errors import DataError
 from pipeline.config.load import load_config
+from pipeline.guessing.column import json_list
 from pipeline.guessing.domain import Named
 from pipeline.guessing.log_folders import find_domains
 from pipeline.guessing.sample import read_sample
@@ -187,6 +188,15 @@ def test_records_that_are_no_examples_are_left_out_as_an_ingest_does(tmp_path):
     sample = read_sample([LogFile(str(path), 19_723)], CsvDialect())
     assert sample.rows == 1
     assert sample.columns["user_id"].texts == ["u1"]
+
+
+def test_json_that_is_nested_too_deeply_is_left_out(tmp_path):
+    deep = "[" * 100_000 + "]" * 100_000
+    path = tmp_path / "ads.jsonl"
+    path.write_text(f'{deep}\n{{"user_id": "u1"}}\n')
+    sample = read_sample([LogFile(str(path), 19_723)], CsvDialect())
+    assert sample.columns["user_id"].texts == ["u1"]
+    assert json_list(deep) is None
 
 
 @pytest.mark.parametrize(
