@@ -41,6 +41,7 @@ from models.features.id import SNAPSHOT_SPACES
 from models.networks.backbone import Backbone
 from models.networks.network import Network
 from models.networks.tpm import TinyModel
+from models.settings import TrainingConfig
 from models.training import optimizers
 from models.training import warm_start
 from models.training.checkpoints import save_variables
@@ -48,9 +49,12 @@ from models.training.loop import fit
 from models.training.norm_statistics import count_statistics
 from models.training.snapshot_export import export_snapshot
 from pipeline.config.load import load_config
+from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
 from pipeline.store.reader import Store
 
+# Without and with a target that starts from CPM.
+STRATEGIES = ("target_only", "ecdctr")
 # By possible cause, the changes to the default: three epochs for every level and
 # BatchNorm's running averages as training left them.
 SUSPECTS: dict[str, dict[str, Any]] = {
@@ -69,6 +73,32 @@ SUSPECTS: dict[str, dict[str, Any]] = {
         "count": True,
     },
 }
+
+
+def training_of(
+    config: Config, level: str, *, transfer: bool, seed: int, change: dict[str, Any]
+) -> TrainingConfig:
+    """Returns the training settings of a level as a run has them, with a change.
+
+    Args:
+        config: The configuration, with an entry for each of `STRATEGIES`.
+        level: The level.
+        transfer: Whether the target starts from CPM.
+        seed: Seed of the training.
+        change: One of `SUSPECTS`.
+    """
+    strategy = STRATEGIES[transfer] if level == "target" else ""
+    training = config.training_of(level, strategy)
+    own = change.get(level, {})
+    rates = own.get("rates", 1.0)
+    return training.model_copy(
+        update={
+            "seed": seed,
+            "epochs": own.get("epochs", 3),
+            "dense_learning_rate": training.dense_learning_rate * rates,
+            "embedding_learning_rate": training.embedding_learning_rate * rates,
+        }
+    )
 
 
 class Study:
@@ -101,7 +131,8 @@ class Study:
         if transfer:
             pretrained = build()
             window = self._window("cpm", self._day)
-            self._train(pretrained, self._config.sources, window, seed, "cpm", change)
+            training = self._training("cpm", seed, change)
+            self._train(pretrained, self._config.sources, window, training, change)
         network = build()
         window = self._window("target", self._day)
         if pretrained is not None:
@@ -114,8 +145,16 @@ class Study:
                     variable.assign(named[name])
         fresh_base = pretrained is None or bool(change.get("refit_base_rate"))
         domains = (self._config.target,)
-        self._train(network, domains, window, seed, "target", change, fresh_base)
+        training = self._training("target", seed, change, transfer=transfer)
+        self._train(network, domains, window, training, change, fresh_base)
         return self._measure(network, window)
+
+    def _training(
+        self, level: str, seed: int, change: dict[str, Any], *, transfer: bool = True
+    ) -> TrainingConfig:
+        return training_of(
+            self._config, level, transfer=transfer, seed=seed, change=change
+        )
 
     def _window(self, level: str, day: int) -> DayRange:
         days = getattr(self._config.levels, level).window_days
@@ -132,22 +171,10 @@ class Study:
         network: Network,
         domains: tuple[str, ...],
         days: DayRange,
-        seed: int,
-        level: str,
+        training: TrainingConfig,
         change: dict[str, Any],
         base_rate: bool = True,
     ) -> Any:
-        own = change.get(level, {})
-        rates = own.get("rates", 1.0)
-        general = self._config.training
-        training = general.model_copy(
-            update={
-                "seed": seed,
-                "epochs": own.get("epochs", 3),
-                "dense_learning_rate": general.dense_learning_rate * rates,
-                "embedding_learning_rate": general.embedding_learning_rate * rates,
-            }
-        )
         reader = self._reader(domains, days, network)
         window = reader.summarise()
         if base_rate:
@@ -155,7 +182,7 @@ class Study:
         folder = self._temporary / "tensorboard"
         fit(network, reader, training, rows_by_day=window.rows_by_day, run_dir=folder)
         if change.get("count"):
-            count_statistics(network, reader, seed=seed)
+            count_statistics(network, reader, seed=training.seed)
         return window
 
     def _snapshots(self, seed: int) -> list[Path]:
@@ -171,9 +198,8 @@ class Study:
                     if before is not None:
                         variable.assign(before[name])
                 days = self._window("tpm", period)
-                window = self._train(
-                    network, self._config.sources, days, seed, "tpm", {}
-                )
+                training = self._training("tpm", seed, {})
+                window = self._train(network, self._config.sources, days, training, {})
                 before = network.named_variables()
                 trained = folder.with_name(f"{folder.name}-trained")
                 save_variables(trained / WEIGHTS_FILE, before)
@@ -228,7 +254,7 @@ def main() -> None:
     parser.add_argument("--evaluation-days", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    config = load_config(arguments.config)
+    config = with_strategies(load_config(arguments.config), STRATEGIES)
     day = to_day(datetime.date.fromisoformat(arguments.day))
     study = Study(config, day, arguments.evaluation_days)
     heads = ("AUC", "GAUC", "log loss", "slope", "train loss")
@@ -240,8 +266,7 @@ def main() -> None:
                 for i in range(arguments.seeds)
             ]
             cells = " | ".join(f"{value:.4f}" for value in np.mean(runs, axis=0))
-            model = "ecdctr" if transfer else "target_only"
-            print(f"| {name:<25} | {model:<11} | {cells} |", flush=True)
+            print(f"| {name:<25} | {STRATEGIES[transfer]:<11} | {cells} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zipfile
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -30,17 +31,23 @@ from models.data.arrow_files import pq
 
 
 def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Writes named arrays as an .npz file.
+    """Writes named arrays as an .npz file, which `numpy.load` reads.
 
-    NumPy 2 added the argument `allow_pickle` to `numpy.savez`, and type checkers
-    mistake an array passed by keyword for it.
+    `numpy.savez` takes names as keywords, so an array named `file`, or since NumPy 2
+    `allow_pickle`, would be one of its own arguments.
 
     Args:
         path: The file.
         arrays: By name, of any shapes.
+
+    Raises:
+        ValueError: An array holds Python objects, which only pickle could store.
     """
-    named: dict[str, Any] = dict(arrays)
-    np.savez(path, **named)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            # The size is not known in advance, and above 2 GiB the format differs.
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def read_batches(

@@ -1,4 +1,8 @@
-"""Logger of the progress lines that users see while a step runs."""
+"""Logger of the lines that users see while a step runs.
+
+Level INFO is progress, which the next line replaces on a terminal. A WARNING is what a
+user may have to act on: it stays on the terminal, with `--quiet`, too.
+"""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from components.evaluation.impressions import ScoredImpressions
 from components.evaluation.judgement import Interval
@@ -26,11 +27,12 @@ from components.evaluation.resampling import poisson_counts
 from components.evaluation.resampling import user_clusters
 from components.evaluation.resampling import user_keys
 from models.artifact_files import REPLICATES_FILE
+from models.compat import save_arrays
 
 # With fewer users the draws understate the variation of a metric.
 MIN_USERS = 10
-# In the file, the names of the arrays' columns.
-_COLUMNS = "metrics"
+# Arrays of the file: names of the columns of draws, and of the models.
+_METRICS, _MODELS = "metrics", "models"
 
 
 def replicates(impressions: ScoredImpressions, num_draws: int) -> Floats:
@@ -66,10 +68,19 @@ def replicates(impressions: ScoredImpressions, num_draws: int) -> Floats:
 
 
 def write_replicates(folder: Path, by_model: Mapping[str, Floats]) -> None:
-    """Writes what `replicates` returned for some models into a folder."""
-    # NumPy's types of some versions take any keyword for its own `allow_pickle`.
-    arrays: dict[str, Any] = {_COLUMNS: np.array(RESAMPLED), **by_model}
-    np.savez(folder / REPLICATES_FILE, **arrays)
+    """Writes what `replicates` returned for some models into a folder.
+
+    Args:
+        folder: An existing folder.
+        by_model: Arrays of shape (draws, metrics) by the model's name. The names are
+            stored as an array, because a strategy may have the name of another array.
+    """
+    arrays: dict[str, npt.NDArray[Any]] = {
+        _METRICS: np.array(RESAMPLED),
+        _MODELS: np.array(list(by_model)),
+    }
+    arrays |= {_draws_of(i): values for i, values in enumerate(by_model.values())}
+    save_arrays(folder / REPLICATES_FILE, arrays)
 
 
 def read_replicates(folder: Path) -> dict[str, dict[str, Floats]]:
@@ -81,12 +92,15 @@ def read_replicates(folder: Path) -> dict[str, dict[str, Floats]]:
     if not path.is_file():
         return {}
     with np.load(path, allow_pickle=False) as stored:
-        columns = stored[_COLUMNS].tolist()
+        metrics = stored[_METRICS].tolist()
         return {
-            model: dict(zip(columns, stored[model].T, strict=True))
-            for model in stored.files
-            if model != _COLUMNS
+            model: dict(zip(metrics, stored[_draws_of(i)].T, strict=True))
+            for i, model in enumerate(stored[_MODELS].tolist())
         }
+
+
+def _draws_of(model: int) -> str:
+    return f"draws {model}"
 
 
 @dataclass(frozen=True)

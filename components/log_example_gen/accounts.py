@@ -135,7 +135,7 @@ def _check_days(log: DomainLog, account: _Account) -> None:
         return
     days = listed(map(to_date, empty))
     if log.missing_days == "skip":
-        PROGRESS.info(f"{log.domain}: log files without a row on {days}, skipped")
+        PROGRESS.warning(f"{log.domain}: log files without a row on {days}, skipped")
         return
     raise DataError(
         f"domain {log.domain!r} has log files but no row in them on {days}; expected "
@@ -158,7 +158,7 @@ def _check_columns(domain: str, account: _Account) -> None:
         ]
         if have and max(by_day) < min(have):
             since = to_date(min(have))
-            PROGRESS.info(
+            PROGRESS.warning(
                 f"{domain}: no column {column!r} before {since}, so its feature is "
                 f"missing there; to say so write `since: {since}` in `columns`"
             )

@@ -14,13 +14,13 @@ class CardFeature(StrictModel):
     Attributes:
         name: Canonical column name.
         kind: Kind of the feature.
-        side: What it describes, as in a `rank` request.
+        side: What it describes, as in a `rank` request; None for a cross.
         of: Features that a cross combines.
     """
 
     name: str
     kind: str
-    side: Literal["user", "item", "context"]
+    side: Literal["user", "item", "context"] | None
     of: tuple[str, ...] = ()
 
 
@@ -37,7 +37,7 @@ class CardContext(StrictModel):
         kind: Kind of the strategy.
         evaluation: First and last evaluation day, ISO 8601.
         level: Share of the bootstrap draws inside an interval.
-        features: The inputs.
+        features: The inputs of the served model.
         provenance: Digest of the configuration, hash of the code, versions of packages,
             and fingerprints of all that the model was made from.
     """

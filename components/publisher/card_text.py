@@ -145,7 +145,7 @@ def _features(features: Sequence[Mapping[str, Any]] | None) -> str:
     if not features:
         return UNKNOWN
     rows = [
-        [one["name"], " ".join([one["kind"], *one["of"]]), one["side"]]
+        [one["name"], " ".join([one["kind"], *one["of"]]), one["side"] or ""]
         for one in features
     ]
     return _table(["feature", "kind", "describes"], rows)

@@ -11,7 +11,7 @@ copies of what the artifacts contain.
 | `purpose`     | what it is for and who answers for it                                |
 | `training`    | domains, days, impressions, clicks, optimizer steps, parameters      |
 | `evaluation`  | domain, days, impressions, clicks                                    |
-| `features`    | the inputs: name, kind, side                                         |
+| `features`    | inputs of the served model: name, kind, side                         |
 | `metrics`     | of the model, the live model and the constant, as in `decision.json` |
 | `references`  | of each reference, as in `references.json`, with intervals           |
 | `slices`      | metrics by slice, as in `decision.json`                              |

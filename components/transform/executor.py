@@ -157,11 +157,11 @@ def _write_encoding(
     content, table = to_json(counts, days), FeatureTable.from_json(features)
     content["numbers"] = numbers_to_json(numbers)
     Path(path).write_text(json.dumps(content), encoding="utf-8")
-    warnings = unknown_lists(content["domains"], table)
-    for line in (*describe_encoding(counts, table), *warnings):
+    for line in describe_encoding(counts, table):
         PROGRESS.info(line)
-    for line in describe_numbers(numbers, read_statistics(vocabulary)):
-        PROGRESS.info(line)
+    unknown = unknown_lists(content["domains"], table)
+    for warning in (*unknown, *describe_numbers(numbers, read_statistics(vocabulary))):
+        PROGRESS.warning(warning)
 
 
 class Executor(tfx_executor.Executor):

@@ -221,15 +221,19 @@ def _grown(
     written = write_vocabulary(block.folder, space, growth.vocabulary)
     parent = block.parents.get(space)
     summary = summarise(growth, settings, block.days.last, written, parent)
-    full = f", {growth.refused:,} refused, raise its capacity"
     line = (
         f"{space}: {summary['ids']:,} ids (+{summary['new']:,}), "
-        f"{summary['fill']:.0%} of its capacity{full if growth.refused else ''}"
+        f"{summary['fill']:.0%} of its capacity"
     )
     warnings: list[str] = []
+    if growth.refused:
+        warnings.append(
+            f"{space}: {growth.refused:,} new ids were refused, because its table is "
+            f"full; raise `vocabularies.{space}.capacity`, now {settings.capacity:,}"
+        )
     if space in SNAPSHOT_SPACES:
         summary |= _shared(block, space, growth, counts)
-        words, warnings = describe_sharing(
+        words, odd = describe_sharing(
             space,
             summary["shared"],
             block.target,
@@ -237,8 +241,10 @@ def _grown(
             block.separate.get(space, ()),
         )
         line += f"; {words}" if words else ""
-    for text in (line, *warnings):
-        PROGRESS.info(text)
+        warnings += odd
+    PROGRESS.info(line)
+    for warning in warnings:
+        PROGRESS.warning(warning)
     return summary
 
 

@@ -62,7 +62,10 @@ class FlowNetwork(keras.layers.Layer):
             )
             for feature in features.features
             if not feature.is_list
-            and (feature.served_side != "item" or feature.name == DOMAIN_FEATURE)
+            and (
+                feature.served_side in ("user", "context")
+                or feature.name == DOMAIN_FEATURE
+            )
             and features.num_rows(feature.table) <= MAX_VALUES
         }
         self.hidden = keras.layers.Dense(_UNITS, activation="relu", name="hidden")

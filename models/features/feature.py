@@ -6,9 +6,12 @@ from typing import Any
 from typing import Literal
 
 from pydantic import Field
+from pydantic import SerializerFunctionWrapHandler
 from pydantic import field_validator
+from pydantic import model_serializer
 from pydantic import model_validator
 
+from models.errors import listed
 from models.errors import shown
 from models.features.cross import DEFAULT_BUCKETS
 from models.features.cross import MOST_PARTS
@@ -55,7 +58,7 @@ class Feature(StrictModel):
             (time, place, device) or the `item`. A `rank` request holds user and context
             features once, and item features once per candidate. Defaults to `user` for
             the user's id and to `item` for all others, which is always correct but
-            makes requests larger.
+            makes requests larger. A `cross` has none: its parts may be of both.
         domains: The domains that have the feature; empty for all. In the others it is
             missing. A feature that the target lacks is no part of requests and of the
             served model; networks trained on a source's impressions read it.
@@ -90,20 +93,20 @@ class Feature(StrictModel):
 
     @model_validator(mode="after")
     def _check_own_keys(self) -> Feature:
-        """Refuses keys that the kind does not read.
-
-        Their default is accepted, because a stored configuration has every key.
-        """
-        read = self.feature_kind.own_keys
-        for key in sorted(set().union(*(kind.own_keys for kind in KINDS.values()))):
-            value = getattr(self, key)
-            if key not in read and value != type(self).model_fields[key].default:
-                raise ValueError(
-                    f"feature {self.name!r} is of kind {self.kind!r}, which does not "
-                    f"read `{key}`, but has {shown(value)}; remove the key (this kind "
-                    f"reads {' and '.join(sorted(read))})"
-                )
+        """Refuses keys that the kind does not read, also with their default."""
+        for key in sorted(self._unread_keys & self.model_fields_set):
+            raise ValueError(
+                f"feature {self.name!r} is of kind {self.kind!r}, which does not "
+                f"read `{key}`, but has {shown(getattr(self, key))}; remove the key "
+                f"(this kind reads {listed(sorted(self.feature_kind.own_keys))})"
+            )
         return self
+
+    @model_serializer(mode="wrap")
+    def _read_keys(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Returns the keys that the kind reads: a stored feature is read again."""
+        keys: dict[str, Any] = serialize(self)
+        return {name: keys[name] for name in keys if name not in self._unread_keys}
 
     @model_validator(mode="after")
     def _check_needed_keys(self) -> Feature:
@@ -124,6 +127,11 @@ class Feature(StrictModel):
                 "add `length: <number of elements>`"
             )
         return self
+
+    @property
+    def _unread_keys(self) -> frozenset[str]:
+        own = frozenset[str]().union(*(kind.own_keys for kind in KINDS.values()))
+        return own - self.feature_kind.own_keys
 
     @property
     def feature_kind(self) -> FeatureKind:
@@ -166,8 +174,8 @@ class Feature(StrictModel):
         return self.vocabulary if self.vocabulary is not None else self.name
 
     @property
-    def served_side(self) -> Literal["user", "item", "context"]:
-        """The declared side, or its default."""
-        if self.side is not None:
+    def served_side(self) -> Literal["user", "item", "context"] | None:
+        """The declared side, or its default; None for a cross."""
+        if self.side is not None or self.is_derived:
             return self.side
         return "user" if self.name == USER_FEATURE else "item"

@@ -22,7 +22,7 @@ class IdKind(FeatureKind):
     """One raw id, encoded as its table row in the id space."""
 
     name = "id"
-    own_keys = frozenset({"vocabulary"})
+    own_keys = frozenset({"vocabulary", "side"})
     is_id = True
     tensor_type = "string"
     missing = b""

@@ -17,7 +17,7 @@ class IdsKind(IdKind):
     """List of at most `max_length` raw ids, encoded as table rows of their id space."""
 
     name = "ids"
-    own_keys = frozenset({"vocabulary", "max_length", "counts"})
+    own_keys = frozenset({"vocabulary", "max_length", "counts", "side"})
     is_list = True
     encoded_missing = PADDING_ROW
 

@@ -81,7 +81,8 @@ class FeatureKind:
 
     Attributes:
         name: Value of `kind` that chooses it.
-        own_keys: Keys of a feature that only some kinds read, this one among them.
+        own_keys: Keys of a feature that only some kinds read, this one among them. No
+            other module lists them.
         is_id: Whether raw values are ids of an id space.
         is_list: Whether an impression holds a list of ids.
         is_derived: Whether it is computed from other features, so that neither logs nor

@@ -29,7 +29,7 @@ class NumericKind(FeatureKind):
     """
 
     has_value = True
-    own_keys = frozenset({"buckets"})
+    own_keys = frozenset({"buckets", "side"})
 
     def usable(self, numbers: Any) -> Any:
         """Returns which float64 numbers stand for a value; bool, same shape."""

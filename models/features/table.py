@@ -215,7 +215,7 @@ def describe(table: FeatureTable) -> list[dict[str, Any]]:
             "table": feature.table,
             "rows": table.num_rows(feature.table),
             "tpm": feature.tpm,
-            "side": feature.served_side,
+            "side": feature.served_side or "",
             "domains": ", ".join(feature.domains) or "all",
         }
         for feature in table.features

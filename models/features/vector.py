@@ -26,7 +26,7 @@ class VectorKind(FeatureKind):
     """
 
     name = "vector"
-    own_keys = frozenset({"length"})
+    own_keys = frozenset({"length", "side"})
     has_value = True
     is_vector = True
     tensor_type = "float32"

@@ -22,7 +22,8 @@ class SideProduct(keras.layers.Layer):
     item a gradient of its own from the first step, where hidden layers first have to
     find out that a product matters (our choice).
 
-    It has no weights. Features of side `context` and the domain take no part.
+    It has no weights. Features of side `context` and the domain take no part, nor do
+    crosses, which are interactions already and may join both sides.
 
     Args:
         features: All features, a `FeatureTable` or its `model_dump()`.
@@ -41,11 +42,10 @@ class SideProduct(keras.layers.Layer):
         self.width = width
         self.sides: dict[str, list[str]] = {"user": [], "item": []}
         for feature in self.features.features:
-            own = self.sides.get(feature.served_side)
-            if own is None or feature.name == DOMAIN_FEATURE:
+            if feature.served_side not in self.sides or feature.name == DOMAIN_FEATURE:
                 continue
             if (feature.width or width) == width:
-                own.append(feature.name)
+                self.sides[feature.served_side].append(feature.name)
 
     def call(self, vectors: Mapping[str, Any], pooled: Mapping[str, Any]) -> Any:
         """Returns the product, (B,), or (1,) for one impression for all.

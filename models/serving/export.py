@@ -104,14 +104,13 @@ class _Functions:
         return {"ctr": self._score(self._encode(self._parse(examples)))}
 
     def predict(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        check_same_rows(raw)
-        return {"ctr": self._score(self._encode(self._present_values(raw)))}
+        values = self._present_values(with_equal_rows(raw))
+        return {"ctr": self._score(self._encode(values))}
 
     def rank(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        check_same_rows(
-            {f.name: raw[f.name] for f in self._features if f.served_side == "item"}
-        )
-        rows = self._encode(self._present_values(raw))
+        items = {f.name: raw[f.name] for f in self._features if f.served_side == "item"}
+        values = self._present_values({**raw, **with_equal_rows(items)})
+        rows = self._encode(values)
         for feature in self._table.features:
             if self._table.once_per_request(feature):
                 # A static shape keeps the user's part of the network at batch size 1.
@@ -156,11 +155,12 @@ class _Functions:
         return tf.sigmoid(self._logits(rows))
 
 
-def check_same_rows(raw: Mapping[str, Any]) -> None:
-    """Adds a check to the graph that inputs have one row for each impression.
+def with_equal_rows(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the inputs behind a check that each has one row for each impression.
 
     Without it an input of one row counts for all impressions, and any other number
-    fails in an operation whose message names no input.
+    fails in an operation whose message names no input. Such operations wait for the
+    check: whichever failed first would give the message.
 
     Args:
         raw: At least one tensor of shape (B,) or (B, L) by feature.
@@ -174,9 +174,11 @@ def check_same_rows(raw: Mapping[str, Any]) -> None:
         "Inputs have different numbers of rows; expected one row for each impression "
         f"in every input. Rows of {', '.join(raw)}:"
     )
-    tf.debugging.Assert(
+    check = tf.debugging.Assert(
         tf.reduce_all(tf.equal(rows, rows[0])), [said, rows], summarize=len(raw)
     )
+    with tf.control_dependencies([check]):
+        return {name: tf.identity(values) for name, values in raw.items()}
 
 
 def drop_missing_values(values: Any, kind: FeatureKind) -> Any:

@@ -173,12 +173,6 @@ class _Split:
             DataError: It cannot be read, or lacks the column of times.
         """
         kind = format_of(path)
-        if kind == ".tfrecord":
-            raise DataError(
-                f"{path} has no folder for each day, and TFRecord files are not "
-                "distributed over days; write one file per day into folders "
-                "date=YYYY-MM-DD"
-            )
         wanted = {self._time.column: Wanted(is_time=True)}
         for piece in read_pieces(path, _BATCH_ROWS, self._dialect, wanted):
             self.report.read += piece.records

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from models.errors import listed
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.finding import ok
 from pipeline.doctor.finding import problem
@@ -100,10 +101,9 @@ def check_packages(
         if (found := _installed(name)) is not None and found != version
     ]
     if other:
-        more = f" and {len(other) - _SHOWN} more" if len(other) > _SHOWN else ""
         yield warning(
             "packages",
-            f"not as locked: {', '.join(other[:_SHOWN])}{more}",
+            f"not as locked: {listed(other, first=_SHOWN)}",
             "what is tested are the locked versions: `make setup` installs them",
         )
     elif lock:

@@ -26,7 +26,6 @@ from pipeline.doctor.storage import check_metadata
 from pipeline.doctor.storage import check_records
 from pipeline.doctor.storage import check_results
 from pipeline.doctor.storage import check_versions
-from pipeline.store.reader import Store
 
 
 def examine(
@@ -52,10 +51,9 @@ def examine(
         yield refused("configuration", error)
         return
     yield ok("configuration", f"{path} is valid")
-    is_new = Store(config.root, config.metadata).is_empty()
     yield from guarded("paths", lambda: check_paths(config))
     yield from guarded("paths", lambda: check_file_systems(config))
-    yield from guarded("disk", lambda: check_room(config, is_new=is_new))
+    yield from guarded("disk", lambda: check_room(config))
     yield from guarded("lock", lambda: check_lock(config.root))
     yield from guarded("metadata", lambda: check_metadata(config))
     yield from guarded("results", lambda: check_results(config))

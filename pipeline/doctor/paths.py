@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -25,6 +26,7 @@ from pipeline.execution.preflight import model_bytes
 from pipeline.execution.preflight import table_bytes
 from pipeline.planning.step_kinds import StepKind
 from pipeline.planning.step_kinds import kinds_of
+from pipeline.store.reader import Store
 
 
 def check_paths(config: Config) -> Iterator[Finding]:
@@ -90,13 +92,12 @@ def check_file_systems(config: Config) -> Iterator[Finding]:
         )
 
 
-def check_room(config: Config, *, is_new: bool) -> Iterator[Finding]:
+def check_room(config: Config) -> Iterator[Finding]:
     """Checks the free space against what the next run writes at least.
 
-    Args:
-        config: The configuration.
-        is_new: Whether nothing is ingested yet, so that the next run ingests all logs.
+    If nothing is ingested yet, that is all logs.
     """
+    is_new = Store(config.root, config.metadata).is_empty()
     kinds = kinds_of(config.needs(config.strategy), references=False)
     models = sum(kind != StepKind.INGEST for kind in kinds) * model_bytes(config)
     logs = sum(_log_bytes(config, domain, all_days=is_new) for domain in config.domains)
@@ -130,10 +131,13 @@ def check_ports(ports: dict[str, int], host: str = "127.0.0.1") -> Iterator[Find
             # As the server does: a port whose connections are closing is free.
             socket.create_server((host, port)).close()
         except OSError as error:
+            what = f"cannot be used ({error.strerror})"
+            if error.errno == errno.EADDRINUSE:
+                what = f"is taken ({error.strerror}), maybe by a model server"
             yield warning(
                 "ports",
-                f"{host}:{port} is taken ({error.strerror}), maybe by a model server",
-                f"stop what listens there, or give `crossctr serve` another {option}",
+                f"{host}:{port} {what}",
+                f"free the port, or give `crossctr serve` another {option}",
             )
         else:
             yield ok("ports", f"{host}:{port} is free")

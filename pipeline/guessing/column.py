@@ -106,7 +106,7 @@ def json_list(text: str) -> list[Any] | None:
     for candidate in (text, text.replace("'", '"')):
         try:
             found = json.loads(candidate)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         single = all(not isinstance(entry, (list, dict)) for entry in found)
         return [entry for entry in found if entry is not None] if single else None

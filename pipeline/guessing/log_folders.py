@@ -134,7 +134,8 @@ def find_logs(name: str, path: Path) -> DomainLogs:
         path: Its file, or the folder of its files or days.
 
     Raises:
-        DataError: There is no log file.
+        DataError: There is no log file, or one outside the folder of its day that
+            cannot be laid out by day.
     """
     if path.is_file():
         if format_of(path.name) is None:
@@ -142,6 +143,7 @@ def find_logs(name: str, path: Path) -> DomainLogs:
                 f"{str(path)!r} is not a log file; expected a name that ends in "
                 f"{EXPECTED_SUFFIXES}; rename it"
             )
+        _refuse_many_days(str(path))
         return DomainLogs(name, path, (LogFile(str(path), 0),), dated=False)
     if any(is_day_folder(entry) for entry in path.iterdir()):
         files = list_log_files(path, _FIRST, _LAST)
@@ -153,6 +155,8 @@ def find_logs(name: str, path: Path) -> DomainLogs:
             if format_of(entry.name) is not None and entry.is_file()
         ]
         dated = False
+        for file in files:
+            _refuse_many_days(file.path)
     refuse_twins(files)
     if not files:
         raise DataError(
@@ -160,3 +164,13 @@ def find_logs(name: str, path: Path) -> DomainLogs:
             f"{', '.join(SUFFIXES)}, or folders date=YYYY-MM-DD with such files"
         )
     return DomainLogs(name, path, tuple(files), dated=dated)
+
+
+def _refuse_many_days(path: str) -> None:
+    if format_of(path) == ".tfrecord":
+        raise DataError(
+            f"{path!r} is a TFRecord file and lies in no folder of its day; CSV, JSON "
+            "Lines and Parquet files of many days are laid out by day, TFRecord files "
+            "are not; write a file for each day, <domain>/date=YYYY-MM-DD/*.tfrecord, "
+            "and name the folder <domain>, or write the log in one of the other formats"
+        )

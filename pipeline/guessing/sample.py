@@ -190,7 +190,7 @@ def _json_rows(path: str) -> list[dict[str, Any]]:
     for line in lines:
         try:
             found = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(found, dict):
             rows.append(found)
@@ -200,25 +200,31 @@ def _json_rows(path: str) -> list[dict[str, Any]]:
 
 
 def _example_rows(path: str) -> list[dict[str, Any]]:
-    """Returns the features of the first tf.Examples; a list of one as its value."""
+    """Returns the features of the first tf.Examples; a list of one as its value.
+
+    Records that are none are left out: an ingest quarantines them.
+    """
     # Late: it imports TensorFlow.
     import tensorflow as tf
+    from google.protobuf.message import DecodeError
 
     packed = "GZIP" if path.endswith(".gz") else ""
     records = tf.data.TFRecordDataset(path, packed).take(SAMPLE_ROWS)
     rows = []
     try:
         for record in records.as_numpy_iterator():
-            features = tf.train.Example.FromString(record).features.feature
+            try:
+                features = tf.train.Example.FromString(record).features.feature
+            except DecodeError:
+                continue
             row = {}
             for name, feature in features.items():
                 kind = feature.WhichOneof("kind")
                 row[name] = list(getattr(feature, kind).value) if kind else []
             rows.append(row)
-    except (tf.errors.OpError, ValueError) as error:
+    except tf.errors.OpError as error:
         raise DataError(
-            f"{path} cannot be read as TFRecords of tf.Examples; replace it or move it "
-            "away"
+            f"{path} cannot be read as TFRecords; replace it or move it away"
         ) from error
     several = {name for row in rows for name, value in row.items() if len(value) > 1}
     return [

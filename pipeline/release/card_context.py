@@ -46,7 +46,7 @@ def card_context(config: Config, step: Step) -> CardContext:
                 side=feature.served_side,
                 of=feature.of,
             )
-            for feature in config.features
+            for feature in config.table.of_target().features
         ),
         provenance=_provenance(config, step),
     )

@@ -159,6 +159,12 @@ class RunDisplay:
                 soft_wrap=True,
             )
 
+    def warn(self, text: str) -> None:
+        """Prints a warning of a component; it stays, and `--quiet` prints it, too."""
+        if not self._only_live:
+            line = plain(f"{self._prefix()} {self._label}: {text}", "yellow")
+            self.console.say(line, soft_wrap=True)
+
     def finish(self, rows: int | None, verdict: str = "done") -> None:
         """Prints the step's line: impressions, their rate, seconds by component."""
         seconds = time.monotonic() - self._step_started
@@ -281,19 +287,21 @@ def waiting(console: Console, text: str) -> Iterator[None]:
 
 
 class _Forward(logging.Handler):
-    """Logging handler that passes the components' progress messages to the display."""
+    """Logging handler that passes the components' messages to the display."""
 
     def __init__(self, display: RunDisplay) -> None:
         super().__init__(logging.INFO)
         self._display = display
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._display.detail(record.getMessage())
+        is_warning = record.levelno >= logging.WARNING
+        show = self._display.warn if is_warning else self._display.detail
+        show(record.getMessage())
 
 
 @contextlib.contextmanager
 def forward_progress(display: RunDisplay) -> Iterator[None]:
-    """Shows the components' progress messages on `display` inside the context."""
+    """Shows the components' progress and warnings on `display` inside the context."""
     handler = _Forward(display)
     PROGRESS.addHandler(handler)
     PROGRESS.setLevel(logging.INFO)

@@ -87,11 +87,13 @@ def test_too_many_bad_rows_are_explained_by_their_commonest_reasons(check):
     assert check(count(read=100, bad=50, reasons=reasons), max_bad_share=0.5)
 
 
-def test_a_day_of_files_without_a_row_is_a_missing_day(check):
+def test_a_day_of_files_without_a_row_is_a_missing_day(check, caplog):
     with pytest.raises(DataError, match=r"no row in them on 1970-01-03; .* skip"):
         check(count(1), count(2, read=0))
     lines = check(count(1), count(2, read=0), log=SKIPPING)
     assert "ads: log files without a row on 1970-01-03, skipped" in lines
+    (warning,) = (r.message for r in caplog.records if r.levelname == "WARNING")
+    assert warning == "ads: log files without a row on 1970-01-03, skipped"
     assert check(count(1, read=0), log=SKIPPING)[-1].endswith("1970-01-02, skipped")
 
 

@@ -11,6 +11,7 @@ from models.errors import DataError
 from models.features.feature import Feature
 from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
+from models.progress import PROGRESS
 
 pytestmark = pytest.mark.slow
 
@@ -73,9 +74,12 @@ FEATURES = FeatureTable(
 )
 
 
-def test_ids_in_lists_grow_the_vocabulary_and_are_not_shown(tmp_path):
+def test_ids_in_lists_grow_the_vocabulary_and_are_not_shown(
+    tmp_path, caplog, monkeypatch
+):
     from components.vocabulary import executor
 
+    monkeypatch.setattr(PROGRESS, "propagate", True)
     texts = pa.large_list(pa.large_binary())
     logs = {
         "ads": {
@@ -114,6 +118,12 @@ def test_ids_in_lists_grow_the_vocabulary_and_are_not_shown(tmp_path):
     summary = executor._write_spaces(
         block, columns, FEATURES, executor.logged_values(shards)
     )
+    refused, unknown = (r.message for r in caplog.records if r.levelname == "WARNING")
+    assert refused == (
+        "item: 2 new ids were refused, because its table is full; raise "
+        "`vocabularies.item.capacity`, now 4"
+    )
+    assert unknown.startswith("item: none of the 2 ids of ads is known from feeds")
     item = summary["item"]
     # Day 1: a twice, x three times. Day 2: c (once as an item, once in a list), w, y
     # and z; the table has room for two of these four.

@@ -27,6 +27,21 @@ def test_saved_arrays_come_back_under_their_names(tmp_path):
             assert stored[name].dtype == array.dtype
 
 
+@pytest.mark.parametrize("name", ["file", "args", "kwds", "allow_pickle", "ü/1 + 2"])
+def test_an_array_may_have_any_name(tmp_path, name):
+    # Tables are named after features and vocabularies, which users name.
+    path = tmp_path / "arrays.npz"
+    save_arrays(path, {name: np.array([3, 1])})
+    with np.load(path) as stored:
+        assert stored.files == [name]
+        assert stored[name].tolist() == [3, 1]
+
+
+def test_objects_are_no_arrays_to_save(tmp_path):
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        save_arrays(tmp_path / "arrays.npz", {"day": np.array(["x", None], object)})
+
+
 @pytest.mark.parametrize("columns", [None, ["items"]], ids=["all", "items"])
 @pytest.mark.parametrize("groups", [0, 2], ids=["no row group", "two row groups"])
 def test_parquet_is_read_whatever_its_row_groups(tmp_path, groups, columns):

@@ -57,6 +57,7 @@ class World:
         monkeypatch.setattr(job, "check_before_work", lambda *_: None)
         monkeypatch.setattr(job, "rows_of", lambda *_: 10)
         monkeypatch.setattr(job, "training_report", lambda *_: None)
+        monkeypatch.setattr(job, "too_few_to_publish", lambda *_: "")
         monkeypatch.setattr(job, "connection", lambda *_: None)
         monkeypatch.setattr(api, "load_config", lambda _: self.config)
         monkeypatch.setattr(cli, "hold_root", lambda _: None)

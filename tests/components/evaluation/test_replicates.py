@@ -21,6 +21,20 @@ def test_replicates_are_read_as_they_were_written(tmp_path):
         assert found["ecdctr"][name].tolist() == DRAWS[:, column].tolist()
 
 
+@pytest.mark.parametrize("name", ["file", "metrics", "models", "draws", "a.npy", "0"])
+def test_a_strategy_may_have_any_name(tmp_path, name):
+    write_replicates(tmp_path, {name: DRAWS, "a": DRAWS + 1})
+    found = read_replicates(tmp_path)
+    assert list(found) == [name, "a"]
+    assert found[name]["auc"].tolist() == (found["a"]["auc"] - 1).tolist()
+
+
+def test_models_may_have_draws_of_different_numbers(tmp_path):
+    write_replicates(tmp_path, {"ecdctr": DRAWS, "linear": DRAWS[:2]})
+    found = read_replicates(tmp_path)
+    assert [len(found[name]["auc"]) for name in ("ecdctr", "linear")] == [5, 2]
+
+
 def model(value, draws):
     return MeasuredModel({"auc": value}, {"auc": np.array(draws, float)})
 

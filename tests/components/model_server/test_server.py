@@ -24,6 +24,13 @@ from components.model_server.server import ModelServer
 from components.publisher.labels import Labels
 from components.publisher.labels import write_labels
 from models.errors import DataError
+from models.serving.export import with_equal_rows
+
+# What TensorFlow Serving answers, too: it sends an operation's error as it is.
+UNEQUAL = (
+    "assertion failed: [Inputs have different numbers of rows; expected one row for "
+    "each impression in every input. Rows of user, count:]"
+)
 
 
 class Constant(tf.Module):
@@ -35,8 +42,9 @@ class Constant(tf.Module):
 
     @tf.function
     def predict(self, user: Any, count: Any) -> dict[str, Any]:
-        there = tf.cast(user != "", tf.float32) + 0.0 * tf.cast(count, tf.float32)
-        return {"ctr": there * self.value}
+        raw = with_equal_rows({"user": user, "count": count})
+        present = tf.cast(raw["user"] != "", tf.float32)
+        return {"ctr": self.value * present + 0.0 * tf.cast(raw["count"], tf.float32)}
 
 
 def write_version(folder: Path, version: int, value: float) -> None:
@@ -148,7 +156,8 @@ def test_a_version_or_a_label_can_be_asked_for(folder, start):
         ({"cuont": [1]}, "has no input 'cuont'; did you mean 'count'?"),
         ({"user": [1, 2]}, "input user of predict is int32; expected string"),
         ({"user": [["u"], ["v"]]}, "has shape [2, 1]; expected [None]"),
-        ({"user": ["u"] * 3}, "ncompatible shapes"),
+        ({"user": ["u"] * 3}, f"{UNEQUAL} [3 2]"),
+        ({"user": ["u"]}, f"{UNEQUAL} [1 2]"),
     ],
 )
 def test_a_request_that_does_not_fit_says_why(folder, start, inputs, message):
@@ -235,7 +244,7 @@ def columns(**inputs: Any) -> dict[str, Any]:
         (columns(user=[{"b64": "*"}], count=[1]), "b64 '*'"),
         (columns(user=["u"], count=["many"]), "input count must be int64"),
         (columns(user=["u"]), "`inputs` lacks count"),
-        (columns(user=["u"] * 3, count=[1, 2]), "ncompatible shapes"),
+        (columns(user=["u"] * 3, count=[1, 2]), f"{UNEQUAL} [3 2]"),
         (columns(user=[["u"]], count=[1]), "has shape [1, 1]; expected [None]"),
         ({"signature_name": "predict", "inputs": ["u"]}, "must be an object that"),
     ],

@@ -73,6 +73,11 @@ def test_a_request_has_it_once_only_if_it_has_every_part_once() -> None:
     assert once == ["segment", "place", "of_user"]
 
 
+def test_it_describes_no_side_as_its_parts_may_be_of_both() -> None:
+    both = table(SEGMENT, ITEM, PAIR)
+    assert [f.served_side for f in both.features] == ["user", "item", None]
+
+
 def test_it_has_more_buckets_than_numbers_unless_told_otherwise() -> None:
     assert Feature(name="a", kind="cross", of=("b", "c")).buckets == 16_384
     assert Feature.model_validate(PAIR).buckets == 50
@@ -96,6 +101,7 @@ def test_the_table_survives_its_json() -> None:
         ({**PAIR, "tpm": True}, "'segment', which it combines, is not"),
         ({**PAIR, "vocabulary": "item"}, "does not read `vocabulary`, but has 'item'"),
         ({**PAIR, "kind": "count"}, "does not read `of`, but has"),
+        ({**PAIR, "side": "user"}, "does not read `side`, but has 'user'"),
     ],
 )
 def test_bad_parts_are_refused(feature: dict[str, object], message: str) -> None:

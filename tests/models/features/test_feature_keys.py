@@ -1,4 +1,4 @@
-"""Keys of a feature that its kind does not read are refused."""
+"""Keys of a feature that its kind does not read are refused, and not stored."""
 
 import pytest
 from pydantic import ValidationError
@@ -14,6 +14,7 @@ OWN = {
     "max_length": (3, {"ids"}),
     "length": (4, {"vector"}),
     "counts": (True, {"ids"}),
+    "side": ("context", set(KINDS) - {"cross"}),
 }
 NEEDED = {
     "id": {"vocabulary": "item"},
@@ -34,6 +35,31 @@ def test_a_key_that_the_kind_does_not_read_is_refused(kind, key):
     message = rf"'x' is of kind '{kind}', which does not read `{key}`.*remove the key"
     with pytest.raises(ValidationError, match=message):
         Feature(**keys)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("key", OWN)
+def test_an_unread_key_is_refused_with_its_default_too(kind, key):
+    if kind in OWN[key][1]:
+        return
+    default = Feature.model_fields[key].default
+    keys = {"name": "x", "kind": kind, **NEEDED.get(kind, {}), key: default}
+    with pytest.raises(ValidationError, match=f"does not read `{key}`"):
+        Feature(**keys)
+
+
+def test_every_key_is_read_by_all_kinds_or_declared_by_those_that_read_it():
+    declared = set().union(*(kind.own_keys for kind in KINDS.values()))
+    assert declared == set(OWN)
+    shared = {"name", "kind", "width", "tpm", "domains"}
+    assert declared | shared == set(Feature.model_fields)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_keys_that_the_kind_reads_are_stored(kind):
+    stored = Feature(name="x", kind=kind, **NEEDED.get(kind, {})).model_dump()
+    unread = {key for key, (_, readers) in OWN.items() if kind not in readers}
+    assert set(stored) == set(Feature.model_fields) - unread
 
 
 @pytest.mark.parametrize("kind", KINDS)

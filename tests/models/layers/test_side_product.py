@@ -45,6 +45,18 @@ def test_domain_context_and_other_widths_take_no_part() -> None:
     assert layer.sides == {"user": ["user_id", "recent"], "item": ["item_id"]}
 
 
+def test_a_cross_takes_no_part() -> None:
+    pairs = (
+        Feature(name="both", kind="cross", of=("user_id", "item_id")),
+        Feature(name="of_items", kind="cross", of=("item_id", "domain")),
+    )
+    crossed = FEATURES.model_copy(update={"features": (*FEATURES.features, *pairs)})
+    layer = SideProduct(crossed, 2)
+    vectors = {**VECTORS, "both": tf.constant(OTHER), "of_items": tf.constant(OTHER)}
+    assert layer.sides == SideProduct(FEATURES, 2).sides
+    np.testing.assert_array_equal(layer(vectors, {}), [31.0, 5.0])
+
+
 def test_pooled_vectors_are_added_to_their_side() -> None:
     pooled = {"user_id": tf.constant([[1.0, 0.0], [1.0, 0.0]])}
     product = SideProduct(FEATURES, 2)(VECTORS, pooled)

@@ -25,6 +25,7 @@ from models.features.table import FeatureTable
 from models.networks.backbone import Backbone
 from models.serving.export import drop_missing_values
 from models.serving.export import export_saved_model
+from models.serving.export import with_equal_rows
 from models.serving.requests import inputs_of
 from models.settings import NetworkConfig
 from tests.models.serving.examples import EXAMPLES
@@ -211,6 +212,20 @@ def test_rank_takes_the_user_once(served: Served, features: FeatureTable) -> Non
     np.testing.assert_allclose(
         served("serving_default", **serialized)["ctr"], ranked, atol=1e-6
     )
+
+
+def test_operations_on_inputs_wait_for_the_check_of_their_rows() -> None:
+    # In a graph the first operation to fail gives the message.
+    with tf.Graph().as_default():
+        raw = {
+            "user": tf.compat.v1.placeholder(tf.string, [None]),
+            "recent": tf.compat.v1.placeholder(tf.string, [None, None]),
+        }
+        checked = with_equal_rows(raw)
+        assert list(checked) == ["user", "recent"]
+        for name, values in checked.items():
+            assert values.shape.as_list() == raw[name].shape.as_list()
+            assert [op.type for op in values.op.control_inputs] == ["Assert"]
 
 
 @pytest.mark.slow

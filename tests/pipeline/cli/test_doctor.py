@@ -1,5 +1,6 @@
 """Command `doctor`: lines, exit code, and what it imports."""
 
+import errno
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from pipeline.doctor.finding import Status
 from pipeline.doctor.finding import ok
 from pipeline.doctor.finding import problem
 from pipeline.doctor.finding import warning
+from pipeline.store.reader import Store
 from tests.misuse.world import build
 from tests.misuse.world import contents
 
@@ -50,6 +52,19 @@ def test_a_configuration_that_is_not_valid_is_a_problem(tmp_path, monkeypatch):
     *_, last = examine(tmp_path / "world" / "config.yaml", {})
     assert (last.part, last.status) == ("configuration", Status.PROBLEM)
     assert "sources" in last.text
+
+
+def test_a_root_that_cannot_be_read_is_a_finding_among_others(tmp_path, monkeypatch):
+    def refused(_):
+        raise PermissionError(errno.EACCES, "Permission denied", "runs/metadata.sqlite")
+
+    monkeypatch.setattr("pipeline.doctor.examine.check_native", lambda _: [])
+    monkeypatch.setattr(Store, "is_empty", refused)
+    build(tmp_path / "world", {})
+    found = [*examine(tmp_path / "world" / "config.yaml", {})]
+    (disk,) = [one for one in found if one.part == "disk"]
+    assert disk.text == "runs/metadata.sqlite: Permission denied"
+    assert found[-1].part == "versions"
 
 
 def test_a_healthy_project_passes_and_stays_as_it_is(tmp_path):

@@ -5,15 +5,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from typing import cast
 
 import pytest
 import yaml
 
 from components.log_example_gen.wanted import wanted_columns
+from models.days import DayRange
 from models.errors import ConfigError
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
+from pipeline.planning.steps import Step
+from pipeline.release.card_context import card_context
 
 GROUP = {
     "name": "group",
@@ -75,6 +80,25 @@ def test_requests_and_slices_have_no_feature_of_sources_alone(load: Load) -> Non
     assert [f.name for f in config.table.requested] == ["user_id", "item_id"]
     with pytest.raises(ConfigError, match="'group' is not one of user_id, item_id"):
         load(slices={"by_group": "group"})
+
+
+def test_a_card_lists_the_inputs_of_the_served_model(load: Load) -> None:
+    step = SimpleNamespace(
+        evaluation=DayRange(10, 12),
+        strategy="ecdctr",
+        fingerprint="f",
+        training="t",
+        blocks=(),
+        evaluation_blocks=(),
+        warm_start=None,
+        source=None,
+        snapshots=(),
+        live=None,
+        references=None,
+    )
+    context = card_context(load(), cast(Step, step))
+    listed = [(one.name, one.side) for one in context.features]
+    assert listed == [("user_id", "user"), ("item_id", "item")]
 
 
 def test_a_feature_that_no_target_model_reads_is_not_masked(load: Load) -> None:

@@ -1,5 +1,6 @@
 """Doctor's checks of paths, disk and ports, each problem caused."""
 
+import errno
 import shutil
 import socket
 import tempfile
@@ -34,7 +35,7 @@ def problems(findings):
 def test_a_healthy_project_has_none(world, tmp_path):
     config = world()
     before = sorted(tmp_path.rglob("*"))
-    findings = [*check_paths(config), *check_room(config, is_new=True)]
+    findings = [*check_paths(config), *check_room(config)]
     assert problems(findings) == []
     assert sorted(tmp_path.rglob("*")) == before
     assert any("feeds 3, ads 3" in found.text for found in findings)
@@ -82,7 +83,7 @@ def test_tables_that_do_not_fit_on_the_disk_are_a_problem(world):
     config = world(
         **{"network.width": 65_536, "vocabularies.user.capacity": 50_000_000}
     )
-    root, serving = problems(check_room(config, is_new=True))
+    root, serving = problems(check_room(config))
     assert root.text.startswith("root: ")
     assert "all logs and models" in root.text
     assert serving.text.startswith("serving.directory: ")
@@ -98,3 +99,13 @@ def test_a_port_that_is_taken_is_a_warning():
         assert "another --port" in found.fix
     (found,) = check_ports({"--port": port})
     assert found.status == Status.OK
+
+
+def test_a_port_that_may_not_be_used_is_not_called_taken(monkeypatch):
+    def refused(_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket, "create_server", refused)
+    (found,) = check_ports({"--port": 80})
+    assert found.text == "127.0.0.1:80 cannot be used (Permission denied)"
+    assert "another --port" in found.fix

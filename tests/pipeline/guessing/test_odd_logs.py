@@ -8,9 +8,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.log_example_gen.csv_dialect import CsvDialect
+from components.log_example_gen.log_files import LogFile
 from models.errors import CrossctrError
+from models.errors import DataError
 from pipeline.config.load import load_config
+from pipeline.guessing.column import json_list
 from pipeline.guessing.domain import Named
+from pipeline.guessing.log_folders import find_domains
+from pipeline.guessing.sample import read_sample
 from tests.pipeline.guessing.guesses import HEADER
 from tests.pipeline.guessing.guesses import as_csv
 from tests.pipeline.guessing.guesses import draft_of
@@ -152,6 +158,45 @@ def test_other_formats_give_the_same_features(tmp_path, suffix):
     path, _ = written(draft_of(folder), tmp_path)
     names = [feature.name for feature in load_config(path).features]
     assert names == ["user_id", "item_id", "domain", "device", "price", "hour"]
+
+
+@pytest.mark.parametrize(
+    "ads", ["ads.tfrecord", "ads.tfrecord.gz", "ads/part-1.tfrecord"]
+)
+def test_tfrecords_of_many_days_are_refused_before_anything_is_read(tmp_path, ads):
+    folder = with_feeds(tmp_path / "logs", as_csv(_ROWS))
+    (folder / "ads.csv").unlink()
+    (folder / ads).parent.mkdir(exist_ok=True)
+    (folder / ads).write_bytes(b"not read")
+    with pytest.raises(DataError) as caught:
+        find_domains([str(folder)])
+    message = str(caught.value)
+    assert f"{str(folder / ads)!r} is a TFRecord file and lies in no folder" in message
+    assert "CSV, JSON Lines and Parquet files of many days are laid out" in message
+    assert "write a file for each day, <domain>/date=YYYY-MM-DD/*.tfrecord" in message
+
+
+def test_records_that_are_no_examples_are_left_out_as_an_ingest_does(tmp_path):
+    import tensorflow as tf
+
+    path = tmp_path / "ads.tfrecord"
+    user = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"u1"]))
+    example = tf.train.Example(features=tf.train.Features(feature={"user_id": user}))
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(b"no tf.Example")
+        writer.write(example.SerializeToString())
+    sample = read_sample([LogFile(str(path), 19_723)], CsvDialect())
+    assert sample.rows == 1
+    assert sample.columns["user_id"].texts == ["u1"]
+
+
+def test_json_that_is_nested_too_deeply_is_left_out(tmp_path):
+    deep = "[" * 100_000 + "]" * 100_000
+    path = tmp_path / "ads.jsonl"
+    path.write_text(f'{deep}\n{{"user_id": "u1"}}\n')
+    sample = read_sample([LogFile(str(path), 19_723)], CsvDialect())
+    assert sample.columns["user_id"].texts == ["u1"]
+    assert json_list(deep) is None
 
 
 @pytest.mark.parametrize(

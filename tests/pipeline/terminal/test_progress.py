@@ -276,6 +276,32 @@ def test_progress_lines_are_shown_while_forwarded():
     assert PROGRESS.handlers == handlers
 
 
+@pytest.mark.parametrize("is_terminal", [False, True], ids=["piped", "terminal"])
+@pytest.mark.parametrize("quiet", [False, True], ids=["loud", "quiet"])
+def test_a_warning_of_a_component_stays(is_terminal, quiet):
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=is_terminal, width=120, quiet=quiet)
+    display = RunDisplay(console, 2)
+    display.start(1, "ingest 2024-01-01..2024-01-31")
+    display.node_started("Vocabulary")
+    with forward_progress(display):
+        PROGRESS.warning("item: %d new ids were refused", 3)
+        PROGRESS.info("user: 7 ids (+2)")
+    display.finish(10)
+    words = "1/2 ingest 2024-01-01..2024-01-31: item: 3 new ids were refused"
+    assert words in file.getvalue()
+    # A terminal shows it in the live line until the next message.
+    assert ("user: 7 ids" in file.getvalue()) is not quiet
+
+
+def test_a_command_that_summarises_runs_shows_no_warning_of_a_component():
+    file = io.StringIO()
+    display = RunDisplay(Console(file=file, width=120), 1, only_live=True)
+    with forward_progress(display):
+        PROGRESS.warning("item: 3 new ids were refused")
+    assert file.getvalue() == ""
+
+
 def test_forwarding_ends_with_an_exception():
     screen = Screen()
     handlers = list(PROGRESS.handlers)
