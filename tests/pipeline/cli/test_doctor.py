@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import doctor
@@ -52,6 +53,7 @@ def test_a_configuration_that_is_not_valid_is_a_problem(tmp_path, monkeypatch):
     assert "sources" in last.text
 
 
+@pytest.mark.slow
 def test_a_healthy_project_passes_and_stays_as_it_is(tmp_path):
     world = tmp_path / "world"
     build(world, {})
