@@ -67,6 +67,7 @@ COME_ALONG = {
 }
 
 
+@pytest.mark.slow
 def test_every_imported_package_is_a_declared_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = {

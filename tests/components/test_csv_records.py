@@ -127,7 +127,7 @@ CELLS = st.text(alphabet='x1,"\n\r\\ ', max_size=5)
 
 
 @given(st.lists(st.lists(CELLS, min_size=7, max_size=7)), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_the_csv_module_writes_is_read_as_the_csv_module_reads_it(
     path, table, all_quoted
 ):
@@ -180,7 +180,7 @@ def test_every_line_of_a_damaged_file_is_read_or_quarantined_by_the_rules(
     path, healthy, dialect
 ):
     @given(damaged(healthy), st.sampled_from([24, 64, 1 << 20]))
-    @settings(max_examples=600, deadline=None)
+    @settings(max_examples=200, deadline=None)
     def check(text, block_bytes):
         rows, reasons, line_breaks = read(path, HEADER + text, dialect, block_bytes)
         expected, rejected, joined = reference(text.decode(), dialect.escape)

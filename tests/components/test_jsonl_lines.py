@@ -79,7 +79,7 @@ def _fits(value):
 
 
 @given(damaged(), st.sampled_from([32, 1 << 20]))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_line_of_a_damaged_file_is_parsed_or_set_aside(path, text, block_bytes):
     lines = [line for line in text.split(b"\n") if line.strip(b" \t\r")]
     rows, reasons = read(path, text, block_bytes)

@@ -188,6 +188,7 @@ def test_users_with_one_label_and_rows_without_user_only_lower_coverage(
         assert more[1] == 0
 
 
+@pytest.mark.slow
 def test_a_million_rows_against_ranks():
     rng = np.random.default_rng(7)
     num_rows = 1_000_000

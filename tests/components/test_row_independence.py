@@ -122,7 +122,7 @@ def json_lines(draw):
     st.sampled_from([64, 400, 1 << 20]),
     st.sampled_from([1, 3, 1024]),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_line_of_json_has_the_fate_that_it_has_alone(
     folder, lines, block_bytes, few_lines
 ):
@@ -164,7 +164,7 @@ def csv_records(draw):
     st.lists(csv_records(), min_size=1, max_size=12),
     st.sampled_from([32, 100, 1 << 20]),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_record_of_csv_has_the_fate_that_it_has_alone(folder, records, block_bytes):
     path = folder / "log.csv"
     header = ",".join(HEADER).encode() + b"\n"
@@ -226,7 +226,7 @@ PARQUET = {
 
 
 @given(st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_row_of_parquet_has_the_fate_that_it_has_alone(folder, data):
     size = data.draw(st.integers(1, 10))
     columns = {}

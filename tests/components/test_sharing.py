@@ -91,7 +91,7 @@ ROWS = st.lists(
 
 
 @given(ROWS, st.integers(1, 3), st.sets(st.integers(1, 4)))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_is_shared_does_not_depend_on_how_days_are_cut(rows, min_count, cuts):
     space = IdSpace(capacity=9, min_count=min_count)
     ends = [*sorted(cuts), 5]

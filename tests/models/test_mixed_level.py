@@ -220,6 +220,7 @@ def test_cctl_says_that_the_sources_are_too_few_for_the_ratio(
     assert report.record["source_rows"] == 2 * 54
 
 
+@pytest.mark.slow
 def test_cctl_without_source_rows_is_refused(
     cctl: Callable[..., LevelInputs], tmp_path: Path
 ) -> None:

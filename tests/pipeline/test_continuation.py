@@ -237,6 +237,7 @@ def test_no_day_is_trained_twice_into_one_chain(days, cpm, target, window):
             step = before
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(**CALENDARS)
 def test_a_backfill_trains_on_what_a_run_at_the_time_would_have(

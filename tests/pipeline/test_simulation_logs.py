@@ -199,6 +199,7 @@ def test_recent_items_resume_where_days_are_missing(tmp_path):
     assert hashes(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_recent_items_are_the_clicks_of_earlier_days_in_every_domain(tmp_path):
     write(tmp_path, recent_items=3, rows_per_day=4_000, sparsity=2)
     clicked = {"feeds": {}, "ads": {}}

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -25,6 +27,7 @@ def test_rest_names_the_extra():
     )
 
 
+@pytest.mark.slow
 def test_the_server_that_checks_a_model_starts_without():
     done = run(
         "from components.model_server.server import ModelServer; "

@@ -70,8 +70,17 @@ def _pair(
     return old, ctnet
 
 
-@pytest.mark.parametrize("with_snapshots", [False, True], ids=["plain", "snapshots"])
-@pytest.mark.parametrize("adapter", ADAPTERS)
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    # As in training and export: autograph would take seconds for every layer.
+    return tf.function(function, autograph=False)
+
+
+# Snapshots are in the towers, adapters between them.
+@pytest.mark.parametrize(
+    ("adapter", "with_snapshots"),
+    [*((adapter, False) for adapter in ADAPTERS), ("glu", True)],
+    ids=[*ADAPTERS, "snapshots"],
+)
 def test_on_its_first_day_it_is_the_old_target_model_to_the_last_bit(
     features: FeatureTable,
     make_rows: Callable[..., dict[str, Any]],
@@ -81,10 +90,10 @@ def test_on_its_first_day_it_is_the_old_target_model_to_the_last_bit(
     snapshots = _snapshots(features) if with_snapshots else None
     old, ctnet = _pair(features, adapter, snapshots)
     rows = make_rows(NUM_ROWS)
-    before = tf.function(old)(rows)
-    assert np.array_equal(tf.function(ctnet)(rows), before)
+    before = _compiled(old)(rows)
+    assert np.array_equal(_compiled(ctnet)(rows), before)
     # As they are served: folding the snapshots moves both alike.
-    served = [tf.function(n.serving_form().logits)(rows) for n in (old, ctnet)]
+    served = [_compiled(n.serving_form().logits)(rows) for n in (old, ctnet)]
     assert np.array_equal(*served)
     assert len(set(before.numpy().tolist())) > NUM_ROWS // 2
 
@@ -113,6 +122,7 @@ def test_both_saved_models_score_alike_on_the_first_day(
     assert len(set(scores[0].tolist())) > 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_training_leaves_the_source_tower_alone(
     features: FeatureTable, make_rows: Callable[..., dict[str, Any]], adapter: str

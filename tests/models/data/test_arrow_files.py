@@ -1,5 +1,6 @@
 """Parquet files with embedded code (CVE-2023-47248), which no reader runs."""
 
+import json
 import os
 import pickle
 import re
@@ -75,69 +76,119 @@ class _MakesFolder:
         return os.mkdir, (self._path,)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Files with a column whose type is a pickle that makes the folder `made`."""
+def write_files(folder):
+    """Writes files with a column whose type is a pickle that makes `made`."""
     field = pa.field(
         "user_id",
         pa.string(),
         metadata={
             "ARROW:extension:name": "arrow.py_extension_type",
-            "ARROW:extension:metadata": pickle.dumps(_MakesFolder(tmp_path / "made")),
+            "ARROW:extension:metadata": pickle.dumps(_MakesFolder(folder / "made")),
         },
     )
     names = ("item_id", "label", "day", "date")
     schema = pa.schema([field, *(pa.field(name, pa.string()) for name in names)])
     table = pa.table([["u"]] * 5, schema=schema)
-    pq.write_table(table, tmp_path / "x.parquet")
-    pq.write_table(table, tmp_path / "user.pending.parquet")
-    write_ids(tmp_path, user=b"u\n")
-    with pa.ipc.new_stream(str(tmp_path / "x.arrow"), schema) as writer:
+    pq.write_table(table, folder / "x.parquet")
+    pq.write_table(table, folder / "user.pending.parquet")
+    write_ids(folder, user=b"u\n")
+    with pa.ipc.new_stream(str(folder / "x.arrow"), schema) as writer:
         writer.write_table(table)
-    return tmp_path
 
 
-def run(code, folder):
-    """Runs code in a process of its own, where nothing else has loaded the hotfix."""
-    code = f"from pathlib import Path; folder = Path({str(folder)!r})\n{code}"
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
+# Runs each code in a fork of its own, in which no other has loaded the hotfix. What is
+# imported before is what takes long and loads none.
+_FORKS = """
+import json, os, sys, traceback
+from pathlib import Path
+codes, folders, before = json.loads(sys.argv[1])
+for module in before:
+    __import__(module)
+assert "pyarrow_hotfix" not in sys.modules
+for code, folder in zip(codes, folders):
+    folder = Path(folder)
+    if child := os.fork():
+        os.waitpid(child, 0)
+        continue
+    with open(folder / "stderr", "w") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            exec(code, {"folder": folder})
+        except BaseException:
+            traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(0)
+"""
+
+
+def run_each(readers, folder, before):
+    """Returns by reader what it wrote to standard error, and whether `made` is there.
+
+    Args:
+        readers: Code by name.
+        folder: Where each has a folder with its files.
+        before: Modules that are imported before the first.
+    """
+    folders = {name: folder / str(number) for number, name in enumerate(readers)}
+    for one in folders.values():
+        one.mkdir()
+        write_files(one)
+    given = [list(readers.values()), list(map(str, folders.values())), before]
+    subprocess.run(
+        [sys.executable, "-c", _FORKS, json.dumps(given)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
     )
+    return {
+        name: ((one / "stderr").read_text(), (one / "made").exists())
+        for name, one in folders.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory):
+    """What became of `READERS` and of a reader without the hotfix, None."""
+    folder = tmp_path_factory.mktemp("readers")
+    unprotected = {None: f"import pyarrow.parquet as pq; {_TABLE}"}
+    before = ["pandas", "pyarrow.dataset", "pyarrow.parquet", "pydantic"]
+    return run_each({**READERS, **unprotected}, folder, before)
+
+
+@pytest.fixture(scope="module")
+def slowly_read(tmp_path_factory):
+    """What became of `SLOW_READERS`."""
+    folder = tmp_path_factory.mktemp("slow-readers")
+    return run_each(SLOW_READERS, folder, ["models", "tensorflow"])
 
 
 @pytest.mark.skipif(
     tuple(map(int, pa.__version__.split(".")[:2])) >= (14, 0),
     reason="this pyarrow runs no pickles",
 )
-def test_the_file_is_malicious(folder):
-    run(f"import pyarrow.parquet as pq; {_TABLE}", folder)
-    assert (folder / "made").is_dir()
+def test_the_file_is_malicious(read):
+    _, made = read[None]
+    assert made
 
 
-def _no_reader_runs_it(code, folder):
-    result = run(code, folder)
-    assert not (folder / "made").exists()
-    assert "arrow.py_extension_type" in result.stderr
-
-
-@pytest.mark.parametrize("code", READERS.values(), ids=READERS)
-def test_no_reader_runs_the_code_of_a_file(code, folder):
-    _no_reader_runs_it(code, folder)
+@pytest.mark.parametrize("name", READERS)
+def test_no_reader_runs_the_code_of_a_file(name, read):
+    said, made = read[name]
+    assert not made
+    assert "arrow.py_extension_type" in said
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("code", SLOW_READERS.values(), ids=SLOW_READERS)
-def test_no_reader_that_needs_tensorflow_runs_the_code_of_a_file(code, folder):
-    _no_reader_runs_it(code, folder)
+@pytest.mark.parametrize("name", SLOW_READERS)
+def test_no_reader_that_needs_tensorflow_runs_the_code_of_a_file(name, slowly_read):
+    said, made = slowly_read[name]
+    assert not made
+    assert "arrow.py_extension_type" in said
 
 
 @pytest.mark.parametrize("name", ["import", "ingest, schema"])
-def test_a_file_with_code_is_refused_in_one_line(name, folder):
-    last = run(READERS[name], folder).stderr.strip().splitlines()[-1]
+def test_a_file_with_code_is_refused_in_one_line(name, read):
+    last = read[name][0].strip().splitlines()[-1]
     assert last.startswith("models.errors.DataError: ")
     assert "x.parquet cannot be read as Parquet" in last
     assert "pickled Python code (arrow.py_extension_type), never run" in last

@@ -74,6 +74,7 @@ def test_config_round_trip() -> None:
     assert copy.get_config() == mlp.get_config()
 
 
+@pytest.mark.slow
 def test_saving(tmp_path: Path) -> None:
     inputs = keras.Input((2,))
     model = keras.Model(inputs, Mlp([3])(inputs))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
@@ -37,6 +38,7 @@ def one_hot(features: FeatureTable, rows: dict[str, Any]) -> Any:
     return np.concatenate(parts, axis=1)
 
 
+@pytest.mark.slow
 def test_it_learns_what_logistic_regression_does(
     features: FeatureTable, make_rows: MakeRows
 ) -> None:

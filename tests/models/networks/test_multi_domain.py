@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -59,9 +60,17 @@ def _rows_of(make_rows: MakeRows, domain_row: int, count: int = 6) -> dict[str, 
     return {**make_rows(count), "domain": np.full(count, domain_row)}
 
 
-@pytest.fixture(params=KINDS)
-def network(request: pytest.FixtureRequest, features: FeatureTable) -> Any:
+@pytest.fixture(scope="module", params=KINDS)
+def built(request: pytest.FixtureRequest, features: FeatureTable) -> Any:
     return _build(features, request.param)
+
+
+@pytest.fixture
+def network(built: MultiDomainNetwork) -> Iterator[MultiDomainNetwork]:
+    """A network whose weights are as they were before each test."""
+    weights = built.get_weights()
+    yield built
+    built.set_weights(weights)
 
 
 def test_variables_are_named_once_and_all_of_them(network: MultiDomainNetwork) -> None:

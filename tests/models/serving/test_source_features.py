@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from models.artifact_files import CONTRACT_FILE
@@ -25,6 +26,7 @@ ROW: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_the_served_model_asks_for_the_targets_features_alone(
     features: FeatureTable, transform_graph: Path, tmp_path: Path
 ) -> None:

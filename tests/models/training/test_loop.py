@@ -103,6 +103,7 @@ def logged(tmp_path: Path) -> Callable[[], Iterator[Any]]:
     return values
 
 
+@pytest.mark.slow
 def test_steps_lower_the_loss(network: Network, make_rows: MakeRows) -> None:
     step = compiled_step(network, build_optimizer(network, TRAINING))
     rows, labels = make_rows(32), np.arange(32, dtype=np.float32) % 2
@@ -145,6 +146,7 @@ def test_traced_step_never_reads_or_writes_a_whole_table(network: Network) -> No
     assert consumers <= {"ResourceGather", "ResourceScatterAdd", "VariableShape"}
 
 
+@pytest.mark.slow
 def test_fit_reports_rows_and_losses(
     train: Train,
     logged: Callable[[], Iterator[Any]],
@@ -172,6 +174,7 @@ def test_fit_reports_rows_and_losses(
     }
 
 
+@pytest.mark.slow
 def test_nan_names_step_and_days(network: Network, train: Train) -> None:
     network.named_variables()["logit/bias"].assign([np.nan])
     with pytest.raises(
@@ -181,6 +184,7 @@ def test_nan_names_step_and_days(network: Network, train: Train) -> None:
         train(4)
 
 
+@pytest.mark.slow
 def test_a_window_of_one_row_trains(
     network: Network, train: Train, make_rows: MakeRows
 ) -> None:
@@ -231,6 +235,7 @@ def test_no_operation_of_the_step_is_as_large_as_a_table(
     assert _whole_tables(graph, shapes) == []
 
 
+@pytest.mark.slow
 def test_the_inspection_finds_dense_adam(network: Network) -> None:
     adam = keras.optimizers.Adam(jit_compile=False)
     adam.build(network.trainable_variables)
@@ -256,6 +261,7 @@ def test_the_inspection_finds_a_regularised_table(network: Network) -> None:
     assert _whole_tables(graph, {tuple(table.shape) for table in tables})
 
 
+@pytest.mark.slow
 def test_a_span_equals_its_steps(features: FeatureTable, make_rows: MakeRows) -> None:
     rows, labels = make_rows(20), np.arange(20, dtype=np.float32) % 2
     trained = []
@@ -278,6 +284,7 @@ def test_a_span_equals_its_steps(features: FeatureTable, make_rows: MakeRows) ->
         np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_span_ends_with_the_first_bad_batch(
     network: Network, make_rows: MakeRows
 ) -> None:
@@ -377,6 +384,7 @@ def test_early_stopping_trains_the_best_number_of_epochs_on_the_whole_window(
         np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_day_has_nothing_to_hold_out(train: Train) -> None:
     training = TrainingConfig(
         batch_size=8, epochs=2, early_stopping=EarlyStopping(patience=1)
@@ -404,6 +412,7 @@ def test_a_seed_gives_the_same_model(
     assert np.abs(np.subtract(losses[0], losses[2])).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_cosine_lowers_both_rates(
     train: Train, logged: Callable[[], Iterator[Any]]
 ) -> None:

@@ -22,6 +22,7 @@ def _touch(size_mib: int) -> None:
             pages[at] = 1
 
 
+@pytest.mark.slow
 @needs_linux
 def test_a_peak_is_counted_and_forgotten_after_a_reset():
     before = memory.reset_peak()
@@ -32,6 +33,7 @@ def test_a_peak_is_counted_and_forgotten_after_a_reset():
     assert memory.peak_mib() < peak - 150
 
 
+@pytest.mark.slow
 @needs_linux
 def test_what_was_freed_is_given_back_before_it_is_counted():
     # A hole below what is kept: the allocator holds on to it.

@@ -4,6 +4,7 @@ import errno
 import subprocess
 import sys
 
+import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import doctor
@@ -67,6 +68,7 @@ def test_a_root_that_cannot_be_read_is_a_finding_among_others(tmp_path, monkeypa
     assert found[-1].part == "versions"
 
 
+@pytest.mark.slow
 def test_a_healthy_project_passes_and_stays_as_it_is(tmp_path):
     world = tmp_path / "world"
     build(world, {})

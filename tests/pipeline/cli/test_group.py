@@ -14,6 +14,7 @@ import yaml
 from click.testing import CliRunner
 
 from pipeline.cli.group import main
+from tests.misuse.world import build
 
 ROOT = Path(__file__).parents[3]
 _IMPORT = {"data": "data", "last_day": "2020-10-31"}
@@ -340,6 +341,7 @@ def test_show_all_prints_the_defaults_too(crossctr):
         assert text in result.output
 
 
+@pytest.mark.slow
 def test_import_then_plan_lists_what_would_run(crossctr, settings, tmp_path):
     settings["sources"] = ["fr", "mx"]
     settings["missing_days"] = {"mx": "skip"}
@@ -355,14 +357,14 @@ def test_import_then_plan_lists_what_would_run(crossctr, settings, tmp_path):
     assert "(reused)" in again.output
 
 
-def test_a_log_that_does_not_come_ends_with_the_code_for_later(crossctr, settings):
-    settings["sources"] = ["fr", "mx"]
-    settings["missing_days"] = {"fr": "wait", "mx": "skip", "de": "skip"}
-    settings["wait"] = {"minutes": 0}
-    assert crossctr("import").exit_code == 0
-    result = crossctr("run", "--day", "2020-11-24")
+def test_a_log_that_does_not_come_ends_with_the_code_for_later(tmp_path):
+    world = tmp_path / "world"
+    waits = {"missing_days": {"ads": "wait"}, "wait": {"minutes": 0}}
+    build(world, {"set": waits, "remove": ["logs/ads/date=2024-02-28/part-0.csv"]})
+    command = ["run", str(world / "config.yaml"), "--day", "2024-03-01"]
+    result = CliRunner().invoke(main, command)
     assert result.exit_code == 75, result.output
-    for text in ("Waiting for the logs of fr 201", "Logs not there yet", "`skip` days"):
+    for text in ("Waiting for the logs of ads 2", "Logs not there yet", "`skip` days"):
         assert text in result.output
 
 

@@ -57,6 +57,7 @@ def test_a_module_on_the_path_is_named(tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_no_package_hides_nothing(tmp_path):
     (tmp_path / "models").mkdir()
     done = crossctr("-m", "pipeline", cwd=tmp_path)

@@ -158,6 +158,7 @@ def test_a_missing_day_and_a_missing_schema_are_problems(tmp_path):
     assert "missing_days of it is 'skip' (stops nothing)" in result.output
 
 
+@pytest.mark.slow
 def test_logs_are_looked_at_without_tensorflow(tmp_path):
     feeds_ads.prepare(tmp_path)
     arguments = ["validate", str(tmp_path / "config.yaml"), "--day", DATE]

@@ -147,6 +147,7 @@ def test_days_before_1970_are_days_like_others() -> None:
     assert len(_sample(positives, per_positive=1)) == 2
 
 
+@pytest.mark.slow
 def test_items_are_drawn_as_often_as_they_were_bought_that_day() -> None:
     # Sales of other days do not count, however many they are.
     shoppers = 1500
@@ -168,6 +169,7 @@ def test_items_are_drawn_as_often_as_they_were_bought_that_day() -> None:
         assert abs(drawn[item] / total - share) < 4 * error, item
 
 
+@pytest.mark.slow
 def test_without_replacement_has_the_probabilities_of_successive_draws() -> None:
     positives = [(f"h{i}", "hit", 12) for i in range(8)]
     positives += [("b", "b", 12), ("c", "c", 12), ("ann", "own", 12)]

@@ -197,7 +197,7 @@ def test_a_day_before_the_logs_is_refused():
         planner(make_config()).run(1, ["target_only"])
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(
     day=st.integers(3, 90),
     earlier=st.lists(st.integers(3, 90), max_size=3),

@@ -318,7 +318,7 @@ def test_periods_that_an_earlier_cpm_needs_are_planned():
 # --- Laws
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(
     day=st.integers(3, 150),
     tpm=st.tuples(st.integers(1, 25), st.integers(1, 60), st.integers(1, 5)),
