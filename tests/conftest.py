@@ -1,5 +1,6 @@
 """Settings of all tests, made before TensorFlow is imported."""
 
+import gc
 import os
 
 import pytest
@@ -7,9 +8,20 @@ import pytest
 import models  # noqa: F401 (chooses Keras before anything imports TensorFlow)
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Modules stay, so that nothing is gained by going through them again and again.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what was imported out of garbage collection, which starts here."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Moves files with slow tests to the front, so that all processes end together."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Moves the longest files to the front, so that all processes end together."""
+    marked = {
+        name: {item.path for item in items if item.get_closest_marker(name)}
+        for name in ("long", "slow")
+    }
+    items.sort(key=lambda item: [item.path not in paths for paths in marked.values()])

@@ -5,10 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
-import os
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +16,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.config.load import load_config
 from tests.pipeline.feeds_ads import OPEN_GATE
+from tests.pipeline.in_process import run_here
 
 ROOT = Path(__file__).parents[2]
 FIRST_DAY = datetime.date(2024, 1, 1)
@@ -216,13 +214,5 @@ def configure(folder, **changes):
 
 
 def run(folder, command, *options):
-    """Runs a command on the configuration, in a process of its own."""
-    path = str(folder / "config.yaml")
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", command, path, *options],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
+    """Runs a command on the configuration."""
+    return run_here(command, str(folder / "config.yaml"), *options)

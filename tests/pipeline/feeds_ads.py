@@ -5,12 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import random
-import subprocess
-import sys
 
 import yaml
 
 from models.days import to_date
+from tests.pipeline.in_process import run_here
 
 FIRST_DAY = 19145  # 2022-06-02
 NUM_DAYS, ROWS_A_DAY = 3, 40
@@ -161,13 +160,6 @@ def prepare(folder, **changes):
 def ingest(folder):
     """Ingests all days and returns what was shown."""
     last = to_date(FIRST_DAY + NUM_DAYS - 1)
-    command = ["ingest", str(folder / "config.yaml"), "--to", str(last)]
-    ran = subprocess.run(
-        [sys.executable, "-m", "pipeline", *command],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-    )
+    ran = run_here("ingest", str(folder / "config.yaml"), "--to", str(last))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout

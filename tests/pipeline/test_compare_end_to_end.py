@@ -18,11 +18,14 @@ from components.references.stored import read_references
 from pipeline.comparing.record import read_json
 from pipeline.datasets.simulation.oracle import score_oracle
 from pipeline.store.reader import Store
+from tests.pipeline.few_features import keep_features
+from tests.pipeline.few_features import schema_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 ROOT = Path(__file__).parents[2]
 DAY = datetime.date(2024, 1, 8)
+FEATURES = ("user_id", "item_id", "domain", "category", "interests", "score")
 
 
 class World:
@@ -36,7 +39,7 @@ class World:
         settings |= {
             "root": str(self.root),
             "logs": str(folder / "logs"),
-            "schema": str(ROOT / "schema" / "feeds_ads.pbtxt"),
+            "schema": str(folder / "schema.pbtxt"),
             "anchor_day": str(DAY),
             "levels": {
                 "tpm": {"every_days": 7, "window_days": 7, "snapshots": 1},
@@ -55,7 +58,10 @@ class World:
             "preset": "small",
             "sparsity": 8,
         }
+        keep_features(settings, FEATURES)
         (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+        schema = schema_of(ROOT / "schema" / "feeds_ads.pbtxt", FEATURES)
+        (folder / "schema.pbtxt").write_text(schema)
 
     def run(self, command, *arguments):
         """Runs a command in a process of its own and returns what it printed."""

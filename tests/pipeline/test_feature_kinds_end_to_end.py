@@ -21,7 +21,7 @@ from tests.pipeline.all_kinds import NEXT_DAY
 from tests.pipeline.all_kinds import QUARANTINED
 from tests.pipeline.all_kinds import ROWS_A_DAY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ import pytest
 
 from tests.pipeline.two_csvs import write_two_csvs
 
-pytestmark = [pytest.mark.slow, pytest.mark.checkout]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.checkout]
 
 ROOT = Path(__file__).parents[2]
 # Addresses of `crossctr serve`, which the README's commands leave at their defaults.

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import yaml
 
+from tests.pipeline.few_features import keep_features
+from tests.pipeline.few_features import schema_of
+
 ROOT = Path(__file__).parents[2]
 CONFIG = "configs/first_run.yaml"
+# Those that pages and notebooks name, and a list.
+FEATURES = ("user_id", "item_id", "domain", "category", "interests", "hour", "score")
 
 
 def write_tiny_world(folder: Path) -> None:
     """Writes the configuration and the schema, with their names, into a folder."""
-    shutil.copytree(ROOT / "schema", folder / "schema")
     settings = yaml.safe_load((ROOT / CONFIG).read_text())
+    keep_features(settings, FEATURES)
+    name = Path(settings["schema"]).name
+    (folder / "schema").mkdir()
+    (folder / "schema" / name).write_text(schema_of(ROOT / "schema" / name, FEATURES))
     settings["simulate"] |= {
         "rows_per_day": 240,
         "users": 80,
