@@ -217,9 +217,9 @@ def train_cctl(
         count_statistics(network, rows, seed=seed)
     saw = learners[0].record.numbers()
     weights = {
-        name: _weights(network, rows, index, saw)
+        name: _weights(network, rows, index)
         for index, (name, rows) in enumerate(sources.items())
-        if cctl.estimator == "agreement"
+        if cctl.estimator == "gain"
     }
     metrics = _metrics(network, world)
     return Trained(metrics, _passes(result), learners[0].measuring, weights, saw)
@@ -257,26 +257,24 @@ class _Timed(CctlLearner):
         super().begin(reader, num_rows)
         if not self.timed:
             return
-        sums = self._network.sums.sums
-        sums.assign(tf.zeros_like(sums))
+        for sums in (
+            self._network.sums.sums,
+            *self._network.gain_weights.sums.values(),
+        ):
+            sums.assign(tf.zeros_like(sums))
         started = time.process_time()
         super().begin(reader, num_rows)
         self.measuring = time.process_time() - started
 
 
 def _weights(
-    network: CompanionNetwork, rows: Rows, source: int, saw: dict[str, Any]
+    network: CompanionNetwork, rows: Rows, source: int
 ) -> npt.NDArray[np.float32]:
     inputs = {
         name: tf.constant(rows.columns[name]) for name in network.features.columns
     }
-    if not saw["measured"]:
-        equal: npt.NDArray[np.float32] = network.equal_weights(len(rows)).numpy()
-        return equal
-    slope = network.sums.slopes()[source] * tf.ones(len(rows))
-    difference = network.flow(inputs).slope
     weights: npt.NDArray[np.float32] = network.row_weights(
-        slope, difference, saw["target_slope"][0]
+        inputs, tf.fill([len(rows)], source)
     ).numpy()
     return weights
 

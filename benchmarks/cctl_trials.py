@@ -24,17 +24,13 @@ ABLATED_AT = (45, 0.6)
 ABLATIONS: dict[str, dict[str, Any]] = {
     "cctl": {},
     "w = 1": {"estimator": "uniform"},
-    # One weight per source: with a single source, as here, impressions cannot be told
-    # apart.
-    "gain: companion": {"estimator": "companion"},
-    "weight by source only": {"by_row": False},
+    "prior: agreement": {"prior": "agreement"},
     "no sync": {"sync_steps": 0},
     "k = 10": {"sync_steps": 10},
     "k = 200": {"sync_steps": 200},
     "own vectors": {"own_vectors": True},
     "own vectors, no contrast": {"own_vectors": True, "enhancement": 0.0},
     "no alignment": {"alignment": False},
-    "no trust": {"trust": False},
     "sum of two means": {"balance": "domains"},
 }
 _COST_ROUNDS = 5

@@ -125,20 +125,23 @@ class CctlConfig(StrictModel):
             weight 1 counts as much as a target impression; `domains`: the sum of two
             means, so that all source impressions together count as much as all target
             impressions. Both are our choices.
-        sync_steps: Steps `k` after which the pure tower is reset to the mixed one; 0
-            never resets it, an ablation.
-        estimator: Source of the weights. `agreement`: how well the clicks of an
-            impression's group agree with a model trained on the target alone;
-            `companion`: keep or drop a whole source for k steps and measure the gain;
-            `uniform`: all 1, an ablation; `zero`: all 0, a control in which source
-            impressions teach no clicks and all else is the same.
-        price: Agreement, relative to the target's own, at which a weight is one half.
+        sync_steps: Steps `k` of a window, after which the towers are made equal: to the
+            mixed one, or, where the gain is surely below zero, to the pure one; 0 never
+            does, an ablation.
+        estimator: Source of the weights. `gain`: the derivative of the companion's gain
+            by the weights of groups of impressions; `uniform`: all 1, an ablation;
+            `zero`: all 0, a control in which source impressions teach no clicks and all
+            else is the same.
+        prior: What else lowers weights with `estimator: gain`. `agreement` multiplies
+            them by our own estimate, how well the clicks of an impression's group agree
+            with a model trained on the target alone, which does not see ids.
+        price: Agreement, relative to the target's own, at which a weight by `prior:
+            agreement` is one half.
         temperature: Distance from `price` at which a weight rises from one half to
             about 0.73; with 0.1 a useless source (relative agreement 0) gets a weight
             of 0.01 and a fully useful one (1) 0.99.
-        by_row: Whether weights differ within a source, by the information flow network,
-            or only between sources.
-        trust: Whether a negative companion gain lowers all weights together.
+        by_row: Whether weights by `prior: agreement` differ within a source, or only
+            between sources.
         alignment: Whether source fields are mapped into the slots of the target's
             fields, those of features that only sources have among them; false is the
             ablation, without such features.
@@ -148,7 +151,7 @@ class CctlConfig(StrictModel):
             of users and items for each domain.
         enhancement: Weight of the contrastive loss that keeps an id's own vectors of
             different domains apart; 0 is the ablation.
-        flow_learning_rate: Adam's rate for the information flow network; low, as a
+        flow_learning_rate: Adam's rate for the network of `prior: agreement`; low, as a
             single impression's agreement is mostly noise.
     """
 
@@ -156,11 +159,11 @@ class CctlConfig(StrictModel):
     repeat_sources: bool = False
     balance: Literal["rows", "domains"] = "rows"
     sync_steps: int = Field(default=50, ge=0)
-    estimator: Literal["agreement", "companion", "uniform", "zero"] = "agreement"
+    estimator: Literal["gain", "uniform", "zero"] = "gain"
+    prior: Literal["none", "agreement"] = "none"
     price: float = Field(default=0.5, ge=0)
     temperature: float = Field(default=0.1, gt=0)
     by_row: bool = True
-    trust: bool = True
     alignment: bool = True
     own_vectors: bool = False
     enhancement: float = Field(default=0.001, ge=0)

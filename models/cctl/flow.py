@@ -1,4 +1,4 @@
-"""Information flow network: weights of source impressions."""
+"""Network of the prior `agreement`: agreement by group of impressions."""
 
 from __future__ import annotations
 
@@ -138,6 +138,6 @@ def shrinkage_factor(difference: Any, gain: Any, mass: Any, slope: Any) -> float
     return min(max(reliable / norm, 0.0), 1.0)
 
 
-def weights_of(slope: Any, price: float, temperature: float, trust: Any) -> Any:
-    """Returns weights in (0, 1), `sigmoid((slope - price) / temperature + trust)`."""
-    return tf.sigmoid((slope - price) / temperature + trust)
+def weights_of(slope: Any, price: float, temperature: float) -> Any:
+    """Returns weights in (0, 1), `sigmoid((slope - price) / temperature)`."""
+    return tf.sigmoid((slope - price) / temperature)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from models.cctl.measurement import SAMPLE_IMPRESSIONS
 from models.cctl.measurement import Measurement
@@ -14,7 +13,6 @@ from models.cctl.network import CompanionNetwork
 from models.cctl.record import CctlRecord
 from models.cctl.towers import TowerPair
 from models.cctl.trainer import Trainer
-from models.cctl.windows import Windows
 from models.data.batches import Batch
 from models.data.batches import ExampleReader
 from models.data.mixing import SourceStream
@@ -26,6 +24,8 @@ from models.training.steps import EXPLODED
 
 # Steps of a window if the towers are never synced.
 _WINDOW = 50
+# Standard errors below zero at which a window's gain undoes the window.
+_UNDONE = -2.0
 
 
 class CctlLearner:
@@ -33,11 +33,13 @@ class CctlLearner:
 
     In a step, source impressions get their weights; the mixed tower is trained on the
     target's impressions and the weighted source impressions, the pure tower on the
-    target's alone, and the flow network on the agreement of source impressions. Every k
-    steps both towers score the next target batch before they are trained on it; the
-    difference of their losses is the window's gain, and the pure tower is reset to the
-    mixed one. A window that began in an earlier pass has no gain, because the towers
-    may have been trained on some impressions of the batch since then.
+    target's alone. Before either learns from the target's impressions of a step, the
+    difference of their losses is that step's part of the window's gain. Every k steps
+    the towers are made equal: to the mixed one, or, where the gain is surely below
+    zero, to the pure one. They were equal at the window's start and learn the same
+    target impressions, so the gain measures what the window's source impressions bring,
+    also in later passes. A window over the end of a pass has no gain, because its later
+    steps may have impressions of its earlier ones.
 
     Args:
         network: The companion network; changed in place.
@@ -63,33 +65,29 @@ class CctlLearner:
         self._sources: SourceStream | None = None
         self._alone = False
         self.record = record or CctlRecord(network.sources)
-        # Steps of this learner, and of the current pass over the target's impressions.
-        self._steps = self._steps_of_pass = 0
-        # Target impressions of a pass, of the current one so far, and completed passes.
-        self._num_rows = self._rows_of_pass = self._passes = 0
+        # Steps of the current window, and whether it began in an earlier pass.
+        self._steps_of_window = 0
+        self._is_straddling = False
+        # Target impressions of a pass, and of the current one so far.
+        self._num_rows = self._rows_of_pass = 0
         # Source impressions that were measured before the first step.
         self._peeked = 0
         self._window = self._cctl.sync_steps or _WINDOW
-        self._windows = Windows(network, training.seed)
-        # Before the first steps the pure tower has no BatchNorm statistics.
-        self._has_past = self._windows.steps > 0
         self._measurement = Measurement(network, training)
-        self._trainer = Trainer(
-            network, training, self._measurement, self._windows, optimizer
-        )
+        self._trainer = Trainer(network, training, self._measurement, optimizer)
         self._towers = TowerPair(
             network, self._trainer.optimizer, self._trainer.pure_optimizer
         )
         # Traced here, so that tracing does not count in the first epoch's speed.
         functions = self._trainer.traced_functions()
-        if self._cctl.estimator == "agreement":
+        if self._cctl.estimator == "gain":
             functions += self._measurement.traced_functions()
         for function in functions:
             function.get_concrete_function()
         self._towers.sync(whole=True)
 
     def begin(self, reader: ExampleReader, num_rows: int) -> None:
-        """Opens the source impressions of the same days and measures agreement.
+        """Opens the source impressions of the same days and measures them.
 
         Without source impressions in these days, the target's are trained on alone.
         """
@@ -101,12 +99,13 @@ class CctlLearner:
             seed=self._training.seed,
         )
         self._num_rows, self._rows_of_pass = num_rows, 0
-        self._passes = self._steps_of_pass = self._peeked = 0
+        self._steps_of_window = self._peeked = 0
+        self._is_straddling = False
         sample = self._sources.peek(SAMPLE_IMPRESSIONS)
         self._alone = sample is None
-        if sample is not None and self._cctl.estimator == "agreement":
+        if sample is not None and self._cctl.estimator == "gain":
             self._peeked = len(sample.labels)
-            self.record.target_slope = self._measurement.measure(reader, sample)
+            self._measurement.measure(reader, sample)
 
     def set_rate_factor(self, factor: float) -> None:
         """Sets the towers' rates to `factor` times those of the configuration."""
@@ -119,20 +118,21 @@ class CctlLearner:
                 span.rows, span.labels
             ).numpy()
             return losses
+        if self._rows_of_pass == 0 and self._steps_of_window:
+            self._is_straddling = True
         sizes = split_sizes(len(span.labels), self._training.batch_size)
         starts = [0, *np.cumsum(sizes)]
         losses, done = np.zeros(0, np.float32), 0
         while done < len(sizes) and (losses < EXPLODED).all():
-            if self._steps and self._steps % self._window == 0:
-                self._end_window(cut(span, starts[done], starts[done + 1]))
-            last = min(done + self._window - self._steps % self._window, len(sizes))
+            last = min(done + self._window - self._steps_of_window, len(sizes))
             found = self._train_part(cut(span, starts[done], starts[last]))
             losses = np.concatenate([losses, found])
             done = last
+            if self._steps_of_window >= self._window:
+                self._end_window()
         self._rows_of_pass += len(span.labels)
         if self._rows_of_pass >= self._num_rows:
-            self._passes += 1
-            self._rows_of_pass = self._steps_of_pass = 0
+            self._rows_of_pass = 0
         return losses
 
     def _train_part(self, target: Batch) -> npt.NDArray[Any]:
@@ -154,6 +154,8 @@ class CctlLearner:
         passes = self._sources.passes
         is_new = passes == 1 and before >= self._peeked
         self._measurement.flow.counts.assign(float(is_new))
+        if is_new and self._cctl.estimator == "gain":
+            self._measurement.add(found)
         self.record.source_rows += len(found.labels)
         self.record.source_passes = max(self.record.source_passes, passes)
         return found
@@ -164,55 +166,30 @@ class CctlLearner:
         indices = self._network.source_of(weighted.rows).numpy()
         self.record.add_rows(weighted, indices, weights)
         self.record.steps += steps
-        self._steps += steps
-        self._steps_of_pass += steps
-        self._windows.count_steps(steps)
+        self._steps_of_window += steps
 
     def end(self) -> None:
-        """Ends reading and records agreement, trust and kept sources."""
-        if self._sources is not None:
-            self._sources.close()
-        sums = self._network.sums
-        target_slope = float(self._measurement.target_slope)
-        slopes, errors = sums.slopes().numpy(), sums.errors().numpy()
-        # Standard error of a quotient, from those of both slopes.
-        ratio = slopes / target_slope
-        error = np.hypot(errors, ratio * self.record.target_slope[1]) / target_slope
-        self.record.agreement = {
-            name: (float(ratio[i]), float(error[i]))
-            for i, name in enumerate(self._network.sources)
-            if float(sums.sums[i, sums.ROWS]) > 0
-        }
-        self.record.trust = float(self._network.trust)
-        self.record.measured = bool(self._measurement.reference_is_reliable.numpy())
-        if self._cctl.estimator == "companion":
-            keep = tf.sigmoid(self._network.keep_logits).numpy().tolist()
-            self.record.keep = dict(zip(self._network.sources, keep, strict=True))
+        """Ends the last window and the reading, and records what was measured."""
         if self._alone and self._cctl.sync_steps:
             # Training of the mixed tower alone must not count as the next gain.
             self._towers.sync(whole=True)
-        elif not self._alone:
-            # No sync follows; the distance after fewer than k steps is not comparable.
-            self._add_window(None, apart=not self.record.windows)
+        elif self._steps_of_window:
+            self._end_window()
+        if self._sources is not None:
+            self._sources.close()
+        if self._cctl.estimator == "gain":
+            self.record.add_measured(self._network.gain_weights)
         self.record.write_text()
 
-    def _end_window(self, target: Batch) -> None:
-        """Measures the gain on a batch new to both towers, then syncs them."""
-        gain = None
-        first = self._steps == self._window and not self._has_past
-        if (not first or not self._cctl.sync_steps) and self._is_unseen():
-            losses = self._trainer.tower_losses(target.rows, target.labels)
-            mixed, pure = (float(loss) for loss in losses)
-            gain = pure - mixed
-            self._windows.add(gain)
-        self._add_window(gain)
+    def _end_window(self) -> None:
+        """Records the window's gain, and makes the towers equal."""
+        mean, error, number = self._trainer.take_gain()
+        gain = None if self._is_straddling or number < 2 else (mean, error)
+        undo = gain is not None and mean < _UNDONE * error
+        undo = undo and self._cctl.sync_steps > 0
+        self.record.add_window(gain, self._towers.distance(), undone=undo)
         if self._cctl.sync_steps:
-            self._towers.sync()
-
-    def _is_unseen(self) -> bool:
-        """Returns whether the next batch is new to the towers in this window."""
-        return self._passes == 0 or self._steps_of_pass >= self._window
-
-    def _add_window(self, gain: float | None, *, apart: bool = True) -> None:
-        distance = self._towers.distance() if apart else None
-        self.record.add_window(gain, distance, float(self._network.trust))
+            self._towers.sync(undo=undo)
+        if self._cctl.estimator == "gain":
+            self._measurement.refresh()
+        self._steps_of_window, self._is_straddling = 0, False

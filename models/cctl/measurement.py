@@ -1,4 +1,4 @@
-"""Measurement of agreement before the first step: of the target and of each source."""
+"""Measurement of the target and of its sources, before and beside the steps."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import tensorflow as tf
 
 from models.cctl.flow import shrinkage_factor
 from models.cctl.flow_trainer import FlowTrainer
+from models.cctl.gain_measurement import GainMeasurement
+from models.cctl.gain_weights import VALUES
 from models.cctl.network import CompanionNetwork
 from models.cctl.reference import HELD_OUT
 from models.cctl.reference import SCORED_IMPRESSIONS
 from models.cctl.reference import Reference
+from models.cctl.reference import subset
 from models.data.batches import Batch
 from models.data.batches import ExampleReader
 from models.data.mixing import cut
@@ -21,79 +24,118 @@ from models.data.mixing import join
 from models.progress import PROGRESS
 from models.settings import TrainingConfig
 
-# Source impressions, and held-out target impressions, that are measured.
-SAMPLE_IMPRESSIONS = 32_768
+# Target impressions of the look-ahead, and source impressions measured before the first
+# step.
+SAMPLE_IMPRESSIONS = 131_072
+# Of these, impressions that the prior's network is trained on.
+_PRIOR_IMPRESSIONS = 32_768
 # Passes of the flow network over them.
 _FLOW_PASSES = 3
-# Standard errors by which the target's own slope must exceed zero before sources are
-# measured against it.
-_MIN_Z_SCORE = 2.0
+
+
+_WITHOUT_SIDES = (
+    "cctl · the features of users (side: user) or those of items (side: item) are not "
+    "declared: ids are measured without pairs of both sides, and prior: agreement "
+    "weighs by source alone; declare the side of each feature"
+)
 
 
 class Measurement:
-    """Agreement of the domains with the reference.
+    """Measurement of source impressions against a model of the target alone.
 
     Args:
-        network: The companion network; reference, flow network and sums are changed in
-            place.
+        network: The companion network; reference, weights, and what belongs to the
+            prior are changed in place.
         training: Training settings.
 
     Attributes:
-        flow: Training of the flow network.
-        reference_is_reliable: Variable, 1 if the reference's slope on held-out target
-            impressions is significantly positive, else 0.
-        target_slope: Variable, that slope, or 1 without a reliable reference.
+        flow: Training of the prior's network.
     """
 
     def __init__(self, network: CompanionNetwork, training: TrainingConfig) -> None:
         self._network = network
         self._reference = Reference(network, training)
+        sides = {f.name: f.served_side for f in network.features.features}
+        self._gain = GainMeasurement(network.gain_weights, sides)
+        self._has_prior = network.cctl.prior == "agreement"
         self.flow = FlowTrainer(network)
-        self.reference_is_reliable = tf.Variable(0.0, trainable=False)
-        self.target_slope = tf.Variable(1.0, trainable=False)
         self._generator = np.random.default_rng(training.seed)
+        if not {"user", "item"} <= set(sides.values()):
+            PROGRESS.warning(_WITHOUT_SIDES)
 
     def traced_functions(self) -> list[Any]:
         """Returns the functions to trace before training."""
-        return [*self.flow.traced_functions(), *self._reference.traced_functions()]
+        flow = self.flow.traced_functions() if self._has_prior else []
+        return [*flow, *self._reference.traced_functions()]
 
-    def measure(self, reader: ExampleReader, sample: Batch) -> tuple[float, float]:
-        """Trains reference and flow network, and measures all domains.
+    def measure(self, reader: ExampleReader, sample: Batch) -> None:
+        """Takes the look-ahead on the target, and measures the source impressions.
 
         Args:
             reader: The target's impressions.
             sample: Source impressions.
-
-        Returns:
-            The reference's slope on held-out target impressions, and its standard
-            error.
         """
-        self.flow.counts.assign(1.0)
-        sums = self._network.sums
-        continues = float(sums.sums[-1, sums.ROWS]) > 0
-        if continues:
-            # Newer impressions count for more.
-            sums.sums.assign(sums.sums / 2)
-        held_out, held_out_logits = self._reference.fit(
+        sums = self._network.gain_weights.sums[VALUES]
+        continues = float(tf.reduce_sum(tf.abs(sums))) > 0
+        target, logits, unseen = self._reference.fit(
             reader, continues=continues, most=SAMPLE_IMPRESSIONS
         )
-        target = np.full(len(held_out.labels), len(self._network.sources), np.int32)
+        self._gain.begin(target, logits, unseen)
+        found = self.add(sample)
+        self._gain.refresh()
+        if self._has_prior:
+            few = cut(sample, 0, _PRIOR_IMPRESSIONS)
+            self._measure_agreement(
+                subset(target, unseen),
+                logits[unseen],
+                few,
+                found[: len(few.labels)],
+                continues=continues,
+            )
+        for name, (slope, error) in self._network.gain_weights.target_slopes().items():
+            PROGRESS.info(
+                f"the target's own model · slope through {name} {slope:.2f} ± "
+                f"{error:.2f}"
+                + (
+                    ""
+                    if name in self._network.gain_weights.measured
+                    else "; too uncertain to weight the sources by"
+                )
+            )
+
+    def add(self, batch: Batch) -> npt.NDArray[np.float32]:
+        """Measures source impressions that no tower has seen; returns their logits."""
+        logits = self._reference.logits(batch)
+        source = self._network.source_of(batch.rows).numpy()
+        self._gain.add(batch, logits, source)
+        return logits
+
+    def refresh(self) -> None:
+        """Sets the weights from all impressions measured so far."""
+        self._gain.refresh()
+
+    def _measure_agreement(
+        self,
+        target: Batch,
+        of_target: npt.NDArray[np.float32],
+        sample: Batch,
+        of_sample: npt.NDArray[np.float32],
+        *,
+        continues: bool,
+    ) -> None:
+        """Trains the prior's network on held-out target and source impressions."""
+        sums = self._network.sums.sums
+        self.flow.counts.assign(1.0)
+        if continues:
+            # Newer impressions count for more.
+            sums.assign(sums / 2)
+        domain = np.full(len(target.labels), len(self._network.sources), np.int32)
         self._measure_groups(
-            join([held_out, sample]),
-            np.concatenate([held_out_logits, self._reference.logits(sample)]),
-            np.concatenate([target, self._network.source_of(sample.rows).numpy()]),
+            join([target, sample]),
+            np.concatenate([of_target, of_sample]),
+            np.concatenate([domain, self._network.source_of(sample.rows).numpy()]),
             passes=1 if continues else _FLOW_PASSES,
         )
-        slope, error = float(sums.slopes()[-1]), float(sums.errors()[-1])
-        reliable = slope > _MIN_Z_SCORE * error
-        self.reference_is_reliable.assign(float(reliable))
-        self.target_slope.assign(slope if reliable else 1.0)
-        PROGRESS.info(
-            f"the target's own model · agreement {slope:.2f} ± {error:.2f} on held-out "
-            "impressions"
-            + ("" if reliable else "; too little to weight the sources by")
-        )
-        return slope, error
 
     def _measure_groups(
         self,

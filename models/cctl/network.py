@@ -15,6 +15,9 @@ from models.cctl.agreement import DomainSums
 from models.cctl.flow import MAX_VALUES
 from models.cctl.flow import FlowNetwork
 from models.cctl.flow import weights_of
+from models.cctl.gain_weights import MIN_Z_SCORE
+from models.cctl.gain_weights import GainWeights
+from models.cctl.gain_weights import id_features
 from models.cctl.own_vectors import own_features
 from models.cctl.source_inputs import SourceInputs
 from models.features.feature import DOMAIN_FEATURE
@@ -27,6 +30,9 @@ from models.networks.network import log_odds
 from models.settings import CctlConfig
 from models.settings import NetworkConfig
 
+# Source impressions of a lower weight are skipped: they would teach little and cost as
+# much as others.
+LEAST_WEIGHT = 0.05
 # Small, because the reference is trained on the target's few impressions.
 _REFERENCE = {
     "width": 4,
@@ -50,13 +56,12 @@ class CompanionNetwork(Network):
     """Two towers of one architecture, and the networks that weight source impressions.
 
     `mixed` is trained on the target's impressions and weighted source impressions,
-    `pure` on the target's alone; it is reset to `mixed` every k steps. `reference` is a
-    smaller network on the features with few values that is trained on the target alone;
-    `flow` learns where sources agree with it.
+    `pure` on the target's alone; they are made equal every k steps. `gain_weights` is
+    the information flow network. `reference` is a smaller network on the features but
+    ids that is trained on the target alone: the start of the look-ahead behind the
+    gain's derivative. `flow` learns where sources agree with it, for the prior.
 
-    A call runs the mixed tower, as does serving. Reference and flow network are our
-    choice: the paper derives weights from the companion's gain, these come from
-    `agreement`.
+    A call runs the mixed tower, as does serving.
 
     Args:
         features: All features.
@@ -88,19 +93,22 @@ class CompanionNetwork(Network):
         if cctl.own_vectors:
             for tower in (self.mixed, self.pure):
                 tower.embedding.add_own(own_features(tower.features))
-        # Features of single ids are excluded: ids of the sources are unknown to the
-        # target.
         known = features.of_target()
-        shared = known.few_valued(MAX_VALUES)
+        ids = id_features(known, MAX_VALUES)
+        shared = known.few_valued(MAX_VALUES).without_features(ids)
         self.reference = Backbone(
             shared if len(shared.features) > 1 else known,
             network.model_copy(update=_REFERENCE),
         )
         self.embedding, self.numbers = self.mixed.embedding, self.mixed.numbers
-        # The pure tower sees only the target's impressions, too few for BatchNorm
-        # statistics, so it uses the mixed tower's; without syncs it has none but its
-        # own.
-        self.pure.mlp.keep_statistics = cctl.sync_steps > 0
+        values = {
+            feature.name: features.num_rows(feature.table)
+            for feature in shared.features
+            if not feature.is_list and feature.name != DOMAIN_FEATURE
+        }
+        self.gain_weights = GainWeights(
+            len(self.sources), values, [one.name for one in ids], name="gain_weights"
+        )
         self.flow = FlowNetwork(features, name="flow")
         self.inputs_of_sources = SourceInputs(
             features, self.mixed, cctl, self.sources, name="source_inputs"
@@ -109,10 +117,6 @@ class CompanionNetwork(Network):
         self.sums = DomainSums(len(self.sources) + 1)
         # Shrinkage of the group differences from `flow`, see `shrinkage_factor`.
         self.flow_share = tf.Variable(0.0, trainable=False, name="flow_share")
-        self.trust = tf.Variable(0.0, trainable=False, name="trust")
-        self.keep_logits = tf.Variable(tf.ones([len(self.sources)]), trainable=False)
-        # Running mean and mean square of the windows' gains, number of gains and steps.
-        self.past = tf.Variable(tf.zeros([4], tf.float64), trainable=False)
         self._source_of_row = np.full(
             features.num_rows(features[DOMAIN_FEATURE].table),
             len(self.sources),
@@ -131,6 +135,7 @@ class CompanionNetwork(Network):
             for name, column in self.features.columns.items()
         }
         self.flow(rows)
+        self.gain_weights(rows, tf.zeros([1], tf.int32))
         self.contrast(rows, tf.ones([1]))
 
     def call(self, rows: Mapping[str, Any], training: bool = False) -> Any:
@@ -163,24 +168,36 @@ class CompanionNetwork(Network):
         embedding = self.mixed.embedding
         return self.inputs_of_sources.contrast(embedding, rows, source, weights)
 
-    def row_weights(self, slope: Any, difference: Any, target_slope: Any) -> Any:
-        """Returns the weights of source impressions, (B,), each in (0, 1).
+    def row_weights(self, rows: Mapping[str, Any], source: Any) -> Any:
+        """Returns the weights of source impressions, (B,): 0, or in [0.05, 1].
 
         Args:
-            slope: Slope of each impression's domain, (B,).
-            difference: Slope difference of each impression's group, from `flow`, (B,).
-            target_slope: Slope of the target's own impressions.
+            rows: Encoded features by column.
+            source: Index of each impression's source, int32 (B,).
         """
-        if self.cctl.by_row:
-            slope += self.flow_share * difference
-        return weights_of(
-            slope / target_slope, self.cctl.price, self.cctl.temperature, self.trust
-        )
+        if self.cctl.estimator != "gain":
+            return tf.fill(tf.shape(source), float(self.cctl.estimator == "uniform"))
+        weights = self.gain_weights(rows, source)
+        if self.cctl.prior == "agreement":
+            weights *= self._agreement_weights(rows, source)
+        return tf.where(weights < LEAST_WEIGHT, 0.0, tf.stop_gradient(weights))
 
-    def equal_weights(self, count: Any) -> Any:
-        """Returns equal weights, (count,), for use without a reliable reference."""
-        weight = tf.sigmoid(self.trust + 1 / self.cctl.temperature)
-        return tf.fill([count], weight)
+    def statistics_weights(self, rows: Mapping[str, Any]) -> Any:
+        """Returns the weights of impressions of any domain, (B,); the target's 1."""
+        source = self.source_of(rows)
+        of_source = self.row_weights(rows, tf.minimum(source, len(self.sources) - 1))
+        return tf.where(source < len(self.sources), of_source, 1.0)
+
+    def _agreement_weights(self, rows: Mapping[str, Any], source: Any) -> Any:
+        """Returns the prior's weights, (B,); 1 without a reliable reference."""
+        slopes = self.sums.slopes()
+        slope, of_target = tf.gather(slopes, source), slopes[-1]
+        if self.cctl.by_row:
+            slope += self.flow_share * self.flow(rows).slope
+        reliable = of_target > MIN_Z_SCORE * self.sums.errors()[-1]
+        of_target = tf.where(reliable, of_target, 1.0)
+        weights = weights_of(slope / of_target, self.cctl.price, self.cctl.temperature)
+        return tf.where(reliable, weights, 1.0)
 
     @property
     def trained_part(self) -> Part:
@@ -213,8 +230,8 @@ class CompanionNetwork(Network):
 
     @property
     def mlps(self) -> list[NormalisedStack]:
-        """The stacks with their own statistics; `pure` uses the mixed tower's."""
-        return [self.mixed.mlp, self.reference.mlp]
+        """The stacks with their own statistics."""
+        return [self.mixed.mlp, self.pure.mlp, self.reference.mlp]
 
     @property
     def stages(self) -> list[list[NormalisedStack]]:
@@ -229,6 +246,7 @@ class CompanionNetwork(Network):
         parts: dict[str, Any] = {
             "reference": self.reference,
             "flow": self.flow,
+            "gain": self.gain_weights,
         }
         return {
             **self.mixed.named_variables(),
@@ -240,9 +258,6 @@ class CompanionNetwork(Network):
             **self.inputs_of_sources.named_variables(),
             "flow/sums": self.sums.sums,
             "flow/share": self.flow_share,
-            "flow/trust": self.trust,
-            "flow/keep_logits": self.keep_logits,
-            "flow/past": self.past,
         }
 
     def set_base_rate(self, click_rate: float) -> None:

@@ -11,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from models.cctl.gain_weights import GainWeights
 from models.cctl.readable import readable
 from models.data.batches import Batch
 from models.features.table import FeatureTable
 
 # Number of impressions with the highest, and with the lowest, weights that are kept.
 _EXTREMES = 10
-# Below the first relative agreement a source is hardly used, above the second nearly
-# all of it is. Neither measures a source's value: users or items unknown to the target
-# cannot agree.
-_NOTHING, _FULL = 0.15, 0.7
+# Below the first mean weight a source is hardly used, above the second nearly all of it
+# is.
+_NOTHING, _FULL = 0.1, 0.9
 # Weight above which a group of impressions is useful.
 _USEFUL = 0.5
 
@@ -33,14 +33,13 @@ class CctlRecord:
 
     Attributes:
         steps: Number of steps of all trainings.
-        windows: For each window `step`, `gain` and `distance` (None if not measured),
-            `trust` and the mean weights by source, `weights`.
-        target_slope: Agreement of the reference with held-out target impressions, and
-            its standard error.
-        agreement: The same for each source, relative to `target_slope`.
-        measured: Whether the reference was reliable enough to derive weights.
-        trust: Final shift of the weights' log-odds.
-        keep: Probability of keeping each source, with `estimator: companion`.
+        windows: For each window `step`, `gain` with its standard error `error` (None if
+            not measured), `distance`, `undone` and the mean weights by source,
+            `weights`.
+        target_slopes: By part of the gain's derivative, the target's own slope and its
+            standard error.
+        measured: By source and part, the slope relative to the target's own and its
+            standard error; only parts that count.
         source_rows: Number of source impressions read.
         source_passes: Largest number of passes over the source impressions of a
             training.
@@ -49,11 +48,8 @@ class CctlRecord:
     def __init__(self, sources: Sequence[str]) -> None:
         self._sources = tuple(sources)
         self.windows: list[dict[str, Any]] = []
-        self.target_slope = (0.0, 0.0)
-        self.agreement: dict[str, tuple[float, float]] = {}
-        self.measured = False
-        self.trust = 0.0
-        self.keep: dict[str, float] = {}
+        self.target_slopes: dict[str, tuple[float, float]] = {}
+        self.measured: dict[str, dict[str, tuple[float, float]]] = {}
         self.steps = 0
         self.source_rows = self.source_passes = 0
         # Sum of weights and number of impressions, by source.
@@ -91,29 +87,67 @@ class CctlRecord:
             self._keep(self._lowest, -float(weights[index]), rows, index, source)
 
     def add_window(
-        self, gain: float | None, distance: float | None, trust: float
+        self,
+        gain: tuple[float, float] | None,
+        distance: float | None,
+        *,
+        undone: bool = False,
     ) -> None:
-        """Adds a completed window, if it had impressions, and writes its scalars."""
+        """Adds a completed window, if it had impressions, and writes its scalars.
+
+        Args:
+            gain: The mean gain and its standard error, if measured.
+            distance: Distance of the towers at its end.
+            undone: Whether the mixed tower was reset to the pure one.
+        """
         if not self._window[1].any():
             return
         weights, step = self._means(self._window), self.steps
+        mean, error = gain or (None, None)
         self.windows.append(
             {
                 "step": step,
-                "gain": gain,
+                "gain": mean,
+                "error": error,
                 "distance": distance,
-                "trust": trust,
+                "undone": undone,
                 "weights": weights,
             }
         )
         if gain is not None:
-            tf.summary.scalar("cctl/gain", gain, step=step)
+            tf.summary.scalar("cctl/gain", gain[0], step=step)
+            tf.summary.scalar("cctl/gain_error", gain[1], step=step)
         if distance is not None:
             tf.summary.scalar("cctl/tower_distance", distance, step=step)
-        tf.summary.scalar("cctl/trust", trust, step=step)
+        tf.summary.scalar("cctl/undone", float(undone), step=step)
         for name, weight in weights.items():
             tf.summary.scalar(f"cctl/weight/{name}", weight, step=step)
         self._window[:] = 0
+
+    def add_measured(self, weights: GainWeights) -> None:
+        """Adds the slopes behind the weights."""
+        self.target_slopes = weights.target_slopes()
+        self.measured = {
+            name: {
+                part: found[index]
+                for part, found in weights.measured.items()
+                if np.isfinite(found[index][1])
+            }
+            for index, name in enumerate(self._sources)
+        }
+
+    def mean_gain(self) -> tuple[float, float] | None:
+        """Returns the mean gain of the windows and its standard error, if measured.
+
+        Windows are weighted by their precision.
+        """
+        found = [(w["gain"], w["error"]) for w in self.windows if w["error"]]
+        if not found:
+            return None
+        gains, errors = np.array(found).T
+        precision = errors**-2.0
+        mean = float(np.sum(precision * gains) / np.sum(precision))
+        return mean, float(np.sum(precision) ** -0.5)
 
     def write_text(self) -> None:
         """Writes sentences and extreme impressions, as table rows, to TensorBoard."""
@@ -134,39 +168,47 @@ class CctlRecord:
         return self._means(self._all)
 
     def words(self) -> list[str]:
-        """Returns a sentence per source about its weights and agreement."""
-        said = []
+        """Returns a sentence per source, and one about the windows."""
         means = self.means()
-        for name in self._sources:
-            if name not in means:
-                said.append(f"{name}: none of its impressions was read")
-                continue
-            start = f"{name}: mean weight {means[name]:.2f}"
-            if name in self.keep:
-                said.append(f"{start}; the gains keep {self.keep[name]:.0%} of it")
-                continue
-            if not self.measured or name not in self.agreement:
-                said.append(f"{start}; not measured against the target's own model")
-                continue
-            ratio, error = self.agreement[name]
-            text = (
-                f"{start}; its clicks agree {ratio:.2f} ± {error:.2f} as well with "
-                "what the target has learned as the target's own"
+        said = [
+            self._words_of(name, means[name])
+            if name in means
+            else f"{name}: none of its impressions was read"
+            for name in self._sources
+        ]
+        gain = self.mean_gain()
+        if gain is not None:
+            undone = sum(window["undone"] for window in self.windows)
+            said.append(
+                f"The gain of a window is {gain[0]:+.4f} ± {gain[1]:.4f} in log loss; "
+                f"{undone} of {len(self.windows)} windows were undone, as their gain "
+                "was surely below zero"
             )
-            if ratio + error < _NOTHING and self._largest[name] > _USEFUL:
-                text += (
-                    ". As a whole it is hardly used, but some of its impressions "
-                    "are: see those with the highest weights"
-                )
-            elif ratio + error < _NOTHING:
-                text += (
-                    f". Hardly anything of {name} is used: look for what is wrong "
-                    "with its labels, or compare with a training that leaves it out"
-                )
-            elif ratio > _FULL:
-                text += ", so nearly all of it is used"
-            said.append(text)
         return said
+
+    def _words_of(self, name: str, mean: float) -> str:
+        text = f"{name}: mean weight {mean:.2f}"
+        parts = self.measured.get(name)
+        if not parts:
+            return f"{text}; not measured against the target's own model"
+        listed = ", ".join(
+            f"{part} {slope:.2f} ± {error:.2f}"
+            for part, (slope, error) in parts.items()
+        )
+        text += f"; the gain's derivative, relative to the target's own: {listed}"
+        if mean < _NOTHING and self._largest[name] > _USEFUL:
+            text += (
+                ". As a whole it is hardly used, but some of its impressions are: see "
+                "those with the highest weights"
+            )
+        elif mean < _NOTHING:
+            text += (
+                f". Hardly anything of {name} is used: look for what is wrong with its "
+                "labels or ids, or compare with a training that leaves it out"
+            )
+        elif mean > _FULL:
+            text += ". Nearly all of it is used"
+        return text
 
     def to_json(self, features: FeatureTable, vocabulary: Path) -> dict[str, Any]:
         """Returns the record for the trainer's report, see `TrainingRecord`."""
@@ -180,11 +222,11 @@ class CctlRecord:
                 name: int(count)
                 for name, count in zip(self._sources, self._all[1], strict=True)
             },
-            "agreement": {name: list(pair) for name, pair in self.agreement.items()},
-            "target_slope": list(self.target_slope),
-            "measured": self.measured,
-            "trust": self.trust,
-            "keep": self.keep,
+            "target_slopes": {k: list(v) for k, v in self.target_slopes.items()},
+            "measured": {
+                name: {part: list(pair) for part, pair in parts.items()}
+                for name, parts in self.measured.items()
+            },
             "source_rows": self.source_rows,
             "source_passes": self.source_passes,
             "windows": self.windows,

@@ -61,7 +61,7 @@ class Reference:
 
     def fit(
         self, reader: ExampleReader, *, continues: bool, most: int
-    ) -> tuple[Batch, npt.NDArray[np.float32]]:
+    ) -> tuple[Batch, npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
         """Trains on the target's impressions.
 
         Args:
@@ -69,13 +69,14 @@ class Reference:
             continues: Whether an earlier training has fitted the reference. It then
                 scores all impressions before it is trained on them; otherwise it is
                 trained on all but the held-out ones.
-            most: Number of unseen impressions after which no more are collected.
+            most: Number of impressions after which no more are collected.
 
         Returns:
-            Impressions that the reference had not seen when it scored them, and their
-            logits (N,).
+            Impressions, their logits (N,), and which of them the reference had not seen
+            when it scored them, (N,).
         """
-        unseen: list[Batch] = []
+        read: list[Batch] = []
+        unseen: list[npt.NDArray[np.bool_]] = []
         logits: list[Any] = []
         passes = 1 if continues else min(self._training.epochs, _PASSES)
         for number in range(passes):
@@ -83,16 +84,18 @@ class Reference:
             for span in self._spans(reader):
                 held_out = np.arange(len(span.labels)) % HELD_OUT == 0
                 held_out |= continues
-                if last and sum(len(part.labels) for part in unseen) < most:
-                    unseen.append(_subset(span, held_out))
+                if last and sum(len(part.labels) for part in read) < most:
+                    read.append(span)
+                    unseen.append(held_out)
                     if continues:
                         logits.append(self.logits(span))
-                trained = span if continues else _subset(span, ~held_out)
+                trained = span if continues else subset(span, ~held_out)
                 if len(trained.labels):
                     rows = {name: trained.rows[name] for name in self._columns}
                     self._train_span(rows, trained.labels)
-        held = join(unseen)
-        return held, np.concatenate(logits) if continues else self.logits(held)
+        batch = join(read)
+        found = np.concatenate(logits) if continues else self.logits(batch)
+        return batch, found, np.concatenate(unseen)
 
     def logits(self, batch: Batch) -> npt.NDArray[np.float32]:
         """Returns the logits of any number of impressions, (N,)."""
@@ -113,6 +116,7 @@ class Reference:
         )
 
 
-def _subset(batch: Batch, chosen: npt.NDArray[np.bool_]) -> Batch:
+def subset(batch: Batch, chosen: npt.NDArray[np.bool_]) -> Batch:
+    """Returns the chosen impressions of a batch."""
     rows = {name: values[chosen] for name, values in batch.rows.items()}
     return Batch(rows, batch.labels[chosen], batch.days[chosen])

@@ -22,15 +22,16 @@ def report_part(saw: Mapping[str, Any]) -> ReportPart:
     windows = windows[:: -(-len(windows) // _MAX_POINTS) or 1]
     notes = [
         "A source impression of weight 1 counts like one of the target. The gain "
-        "compares a tower trained with the sources to one trained without, on target "
-        "impressions that neither has seen since the last sync: below zero, the "
-        "sources harmed. Gains of single windows are mostly chance."
+        "compares a tower trained with the sources to one trained without, on the "
+        "target impressions of a window before either learns from them: below zero, "
+        "the sources harmed. A window whose gain is two standard errors below zero is "
+        "undone."
     ]
     if all(window["gain"] is None for window in windows):
         notes.insert(
             0,
-            "No window of this training has a gain: it needs more steps than "
-            "sync_steps, twice as many on the first day.",
+            "No window of this training has a gain: each was over the end of a pass. "
+            "Lower sync_steps.",
         )
     tables = [_sources(saw)]
     if saw["highest"]:
@@ -60,20 +61,20 @@ def _sources(saw: Mapping[str, Any]) -> ReportTable:
             "source",
             "rows read",
             "mean weight",
-            "agreement, relative to the target's own",
+            "derivative of the gain, relative to the target's own",
         ),
         rows=tuple(
-            (name, int(rows), saw["weights"].get(name), _agreement(saw, name))
+            (name, int(rows), saw["weights"].get(name), _measured(saw, name))
             for name, rows in saw["rows"].items()
         ),
     )
 
 
-def _agreement(saw: Mapping[str, Any], name: str) -> str:
-    values = saw["agreement"].get(name)
-    if not saw["measured"] or values is None:
+def _measured(saw: Mapping[str, Any], name: str) -> str:
+    parts = saw["measured"].get(name)
+    if not parts:
         return "not measured"
-    return f"{values[0]:.2f} ± {values[1]:.2f}"
+    return ", ".join(f"{part} {v:.2f} ± {e:.2f}" for part, (v, e) in parts.items())
 
 
 def _extremes(saw: Mapping[str, Any]) -> ReportTable:

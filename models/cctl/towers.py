@@ -1,4 +1,4 @@
-"""Tower pair: re-syncs the pure tower with the mixed one, touched rows only."""
+"""Tower pair: makes the towers equal at the end of a window, touched rows only."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class TowerPair:
     """The two towers of a companion network, with their optimizers.
 
     Args:
-        network: The network; its pure tower is changed in place.
-        mixed_optimizer: The mixed tower's optimizer.
-        pure_optimizer: The pure tower's optimizer; its slots are changed in place.
+        network: The network; its towers are changed in place.
+        mixed_optimizer: The mixed tower's optimizer, with its slots.
+        pure_optimizer: The pure tower's optimizer, with its slots.
     """
 
     def __init__(
@@ -39,27 +39,33 @@ class TowerPair:
             for table in (feature.table, own_table(feature.table)):
                 self._touched.setdefault(table, []).extend(ids)
 
-    def sync(self, *, whole: bool = False) -> None:
+    def sync(self, *, whole: bool = False, undo: bool = False) -> None:
         """Copies the mixed tower's variables, statistics and slots into the pure one.
 
         Of embedding tables and wide weights, only the rows touched since the last sync.
 
         Args:
             whole: Whether to copy all table rows.
+            undo: Whether to copy the pure tower into the mixed one instead, which takes
+                back what source impressions have taught since the last sync.
         """
-        for mixed, pure in self._dense_pairs():
-            pure.assign(mixed)
+
+        def ordered(pair: tuple[Any, Any]) -> tuple[Any, Any]:
+            return (pair[1], pair[0]) if undo else pair
+
+        for one, other in map(ordered, self._dense_pairs()):
+            other.assign(one)
         rows = {
             table: tf.constant(np.unique(np.concatenate(ids)))
             for table, ids in self._touched.items()
         }
         for table, pairs in self._row_pairs():
-            for mixed, pure in pairs:
+            for one, other in map(ordered, pairs):
                 if whole:
-                    pure.assign(mixed)
+                    other.assign(one)
                 elif table in rows:
                     own = rows[table]
-                    pure.scatter_update(tf.IndexedSlices(tf.gather(mixed, own), own))
+                    other.scatter_update(tf.IndexedSlices(tf.gather(one, own), own))
         self._touched = {}
 
     def distance(self) -> float:

@@ -187,6 +187,11 @@ class FeatureTable(StrictModel):
             [f for f in self.features if self.num_rows(f.table) <= most_rows]
         )
 
+    def without_features(self, left_out: Sequence[Feature]) -> FeatureTable:
+        """Returns the table without these features; crosses of them stay."""
+        names = {feature.name for feature in left_out}
+        return self._only([f for f in self.features if f.name not in names])
+
     def _with_parts(self, feature: Feature) -> list[Feature]:
         # The parts may have been left out, see `_only`.
         return [feature, *(f for f in self.features if f.name in feature.of)]

@@ -29,6 +29,16 @@ class NormalisedStack(keras.layers.Layer):
         # them.
         self.keep_statistics = False
         self._watched: list[Any] | None = None
+        self._weights: Any = None
+
+    @contextlib.contextmanager
+    def weighing(self, weights: Any) -> Iterator[None]:
+        """Weighs the rows of batches, (B,), in the statistics of calls inside."""
+        self._weights = weights
+        try:
+            yield
+        finally:
+            self._weights = None
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[list[Any]]:
@@ -43,7 +53,9 @@ class NormalisedStack(keras.layers.Layer):
         if self._watched is not None:
             self._watched.append(hidden)
         moving = training and not self.keep_statistics
-        return self.norms[index](hidden, training=moving)
+        if self._weights is None:
+            return self.norms[index](hidden, training=moving)
+        return self.norms[index](hidden, training=moving, weights=self._weights)
 
 
 @keras.utils.register_keras_serializable("crossctr")

@@ -63,6 +63,16 @@ class Network(keras.Model):
             }
         )
 
+    def statistics_weights(self, rows: Mapping[str, Any]) -> Any:  # noqa: ARG002
+        """Returns the impressions' weights in BatchNorm's statistics, (B,).
+
+        None, which counts all alike, unless a network weighs what it learns from.
+
+        Args:
+            rows: Encoded features by column.
+        """
+        return None
+
     def interaction_input(
         self,
         rows: Mapping[str, Any],

@@ -32,9 +32,9 @@ def count_statistics(
 
     Running averages describe a network that was still changing, with dropout. After an
     epoch of a few dozen steps they fit neither the final weights nor inference (our
-    choice). Layers are processed first to last, each with the exact statistics of those
-    before it. A layer that reads only one domain keeps its statistics if the domain has
-    no impressions.
+    choice). Impressions count by `Network.statistics_weights`. Layers are processed
+    first to last, each with the exact statistics of those before it. A layer that reads
+    only one domain keeps its statistics if the domain has no impressions.
 
     Args:
         network: The trained network; its running statistics are changed in place.
@@ -59,7 +59,7 @@ def _moments(
     reader: ExampleReader | MixedRows,
     seed: int,
     max_rows: int,
-) -> list[tuple[int, Any, Any]]:
+) -> list[tuple[float, Any, Any]]:
     """Returns count, mean and variance of the input of norm `index` of each stack."""
     rows_spec, _, _ = batch_signature(network.features)
 
@@ -68,11 +68,17 @@ def _moments(
         with contextlib.ExitStack() as watched:
             inputs = [watched.enter_context(stack.watching()) for stack in stacks]
             network(rows, training=False)
+        weights = network.statistics_weights(rows)
         found = []
         for read in inputs:
             values = tf.cast(read[index], tf.float64)  # (B, units)
-            total, squares = tf.reduce_sum(values, 0), tf.reduce_sum(values**2, 0)
-            found.append((tf.shape(values)[0], total, squares))
+            # A layer that reads some of the impressions reads one domain's.
+            times = tf.ones([tf.shape(values)[0], 1], tf.float64)
+            if weights is not None:
+                times *= tf.cast(weights, tf.float64)[:, tf.newaxis]
+            total = tf.reduce_sum(times * values, 0)
+            squares = tf.reduce_sum(times * values**2, 0)
+            found.append((tf.reduce_sum(times), total, squares))
         return found
 
     totals: list[tuple[Any, Any, Any]] = [(0, 0.0, 0.0)] * len(stacks)
@@ -90,7 +96,9 @@ def _moments(
     return [_moments_of(*sums_of_one) for sums_of_one in totals]
 
 
-def _moments_of(count: int, total: Any, squares: Any) -> tuple[int, Any, Any]:
-    mean = total / max(count, 1)
+def _moments_of(count: float, total: Any, squares: Any) -> tuple[float, Any, Any]:
+    # A sum of weights, which may be small.
+    safe = count or 1.0
+    mean = total / safe
     # Rounding can make the variance of a constant unit slightly negative.
-    return count, mean, np.maximum(squares / max(count, 1) - mean**2, 0.0)
+    return count, mean, np.maximum(squares / safe - mean**2, 0.0)

@@ -19,6 +19,7 @@ from models.cctl.flow import flow_loss
 from models.cctl.flow import group_loss
 from models.cctl.flow import shrinkage_factor
 from models.cctl.flow import weights_of
+from models.cctl.gain_weights import VALUES
 from models.cctl.learner import CctlLearner
 from models.cctl.losses import weighted_loss
 from models.cctl.network import CompanionNetwork
@@ -65,7 +66,7 @@ def test_agreement_tells_shuffled_clicks_from_real_ones() -> None:
     slopes, errors = _slopes(labels)
     assert slopes[0] == pytest.approx(1.0, abs=0.15)
     assert abs(slopes[1]) < 4 * errors[1] < 0.2
-    weights = weights_of(tf.constant(slopes), 0.5, 0.1, 0.0).numpy()
+    weights = weights_of(tf.constant(slopes), 0.5, 0.1).numpy()
     assert weights[1] <= 0.5 * weights[0]
 
 
@@ -245,26 +246,58 @@ def test_towers_are_equal_after_each_sync_and_the_ratio_holds(
     learner = _learner(features, source, sync_steps=3)
     _train(learner, target)
     record = learner.record.numbers()
-    # Ten steps of 16 target and 32 source rows; syncs after steps 3, 6 and 9, the first
-    # without a gain, as is what the end leaves.
+    # Ten steps of 16 target and 32 source rows, in windows of three and of one.
     assert record["source_rows"] == record["rows"]["fr"] == 320
     assert record["source_passes"] == 1
     assert [window["step"] for window in record["windows"]] == [3, 6, 9, 10]
-    measured = [window["gain"] is not None for window in record["windows"]]
-    assert measured == [False, True, True, False]
-    assert all(window["distance"] > 0 for window in record["windows"][:-1])
-    assert record["windows"][-1]["distance"] is None
-    assert 0 < record["weights"]["fr"] < 1
-    network = learner._network
-    pure = network.pure.named_variables()
-    apart = {
-        name
-        for name, variable in network.mixed.named_variables().items()
-        if not np.array_equal(variable, pure[name])
-    }
-    assert apart
-    learner._towers.sync()
-    _assert_one(network)
+    assert all(window["gain"] is not None for window in record["windows"])
+    assert all(window["error"] > 0 for window in record["windows"])
+    assert all(window["distance"] > 0 for window in record["windows"])
+    assert 0 < record["weights"]["fr"] <= 1
+    _assert_one(learner._network)
+
+
+@pytest.mark.slow
+def test_a_window_of_surely_negative_gain_is_undone(
+    features: FeatureTable, world: tuple[ExampleReader, ExampleReader]
+) -> None:
+    target, source = world
+    learner = _learner(features, source, estimator="uniform", sync_steps=5)
+    learner.begin(target, 160)
+    (rows,) = target.batches(batch_size=160, shuffle_rows=160, seed=0)
+    learner._trainer.gain.assign([1_000.0, -900.0, 900.0])
+    apart: dict[str, Any] = {}
+    sync = learner._towers.sync
+
+    def watched(**how: Any) -> None:
+        pure = learner._network.pure.named_variables()
+        apart.update({name: variable.numpy() for name, variable in pure.items()})
+        apart["undo"] = how["undo"]
+        sync(**how)
+
+    learner._towers.sync = watched  # type: ignore[method-assign]
+    learner.train(cut(rows, 0, 80))
+    assert apart["undo"]
+    assert learner.record.windows[0]["undone"]
+    for name, variable in learner._network.mixed.named_variables().items():
+        np.testing.assert_array_equal(variable, apart[name], err_msg=name)
+    pairs = learner._towers._dense_pairs()
+    for one, other in pairs:
+        np.testing.assert_array_equal(one, other)
+    learner.train(cut(rows, 80, 160))
+    assert not learner.record.windows[1]["undone"]
+    assert "1 of 2 windows were undone" in learner.record.words()[-1]
+
+
+@pytest.mark.slow
+def test_without_weights_the_gain_is_zero(
+    features: FeatureTable, world: tuple[ExampleReader, ExampleReader]
+) -> None:
+    target, source = world
+    learner = _learner(features, source, estimator="zero", sync_steps=4)
+    _train(learner, target)
+    gains = [window["gain"] for window in learner.record.windows]
+    np.testing.assert_allclose(gains, 0.0, atol=1e-6)
 
 
 @pytest.mark.slow
@@ -321,7 +354,7 @@ def test_without_any_weight_no_source_label_is_learned(
 
 
 @pytest.mark.slow
-def test_a_later_training_measures_its_first_window_and_no_straddling_one(
+def test_windows_over_the_end_of_a_pass_have_no_gain(
     features: FeatureTable, world: tuple[ExampleReader, ExampleReader]
 ) -> None:
     target, source = world
@@ -337,11 +370,9 @@ def test_a_later_training_measures_its_first_window_and_no_straddling_one(
         return [(window["step"], window["gain"] is not None) for window in windows]
 
     # Passes end after steps 6 and 12. The window of steps 5 to 8 is of both.
-    assert measured(learner) == [(4, False), (8, False), (12, False)]
-    network = learner._network
-    later = CctlLearner(network, source, learner._training)
-    assert measured(later) == [(4, True), (8, False), (12, False)]
-    assert int(network.past[3]) == 24
+    assert measured(learner) == [(4, True), (8, False), (12, True)]
+    later = CctlLearner(learner._network, source, learner._training)
+    assert measured(later) == [(4, True), (8, False), (12, True)]
 
 
 @pytest.mark.slow
@@ -349,21 +380,25 @@ def test_each_source_row_counts_once(
     features: FeatureTable, world: tuple[ExampleReader, ExampleReader]
 ) -> None:
     target, source = world
-    learner = _learner(features, source)
-    sums = learner._network.sums
+    learner = _learner(features, source, prior="agreement")
+    sums, gain = learner._network.sums, learner._network.gain_weights.sums[VALUES]
+    masses = []
     # 800 source rows are looked at first and 320 of them are learned from, in two
     # passes; a quarter of the target's rows are held out.
     for times in (1.0, 1.5):
         learner.begin(target, 160)
-        counted = sums.sums.numpy()
+        counted, mass = sums.sums.numpy(), gain.numpy()
         for _ in range(2):
             (rows,) = target.batches(batch_size=160, shuffle_rows=160, seed=0)
             learner.train(rows)
         learner.end()
         np.testing.assert_array_equal(sums.sums.numpy(), counted)
+        np.testing.assert_array_equal(gain.numpy(), mass)
+        masses.append(mass)
         assert counted[0, sums.ROWS] == 800 * times
         # What was counted before counts half, and then all of the target's rows do.
         assert counted[1, sums.ROWS] == (40 if times == 1.0 else 20 + 160)
+    assert (masses[1][:, :, 1] > masses[0][:, :, 1] / 2).all()
 
 
 @pytest.mark.slow
@@ -441,11 +476,9 @@ def test_the_learners_source_loss_teaches_neither_flow_nor_reference(
 @pytest.mark.parametrize(
     "settings",
     [
-        {"estimator": "companion"},
+        {"prior": "agreement"},
         {"sync_steps": 0},
         {"balance": "domains"},
-        {"by_row": False},
-        {"trust": False},
         {"alignment": False},
         {"enhancement": 0.1},
     ],
@@ -476,14 +509,13 @@ def test_every_setting_trains_and_takes_effect(
     else:
         assert len(distances) == 4
     weights = learner.record.numbers()["weights"]["fr"]
-    if switch == "estimator":
-        assert set(learner.record.keep) == {"fr"}
-        assert weights in {0.0, 1.0} or 0 < weights < 1
+    network_of_prior = learner._network.sums.sums.numpy()
+    assert network_of_prior.any() == (switch == "prior")
     assert 0 <= weights <= 1
 
 
 @pytest.mark.slow
-def test_agreement_is_not_measured_on_large_id_features(
+def test_the_reference_reads_no_ids(
     features: FeatureTable,
     world: tuple[ExampleReader, ExampleReader],
     monkeypatch: pytest.MonkeyPatch,
@@ -492,7 +524,7 @@ def test_agreement_is_not_measured_on_large_id_features(
     target, source = world
     learner = _learner(features, source)
     read = {f.name for f in learner._network.reference.features.features}
-    assert "user_id" not in read
+    assert not {"user_id", "item_id"} & read
     assert "item_impressions" in read
     before = [v.numpy() for v in learner._network.reference.trainable_variables]
     _train(learner, target)

@@ -18,25 +18,35 @@ def _batch(rows: int) -> Batch:
 
 
 @pytest.mark.parametrize(
-    ("agreement", "weights", "words"),
+    ("slope", "weights", "words"),
     [
-        ((0.01, 0.02), [0.02, 0.01], ". Hardly anything of fr is used: look for"),
-        ((0.01, 0.02), [0.9, 0.02], ". As a whole it is hardly used, but some of"),
-        ((0.9, 0.1), [0.9, 0.9], "so nearly all of it is used"),
-        ((0.4, 0.1), [0.3, 0.3], "agree 0.40 ± 0.10 as well"),
+        (0.01, [0.02, 0.01], ". Hardly anything of fr is used: look for"),
+        (0.01, [0.9] + [0.0] * 20, ". As a whole it is hardly used, but some of"),
+        (0.9, [0.95, 0.95], ". Nearly all of it is used"),
+        (0.4, [0.3, 0.3], "values 0.40 ± 0.10"),
     ],
 )
 def test_a_source_is_named_with_how_much_of_it_is_used(
-    agreement: tuple[float, float], weights: list[float], words: str
+    slope: float, weights: list[float], words: str
 ) -> None:
     record = CctlRecord(("fr",))
-    record.add_rows(_batch(2), np.zeros(2, np.int32), np.array(weights, np.float32))
-    record.measured, record.agreement = True, {"fr": agreement}
+    number = len(weights)
+    record.add_rows(
+        _batch(number), np.zeros(number, np.int32), np.array(weights, np.float32)
+    )
+    record.measured = {"fr": {"values": (slope, 0.1)}}
     (said,) = record.words()
     assert words in said
-    # Agreement measures what a model of the target knows, not what a source is worth.
-    assert "brings" not in said
     assert said.startswith(f"fr: mean weight {np.mean(weights):.2f}")
+
+
+def test_gains_of_windows_are_averaged_by_precision() -> None:
+    record = CctlRecord(("fr",))
+    for gain in ((0.01, 0.01), (0.04, 0.02), None):
+        record.add_rows(_batch(1), np.zeros(1, np.int32), np.ones(1, np.float32))
+        record.add_window(gain, 1.0)
+    assert record.mean_gain() == pytest.approx((0.016, 0.01 * 0.8**0.5))
+    assert "+0.0160 ± 0.0089 in log loss; 0 of 3" in record.words()[-1]
 
 
 def test_more_than_one_row_of_a_span_can_be_among_the_highest() -> None:
@@ -75,24 +85,16 @@ def test_a_source_of_which_no_row_was_read_is_named() -> None:
     assert said[1] == "uk: none of its impressions was read"
 
 
-def test_what_the_companion_keeps_is_said() -> None:
-    record = CctlRecord(("fr",))
-    record.add_rows(_batch(2), np.zeros(2, np.int32), np.array([1, 0], np.float32))
-    record.keep = {"fr": 0.731}
-    assert record.words() == ["fr: mean weight 0.50; the gains keep 73% of it"]
-    assert record.numbers()["keep"] == {"fr": 0.731}
-
-
 def test_a_window_without_rows_is_none_and_each_counts_its_own() -> None:
     record = CctlRecord(("fr",))
-    record.add_window(0.1, 0.0, 0.0)
+    record.add_window((0.1, 0.1), 0.0)
     assert record.windows == []
-    for weight, gain in ((0.2, None), (0.6, 0.03)):
+    for weight, gain in ((0.2, None), (0.6, (0.03, 0.01))):
         record.add_rows(
             _batch(2), np.zeros(2, np.int32), np.full(2, weight, np.float32)
         )
         record.steps += 5
-        record.add_window(gain, 1.0, 0.0)
+        record.add_window(gain, 1.0)
     assert [w["step"] for w in record.windows] == [5, 10]
     assert [w["gain"] for w in record.windows] == [None, 0.03]
     found = [w["weights"]["fr"] for w in record.windows]

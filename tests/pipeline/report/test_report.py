@@ -272,18 +272,17 @@ def _saw(name="feeds"):
     return {
         "weights": {name: 0.62},
         "rows": {name: 1_200, "partner": 0},
-        "agreement": {name: [0.71, 0.04]},
-        "target_slope": [0.8, 0.05],
-        "measured": True,
-        "trust": -0.1,
+        "target_slopes": {"values": [0.8, 0.05]},
+        "measured": {name: {"values": [0.71, 0.04]}},
         "source_rows": 1_200,
         "source_passes": 1,
         "windows": [
             {
                 "step": step,
                 "gain": None if step == 100 else 0.001 * step,
+                "error": None if step == 100 else 0.002,
                 "distance": 0.1,
-                "trust": 0.0,
+                "undone": False,
                 "weights": {name: 0.6},
             }
             for step in (100, 150, 200)

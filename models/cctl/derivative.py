@@ -1,0 +1,142 @@
+"""Derivative of the companion's gain by the weights of groups of impressions.
+
+Sums over a group of impressions: `A = sum (y - m)(D - u)`, the derivative of the gain
+by the weight of the group, centred by label and by change; `Q = sum m (1 - m)(D -
+u)^2`; and `V`, the variance of `A`. The *slope* `A / Q` is the log-odds of a click that
+a unit of `D` predicts, at any click rate; its standard error is `sqrt(V) / Q`. Sums of
+windows and of days add up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.cctl.look_ahead import Floats
+from models.cctl.look_ahead import positions
+
+# Table rows of ids fall into this many buckets by remainder: more have too few
+# impressions each (our choice).
+ID_BUCKETS = 4
+# An id's sums are divided by 1 + this times its mass `n m (1 - m)`: without it a few
+# heavy users outweigh all others (our choice).
+_SATURATION = 0.2
+NUMBER, LABELS, CHANGES, PRODUCTS, SQUARES = range(5)
+
+
+class Moments:
+    """Sums of labels and changes by cell of a domain.
+
+    Args:
+        domains: Number of domains.
+        cells: Number of cells: values of a feature, or ids that the target has.
+    """
+
+    def __init__(self, domains: int, cells: int) -> None:
+        self.sums = np.zeros((domains, cells, 5))
+
+    def add(
+        self,
+        domain: npt.NDArray[Any],
+        cell: npt.NDArray[Any],
+        labels: Floats,
+        changes: Floats,
+    ) -> None:
+        """Adds impressions; all arguments are (N,)."""
+        domains, cells, _ = self.sums.shape
+        place = domain.astype(np.int64) * cells + cell
+        values = (None, labels, changes, labels * changes, changes**2)
+        for index, value in enumerate(values):
+            counted = np.bincount(place, value, domains * cells)
+            self.sums[:, :, index] += counted.reshape(domains, cells)
+
+
+def sums_by_value(moments: Moments) -> Floats:
+    """Returns `A`, `Q` and `V` of each cell, centred within it; (domains, cells, 3).
+
+    Centring within the cell takes out the click rates of the feature's values.
+    """
+    sums = moments.sums
+    number = np.maximum(sums[:, :, NUMBER], 1.0)
+    rate, mean = sums[:, :, LABELS] / number, sums[:, :, CHANGES] / number
+    derivative = sums[:, :, PRODUCTS] - rate * sums[:, :, CHANGES]
+    squares = np.maximum(sums[:, :, SQUARES] - mean * sums[:, :, CHANGES], 0.0)
+    mass = np.clip(rate * (1 - rate), 0.0, None) * squares
+    return np.stack([derivative, mass, mass], axis=2)
+
+
+def sums_by_bucket(
+    moments: Moments, ids: npt.NDArray[np.int64], variances: Floats | None = None
+) -> Floats:
+    """Returns `A`, `Q` and `V` by bucket of ids, the last of all ids.
+
+    Labels and changes are centred by domain. An id's impressions share the error of its
+    `D`, so `V` is the sum of squares by id (cluster-robust).
+
+    Args:
+        moments: Moments by id.
+        ids: Table rows of the cells' ids.
+        variances: Variance of a label by domain, where labels are residuals; `m (1 -
+            m)` by default.
+
+    Returns:
+        Array (domains, ID_BUCKETS + 1, 3).
+    """
+    sums = moments.sums  # (K, N, 5)
+    number, labels, changes, products, squares = np.moveaxis(sums, 2, 0)
+    total = np.maximum(number.sum(1, keepdims=True), 1.0)
+    rate = labels.sum(1, keepdims=True) / total
+    mean = changes.sum(1, keepdims=True) / total
+    variance = rate * (1 - rate) if variances is None else variances[:, np.newaxis]
+    derivative = products - rate * changes - mean * labels + number * rate * mean
+    mass = variance * (squares - 2 * mean * changes + number * mean**2)
+    share = 1 / (1 + _SATURATION * variance * number)
+    derivative, mass = share * derivative, share * mass
+    buckets = ids % ID_BUCKETS
+    found = np.zeros((len(sums), ID_BUCKETS + 1, 3))
+    for bucket in range(ID_BUCKETS + 1):
+        chosen = np.ones(len(ids), bool) if bucket == ID_BUCKETS else buckets == bucket
+        a, q = derivative[:, chosen], mass[:, chosen]
+        slope = a.sum(1) / np.maximum(q.sum(1), 1e-12)
+        spread = np.sum((a - slope[:, np.newaxis] * q) ** 2, axis=1)
+        found[:, bucket] = np.stack([a.sum(1), q.sum(1), spread], axis=1)
+    return found
+
+
+def add_by_id(
+    moments: Moments,
+    known: npt.NDArray[np.int64],
+    ids: npt.NDArray[Any],
+    domain: npt.NDArray[Any],
+    labels: Floats,
+    changes: Floats,
+) -> None:
+    """Adds impressions to moments by id; those of ids unknown to the target say none.
+
+    Args:
+        moments: Moments, a cell per id; changed in place.
+        known: Table rows of the cells' ids, sorted.
+        ids: Table rows of the impressions' ids, (N,).
+        domain: Their domains, (N,).
+        labels: Their labels, or residuals, (N,).
+        changes: The changes of their logits, (N,).
+    """
+    place, found = positions(known, ids)
+    moments.add(domain[found], place[found], labels[found], changes[found])
+
+
+def slopes(sums: Floats) -> tuple[Floats, Floats]:
+    """Returns slopes and squared standard errors; without impressions 0 and infinity.
+
+    Args:
+        sums: `A`, `Q` and `V` on the last axis.
+    """
+    derivative, mass, variance = np.moveaxis(sums, -1, 0)
+    known = mass > 1e-9
+    safe = np.where(known, mass, 1.0)
+    return (
+        np.where(known, derivative / safe, 0.0),
+        np.where(known, variance / safe**2, np.inf),
+    )
