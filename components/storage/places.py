@@ -1,9 +1,8 @@
 """Places: folders and files, local as `pathlib.Path`, in a store as `ObjectPath`.
 
 Whoever lists what may lie in an object store does so by this module, and whoever opens
-it by `components.storage.files`.
-`ObjectPath` has the part of `pathlib.Path` that listing needs, so that the rules of
-what a log folder means are written once.
+it by `components.storage.files`. `ObjectPath` has the part of `pathlib.Path` that
+listing needs, so that the rules of what a log folder means are written once.
 """
 
 from __future__ import annotations
