@@ -105,10 +105,7 @@ def list_log_files(folder: Place, first_day: int, last_day: int) -> list[LogFile
 def entries_by_day(
     folder: Place, first_day: int, last_day: int
 ) -> list[tuple[int, list[Place]]]:
-    """Returns what lies in each day's folder, see `entries_of`.
-
-    For the arguments and errors see `list_log_files`.
-    """
+    """Returns what lies in each day's folder; for arguments see `list_log_files`."""
     partitions = list(day_folders(folder, first_day, last_day))
     found = each(folder, lambda one: list(entries_of(one[1])), partitions)
     return [(day, paths) for (day, _), paths in zip(partitions, found, strict=True)]
@@ -268,7 +265,7 @@ def _inaccessible(path: Place, error: OSError) -> DataError:
 def log_days(
     folder: Place, first_day: int, last_day: int, hashes: ContentHashes
 ) -> dict[int, str]:
-    """Returns the hash of each day's log files, see `day_hash`.
+    """Returns the hash of each day's log files, see `day_hashes`.
 
     Args:
         folder: A domain's folder of `date=YYYY-MM-DD/` partitions.
@@ -280,8 +277,7 @@ def log_days(
         DataError: The folder is missing or holds no dated partition, or a file cannot
             be read.
     """
-    by_day = files_by_day(folder, first_day, last_day)
-    return {day: day_hash(folder, files, hashes) for day, files in by_day}
+    return day_hashes(folder, files_by_day(folder, first_day, last_day), hashes)
 
 
 def files_by_day(
@@ -295,12 +291,14 @@ def files_by_day(
     ]
 
 
-def day_hash(folder: Place, files: Iterable[LogFile], hashes: ContentHashes) -> str:
-    """Returns a hash of the names and contents of a day's log files.
+def day_hashes(
+    folder: Place, by_day: Iterable[tuple[int, list[LogFile]]], hashes: ContentHashes
+) -> dict[int, str]:
+    """Returns, by day, a hash of the names and contents of its log files.
 
     Args:
         folder: The domain's folder, from which names count.
-        files: The files, in any order.
+        by_day: Files of each day, in any order.
         hashes: Knows or reads the files' contents.
 
     Raises:
@@ -311,8 +309,14 @@ def day_hash(folder: Place, files: Iterable[LogFile], hashes: ContentHashes) -> 
         name = name_below(place(file.path), folder)
         return f"{name} {hashes.of(file.path, file.info)}"
 
-    lines = each(folder, line, files)
-    return short_hash("\n".join(sorted(lines)).encode())
+    # Of all days together, since those of a store are asked for at the same time.
+    files = [file for _, of_day in by_day for file in of_day]
+    lines: dict[int, list[str]] = defaultdict(list)
+    for file, text in zip(files, each(folder, line, files), strict=True):
+        lines[file.day].append(text)
+    return {
+        day: short_hash("\n".join(sorted(of)).encode()) for day, of in lines.items()
+    }
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from components.log_example_gen import content_hashes
 from components.log_example_gen.chunks import read_chunks
 from components.log_example_gen.content_hashes import ContentHashes
 from components.log_example_gen.log_files import Shard
-from components.log_example_gen.log_files import day_hash
 from components.log_example_gen.log_files import existing_day_folders
 from components.log_example_gen.log_files import file_size
 from components.log_example_gen.log_files import list_log_files
+from components.log_example_gen.log_files import log_days
 from components.log_example_gen.log_files import refuse_twins
 from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.unread_files import list_unread_files
@@ -148,7 +148,7 @@ def settled(monkeypatch):
 
 def _hash(folder, kept):
     hashes = ContentHashes(kept)
-    found = day_hash(folder, list_log_files(folder, FIRST, FIRST), hashes)
+    (found,) = log_days(folder, FIRST, FIRST, hashes).values()
     hashes.save()
     return found
 
