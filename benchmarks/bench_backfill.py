@@ -238,7 +238,9 @@ def _rows(config: Config, step: Step) -> int:
         pq.read_metadata(path).num_rows
         for domain in domains
         for one in range(step.days.first, step.days.last + 1)
-        for path in (config.logs / domain / f"date={to_date(one)}").glob("*.parquet")
+        for path in (Path(str(config.logs)) / domain / f"date={to_date(one)}").glob(
+            "*.parquet"
+        )
     )
 
 

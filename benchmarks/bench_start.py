@@ -83,7 +83,7 @@ def write_world(folder: Path) -> tuple[Path, str]:
     first = to_day(content["first_day"])
     for domain in config.domains:
         for day in range(first, first + _DAYS):
-            partition = config.logs / domain / f"date={to_date(day)}"
+            partition = Path(str(config.logs)) / domain / f"date={to_date(day)}"
             partition.mkdir(parents=True)
             (partition / "part-0.parquet").touch()
     return path, str(to_date(first + _DAYS - 1))

@@ -105,6 +105,19 @@ class StorageError(CrossctrError):
     headline = "Cannot write"
 
 
+class StoreError(CrossctrError):
+    """An object store refuses a request, or has no such bucket or object."""
+
+    headline = "Object store"
+
+
+class StoreUnreachableError(StoreError):
+    """An object store does not answer, or with an error of its own."""
+
+    headline = "Object store not reachable"
+    exit_code = ExitCode.TRY_AGAIN
+
+
 class TrainingError(CrossctrError):
     """Training cannot continue."""
 

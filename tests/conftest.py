@@ -25,3 +25,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name in ("long", "slow")
     }
     items.sort(key=lambda item: [item.path not in paths for paths in marked.values()])
+
+
+@pytest.fixture(scope="session")
+def _object_store():
+    from tests.object_store import running_store
+
+    with running_store() as found:
+        yield found
+
+
+@pytest.fixture
+def store(_object_store, monkeypatch):
+    """An S3 server on loopback, empty and without faults, as this process's store."""
+    from tests.object_store import use
+
+    _object_store.empty()
+    use(_object_store.url, monkeypatch)
+    return _object_store

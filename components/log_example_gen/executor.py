@@ -28,6 +28,7 @@ from components.log_example_gen.log_files import plan_shards
 from components.log_example_gen.log_files import refuse_twins
 from components.log_example_gen.logic import DomainLog
 from components.log_example_gen.unread_files import refuse_unread_days
+from components.storage.places import place
 from models.artifact_files import ACCOUNTING_FILE
 from models.artifact_files import LOG_DAYS_FILE
 from models.days import DayRange
@@ -128,7 +129,7 @@ def _read_files(
         log.domain: {
             str(to_date(day)): found
             for day, found in log_days(
-                Path(log.folder), days.first, days.last, hashes
+                place(log.folder), days.first, days.last, hashes
             ).items()
         }
         for log in logs
@@ -146,9 +147,9 @@ def _clear_quarantine(folder: Path, logs: list[DomainLog], days: DayRange) -> No
 def _shards(logs: list[DomainLog], first_day: int, last_day: int) -> list[Shard]:
     shards: list[Shard] = []
     for log in logs:
-        files = list_log_files(Path(log.folder), first_day, last_day)
+        files = list_log_files(place(log.folder), first_day, last_day)
         refuse_twins(files)
-        refuse_unread_days(Path(log.folder), first_day, last_day, log.marker)
+        refuse_unread_days(place(log.folder), first_day, last_day, log.marker)
         present = {file.day for file in files}
         missing = [d for d in range(first_day, last_day + 1) if d not in present]
         if missing and log.missing_days != "skip":
@@ -163,7 +164,7 @@ def _shards(logs: list[DomainLog], first_day: int, last_day: int) -> list[Shard]
             # An empty file keeps the split, which every later component expects.
             shards.append(Shard(log.domain, 0, ()))
             continue
-        sizes = [file_size(file.path) for file in files]
+        sizes = [file_size(file) for file in files]
         shards += plan_shards(log.domain, files, sizes, _SHARD_BYTES)
     return shards
 

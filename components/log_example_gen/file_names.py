@@ -27,6 +27,8 @@ _ALMOST = {
     ".tfrecords": ".tfrecord",
     ".tfr": ".tfrecord",
 }
+# Of checksums, of editors, and of Hadoop's folders in object stores.
+_BOOKKEEPING = (".crc", "~", "_$folder$")
 # Packed in a way that is not read.
 _UNREAD_PACKED = (".zstd", ".xz", ".lz4", ".snappy", ".zip")
 
@@ -79,7 +81,7 @@ def _is_utf8(name: str) -> bool:
 
 def is_bookkeeping(name: str) -> bool:
     """Whether Spark, Hadoop or an editor keeps a file of this name for itself."""
-    return name.startswith((".", "_")) or name.endswith((".crc", "~"))
+    return name.startswith((".", "_")) or name.endswith(_BOOKKEEPING)
 
 
 def naming_advice(name: str) -> str:

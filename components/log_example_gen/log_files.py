@@ -14,12 +14,20 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import field
 
 from components.log_example_gen.content_hashes import ContentHashes
 from components.log_example_gen.file_names import EXPECTED_SUFFIXES
 from components.log_example_gen.file_names import format_of
 from components.log_example_gen.file_names import unpacked_name
+from components.storage.files import size_of
+from components.storage.places import Info
+from components.storage.places import ObjectPath
+from components.storage.places import Place
+from components.storage.places import each
+from components.storage.places import entries
+from components.storage.places import name_below
+from components.storage.places import place
 from models.days import to_date
 from models.days import to_day
 from models.errors import DataError
@@ -32,13 +40,20 @@ _HOUR_FOLDER = re.compile(r"^(?:(?:hour|hr|h)=)?(?:[01]?\d|2[0-3])$")
 
 @dataclass(frozen=True)
 class LogFile:
-    """One file of a domain's log."""
+    """One file of a domain's log.
+
+    Attributes:
+        path: Its path, or its address in an object store.
+        day: Days since 1970-01-01, by its folder.
+        info: What the store's listing said of it; None of a local file.
+    """
 
     path: str
     day: int
+    info: Info | None = field(default=None, compare=False)
 
 
-def is_log_file(path: Path) -> bool:
+def is_log_file(path: Place) -> bool:
     """Whether an entry of a day's folder is a file that is read.
 
     Raises:
@@ -68,7 +83,7 @@ def day_of(name: str) -> int | None:
     return to_day(datetime.date(int(year), int(month), int(day)))
 
 
-def list_log_files(folder: Path, first_day: int, last_day: int) -> list[LogFile]:
+def list_log_files(folder: Place, first_day: int, last_day: int) -> list[LogFile]:
     """Returns the log files of the days `first_day` to `last_day`, oldest first.
 
     Args:
@@ -80,11 +95,30 @@ def list_log_files(folder: Path, first_day: int, last_day: int) -> list[LogFile]
         DataError: The folder is missing or holds no dated partition.
     """
     return [
-        LogFile(str(path), day)
-        for day, partition in day_folders(folder, first_day, last_day)
-        for path in entries_of(partition)
+        log_file(path, day)
+        for day, paths in entries_by_day(folder, first_day, last_day)
+        for path in paths
         if is_log_file(path)
     ]
+
+
+def entries_by_day(
+    folder: Place, first_day: int, last_day: int
+) -> list[tuple[int, list[Place]]]:
+    """Returns what lies in each day's folder; for arguments see `list_log_files`."""
+    partitions = list(day_folders(folder, first_day, last_day))
+    found = each(folder, lambda one: list(entries_of(one[1])), partitions)
+    return [(day, paths) for (day, _), paths in zip(partitions, found, strict=True)]
+
+
+def log_file(path: Place, day: int) -> LogFile:
+    """Returns a log file as it was listed.
+
+    Args:
+        path: The file.
+        day: Days since 1970-01-01.
+    """
+    return LogFile(str(path), day, path.info if isinstance(path, ObjectPath) else None)
 
 
 def refuse_twins(files: Iterable[LogFile]) -> None:
@@ -98,7 +132,7 @@ def refuse_twins(files: Iterable[LogFile]) -> None:
     twins = [paths for paths in alike.values() if len(paths) > 1]
     if twins:
         names = [
-            " and ".join([first, *(Path(path).name for path in others)])
+            " and ".join([first, *(place(path).name for path in others)])
             for first, *others in twins
         ]
         raise DataError(
@@ -109,8 +143,8 @@ def refuse_twins(files: Iterable[LogFile]) -> None:
 
 
 def day_folders(
-    folder: Path, first_day: int, last_day: int
-) -> Iterator[tuple[int, Path]]:
+    folder: Place, first_day: int, last_day: int
+) -> Iterator[tuple[int, Place]]:
     """Yields the days wanted with their folders, oldest first.
 
     Args:
@@ -128,7 +162,7 @@ def day_folders(
             "TFRecord files; run `crossctr import` or `crossctr simulate`, or set "
             "`logs` in the configuration"
         )
-    found: dict[int, Path] = {}
+    found: dict[int, Place] = {}
     for partition in _listed(folder):
         try:
             day = day_of(partition.name)
@@ -155,8 +189,8 @@ def day_folders(
 
 
 def existing_day_folders(
-    folder: Path, first_day: int, last_day: int
-) -> dict[int, Path]:
+    folder: Place, first_day: int, last_day: int
+) -> dict[int, Place]:
     """Returns the folders of days that exist already, by day.
 
     Args:
@@ -172,12 +206,12 @@ def existing_day_folders(
     return dict(day_folders(folder, first_day, last_day))
 
 
-def is_day_folder(path: Path) -> bool:
+def is_day_folder(path: Place) -> bool:
     """Whether a folder of a domain is named like a day's."""
     return _DAY_FOLDER.match(path.name) is not None
 
 
-def entries_of(partition: Path) -> Iterator[Path]:
+def entries_of(partition: Place) -> Iterator[Place]:
     """Yields what lies in a day's folder, and in the folders of its hours.
 
     Raises:
@@ -199,26 +233,28 @@ def entries_of(partition: Path) -> Iterator[Path]:
             yield path
 
 
-def _listed(folder: Path) -> list[Path]:
+def _listed(folder: Place) -> list[Place]:
     try:
-        return sorted(folder.iterdir())
+        return entries(folder)
     except OSError as error:
         raise _inaccessible(folder, error) from error
 
 
-def file_size(path: str) -> int:
+def file_size(file: LogFile) -> int:
     """Returns the bytes of a log file.
 
     Raises:
         DataError: It is gone, or the operating system does not let one look.
     """
+    if file.info is not None:
+        return file.info.size
     try:
-        return Path(path).stat().st_size
+        return size_of(file.path)
     except OSError as error:
-        raise _inaccessible(Path(path), error) from error
+        raise _inaccessible(place(file.path), error) from error
 
 
-def _inaccessible(path: Path, error: OSError) -> DataError:
+def _inaccessible(path: Place, error: OSError) -> DataError:
     return DataError(
         f"{str(path)!r} cannot be read ({error.strerror or error}); expected a log "
         "that stays as it is while it is read; look at who moves or protects it, and "
@@ -227,9 +263,9 @@ def _inaccessible(path: Path, error: OSError) -> DataError:
 
 
 def log_days(
-    folder: Path, first_day: int, last_day: int, hashes: ContentHashes
+    folder: Place, first_day: int, last_day: int, hashes: ContentHashes
 ) -> dict[int, str]:
-    """Returns the hash of each day's log files, see `day_hash`.
+    """Returns the hash of each day's log files, see `day_hashes`.
 
     Args:
         folder: A domain's folder of `date=YYYY-MM-DD/` partitions.
@@ -241,12 +277,11 @@ def log_days(
         DataError: The folder is missing or holds no dated partition, or a file cannot
             be read.
     """
-    by_day = files_by_day(folder, first_day, last_day)
-    return {day: day_hash(folder, files, hashes) for day, files in by_day}
+    return day_hashes(folder, files_by_day(folder, first_day, last_day), hashes)
 
 
 def files_by_day(
-    folder: Path, first_day: int, last_day: int
+    folder: Place, first_day: int, last_day: int
 ) -> list[tuple[int, list[LogFile]]]:
     """Returns each day's log files, for the arguments see `list_log_files`."""
     files = list_log_files(folder, first_day, last_day)
@@ -256,22 +291,32 @@ def files_by_day(
     ]
 
 
-def day_hash(folder: Path, files: Iterable[LogFile], hashes: ContentHashes) -> str:
-    """Returns a hash of the names and contents of a day's log files.
+def day_hashes(
+    folder: Place, by_day: Iterable[tuple[int, list[LogFile]]], hashes: ContentHashes
+) -> dict[int, str]:
+    """Returns, by day, a hash of the names and contents of its log files.
 
     Args:
         folder: The domain's folder, from which names count.
-        files: The files, in any order.
+        by_day: Files of each day, in any order.
         hashes: Knows or reads the files' contents.
 
     Raises:
         DataError: A file cannot be read.
     """
-    lines = [
-        f"{Path(file.path).relative_to(folder).as_posix()} {hashes.of(file.path)}"
-        for file in files
-    ]
-    return short_hash("\n".join(sorted(lines)).encode())
+
+    def line(file: LogFile) -> str:
+        name = name_below(place(file.path), folder)
+        return f"{name} {hashes.of(file.path, file.info)}"
+
+    # Of all days together, since those of a store are asked for at the same time.
+    files = [file for _, of_day in by_day for file in of_day]
+    lines: dict[int, list[str]] = defaultdict(list)
+    for file, text in zip(files, each(folder, line, files), strict=True):
+        lines[file.day].append(text)
+    return {
+        day: short_hash("\n".join(sorted(of)).encode()) for day, of in lines.items()
+    }
 
 
 @dataclass(frozen=True)

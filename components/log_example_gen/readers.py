@@ -12,7 +12,6 @@ makes of them is held against it. A file of no bytes has no records.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +25,8 @@ from components.log_example_gen.jsonl_reader import read_jsonl
 from components.log_example_gen.pieces import Piece
 from components.log_example_gen.pieces import unreadable
 from components.log_example_gen.wanted import WantedColumns
+from components.storage.files import open_input
+from components.storage.files import size_of
 from models.compat import read_batches
 from models.data.arrow_files import UNREADABLE
 from models.data.arrow_files import pq
@@ -55,7 +56,7 @@ def read_pieces(
             f"{EXPECTED_SUFFIXES}; rename it or move it away"
         )
     try:
-        if Path(path).stat().st_size == 0:
+        if size_of(path) == 0:
             return
     except OSError as error:
         raise unreadable(path, kind, error) from error
@@ -87,7 +88,7 @@ def read_pieces(
 def _read_parquet(path: str, batch_rows: int) -> Iterator[Piece]:
     start = 0
     try:
-        with pq.ParquetFile(path) as file:
+        with open_input(path) as source, pq.ParquetFile(source) as file:
             total = file.metadata.num_rows
             # Daily files are small: starting threads costs more than they save.
             for batch in read_batches(file, batch_rows, use_threads=False):

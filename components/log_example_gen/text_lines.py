@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from components.log_example_gen.file_names import PACKED
 from components.log_example_gen.pieces import unreadable
+from components.storage.files import open_input
 from models.errors import DataError
 
 BLOCK_BYTES = 8 << 20
@@ -99,7 +100,7 @@ def as_text(line: bytes) -> str:
 
 def open_packed(path: str) -> Any:
     """Opens a file to read bytes; packed as its name says, see `PACKED`."""
-    return pa.input_stream(path, compression=PACKED.get(Path(path).suffix))
+    return pa.input_stream(open_input(path), PACKED.get(Path(path).suffix))
 
 
 def check_start(path: str, kind: str, start: bytes) -> None:

@@ -27,11 +27,12 @@ _CHECKSUM_BYTES = 4
 _BLOCK_BYTES = 8 << 20
 
 
-def count_records(path: str) -> int:
+def count_records(path: str, copy: str | None = None) -> int:
     """Returns how many records a file has.
 
     Args:
         path: The file; gzip-compressed if the name ends in `.gz`.
+        copy: A local copy of it to read instead, if there is one.
 
     Raises:
         DataError: The file cannot be read, or ends inside a record.
@@ -39,7 +40,7 @@ def count_records(path: str) -> int:
     count = position = 0
     block = start = b""
     try:
-        for more in _blocks(path):
+        for more in _blocks(copy or path):
             start = start or more
             left = block[position:]
             # A record may end several blocks further on.

@@ -27,6 +27,7 @@ from components.log_example_gen.tfrecord_framing import count_records
 from components.log_example_gen.values import is_list
 from components.log_example_gen.values import is_text
 from components.log_example_gen.wanted import WantedColumns
+from components.storage.files import local_copy
 
 
 def read_tfrecord(path: str, batch_rows: int, wanted: WantedColumns) -> Iterator[Piece]:
@@ -43,11 +44,18 @@ def read_tfrecord(path: str, batch_rows: int, wanted: WantedColumns) -> Iterator
     Raises:
         DataError: The file cannot be read, or ends inside a record.
     """
+    with local_copy(path) as copy:
+        yield from _pieces(path, copy, batch_rows, wanted)
+
+
+def _pieces(
+    path: str, copy: str, batch_rows: int, wanted: WantedColumns
+) -> Iterator[Piece]:
     compression = "GZIP" if path.endswith(".gz") else ""
     decoder = ExamplesToRecordBatchDecoder()
-    total, start = count_records(path), 0
+    total, start = count_records(path, copy), 0
     try:
-        records = tf.data.TFRecordDataset(path, compression).batch(batch_rows)
+        records = tf.data.TFRecordDataset(copy, compression).batch(batch_rows)
         for batch in records.as_numpy_iterator():
             serialized = batch.tolist()
             numbers = np.arange(start, start + len(serialized))

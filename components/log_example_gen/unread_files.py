@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from components.log_example_gen.file_names import EXPECTED_SUFFIXES
 from components.log_example_gen.file_names import is_bookkeeping
 from components.log_example_gen.file_names import naming_advice
-from components.log_example_gen.log_files import day_folders
 from components.log_example_gen.log_files import day_of
-from components.log_example_gen.log_files import entries_of
+from components.log_example_gen.log_files import entries_by_day
 from components.log_example_gen.log_files import is_hour_folder
 from components.log_example_gen.log_files import is_log_file
 from components.log_example_gen.log_files import list_log_files
+from components.storage.places import Place
+from components.storage.places import entries
+from components.storage.places import name_below
 from models.errors import DataError
 from models.errors import listed
 
@@ -38,7 +39,7 @@ class UnreadFile:
 
 
 def list_unread_files(
-    folder: Path, first_day: int, last_day: int, marker: str | None = None
+    folder: Place, first_day: int, last_day: int, marker: str | None = None
 ) -> list[UnreadFile]:
     """Returns what lies in and beside the days' folders and is not a log file.
 
@@ -55,16 +56,16 @@ def list_unread_files(
         DataError: The folder is missing or holds no dated partition.
     """
     found = [
-        UnreadFile(path.relative_to(folder).as_posix(), day, _advice(path))
-        for day, partition in day_folders(folder, first_day, last_day)
-        for path in entries_of(partition)
+        UnreadFile(name_below(path, folder), day, _advice(path))
+        for day, paths in entries_by_day(folder, first_day, last_day)
+        for path in paths
         if not is_log_file(path)
         and not is_bookkeeping(path.name)
         and path.name != marker
     ]
     beside = [
         UnreadFile(path.name, None, _advice_beside(path))
-        for path in sorted(folder.iterdir())
+        for path in entries(folder)
         if day_of(path.name) is None
         and not is_bookkeeping(path.name)
         and path.name != marker
@@ -72,7 +73,7 @@ def list_unread_files(
     return found + beside
 
 
-def _advice(path: Path) -> str:
+def _advice(path: Place) -> str:
     """Returns why an entry of a day's folder is not read, and what to do."""
     if path.is_dir():
         if is_hour_folder(path.name):
@@ -85,7 +86,7 @@ def _advice(path: Path) -> str:
     return naming_advice(path.name)
 
 
-def _advice_beside(path: Path) -> str:
+def _advice_beside(path: Place) -> str:
     """Returns why an entry beside the days' folders is not read, and what to do."""
     if path.is_dir():
         return "a folder of no day; name it date=YYYY-MM-DD, or move it away"
@@ -93,7 +94,7 @@ def _advice_beside(path: Path) -> str:
 
 
 def refuse_unread_days(
-    folder: Path, first_day: int, last_day: int, marker: str | None = None
+    folder: Place, first_day: int, last_day: int, marker: str | None = None
 ) -> None:
     """Raises `DataError` if a day's folder holds files, but none that is read.
 

@@ -12,6 +12,7 @@ from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import hold_root
 from pipeline.cli.options import progress_console
+from pipeline.config.local_paths import local_folder
 from pipeline.config.schema import Config
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.progress import duration
@@ -40,11 +41,12 @@ def _import_logs(config: Config, console: Console) -> None:
             "the configuration has no `import` section; logs that exist already need "
             "no import, so go on with `crossctr run`"
         )
+    logs = local_folder(config.logs, "logs", "`crossctr import`")
     lists = [f.max_length for f in config.features if f.is_list]
     with console.status("importing") as status:
         report = import_logs(
             config.imports,
-            config.logs,
+            logs,
             config.domains,
             config.first_day,
             recent_items=max(lists, default=1),
@@ -70,6 +72,4 @@ def _import_logs(config: Config, console: Console) -> None:
             f"days{hidden}{sampled}{' (reused)' if domain.reused else ''}",
             soft_wrap=True,
         )
-    console.say(
-        f"Logs are in {config.logs} ({duration(report.seconds)})", soft_wrap=True
-    )
+    console.say(f"Logs are in {logs} ({duration(report.seconds)})", soft_wrap=True)

@@ -29,6 +29,7 @@ from pipeline.config.local_paths import LocalPathArgument
 from pipeline.terminal.plain_text import Console
 
 if TYPE_CHECKING:
+    from components.storage.places import Place
     from pipeline.guessing.domain import DomainGuess
     from pipeline.guessing.domain import Named
     from pipeline.guessing.draft import Draft
@@ -173,7 +174,7 @@ def _refuse_existing(paths: _Paths, force: bool) -> None:
         )
 
 
-def _folder_of(guesses: Sequence[DomainGuess]) -> Path | None:
+def _folder_of(guesses: Sequence[DomainGuess]) -> Place | None:
     """Returns the folder that has all logs by domain and day; None if there is none."""
     parents = {guess.logs.path.resolve().parent for guess in guesses}
     fits = all(
@@ -196,6 +197,12 @@ def _laid_out(
         _remove_split(folder, force)
     folder.parent.mkdir(parents=True, exist_ok=True)
     if guess.logs.dated:
+        if not isinstance(guess.logs.path, Path):
+            raise ConfigError(
+                f"{str(guess.logs.path)!r} cannot be linked to from {str(folder)!r}; "
+                "expected all dated logs of an object store in one folder there, each "
+                "named after its domain; copy or rename them"
+            )
         folder.symlink_to(guess.logs.path.resolve(), target_is_directory=True)
         return guess
     _split(guess, folder, paths, console)
@@ -251,11 +258,11 @@ def _split(guess: DomainGuess, folder: Path, paths: _Paths, console: Console) ->
         console.print(f"  {reason}: {count:,} rows, see {rejected}", soft_wrap=True)
 
 
-def _write(draft: Draft, paths: _Paths, logs: Path) -> list[str]:
+def _write(draft: Draft, paths: _Paths, logs: Place) -> list[str]:
     from pipeline.guessing.as_yaml import to_yaml
 
     logs, beside = logs.resolve(), paths.config.resolve().parent
-    if logs.is_relative_to(beside):
+    if isinstance(logs, Path) and logs.is_relative_to(beside):
         logs = logs.relative_to(beside)
     text, unsure = to_yaml(draft, paths.name, logs, paths.schema.name)
     durable_files.write_text(paths.config, text)

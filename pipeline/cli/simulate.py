@@ -14,6 +14,7 @@ from pipeline.cli.options import CONFIG
 from pipeline.cli.options import hold_root
 from pipeline.cli.options import progress_console
 from pipeline.config.load import load_config
+from pipeline.config.local_paths import local_folder
 from pipeline.config.schema import Config
 from pipeline.datasets.simulation.settings import PRESETS
 from pipeline.datasets.simulation.settings import SimulationConfig
@@ -51,6 +52,7 @@ def simulate(config_path: Path, preset: str | None, seed: int | None) -> None:
     """
     config = load_config(config_path)
     simulation = _chosen(config, preset, seed)
+    logs = local_folder(config.logs, "logs", "`crossctr simulate`")
     hold_root(config)
     # Late, as Arrow and NumPy would slow the start of the command line.
     from pipeline.datasets.simulation.oracle import newest_days
@@ -71,7 +73,7 @@ def simulate(config_path: Path, preset: str | None, seed: int | None) -> None:
             seed=simulation.seed,
             first_day=config.first_day,
             num_days=num_days,
-            logs=config.logs,
+            logs=logs,
             truth=simulation.truth,
             recent_items=simulation.recent_items,
             on_progress=lambda name, rows: status.update(f"{name}: {rows:,} rows"),
@@ -99,7 +101,7 @@ def simulate(config_path: Path, preset: str | None, seed: int | None) -> None:
             f"{duration(report.seconds)}{speed}"
         )
     console.say(oracle_table(scores))
-    console.say(f"Logs are in {config.logs}", soft_wrap=True)
+    console.say(f"Logs are in {logs}", soft_wrap=True)
     console.say(
         f"The truth (p*, accidents), which no model reads, is in {simulation.truth}",
         soft_wrap=True,

@@ -167,6 +167,8 @@ def _simulation(config: Config) -> None:
         )
     for domain in config.simulate.domains:
         check_one_of("simulate.domains", domain, config.domains)
+    if not isinstance(config.logs, Path):
+        return
     logs, truth = (
         Path(os.path.normpath(path)) for path in (config.logs, config.simulate.truth)
     )

@@ -1,4 +1,4 @@
-"""Local paths in the configuration and on the command line; URIs are refused."""
+"""Paths in the configuration and on the command line: local, or in an object store."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from typing import Any
 import click
 from pydantic import AfterValidator
 from pydantic import BeforeValidator
+from pydantic import WithJsonSchema
 
-_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:/")
+from components.storage.addresses import checked_address
+from components.storage.addresses import is_uri
+from components.storage.places import ObjectPath
+from components.storage.places import Place
+from models.errors import ConfigError
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # What a shell fills in and nothing else does.
 _VARIABLE = re.compile(r"\$[A-Za-z_{]")
@@ -27,14 +33,53 @@ def refuse_uri(path: Any) -> Any:
         ValueError: It is a URI, for which the operating system would make a folder
             named `s3:` in the current one.
     """
-    if _SCHEME.match(str(path)):
+    if is_uri(str(path)):
         scheme = str(path).partition(":")[0]
         raise ValueError(
-            f"URIs ({scheme}://) are not supported; expected a folder or file of this "
-            f"machine. Mount the storage behind {scheme}:// and give the path of the "
-            "mount"
+            f"URIs ({scheme}://) are not supported here; expected a folder or file of "
+            f"this machine. Mount the storage behind {scheme}:// and give the path of "
+            "the mount"
         )
     return path
+
+
+def read_place(path: Any) -> Any:
+    """Returns an address in an object store as its place; anything else as it is.
+
+    Raises:
+        ValueError: It is a URI, but no address in an object store.
+    """
+    if not isinstance(path, str) or not is_uri(path):
+        return path
+    try:
+        return ObjectPath(checked_address(path))
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+
+
+def check_place(path: Any) -> Any:
+    """Returns `path` as it is; a local one is checked as by `check_path`."""
+    return path if isinstance(path, ObjectPath) else check_path(path)
+
+
+def local_folder(folder: Place, key: str, what: str) -> Path:
+    """Returns a folder that must be local.
+
+    Args:
+        folder: The folder.
+        key: Key of the configuration that names it.
+        what: What writes there, to begin a sentence with.
+
+    Raises:
+        ConfigError: It is in an object store.
+    """
+    if isinstance(folder, Path):
+        return folder
+    raise ConfigError(
+        f"{what} writes to a local folder, and `{key}` is {str(folder)!r}; set `{key}` "
+        "to a folder of this machine, run the command, and copy the folder to the "
+        "store by the store's own tool"
+    )
 
 
 def expand_home(path: Any) -> Any:
@@ -93,6 +138,14 @@ def refuse_wildcards(path: Path) -> Path:
 
 # A path in a configuration; relative ones are relative to the configuration's folder.
 LocalPath = Annotated[Path, BeforeValidator(check_path), BeforeValidator(expand_home)]
+# Where a store of objects will do, too.
+PlacePath = Annotated[
+    Place,
+    BeforeValidator(check_place),
+    BeforeValidator(read_place),
+    BeforeValidator(expand_home),
+    WithJsonSchema({"type": "string", "format": "path"}),
+]
 # Where everything lies that a run writes.
 RootPath = Annotated[LocalPath, AfterValidator(refuse_wildcards)]
 

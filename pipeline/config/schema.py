@@ -39,6 +39,7 @@ from pipeline.config.checks import check_whole
 from pipeline.config.entries import entry_config
 from pipeline.config.entries import read_entries
 from pipeline.config.local_paths import LocalPath
+from pipeline.config.local_paths import PlacePath
 from pipeline.config.local_paths import RootPath
 from pipeline.config.names import Name
 from pipeline.config.names import check_names
@@ -61,11 +62,12 @@ class Config(StrictModel):
 
     Attributes:
         name: Name of the pipeline and of the published model.
-        root: Folder for everything a run writes (artifacts, metadata, log files).
+        root: Local folder for everything a run writes (artifacts, metadata, log files).
         metadata: Database of ML Metadata: `sqlite`, a file in `root`, or
             `mysql://user@host/database`, one database for each configuration. The
             password comes from the environment.
-        logs: Dated logs, `<domain>/date=YYYY-MM-DD/*`.
+        logs: Dated logs, `<domain>/date=YYYY-MM-DD/*`; a folder, or an address in an
+            object store: `s3://`, `gs://` or `hdfs://`.
         schema: TFMD schema of the raw features (text format).
         import: Raw data that `crossctr import` turns into dated logs; none by default,
             since most users have logs already.
@@ -126,7 +128,7 @@ class Config(StrictModel):
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=100)
     root: RootPath
     metadata: str = SQLITE
-    logs: LocalPath
+    logs: PlacePath
     schema_path: LocalPath = Field(alias="schema")
     imports: ImportConfig | None = Field(default=None, alias="import")
     simulate: SimulationConfig | None = None

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 from components.log_example_gen.log_files import existing_day_folders
 from components.log_example_gen.log_files import file_size
@@ -61,7 +62,11 @@ def _check_logs(config: Config) -> Iterator[Finding]:
     days: dict[str, int] = {}
     for domain in config.domains:
         folder = config.logs / domain
-        if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        if (
+            isinstance(folder, Path)
+            and folder.is_dir()
+            and not os.access(folder, os.R_OK | os.X_OK)
+        ):
             fix = "make it readable for this user"
             yield problem("paths", f"log folder {folder} cannot be read", fix)
         else:
@@ -150,4 +155,4 @@ def _log_bytes(config: Config, domain: str, *, all_days: bool) -> int:
         return 0
     by_day = files_by_day(folder, config.first, config.first + MAX_DAYS)
     days = by_day if all_days else by_day[-1:]
-    return sum(file_size(file.path) for _, files in days for file in files)
+    return sum(file_size(file) for _, files in days for file in files)

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
-from pathlib import Path
 
 from components.log_example_gen.log_files import entries_of
 from components.log_example_gen.log_files import existing_day_folders
 from components.log_example_gen.log_files import is_log_file
 from components.log_example_gen.unread_files import list_unread_files
+from components.storage.places import Place
 from models.days import DayRange
 from models.days import to_date
 from models.errors import CrossctrError
@@ -75,7 +75,7 @@ def merged(ranges: Iterable[DayRange]) -> list[DayRange]:
     return found
 
 
-def has_arrived(partition: Path | None, marker: str | None) -> bool:
+def has_arrived(partition: Place | None, marker: str | None) -> bool:
     """Whether the log of a day has arrived.
 
     Args:

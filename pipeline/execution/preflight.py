@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
 
+from components.log_example_gen.log_files import file_size
 from components.log_example_gen.log_files import list_log_files
 from models.errors import StorageError
 from models.training.cluster import read_cluster
@@ -116,7 +117,7 @@ def _bytes_of(config: Config, step: Step) -> int:
     # Impressions are stored raw and transformed; as Parquet, which is smaller than text
     # and as large as packed text.
     return _STEP_BYTES + sum(
-        Path(file.path).stat().st_size
+        file_size(file)
         for domain in config.domains
         for file in list_log_files(
             config.logs / domain, step.days.first, step.days.last

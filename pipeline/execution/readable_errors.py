@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from models import errors
 from models.durable_files import FULL
 from models.durable_files import NO_QUOTA
 from models.durable_files import READ_ONLY
@@ -61,7 +62,8 @@ def readable_errors(step: Step, root: Path) -> Iterator[None]:
         # Beam wraps what a worker raises into a RuntimeError that quotes it.
         quoted = re.search(r"models\.errors\.(\w+): (.+)", str(error))
         if quoted:
-            raise DataError(f"{step.label}: {_without_beam(quoted[2])}") from error
+            kind = getattr(errors, quoted[1], DataError)
+            raise kind(f"{step.label}: {_without_beam(quoted[2])}") from error
         first_line = (str(error).strip().splitlines() or [""])[0]
         raise UnexpectedError(
             f"{step.label}: {type(error).__name__}: {first_line}; the traceback is in "

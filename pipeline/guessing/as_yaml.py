@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from components.log_example_gen.csv_dialect import CsvDialect
 from components.log_example_gen.time_formats import DEFAULT_FORMAT
+from components.storage.places import Place
 from models.days import to_date
 from pipeline.guessing.domain import DomainGuess
 from pipeline.guessing.draft import SPACES
@@ -76,7 +76,7 @@ class _Text:
         self.lines.append(line)
 
 
-def to_yaml(draft: Draft, name: str, logs: Path, schema: str) -> tuple[str, list[str]]:
+def to_yaml(draft: Draft, name: str, logs: Place, schema: str) -> tuple[str, list[str]]:
     """Returns a configuration that `load_config` reads, and what is unsure in it.
 
     Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from components.log_example_gen.file_names import EXPECTED_SUFFIXES
 from components.log_example_gen.file_names import SUFFIXES
@@ -16,7 +15,13 @@ from components.log_example_gen.file_names import unpacked_name
 from components.log_example_gen.log_files import LogFile
 from components.log_example_gen.log_files import is_day_folder
 from components.log_example_gen.log_files import list_log_files
+from components.log_example_gen.log_files import log_file
 from components.log_example_gen.log_files import refuse_twins
+from components.storage.addresses import checked_address
+from components.storage.addresses import is_uri
+from components.storage.places import Place
+from components.storage.places import entries
+from components.storage.places import place
 from models.errors import ConfigError
 from models.errors import DataError
 from models.errors import listed
@@ -37,7 +42,7 @@ class DomainLogs:
     """
 
     name: str
-    path: Path
+    path: Place
     files: tuple[LogFile, ...]
     dated: bool
 
@@ -83,12 +88,13 @@ def find_domains(given: Sequence[str]) -> list[DomainLogs]:
     return [found[name] for name in sorted(found)]
 
 
-def _named(text: str) -> tuple[str, Path]:
+def _named(text: str) -> tuple[str, Place]:
     """Splits `name=path`; a path that exists as it stands has no name."""
     name, equals, rest = text.partition("=")
     if not equals or "/" in name or os.path.lexists(text):
         name, rest = "", text
-    path = Path(os.path.expanduser(rest))
+    address = checked_address(rest) if is_uri(rest) else os.path.expanduser(rest)
+    path = place(address)
     if not path.exists():
         raise ConfigError(
             f"there is no file or folder {str(path)!r}; expected a folder with a file "
@@ -97,10 +103,10 @@ def _named(text: str) -> tuple[str, Path]:
     return name, path
 
 
-def _children(folder: Path) -> list[tuple[str, Path]]:
-    entries = [
+def _children(folder: Place) -> list[tuple[str, Place]]:
+    found = [
         path
-        for path in sorted(folder.iterdir())
+        for path in entries(folder)
         if not is_bookkeeping(path.name)
         and (_has_logs(path) if path.is_dir() else format_of(path.name))
     ]
@@ -109,24 +115,24 @@ def _children(folder: Path) -> list[tuple[str, Path]]:
             f"{str(folder)!r} holds folders of days, so it is the log of one domain; "
             "give the folder above it, or a folder for each domain"
         )
-    return [(_stem(path), path) for path in entries]
+    return [(_stem(path), path) for path in found]
 
 
-def _has_logs(folder: Path) -> bool:
+def _has_logs(folder: Place) -> bool:
     return any(
         is_day_folder(path) or format_of(path.name) is not None
         for path in folder.iterdir()
     )
 
 
-def _stem(path: Path) -> str:
+def _stem(path: Place) -> str:
     name = path.resolve().name
     if path.is_dir():
         return name
     return unpacked_name(name).removesuffix(suffix_of(name))
 
 
-def find_logs(name: str, path: Path) -> DomainLogs:
+def find_logs(name: str, path: Place) -> DomainLogs:
     """Returns the logs of a domain.
 
     Args:
@@ -144,14 +150,14 @@ def find_logs(name: str, path: Path) -> DomainLogs:
                 f"{EXPECTED_SUFFIXES}; rename it"
             )
         _refuse_many_days(str(path))
-        return DomainLogs(name, path, (LogFile(str(path), 0),), dated=False)
+        return DomainLogs(name, path, (log_file(path, 0),), dated=False)
     if any(is_day_folder(entry) for entry in path.iterdir()):
         files = list_log_files(path, _FIRST, _LAST)
         dated = True
     else:
         files = [
-            LogFile(str(entry), 0)
-            for entry in sorted(path.iterdir())
+            log_file(entry, 0)
+            for entry in entries(path)
             if format_of(entry.name) is not None and entry.is_file()
         ]
         dated = False

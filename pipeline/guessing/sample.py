@@ -20,6 +20,8 @@ from components.log_example_gen.readers import read_pieces
 from components.log_example_gen.text_lines import BLOCK_BYTES
 from components.log_example_gen.text_lines import LongLine
 from components.log_example_gen.text_lines import line_blocks
+from components.storage.files import local_copy
+from components.storage.files import open_input
 from models.data.arrow_files import UNREADABLE
 from models.data.arrow_files import pq
 from models.errors import DataError
@@ -86,7 +88,7 @@ def count_ids(files: Sequence[LogFile], names: Sequence[str]) -> dict[str, Seen]
     rows = 0
     for file in _spread(files, _COUNTED_FILES):
         try:
-            with pq.ParquetFile(file.path) as parquet:
+            with open_input(file.path) as source, pq.ParquetFile(source) as parquet:
                 known = [n for n in names if n in parquet.schema_arrow.names]
                 tables.append(parquet.read(columns=known))
         except UNREADABLE as error:
@@ -144,7 +146,7 @@ def _read(
     for file in chosen:
         table = _first_rows(file.path, dialect)
         seen_rows += len(table)
-        seen_bytes += min(file_size(file.path), BLOCK_BYTES)
+        seen_bytes += min(file_size(file), BLOCK_BYTES)
         taken = table.take(pa.array(_runs(len(table), wanted)))
         tables.append(taken)
         days.append(np.full(len(taken), file.day, np.int64))
@@ -209,20 +211,21 @@ def _example_rows(path: str) -> list[dict[str, Any]]:
     from google.protobuf.message import DecodeError
 
     packed = "GZIP" if path.endswith(".gz") else ""
-    records = tf.data.TFRecordDataset(path, packed).take(SAMPLE_ROWS)
     rows = []
     try:
-        for record in records.as_numpy_iterator():
-            try:
-                features = tf.train.Example.FromString(record).features.feature
-            except DecodeError:
-                continue
-            row = {}
-            for name, feature in features.items():
-                kind = feature.WhichOneof("kind")
-                row[name] = list(getattr(feature, kind).value) if kind else []
-            rows.append(row)
-    except tf.errors.OpError as error:
+        with local_copy(path) as local:
+            records = tf.data.TFRecordDataset(local, packed).take(SAMPLE_ROWS)
+            for record in records.as_numpy_iterator():
+                try:
+                    features = tf.train.Example.FromString(record).features.feature
+                except DecodeError:
+                    continue
+                row = {}
+                for name, feature in features.items():
+                    kind = feature.WhichOneof("kind")
+                    row[name] = list(getattr(feature, kind).value) if kind else []
+                rows.append(row)
+    except (tf.errors.OpError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read as TFRecords; replace it or move it away"
         ) from error
@@ -286,9 +289,10 @@ def _total_rows(files: Sequence[LogFile], rows_per_byte: float) -> int:
     for file in files:
         if counted and format_of(file.path) == ".parquet":
             try:
-                total += pq.read_metadata(file.path).num_rows
+                with open_input(file.path) as source:
+                    total += pq.ParquetFile(source).metadata.num_rows
             except UNREADABLE as error:
                 raise DataError(f"{file.path} cannot be read as Parquet") from error
         else:
-            total += file_size(file.path) * rows_per_byte
+            total += file_size(file) * rows_per_byte
     return round(total)

@@ -13,7 +13,7 @@ from typing import Any
 
 from components.log_example_gen.content_hashes import ContentHashes
 from components.log_example_gen.log_files import LogFile
-from components.log_example_gen.log_files import day_hash
+from components.log_example_gen.log_files import day_hashes
 from components.log_example_gen.log_files import files_by_day
 from models.days import DayRange
 from models.short_hash import short_hash
@@ -77,7 +77,7 @@ class LogFingerprints:
         self._config = config
         self._accepted = AcceptedLogs(config.root)
         self._files: dict[str, dict[int, list[LogFile]]] = {}
-        self._found: dict[tuple[str, int], str] = {}
+        self._found: dict[str, dict[int, str]] = {}
         self.hashes = ContentHashes(config.root / HASHES_FILE)
 
     def __call__(self, days: DayRange) -> str:
@@ -110,20 +110,23 @@ class LogFingerprints:
         """
         found: dict[str, dict[int, str]] = {}
         for domain in self._config.domains:
-            hashed = {
-                day: self._hash(domain, day, as_ingested)
-                for day in range(days.first, days.last + 1)
-            }
+            hashed = self._hashes(domain, days)
+            if as_ingested:
+                # Also of a day without files, as they may have gone away.
+                hashed = {
+                    day: self._accepted.as_ingested(domain, day, text)
+                    for day, text in hashed.items()
+                }
             found[domain] = {day: text for day, text in hashed.items() if text}
         return found
 
-    def _hash(self, domain: str, day: int, as_ingested: bool) -> str:
+    def _hashes(self, domain: str, days: DayRange) -> dict[int, str]:
+        """Returns the hash of each day's log files; empty for a day without any."""
         folder = self._config.logs / domain
         if domain not in self._files:
             self._files[domain] = dict(files_by_day(folder, *_ANY_DAY))
-        if (domain, day) not in self._found:
-            files = self._files[domain].get(day)
-            text = day_hash(folder, files, self.hashes) if files else ""
-            self._found[domain, day] = text
-        text = self._found[domain, day]
-        return self._accepted.as_ingested(domain, day, text) if as_ingested else text
+        files, known = self._files[domain], self._found.setdefault(domain, {})
+        wanted = range(days.first, days.last + 1)
+        new = [(d, files[d]) for d in wanted if d in files and d not in known]
+        known |= day_hashes(folder, new, self.hashes)
+        return {day: known.get(day, "") for day in wanted}

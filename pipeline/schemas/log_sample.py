@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -30,6 +29,7 @@ from components.log_example_gen.problems import columns_in
 from components.log_example_gen.unread_files import list_unread_files
 from components.log_example_gen.unread_files import refuse_unread_days
 from components.log_example_gen.wanted import wanted_columns
+from components.storage.places import place
 from models.days import to_date
 from models.errors import ConfigError
 from models.errors import DataError
@@ -92,7 +92,7 @@ def sample_logs(config: Config, day: int) -> Iterator[DomainSample]:
 
 def _files(log: DomainLog, day: int, sample: DomainSample) -> list[LogFile]:
     """Returns the day's log files; notes what is wrong with the folder."""
-    folder = Path(log.folder)
+    folder = place(log.folder)
     files = list_log_files(folder, day, day)
     unread = list_unread_files(folder, day, day, log.marker)
     if unread:
@@ -193,7 +193,7 @@ class _Sampler:
 
 
 def _place(file: LogFile, row: int) -> str:
-    return f"{Path(file.path).name} row {row}"
+    return f"{place(file.path).name} row {row}"
 
 
 def _value(values: Any, reason: Reason) -> str:

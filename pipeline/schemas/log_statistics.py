@@ -8,7 +8,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import apache_beam as beam
 import tensorflow_data_validation as tfdv
@@ -24,6 +23,7 @@ from components.log_example_gen.log_files import list_log_files
 from components.log_example_gen.log_files import plan_shards
 from components.log_example_gen.log_files import refuse_twins
 from components.log_example_gen.unread_files import refuse_unread_days
+from components.storage.places import place
 from models.artifact_files import split_folder
 from models.days import DayRange
 from models.errors import DataError
@@ -89,10 +89,10 @@ def log_statistics(
 
 def _describe(config: Config, domain: str, days: DayRange) -> LogStatistics | None:
     log = config.domain_log(domain)
-    refuse_unread_days(Path(log.folder), days.first, days.last, log.marker)
-    files = list_log_files(Path(log.folder), days.first, days.last)
+    refuse_unread_days(place(log.folder), days.first, days.last, log.marker)
+    files = list_log_files(place(log.folder), days.first, days.last)
     refuse_twins(files)
-    sizes = [file_size(file.path) for file in files]
+    sizes = [file_size(file) for file in files]
     with tempfile.TemporaryDirectory(prefix="crossctr-schema-") as folder:
         write = WriteShard(
             folder, f"{folder}/quarantine", {domain: log}, config.table.to_json()

@@ -84,6 +84,7 @@ CONSTANT = {"item_id": {"constant": "a"}}
 VALUES = {
     ("name",): ("other", {}),
     ("metadata",): ("mysql://me@host/db", {}),
+    ("logs",): ("s3://clicks/logs", {}),
     ("import",): (None, {}),
     ("negatives",): ({"per_positive": 2}, {"label": "click == 1"}),
     ("cold_users",): ({"start": "2020-01-03"}, {}),

@@ -395,10 +395,10 @@ def test_the_command_line_starts_without_tensorflow():
 
 
 def test_a_uri_is_refused_before_anything_is_written(crossctr, settings, tmp_path):
-    settings["logs"] = "s3://bucket/logs"
+    settings["root"] = "s3://bucket/runs"
     for command in ("validate", "import"):
         result = crossctr(command)
-        _assert_refused(result, tmp_path, "logs: URIs (s3://) are not supported")
+        _assert_refused(result, tmp_path, "root: URIs (s3://) are not supported here")
     assert not list(tmp_path.glob("**/s3:"))
 
 

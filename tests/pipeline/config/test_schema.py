@@ -415,7 +415,6 @@ def test_workers_elsewhere_need_a_root_that_is_no_pattern(load, flag):
 def test_every_path_of_the_configuration_is_known():
     assert {".".join(key) for key in paths_in(Config)} == {
         "root",
-        "logs",
         "schema",
         "import.data",
         "simulate.truth",

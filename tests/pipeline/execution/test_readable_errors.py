@@ -8,6 +8,7 @@ import pytest
 
 from models.errors import DataError
 from models.errors import StorageError
+from models.errors import StoreUnreachableError
 from pipeline.execution.readable_errors import UnexpectedError
 from pipeline.execution.readable_errors import readable_errors
 from tests.pipeline.planning.worlds import make_config
@@ -72,3 +73,11 @@ def test_anything_else_names_its_type_and_where_the_traceback_is():
     found = raised(ValueError("odd\nsecond line"))
     assert isinstance(found, UnexpectedError)
     assert "ValueError: odd; the traceback is in the log file" in str(found)
+
+
+@pytest.mark.parametrize("kind", [DataError, StoreUnreachableError])
+def test_what_another_process_raised_keeps_its_kind(kind):
+    quoted = f"Traceback:\nmodels.errors.{kind.__name__}: no row [while running 'x']"
+    found = raised(RuntimeError(quoted))
+    assert type(found) is kind
+    assert str(found) == f"{STEP.label}: no row"
