@@ -2,8 +2,8 @@
 
     from pipeline import api
 
-    config = api.load_config("configs/xmarket.yaml")
-    result = api.run(config, "2019-01-01")
+    config = api.load_config("configs/first_run.yaml")
+    result = api.run(config, "2024-01-29")
     result.results[0].decision["candidate"]["auc"]
     model = api.load_model(config)
     model.predict([{"user_id": "u1", "item_id": "i1"}])

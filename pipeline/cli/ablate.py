@@ -19,20 +19,21 @@ from pipeline.execution.failures import raise_failed
 @click.command(
     name="ablate",
     cls=Command,
-    example="crossctr ablate configs/xmarket.yaml --day 2019-01-01 --seeds 10",
+    example="crossctr ablate configs/first_run.yaml --day 2024-01-29 --seeds 10",
     resume="seeds that were compared are in the files, finished trainings are kept; "
     "the same command goes on with the next",
 )
 @CONFIG
 @click.option("--day", type=Day(), required=True, help="The run's day D.")
 @click.option(
-    "--seeds", default=1, show_default=True, type=click.IntRange(1), help="Trainings."
+    "--seeds", default=1, show_default=True, type=click.IntRange(1), help="Seeds."
 )
 def ablate(config_path: Path, day: int, seeds: int) -> None:
-    """Leave out one part of E-CDCTR at a time and compare on the same impressions.
+    """Compare a strategy with variants that lack one part.
 
-    The same as `compare` with these variants as strategies and the whole as baseline.
-    Writes ablation.md, .csv, .svg and .json into <root>/comparisons/<day>/.
+    The strategy is the configured one, or the first that has parts to leave out. The
+    same as `compare`, with the complete strategy as baseline and `target_only` beside
+    it. Writes ablation.md, .csv, .svg and .json into <root>/comparisons/<day>/.
     """
     config = api.load_config(config_path)
     command = [

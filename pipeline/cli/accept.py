@@ -33,13 +33,18 @@ from pipeline.store.reader import Store
 @click.command(
     name="accept",
     cls=Command,
-    example="crossctr accept configs/xmarket.yaml --from 2018-12-30 --domain de "
+    example="crossctr accept configs/first_run.yaml --from 2024-01-27 --domain ads "
     "--reason 'a column that no feature reads'",
 )
 @CONFIG
 @click.option("--from", "first", type=Day(), required=True, help="First day of logs.")
 @click.option("--to", "last", type=Day(), help="Last day of logs. Default: --from.")
-@click.option("--domain", "domains", multiple=True, help="Default: every domain.")
+@click.option(
+    "--domain",
+    "domains",
+    multiple=True,
+    help="A domain; may be given several times. Default: every domain.",
+)
 @click.option("--reason", required=True, help="Why, for the record.")
 @click.option("--by", "who", help="Who decides. Default: the user of this process.")
 def accept_command(
@@ -50,10 +55,10 @@ def accept_command(
     reason: str,
     who: str | None,
 ) -> None:
-    """Take logs that changed after they were ingested as they were.
+    """Treat logs that changed after their ingest as unchanged.
 
-    For changes that mean nothing for the models: nothing is due because of them. What
-    changes after that is late again. Who, when and why are kept under the root.
+    For changes that do not matter to the models: no step is due because of them. Later
+    changes are noticed again. Who, when and why are recorded under the root.
     """
     config = load_config(config_path)
     reason = reason.strip()

@@ -24,7 +24,8 @@ from pipeline.execution.failures import raise_failed
 @click.command(
     name="backfill",
     cls=Command,
-    example="crossctr backfill configs/xmarket.yaml --from 2019-01-01 --to 2019-01-31",
+    example="crossctr backfill configs/first_run.yaml --from 2024-01-29 "
+    "--to 2024-01-30",
     resume="finished days and steps are kept; the same command goes on with the next",
 )
 @CONFIG
@@ -35,11 +36,11 @@ from pipeline.execution.failures import raise_failed
 def backfill_command(
     config_path: Path, first: int, last: int, strategy: Sequence[str], compare: bool
 ) -> None:
-    """Run every day from A to B as `run` would have on that day, oldest first.
+    """Run every day from A to B, oldest first, in one process.
 
-    TFX is imported once. Days that are done are skipped, so the same command resumes
-    where it was stopped. Ends with a table and a page of the days' metrics;
-    `crossctr report --day D` makes the page of one of them.
+    The results are those of `run` on each day. Days that are done are skipped, so the
+    same command resumes where it was stopped. Ends with a table and a page of the days'
+    metrics; `crossctr report --day D` makes the page of one of them.
     """
     if first > last:
         raise ConfigError(

@@ -62,8 +62,8 @@ class Removal:
 @click.command(
     name="clean",
     cls=Command,
-    example="crossctr clean configs/xmarket.yaml\n"
-    "crossctr clean configs/xmarket.yaml --yes",
+    example="crossctr clean configs/first_run.yaml\n"
+    "crossctr clean configs/first_run.yaml --yes",
 )
 @CONFIG
 @click.option("--yes", is_flag=True, help="Remove them; without it, only list them.")
@@ -82,7 +82,7 @@ class Removal:
     "makes them again.",
 )
 def clean_command(config_path: Path, yes: bool, keep_versions: int, lost: bool) -> None:
-    """List files that no run of a later day can need; remove them with --yes.
+    """List files that no later day needs; --yes removes them.
 
     Impressions older than any window, models and snapshots that newer ones have
     superseded, records of runs as old, and remains of killed commands. Published

@@ -26,7 +26,7 @@ from pipeline.execution.failures import raise_failed
     name="compare",
     cls=Command,
     as_json=True,
-    example="crossctr compare configs/xmarket.yaml --day 2019-01-01 --strategies "
+    example="crossctr compare configs/first_run.yaml --day 2024-01-29 --strategies "
     "ecdctr,joint",
     resume="seeds that were compared are in the files, finished trainings are kept; "
     "the same command goes on with the next",
@@ -44,19 +44,19 @@ from pipeline.execution.failures import raise_failed
     default=LEAST_SEEDS,
     show_default=True,
     type=click.IntRange(1),
-    help="Trainings.",
+    help="Trainings of each strategy, with a seed each.",
 )
 @click.option(
     "--baseline",
     default=BASELINE_KIND,
     show_default=True,
-    help="What the others are compared with.",
+    help="Strategy that the others are compared with.",
 )
 @click.option(
     "--controls/--no-controls",
     default=True,
     show_default=True,
-    help="Rows that control for the number of optimizer steps and for weights.",
+    help="Models that rule out other causes of a gain: optimizer steps, weights.",
 )
 def compare_command(
     config_path: Path,
@@ -66,11 +66,11 @@ def compare_command(
     baseline: str,
     controls: bool,
 ) -> None:
-    """Train strategies on several seeds and compare them on the same impressions.
+    """Train strategies with several seeds and compare them.
 
-    Writes a Markdown table, a CSV and a picture into <root>/comparisons/<day>/, after
-    every seed. Every strategy and seed is a step of its own: a command that was stopped
-    resumes where it was. Nothing is gated or published.
+    All are scored on the same impressions. Writes a Markdown table, a CSV and a picture
+    into <root>/comparisons/<day>/, after every seed. A command that was stopped resumes
+    where it was. Nothing is gated or published.
     """
     config = api.load_config(config_path)
     names = names_of(strategies) or tuple(config.strategies)

@@ -22,11 +22,13 @@ from pipeline.planning.step_kinds import kinds_of
 @click.command(
     name="compile",
     cls=Command,
-    example="crossctr compile configs/xmarket.yaml --runner kubeflow --image "
+    example="crossctr compile configs/first_run.yaml --runner kubeflow --image "
     "registry/crossctr:1",
 )
 @CONFIG
-@click.option("--runner", type=click.Choice(["kubeflow"]), required=True)
+@click.option(
+    "--runner", type=click.Choice(["kubeflow"]), required=True, help="Scheduler."
+)
 @click.option("--day", type=Day(), help="Default of the pipelines' parameter `day`.")
 @click.option("--image", default="crossctr", help="The pipeline's image.")
 @click.option("--inside", help="Path of CONFIG in the container; default: as here.")
@@ -48,9 +50,10 @@ def compile_command(
     secret: str | None,
     output: Path,
 ) -> None:
-    """Write a Kubeflow Pipelines v2 spec of each kind of step, and of a whole day.
+    """Write Kubeflow Pipelines specs of the steps and of a day.
 
-    Only kinds that the configuration's strategy can need are written.
+    A spec for each kind of step that the configuration's strategy can need, and one for
+    a whole day.
     """
     del runner  # Kubeflow is the only one so far.
     config = load_config(config_path)

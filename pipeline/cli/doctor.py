@@ -33,17 +33,18 @@ class ProblemsFoundError(CrossctrError):
     name="doctor",
     cls=Command,
     as_json=True,
-    example="crossctr doctor\ncrossctr doctor configs/xmarket.yaml --deep",
+    example="crossctr doctor\ncrossctr doctor configs/first_run.yaml --deep",
 )
 @click.argument("config_path", metavar="[CONFIG]", type=ConfigFile(), required=False)
 @click.option(
     "--deep", is_flag=True, help="Load TensorFlow and TFX, too; takes up to a minute."
 )
 def doctor_command(config_path: Path | None, deep: bool) -> None:
-    """Check the environment, and with CONFIG its paths, disk and stored results.
+    """Check the environment, and what CONFIG names.
 
-    A line each: ok, warning, or problem with what to do. Nothing runs and nothing stays
-    written. Exits with 2 if there is a problem.
+    With CONFIG also its paths, disk space, metadata, stored results and versions. A
+    line for each: ok, warning, or problem, with what to do. No step runs and no file
+    stays. Exits with 2 if there is a problem.
     """
     console = wide_console()
     ports = {"--port": GRPC_PORT, "--rest-port": REST_PORT}

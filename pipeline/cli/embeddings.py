@@ -24,7 +24,7 @@ from pipeline.terminal.plain_text import Table
 
 
 @click.group(
-    cls=Group, example="crossctr embeddings nearest configs/xmarket.yaml --item B001"
+    cls=Group, example="crossctr embeddings nearest configs/first_run.yaml --item 134"
 )
 def embeddings() -> None:
     """Look at the user and item embeddings of a TPM period."""
@@ -33,13 +33,22 @@ def embeddings() -> None:
 @embeddings.command(
     name="nearest",
     cls=Command,
-    example="crossctr embeddings nearest configs/xmarket.yaml --item B001 -k 5",
+    example="crossctr embeddings nearest configs/first_run.yaml --item 134 -k 5",
 )
 @CONFIG
 @click.option("--item", help="Raw item id.")
 @click.option("--user", help="Raw user id.")
-@click.option("--day", type=Day(), help="Newest period before it. Default: newest.")
-@click.option("-k", "count", default=10, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--day", type=Day(), help="Newest period that ends before it. Default: newest."
+)
+@click.option(
+    "-k",
+    "count",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Number of neighbours.",
+)
 def nearest_command(
     config_path: Path, item: str | None, user: str | None, day: int | None, count: int
 ) -> None:

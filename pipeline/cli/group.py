@@ -130,12 +130,13 @@ class _Main(Group):
     cls=_Main,
     context_settings={"help_option_names": ["-h", "--help"]},
     example=(
-        "crossctr validate configs/xmarket.yaml\n"
-        "crossctr run configs/xmarket.yaml --day 2019-01-01"
+        "crossctr validate configs/first_run.yaml\n"
+        "crossctr run configs/first_run.yaml --day 2024-01-29"
     ),
 )
 def main() -> None:
-    """Daily CTR training that learns a sparse target domain from rich source domains.
+    """Daily CTR models of a sparse target domain, trained with rich source domains.
 
-    CONFIG is a YAML file such as configs/xmarket.yaml.
+    CONFIG is a YAML file such as configs/first_run.yaml. New here? Start with `crossctr
+    init LOGS` on logs of your own, or with docs/quickstart.md on simulated ones.
     """

@@ -17,7 +17,7 @@ from pipeline.cli.options import progress_console
 @click.command(
     name="ingest",
     cls=Command,
-    example="crossctr ingest configs/xmarket.yaml --to 2018-12-31",
+    example="crossctr ingest configs/first_run.yaml --to 2024-01-28",
     resume="finished blocks of days are kept; the same command ingests the others",
 )
 @CONFIG

@@ -36,7 +36,7 @@ from pipeline.terminal.tables import plan_table
     name="plan",
     cls=Command,
     as_json=True,
-    example="crossctr plan configs/xmarket.yaml --day 2019-01-01 -s ecdctr",
+    example="crossctr plan configs/first_run.yaml --day 2024-01-29 -s ecdctr",
 )
 @CONFIG
 @click.option("--day", type=Day(), required=True, help="The run's day.")
@@ -45,7 +45,10 @@ from pipeline.terminal.tables import plan_table
 def plan_command(
     config_path: Path, day: int, strategy: Sequence[str], compare: bool
 ) -> None:
-    """Print what `run` would do, on which impressions and artifacts; nothing runs."""
+    """Print what `run` would do, and why; nothing runs.
+
+    A line for each step, with the impressions and artifacts that it reads.
+    """
     config = api.load_config(config_path)
     planned = api.plan(config, day, asked_for(config, strategy, compare))
     why = why_due(

@@ -39,11 +39,14 @@ _SECONDS = 60.0
 @click.command(
     name="predict",
     cls=Command,
-    example="crossctr predict configs/xmarket.yaml --rows rows.jsonl",
+    example="crossctr predict configs/first_run.yaml --rows rows.jsonl",
 )
 @CONFIG
 @click.option(
-    "--server", default=f"127.0.0.1:{GRPC_PORT}", show_default=True, help="gRPC."
+    "--server",
+    default=f"127.0.0.1:{GRPC_PORT}",
+    show_default=True,
+    help="HOST:PORT of gRPC.",
 )
 @click.option(
     "--rows",
@@ -51,7 +54,9 @@ _SECONDS = 60.0
     type=LocalPathArgument(exists=True, dir_okay=False),
     help="JSON Lines, a row each. Default: rows of the newest stored logs.",
 )
-@click.option("--number", default=5, show_default=True, help="Rows from stored logs.")
+@click.option(
+    "--number", default=5, show_default=True, help="Number of rows from stored logs."
+)
 @click.option(
     "--signature",
     type=click.Choice(_SIGNATURES),
@@ -79,7 +84,10 @@ def predict_command(
     version: int | None,
     wait: float,
 ) -> None:
-    """Ask a server, `crossctr serve` or TF Serving, for click probabilities."""
+    """Ask a model server for click probabilities.
+
+    The server is `crossctr serve` or TF Serving.
+    """
     config = load_config(config_path)
     if label and version is not None:
         raise ConfigError("--label and --version both name a version; give one of them")

@@ -22,8 +22,8 @@ from pipeline.release.promotion import promote
 @click.command(
     name="promote",
     cls=Command,
-    example="crossctr promote configs/xmarket.yaml --day 2019-01-01 --reason 'checked "
-    "by hand'",
+    example="crossctr promote configs/first_run.yaml --day 2024-01-29 "
+    "--reason 'checked by hand'",
 )
 @CONFIG
 @click.option("--day", type=Day(), required=True, help="The run's day.")
@@ -33,10 +33,11 @@ from pipeline.release.promotion import promote
 def promote_command(
     config_path: Path, day: int, reason: str, who: str | None, canary: bool
 ) -> None:
-    """Make a day's model the stable version; publish it if the Gate has refused it.
+    """Make a day's model the stable version.
 
-    Also turns a canary into the stable version, or returns to an older day. Who, when
-    and why are recorded in ML Metadata and, if it is published now, beside the model.
+    It is published if the Gate has refused it. Also turns a canary into the stable
+    version, or returns to an older day. Who, when and why are recorded in ML Metadata
+    and, if it is published now, beside the model.
     """
     config = load_config(config_path)
     reason = reason.strip()

@@ -22,8 +22,8 @@ from pipeline.report.pages import write_quietly
 @click.command(
     name="report",
     cls=Command,
-    example="crossctr report configs/xmarket.yaml --day 2019-01-01\n"
-    "crossctr report configs/xmarket.yaml --from 2019-01-01 --to 2019-01-31",
+    example="crossctr report configs/first_run.yaml --day 2024-01-29\n"
+    "crossctr report configs/first_run.yaml --from 2024-01-29 --to 2024-01-30",
 )
 @CONFIG
 @click.option("--day", type=Day(), help="Rebuild the page of this day's newest run.")
@@ -32,10 +32,11 @@ from pipeline.report.pages import write_quietly
 def report_command(
     config_path: Path, day: int | None, first: int | None, last: int | None
 ) -> None:
-    """Write a page about one run (--day) or about many days (--from, --to).
+    """Write the page of a day's run, or of many days.
 
-    One HTML file that needs no network. Nothing is trained; for the calibration plot
-    of a day, its evaluation impressions are scored unless they are already.
+    With --day, the page of the day's newest run; with --from and --to, metrics over
+    days. One HTML file that needs no network. Nothing is trained; for the calibration
+    plot of a day, its evaluation impressions are scored unless they are already.
     """
     config = load_config(config_path)
     console = wide_console()

@@ -39,8 +39,8 @@ from pipeline.terminal.tables import warm_start_table
     name="run",
     cls=Command,
     as_json=True,
-    example="crossctr run configs/xmarket.yaml --day 2019-01-01\n"
-    "crossctr run configs/xmarket.yaml --day 2019-01-01 -s ecdctr -s target_only",
+    example="crossctr run configs/first_run.yaml --day 2024-01-29\n"
+    "crossctr run configs/first_run.yaml --day 2024-01-29 -s ecdctr -s target_only",
     resume="finished steps are kept and the live model is as it was; the same command "
     "goes on with the next step",
 )
@@ -57,10 +57,11 @@ from pipeline.terminal.tables import warm_start_table
 def run_command(
     config_path: Path, day: int, strategy: Sequence[str], compare: bool, until: str
 ) -> None:
-    """Run all levels that are due on a day, evaluate the target model and publish it.
+    """Run what is due on a day: ingest, train, evaluate, publish.
 
     Trains on impressions before the day, evaluates on the target's impressions of the
-    `evaluation_days` from the day on. What is stored already is reused.
+    `evaluation_days` from the day on, and publishes the target model if the Gate
+    approves. Stored results are reused.
     """
     config = api.load_config(config_path)
     console = progress_console()

@@ -48,7 +48,7 @@ _HEADER = """\
 
 
 @click.group(
-    cls=Group, example="crossctr schema diff configs/xmarket.yaml --day 2018-12-31"
+    cls=Group, example="crossctr schema diff configs/first_run.yaml --day 2024-01-28"
 )
 def schema() -> None:
     """Infer a schema, compare it with the logs, adapt it to them."""
@@ -76,7 +76,7 @@ def _log_days(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @schema.command(
     cls=Command,
-    example="crossctr schema infer configs/xmarket.yaml --day 2018-12-31 --output "
+    example="crossctr schema infer configs/first_run.yaml --day 2024-01-28 --output "
     "draft.pbtxt",
 )
 @CONFIG
@@ -90,7 +90,7 @@ def _log_days(command: Callable[..., Any]) -> Callable[..., Any]:
 def infer(
     config_path: Path, day: int | None, days: int, output: Path | None, force: bool
 ) -> None:
-    """Write a first schema from the logs of all domains, to be curated by hand.
+    """Write a first schema from the logs, to be curated by hand.
 
     It has one environment per domain; features that a domain lacks according to
     `columns` are not expected there.
@@ -126,15 +126,15 @@ def write_inferred(
 
 @schema.command(
     cls=Command,
-    example="crossctr schema diff configs/xmarket.yaml --day 2018-12-31 --days 7",
+    example="crossctr schema diff configs/first_run.yaml --day 2024-01-28 --days 7",
 )
 @CONFIG
 @_log_days
 def diff(config_path: Path, day: int | None, days: int) -> None:
-    """Print what in the logs the schema does not allow.
+    """Print how the logs violate the schema.
 
-    Exits with 1 if there is anything. Nothing is ingested or changed; only an ingest
-    measures distances from the day before.
+    Exits with 1 if they do. Nothing is ingested or changed; only an ingest measures
+    distances from the previous block of days.
     """
     config = load_config(config_path)
     curated = read_schema(config.schema_path)
@@ -152,12 +152,19 @@ def diff(config_path: Path, day: int | None, days: int) -> None:
 
 @schema.command(
     cls=Command,
-    example="crossctr schema accept configs/xmarket.yaml --day 2018-12-31 -f item_id "
+    example="crossctr schema accept configs/first_run.yaml --day 2024-01-28 -f item_id "
     "--dry-run",
 )
 @CONFIG
 @_log_days
-@click.option("--feature", "-f", "features", multiple=True, required=True)
+@click.option(
+    "--feature",
+    "-f",
+    "features",
+    multiple=True,
+    required=True,
+    help="Feature to relax; may be given several times.",
+)
 @click.option(
     "--max-drift",
     type=click.FloatRange(0, 1, min_open=True),
@@ -178,7 +185,7 @@ def accept(
     max_domain_distance: float | None,
     dry_run: bool,
 ) -> None:
-    """Relax features of the schema so that the logs fit; prints the change.
+    """Relax features of the schema so that the logs fit.
 
     New values, ranges, numbers of values and presence are relaxed; a feature without
     any value in a domain is declared missing there. The old file is kept as

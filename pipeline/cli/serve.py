@@ -32,26 +32,31 @@ _PORT = click.IntRange(0, 65_535)
 @click.command(
     name="serve",
     cls=Command,
-    example="crossctr serve configs/xmarket.yaml --port 8500 --rest-port 8501",
+    example="crossctr serve configs/first_run.yaml --port 8500 --rest-port 8501",
 )
 @CONFIG
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address.")
 @click.option(
-    "--port", default=GRPC_PORT, type=_PORT, show_default=True, help="gRPC; 0: any."
+    "--port",
+    default=GRPC_PORT,
+    type=_PORT,
+    show_default=True,
+    help="Port of gRPC; 0: any.",
 )
 @click.option(
     "--rest-port",
     default=REST_PORT,
     type=_PORT,
     show_default=True,
-    help="REST; 0: any.",
+    help="Port of REST; 0: any.",
 )
 def serve_command(config_path: Path, host: str, port: int, rest_port: int) -> None:
-    """Serve the published versions on this machine, to try them without Docker.
+    """Serve the published versions on this machine, for trying.
 
-    Loads what models.config says, takes up new versions, labels and rollbacks within a
-    second, and answers TF Serving's gRPC (Predict, GetModelMetadata, GetModelStatus)
-    and REST predict. Production is TensorFlow Serving: docs/how-to/containers.md.
+    Loads the versions that models.config lists, follows new versions, labels and
+    rollbacks within a second, and answers TF Serving's gRPC (Predict, GetModelMetadata,
+    GetModelStatus) and REST predict. In production use TensorFlow Serving:
+    docs/how-to/containers.md.
     """
     config = load_config(config_path)
     folder = repository_of(config).folder

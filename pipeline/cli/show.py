@@ -21,14 +21,14 @@ from pipeline.terminal.plain_text import Table
 @click.command(
     name="show",
     cls=Command,
-    example="crossctr show configs/xmarket.yaml --all",
+    example="crossctr show configs/first_run.yaml --all",
 )
 @CONFIG
 @click.option("--all", "defaults", is_flag=True, help="Keys with their default, too.")
 def show_command(config_path: Path, defaults: bool) -> None:
-    """Print the keys whose value is not the default, as YAML, and the feature table.
+    """Print the keys that are not at their default, as YAML.
 
-    Paths are absolute. The output is a configuration itself.
+    And the feature table. Paths are absolute. The YAML is a configuration itself.
     """
     config = load_config(config_path)
     click.echo(to_yaml(config, defaults=defaults))
@@ -42,7 +42,7 @@ def show_command(config_path: Path, defaults: bool) -> None:
     example="crossctr schema-json > crossctr.schema.json",
 )
 def schema_json_command() -> None:
-    """Print the JSON schema of configurations, for editors that check YAML by it."""
+    """Print the JSON schema by which editors check configurations."""
     # Late, as it imports every strategy's module.
     from pipeline.config.json_schema import config_schema
 

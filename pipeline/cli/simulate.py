@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     help="Seed of all draws. Default: the configuration's.",
 )
 def simulate(config_path: Path, preset: str | None, seed: int | None) -> None:
-    """Write logs whose true click probabilities are known, and the oracle's scores.
+    """Write simulated logs with known click probabilities.
 
-    The configuration's `simulate` section gives the truth's folder and the world's
-    difficulty. Existing days are kept, so a killed simulation resumes.
+    The configuration's `simulate` section says how. Prints the metrics of the oracle,
+    the best possible model. Existing days are kept, so a killed simulation resumes.
     """
     config = load_config(config_path)
     simulation = _chosen(config, preset, seed)

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 @click.command(
     name="sizes",
     cls=Command,
-    example="crossctr sizes configs/xmarket.yaml",
+    example="crossctr sizes configs/first_run.yaml",
 )
 @CONFIG
 def sizes(config_path: Path) -> None:
-    """Print the number of parameters of each target network as Markdown."""
+    """Print the number of parameters of each strategy's network.
+
+    As a Markdown table.
+    """
     for line in size_table(load_config(config_path)):
         click.echo(line)
 

@@ -30,9 +30,10 @@ _PERIODS = 1
 )
 @click.argument("chosen", metavar="[KIND]...", nargs=-1)
 def strategies_command(chosen: Sequence[str]) -> None:
-    """List the kinds of strategy: their keys with defaults, and what they read.
+    """List the kinds of strategy: their keys and inputs.
 
-    KIND is one of them, or `package.module:Class` for a class of your own.
+    Keys with their defaults. KIND is one of them, or `package.module:Class` for a class
+    of your own.
     """
     for kind in chosen or kinds():
         try:

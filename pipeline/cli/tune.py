@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.command(
     name="tune",
     cls=Command,
-    example="crossctr tune configs/xmarket.yaml --day 2019-01-01 --strategies "
+    example="crossctr tune configs/first_run.yaml --day 2024-01-29 --strategies "
     "ecdctr,gbdt --trials 20",
     resume="finished trials are kept, and the file of frozen values is as it was; the "
     "same command goes on with the next",
@@ -62,12 +62,12 @@ if TYPE_CHECKING:
     default=1,
     show_default=True,
     type=click.IntRange(1, 100),
-    help="Trainings of each trial at each origin.",
+    help="Trainings of each trial at each origin, with a seed each.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File of the frozen values. Default: tuned/<CONFIG's name> beside CONFIG.",
+    help="File of the best values. Default: tuned/<CONFIG's name> beside CONFIG.",
 )
 def tune_command(
     config_path: Path,

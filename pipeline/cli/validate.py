@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     name="validate",
     cls=Command,
     as_json=True,
-    example="crossctr validate configs/xmarket.yaml --day 2018-12-31",
+    example="crossctr validate configs/first_run.yaml --day 2024-01-28",
 )
 @CONFIG
 @click.option(

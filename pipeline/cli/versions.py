@@ -37,14 +37,14 @@ from pipeline.terminal.plain_text import Table
     name="versions",
     cls=Command,
     as_json=True,
-    example="crossctr versions configs/xmarket.yaml",
+    example="crossctr versions configs/first_run.yaml",
 )
 @CONFIG
 def versions_command(config_path: Path) -> None:
-    """List the published versions, newest first: metrics, who approved them, card.
+    """List the published versions, newest first.
 
-    Says which folder holds no SavedModel; fails afterwards if servers are told to load
-    such a version, or one that is not there.
+    With metrics, who approved each, and its model card. Fails if `models.config` names
+    a version without a SavedModel.
     """
     config = load_config(config_path)
     folder = config.serving.directory / config.name
@@ -76,7 +76,7 @@ def versions_command(config_path: Path) -> None:
 @click.command(
     name="rollback",
     cls=Command,
-    example="crossctr rollback configs/xmarket.yaml --reason 'CTR fell by a third'",
+    example="crossctr rollback configs/first_run.yaml --reason 'CTR fell by a third'",
 )
 @CONFIG
 @click.option("--reason", required=True, help="Why, for the record.")
@@ -89,11 +89,11 @@ def versions_command(config_path: Path) -> None:
 def rollback_command(
     config_path: Path, reason: str, who: str | None, take_offline: bool
 ) -> None:
-    """Withdraw the canary or, without one, the stable version; servers fall back.
+    """Withdraw the canary or, without one, the stable version.
 
-    Its files are kept, who, when and why are recorded in ML Metadata, and the next run
-    compares with the version that is left. The only version is withdrawn with
-    --take-offline only, as servers then have no model left.
+    Servers fall back to the version that is left, and the next run compares with it.
+    Files are kept; who, when and why are recorded in ML Metadata. The only version is
+    withdrawn only with --take-offline, as servers then have no model.
     """
     config = load_config(config_path)
     if not reason.strip():

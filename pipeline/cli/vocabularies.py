@@ -139,20 +139,24 @@ def ingested_ids(
     name="vocabularies",
     cls=Command,
     as_json=True,
-    example="crossctr vocabularies configs/xmarket.yaml --to 2018-12-31",
+    example="crossctr vocabularies configs/first_run.yaml --to 2024-01-28",
 )
 @CONFIG
-@click.option("--from", "first", type=Day(), help="Default: two weeks before --to.")
-@click.option("--to", "last", type=Day(), help="Default: the last ingested day.")
+@click.option(
+    "--from", "first", type=Day(), help="First day. Default: two weeks before --to."
+)
+@click.option(
+    "--to", "last", type=Day(), help="Last day. Default: the last ingested one."
+)
 def vocabularies_command(
     config_path: Path, first: int | None, last: int | None
 ) -> None:
-    """Show by feature and day how many ids are unknown or new and how full tables are.
+    """Show unknown and new ids by feature and day.
 
-    Rates are shares of the day's ids over all domains. An id is new on the day on which
-    it enters the vocabulary; to a model of the day before it is out of vocabulary. The
-    columns `in <source>` are shares of the target's users and items: those that the
-    source has shown by then.
+    And how full the embedding tables are. Rates are shares of the day's ids over all
+    domains. An id is new on the day on which it enters the vocabulary; for a model of
+    the day before it is out of vocabulary. The columns `in <source>` are the shares of
+    the target's users and items that the source has shown by then.
     """
     config = load_config(config_path)
     store = Store(config.root, config.metadata)

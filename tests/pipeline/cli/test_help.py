@@ -71,6 +71,15 @@ def test_every_command_can_be_quiet(words):
     assert bool(command.resume) == (" ".join(words) in LONG)
 
 
+@pytest.mark.parametrize("words", EVERY, ids=" ".join)
+def test_no_line_of_a_list_of_commands_is_cut_off(words):
+    if isinstance(EVERY[words], click.Group):
+        shown = CliRunner().invoke(main, [*words, "--help"], terminal_width=80)
+        listed = shown.output.partition("\nCommands:\n")[2].partition("\n\n")[0]
+        assert listed
+        assert "..." not in listed
+
+
 def test_an_example_that_does_not_parse_is_noticed():
     with pytest.raises(click.UsageError):
         parsed(["plan", "a.yaml"])
