@@ -102,6 +102,11 @@ class DomainGuess:
         return [day for day in known if day >= 0]
 
     @property
+    def has_all_days(self) -> bool:
+        """Whether `days` are all days of the log, not those of a part of its rows."""
+        return self.logs.dated or self.sample.is_complete
+
+    @property
     def click_rate(self) -> float:
         """Share of clicks in the rows read."""
         return float(self.label.clicks.mean()) if self.sample.rows else 0.0
@@ -171,8 +176,7 @@ def _counted(
 ) -> list[LogColumn]:
     """Returns the columns; those of single ids with what many more rows have."""
     names = [column.column.name for column in columns if column.kind.kind == "id"]
-    complete = sample.rows >= sample.total_rows
-    seen = {} if complete or not logs.dated else count_ids(logs.files, names)
+    seen = {} if sample.is_complete or not logs.dated else count_ids(logs.files, names)
     return [
         replace(column, seen=seen[column.column.name])
         if column.column.name in seen

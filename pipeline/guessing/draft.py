@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.days import to_date
 from models.errors import ConfigError
 from models.errors import DataError
 from models.errors import listed
@@ -111,7 +112,7 @@ def make_draft(guesses: Sequence[DomainGuess], aim: Target) -> Draft:
         aim: The target, one of them.
 
     Raises:
-        DataError: No day has a log.
+        DataError: No day has a log, or none is left to train on.
     """
     target = aim.name
     ordered = sorted(guesses, key=lambda guess: (guess.name != target, guess.name))
@@ -125,6 +126,8 @@ def make_draft(guesses: Sequence[DomainGuess], aim: Target) -> Draft:
                 f"no row read of {name!r} has a time; name the column, "
                 f"`--time {name}=COLUMN`"
             )
+    if all(guess.has_all_days for guess in ordered):
+        _check_training_days(days, target)
     rows, rate = domains[target].sample.total_rows, domains[target].click_rate
     calendar = guess_calendar(days, target, rows, rate)
     spaces = _spaces(features, domains)
@@ -139,6 +142,16 @@ def make_draft(guesses: Sequence[DomainGuess], aim: Target) -> Draft:
         calendar,
         tuple(_notes(ordered, features)),
     )
+
+
+def _check_training_days(days: Mapping[str, Sequence[int]], target: str) -> None:
+    last = max(days[target])
+    if last <= min(min(known) for known in days.values()):
+        raise DataError(
+            f"the log of {target!r} ends on {to_date(last)}, and no log begins before "
+            "that day; a model is trained on days before those that it is evaluated "
+            "on, so expected are logs of two days or more: add another day"
+        )
 
 
 def _features(ordered: Sequence[DomainGuess]) -> list[GuessedFeature]:

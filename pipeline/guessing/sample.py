@@ -56,6 +56,11 @@ class Sample:
     days: npt.NDArray[np.int64]
     total_rows: int
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has all rows of the log."""
+        return self.rows >= self.total_rows
+
 
 @dataclass(frozen=True)
 class Seen:

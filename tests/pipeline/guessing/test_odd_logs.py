@@ -232,6 +232,13 @@ def test_what_cannot_be_guessed_is_an_error_with_the_remedy(
         _config(tmp_path, ads, named)
 
 
+@pytest.mark.parametrize("ads", [_ROWS[:1], _ROWS[:20]], ids=["one row", "one day"])
+def test_logs_that_leave_no_day_to_train_on_are_refused(tmp_path, ads):
+    message = "'ads' ends on 2024-01-01, and no log begins before .* add another day"
+    with pytest.raises(DataError, match=message):
+        _config(tmp_path, as_csv(ads))
+
+
 def test_columns_may_be_named(tmp_path):
     header = ("t", "who", "what", "y2", "a", "b")
     named = Named(label="y2", time="t", user="who", item="what")
