@@ -67,3 +67,30 @@ def test_saving(tmp_path: Path) -> None:
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert isinstance(loaded.layers[1], BatchNorm)
     np.testing.assert_allclose(loaded(INPUTS), model(INPUTS), atol=1e-6)
+
+
+def test_weights_count_rows() -> None:
+    counts = np.array([1, 0, 2, 1, 0, 3, 1, 1, 1])
+    repeated = tf.constant(np.repeat(INPUTS.numpy(), counts, axis=0))
+    outer = np.random.default_rng(4).normal(size=INPUTS.shape).astype(np.float32)
+    outer *= (counts > 0)[:, np.newaxis]
+    found = []
+    for inputs, weights, share in (
+        (INPUTS, tf.constant(counts, tf.float32), outer),
+        # A repeated row takes its part of the row's gradient.
+        (repeated, None, np.repeat(outer / np.maximum(counts, 1)[:, None], counts, 0)),
+    ):
+        layer = BatchNorm(momentum=0.9)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs, training=True, weights=weights)
+            loss = tf.reduce_sum(outputs * share)
+        found.append((tape.gradient(loss, inputs).numpy(), layer.variables))
+    (one, ours), (other, theirs) = found
+    for got, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+    starts = np.flatnonzero(np.r_[True, np.diff(np.repeat(np.arange(9), counts)) > 0])
+    summed = np.add.reduceat(other, starts, axis=0)
+    scale = np.abs(one).max(axis=0)
+    np.testing.assert_allclose(one[counts > 0] / scale, summed / scale, atol=1e-4)
+    np.testing.assert_array_equal(one[counts == 0], 0.0)
