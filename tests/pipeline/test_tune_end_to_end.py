@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import csv
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from pipeline.config.load import load_config
-from pipeline.schemas.files import read_schema
-from pipeline.schemas.files import to_text
 from pipeline.store.reader import Store
 from pipeline.tuning.studies import TRIALS_FILE
+from tests.pipeline.few_features import keep_features
+from tests.pipeline.few_features import schema_of
+from tests.pipeline.in_process import run_here
 
 pytest.importorskip("optuna")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 ROOT = Path(__file__).parents[2]
 DAY = "2024-01-11"
 # 2024-01-10, the last day before.
 LAST = 19_732
-# Few, as Transform and Keras take most of the time to build their graphs.
 FEATURES = ("user_id", "item_id", "domain", "category", "refreshes")
 NAMES = [
     "target_only",
@@ -63,14 +60,11 @@ class World:
             "preset": "small",
             "sparsity": 8,
         }
-        _keep_features(settings)
+        keep_features(settings, FEATURES)
         self.settings = settings
         self.write()
-        schema = read_schema(ROOT / "schema" / "feeds_ads.pbtxt")
-        kept = [f for f in schema.feature if f.name in (*FEATURES, "day", "label")]
-        del schema.feature[:]
-        schema.feature.extend(kept)
-        (folder / "schema.pbtxt").write_text(to_text(schema))
+        schema = schema_of(ROOT / "schema" / "feeds_ads.pbtxt", FEATURES)
+        (folder / "schema.pbtxt").write_text(schema)
 
     def write(self, **changes):
         text = yaml.safe_dump({**self.settings, **changes})
@@ -88,25 +82,12 @@ class World:
         return len(later)
 
     def run(self, *arguments):
-        """Runs a command in a process of its own and returns what it printed."""
-        ran = subprocess.run(
-            [sys.executable, "-m", "pipeline", *arguments],
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            check=False,
-        )
+        """Runs a command in the world's folder and returns what it printed."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            ran = run_here(*arguments)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran.stdout
-
-
-def _keep_features(settings):
-    """Leaves out all but a few features of the shipped configuration."""
-    settings["features"] = [f for f in settings["features"] if f["name"] in FEATURES]
-    for columns in (settings["columns"], *settings["domain_columns"].values()):
-        for name in columns.keys() - set(FEATURES):
-            del columns[name]
 
 
 @pytest.fixture(scope="module")
