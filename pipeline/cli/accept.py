@@ -16,6 +16,7 @@ from models.errors import listed
 from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
+from pipeline.cli.options import days_between
 from pipeline.cli.options import hold_root
 from pipeline.config.load import load_config
 from pipeline.config.schema import Config
@@ -67,9 +68,7 @@ def accept_command(
             "--reason is empty; say why, such as --reason 'only a column that no "
             "feature reads has changed'"
         )
-    last = first if last is None else last
-    if first > last:
-        raise ConfigError(f"--from {to_date(first)} is after --to {to_date(last)}")
+    days = days_between(first, first if last is None else last)
     unknown = [name for name in domains if name not in config.domains]
     if unknown:
         raise ConfigError(
@@ -80,7 +79,7 @@ def accept_command(
     by = (who or "").strip() or user_name()
     done = accept(
         config,
-        DayRange(first, last),
+        days,
         domains or config.domains,
         (by, now.isoformat(timespec="seconds"), reason),
     )

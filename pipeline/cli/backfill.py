@@ -7,8 +7,6 @@ from pathlib import Path
 
 import click
 
-from models.days import to_date
-from models.errors import ConfigError
 from pipeline import api
 from pipeline.cli.command import Command
 from pipeline.cli.options import COMPARE
@@ -16,6 +14,7 @@ from pipeline.cli.options import CONFIG
 from pipeline.cli.options import STRATEGY
 from pipeline.cli.options import Day
 from pipeline.cli.options import asked_for
+from pipeline.cli.options import days_between
 from pipeline.cli.options import progress_console
 from pipeline.execution.backfill import first_failures
 from pipeline.execution.failures import raise_failed
@@ -42,11 +41,10 @@ def backfill_command(
     same command resumes where it was stopped. Ends with a table and a page of the days'
     metrics; `crossctr report --day D` makes the page of one of them.
     """
-    if first > last:
-        raise ConfigError(
-            f"--from {to_date(first)} is after --to {to_date(last)}; swap them"
-        )
+    days = days_between(first, last)
     config = api.load_config(config_path)
     names = asked_for(config, strategy, compare)
-    done = api.backfill(config, first, last, names, console=progress_console())
+    done = api.backfill(
+        config, days.first, days.last, names, console=progress_console()
+    )
     raise_failed(first_failures(done))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from models.days import DayRange
+from models.days import to_date
 from models.days import to_day
 from models.errors import ConfigError
 from models.errors import shown
@@ -49,6 +51,23 @@ class Day(click.ParamType):  # type: ignore[type-arg]
             return to_day(read_date(value))
         except ValueError as error:
             self.fail(f"{error}; received {shown(value)}", param, ctx)
+
+
+def days_between(first: int, last: int) -> DayRange:
+    """Returns the days of `--from` and `--to`.
+
+    Args:
+        first: First day, days since 1970-01-01.
+        last: Last day, included.
+
+    Raises:
+        ConfigError: The first day is after the last one.
+    """
+    if first > last:
+        raise ConfigError(
+            f"--from {to_date(first)} is after --to {to_date(last)}; swap them"
+        )
+    return DayRange(first, last)
 
 
 def asked_for(config: Config, chosen: Sequence[str], compare: bool) -> Sequence[str]:

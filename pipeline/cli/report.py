@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from models.days import DayRange
 from models.days import to_date
 from models.errors import ConfigError
 from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
+from pipeline.cli.options import days_between
 from pipeline.cli.options import wide_console
 from pipeline.config.load import load_config
 from pipeline.report.pages import day_writer
@@ -43,11 +43,7 @@ def report_command(
     if day is not None and first is None and last is None:
         name, write = str(to_date(day)), day_writer(config, day)
     elif day is None and first is not None and last is not None:
-        if first > last:
-            raise ConfigError(
-                f"--from {to_date(first)} is after --to {to_date(last)}; swap them"
-            )
-        days = DayRange(first, last)
+        days = days_between(first, last)
         name, write = str(days), days_writer(config, days)
     else:
         raise ConfigError("expected either --day D, or --from A and --to B; give one")

@@ -22,6 +22,7 @@ from models.features.table import FeatureTable
 from pipeline.cli.command import Command
 from pipeline.cli.options import CONFIG
 from pipeline.cli.options import Day
+from pipeline.cli.options import days_between
 from pipeline.cli.options import wide_console
 from pipeline.cli.output import answer
 from pipeline.cli.output import output
@@ -168,9 +169,7 @@ def vocabularies_command(
         )
     last = max(s.last_day for s in blocks) if last is None else last
     first = last - _DEFAULT_DAYS + 1 if first is None else first
-    if first > last:
-        raise DataError(f"--from {to_date(first)} is after --to {to_date(last)}")
-    entries = ingested_ids(store, config.table, DayRange(first, last))
+    entries = ingested_ids(store, config.table, days_between(first, last))
     if output().as_json:
         days = {"first_day": to_date(first), "last_day": to_date(last)}
         answer({**days, "ids": entries})
