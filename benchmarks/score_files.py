@@ -7,6 +7,7 @@ moves a probability by 0.00006 at most and takes two bytes.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ _STEPS, _LIMIT = 2000.0, 16.0
 _FLOAT = np.float64
 
 
-def encoded(probabilities: npt.NDArray[np.floating]) -> pa.Array:
+def encoded(probabilities: npt.NDArray[np.floating[Any]]) -> pa.Array:
     """Returns click probabilities as stored.
 
     Args:

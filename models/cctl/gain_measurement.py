@@ -19,7 +19,7 @@ from models.cctl.look_ahead import IdLookAhead
 from models.data.batches import Batch
 
 # Sides whose values make pairs with the ids of a side.
-_OTHER_SIDE = {"user": "item", "item": "user"}
+_OTHER_SIDE: dict[str | None, str] = {"user": "item", "item": "user"}
 # Weight by values from which an impression is asked about its ids.
 _ASKED = 0.5
 
@@ -32,7 +32,7 @@ class GainMeasurement:
         sides: Side of each feature, as in `Feature.served_side`.
     """
 
-    def __init__(self, weights: GainWeights, sides: Mapping[str, str]) -> None:
+    def __init__(self, weights: GainWeights, sides: Mapping[str, str | None]) -> None:
         self._weights = weights
         self._steps = {
             name: IdLookAhead(
@@ -40,7 +40,7 @@ class GainMeasurement:
                 {
                     other: number
                     for other, number in weights.values.items()
-                    if sides[other] == _OTHER_SIDE.get(sides[name])
+                    if sides[other] and sides[other] == _OTHER_SIDE.get(sides[name])
                 },
             )
             for name in weights.ids
