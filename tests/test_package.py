@@ -117,7 +117,7 @@ def test_setup_py_says_what_pyproject_says():
 
 def test_the_extras_are_those_that_messages_and_pages_name():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = {"serve", "tune", "kubeflow", "test"}
+    extras = {"serve", "tune", "cuda", "kubeflow", "test"}
     assert set(project["optional-dependencies"]) == extras
 
 

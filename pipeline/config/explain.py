@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from typing import Any
@@ -17,6 +18,7 @@ from pipeline.config.wording import closest
 # configuration may have are some hundred.
 _MOST_PROBLEMS = 20
 _MOST_CHARACTERS = 1_000
+_CREDENTIALS = re.compile("://[^/@]*@")
 
 
 def explained(model: type[BaseModel], error: ValidationError, prefix: str = "") -> str:
@@ -62,6 +64,8 @@ def _explain(model: type[BaseModel], problem: Any, prefix: str) -> str:
     # The text was read as a number, as its bound was checked.
     bounded = problem["type"].startswith(("greater_than", "less_than"))
     value = shortened(str(received), 200) if bounded else shown(received)
+    # Messages go into logs, which are no place for credentials.
+    value = _CREDENTIALS.sub("://...@", value)
     return f"{key}: {message}; received {value}"
 
 

@@ -235,7 +235,7 @@ def test_cctl_with_several_workers_is_refused(
         count = 2
 
     monkeypatch.setattr(
-        "models.training.level.Workers.from_environment", lambda _: Two()
+        "models.training.level.Workers.from_environment", lambda *_, **__: Two()
     )
     with pytest.raises(TrainingError, match="names 2 workers: its stream"):
         run_level(cctl("two"))
