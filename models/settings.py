@@ -211,8 +211,8 @@ class TrainingConfig(StrictModel):
         learning_rate_schedule: Schedule of the dense and the embedding rates:
             `constant`; `cosine`, from the full rate down to a hundredth over all
             `epochs`; `plateau`, halved after every epoch that did not improve the
-            held-out day, which needs `early_stopping`. Constant by default, because a level that continues
-            yesterday's model has no end.
+            held-out day, which needs `early_stopping`. Constant by default, because a
+            level that continues yesterday's model has no end.
         early_stopping: Choice of the number of epochs; null trains all `epochs`, as CTR
             models usually train one pass, which cannot be shortened.
         shuffle_rows: Impressions of the shuffle buffer; bounds memory.

@@ -69,7 +69,9 @@ def accept_command(
         )
     last = first if last is None else last
     if first > last:
-        raise ConfigError(f"--from {to_date(first)} is after --to {to_date(last)}")
+        raise ConfigError(
+            f"--from {to_date(first)} is after --to {to_date(last)}; swap them"
+        )
     unknown = [name for name in domains if name not in config.domains]
     if unknown:
         raise ConfigError(

@@ -169,7 +169,9 @@ def vocabularies_command(
     last = max(s.last_day for s in blocks) if last is None else last
     first = last - _DEFAULT_DAYS + 1 if first is None else first
     if first > last:
-        raise DataError(f"--from {to_date(first)} is after --to {to_date(last)}")
+        raise DataError(
+            f"--from {to_date(first)} is after --to {to_date(last)}; swap them"
+        )
     entries = ingested_ids(store, config.table, DayRange(first, last))
     if output().as_json:
         days = {"first_day": to_date(first), "last_day": to_date(last)}

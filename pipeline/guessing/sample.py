@@ -22,6 +22,7 @@ from components.log_example_gen.text_lines import LongLine
 from components.log_example_gen.text_lines import line_blocks
 from models.data.arrow_files import UNREADABLE
 from models.data.arrow_files import pq
+from models.data.arrow_files import why_unreadable
 from models.errors import DataError
 from pipeline.guessing.column import Column
 from pipeline.guessing.column import as_text
@@ -90,7 +91,7 @@ def count_ids(files: Sequence[LogFile], names: Sequence[str]) -> dict[str, Seen]
                 known = [n for n in names if n in parquet.schema_arrow.names]
                 tables.append(parquet.read(columns=known))
         except UNREADABLE as error:
-            raise DataError(f"{file.path} cannot be read as Parquet") from error
+            raise _unreadable(file, error) from error
         rows += len(tables[-1])
         if rows >= _COUNTED_ROWS:
             break
@@ -274,6 +275,13 @@ def _joined(tables: Iterable[pa.Table]) -> dict[str, Column]:
     return columns
 
 
+def _unreadable(file: LogFile, error: BaseException) -> DataError:
+    return DataError(
+        f"{file.path} cannot be read as Parquet ({why_unreadable(error)}); replace the "
+        "file, or move it away"
+    )
+
+
 def _total_rows(files: Sequence[LogFile], rows_per_byte: float) -> int:
     total = 0.0
     counted = len(files) <= _MOST_FILES
@@ -282,7 +290,7 @@ def _total_rows(files: Sequence[LogFile], rows_per_byte: float) -> int:
             try:
                 total += pq.read_metadata(file.path).num_rows
             except UNREADABLE as error:
-                raise DataError(f"{file.path} cannot be read as Parquet") from error
+                raise _unreadable(file, error) from error
         else:
             total += file_size(file.path) * rows_per_byte
     return round(total)
