@@ -275,7 +275,7 @@ def _joined(tables: Iterable[pa.Table]) -> dict[str, Column]:
     return columns
 
 
-def _unreadable(file: LogFile, error: BaseException) -> DataError:
+def _unreadable(file: LogFile, error: Exception) -> DataError:
     return DataError(
         f"{file.path} cannot be read as Parquet ({why_unreadable(error)}); replace the "
         "file, or move it away"
