@@ -49,7 +49,10 @@ class Model:
         from pipeline.request_rows import python_row
 
         if not rows:
-            raise DataError("there are no rows; expected at least one")
+            raise DataError(
+                "there are no rows; expected at least one, such as "
+                "{'user_id': 'u1', 'item_id': 'i1'}"
+            )
         lists = [
             python_row(f"row {number}", row, self._table)
             for number, row in enumerate(rows)
@@ -79,7 +82,8 @@ def load_model(config: Config, version: int | None = None) -> Model:
     if labels is None:
         raise DataError(
             f"no version of {config.name!r} is published in "
-            f"{str(config.serving.directory)!r}; run a day first"
+            f"{str(config.serving.directory)!r}; run `crossctr run` for a day that the "
+            "Gate approves first"
         )
     chosen = labels.stable if version is None else version
     if chosen not in versions:

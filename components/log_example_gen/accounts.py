@@ -124,7 +124,8 @@ def _check_sums(
         raise DataError(
             f"domain {domain!r}: {account.read:,} rows read, {on_disk:,} on disk, "
             f"{account.quarantined:,} quarantined; the three do not add up{lost}"
-            "; the Beam runner lost rows: use direct_running_mode=in_memory"
+            "; the Beam runner lost rows; set `--direct_running_mode=in_memory` in "
+            "beam_args"
         )
 
 

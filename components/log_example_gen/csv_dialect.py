@@ -39,8 +39,8 @@ class CsvDialect(StrictModel):
         delimiter = info.data.get("delimiter", ",")
         if not usable or text.isalnum() or text in (delimiter, " "):
             raise ValueError(
-                "expected a single ASCII character that is no letter, digit, space or "
-                f"{delimiter!r}, or null for none"
+                "expected a single ASCII character that is neither a letter, a digit, "
+                f"a space nor {delimiter!r}, or null for none"
             )
         return text
 
@@ -50,7 +50,8 @@ class CsvDialect(StrictModel):
         usable = len(text) == 1 and text.isascii() and not text.isalnum()
         if text != "\t" and not (usable and text.isprintable()):
             raise ValueError(
-                "expected a single ASCII character that is no letter or digit, or a tab"
+                "expected a single ASCII character that is neither a letter nor a "
+                "digit, or a tab"
             )
         return text
 

@@ -36,7 +36,8 @@ class TimeColumn(StrictModel):
 
     Attributes:
         column: The log's own column: text, numbers, timestamps or dates.
-        format: How text and numbers are written, see `parse_time_format`; timestamps
+        format: How text and numbers are written, by the directives of strptime, or
+            `epoch_seconds`, `epoch_milliseconds`, `epoch_microseconds`; timestamps
             and dates of Parquet need none.
     """
 

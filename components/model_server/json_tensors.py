@@ -163,7 +163,7 @@ def _bytes(value: Any, _: np.dtype[Any]) -> bytes:
     try:
         return base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ValueError(f"b64 {short(encoded)} is no base64") from error
+        raise ValueError(f"b64 {short(encoded)} is not base64") from error
 
 
 def _boolean(value: Any, _: np.dtype[Any]) -> bool:

@@ -245,12 +245,12 @@ def _read(directory: Path) -> Any:
         config = text_format.Parse(path.read_text("utf-8"), ModelServerConfig())
     except (text_format.ParseError, UnicodeDecodeError, OSError) as error:
         raise DataError(
-            f"{path} is no ModelServerConfig: {error}. {_WAY_BACK}"
+            f"{path} is not a ModelServerConfig: {error}. {_WAY_BACK}"
         ) from error
     # Even without models the file contains the list, see `write_labels`.
     if config.WhichOneof("config") is None:
         raise DataError(
-            f"{path} says nothing ({path.stat().st_size} bytes), so which version is "
+            f"{path} is empty ({path.stat().st_size} bytes), so which version is "
             f"stable is not known; expected a model_config_list. {_WAY_BACK}"
         )
     return config

@@ -101,8 +101,8 @@ def _check_rows(raw: types.Artifact, transformed: types.Artifact) -> None:
         if before != after:
             raise DataError(
                 f"domain {split!r}: {before:,} rows went into Transform and {after:,} "
-                "came out; the Beam runner lost or doubled rows: use "
-                "direct_running_mode=in_memory"
+                "came out; the Beam runner lost or doubled rows; set "
+                "`--direct_running_mode=in_memory` in beam_args"
             )
 
 

@@ -163,8 +163,8 @@ def check_counts(space: str, counts: Iterable[pa.Table], logged: int) -> None:
     if counted != logged:
         raise DataError(
             f"vocabulary {space!r}: {counted:,} ids were counted and {logged:,} are in "
-            "the Examples; the Beam runner lost or doubled some: use "
-            "direct_running_mode=in_memory"
+            "the Examples; the Beam runner lost or doubled some; set "
+            "`--direct_running_mode=in_memory` in beam_args"
         )
 
 

@@ -158,7 +158,7 @@ def _paths(output: Path | None, target: str) -> _Paths:
     config = output or Path(f"{target}.yaml")
     if config.suffix not in (".yaml", ".yml"):
         raise ConfigError(
-            f"--output {shown(str(config))} is no name of a YAML file; expected one "
+            f"--output {shown(str(config))} does not name a YAML file; expected one "
             "that ends in .yaml"
         )
     name = _NAME.sub("_", config.stem)[:100]

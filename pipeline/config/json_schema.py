@@ -7,8 +7,17 @@ from typing import Any
 from models.strategies.registry import kinds
 from models.strategies.registry import strategy_class
 from pipeline.config.schema import Config
+from pipeline.config.tuned import KEY as TUNED
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+# Read before a `Config` is made, so it is none of its fields.
+_TUNED = {
+    "anyOf": [{"type": "string"}, {"type": "null"}],
+    "default": None,
+    "description": "File of values that `crossctr tune` found, relative to the "
+    "configuration; the configuration's own values take precedence.",
+}
 
 
 def config_schema() -> dict[str, Any]:
@@ -29,6 +38,7 @@ def config_schema() -> dict[str, Any]:
         "properties": {kind: _entry_named(kind) for kind in kinds()},
         "additionalProperties": {"$ref": "#/$defs/StrategyEntry"},
     }
+    schema["properties"][TUNED] = _TUNED
     return {"$schema": DIALECT, **schema}
 
 

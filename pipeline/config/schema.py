@@ -76,7 +76,7 @@ class Config(StrictModel):
         first_day: First day of logs that the pipeline reads; windows that reach further
             back start here, and so does the first block of days.
         target: The domain whose CTR model is served.
-        sources: The domains it learns from.
+        sources: The domains that the target learns from.
         columns: Where each feature comes from: a column's name, or more detail, see
             `ColumnSource`; null for a feature that only the domains in
             `domain_columns` have.
@@ -99,15 +99,15 @@ class Config(StrictModel):
         vocabularies: Id spaces by name, see `IdSpace`.
         separate_ids: By id space, `user` or `item`, the sources that by their nature
             share no ids with the target, such as another business with items of its
-            own: an ingest then doesn't warn that they share none, but if they share
-            some. It says only what is expected: nothing is made anew if it changes.
+            own: an ingest then warns if they share some, and no longer if they share
+            none. A change makes no step due.
         features: Inputs of the models, in their order, see `Feature`.
         anchor_day: A day on which every clock ticks; the epoch unless the data's own
             calendar suggests another.
         levels: Clocks and windows of the levels; E-CDCTR's by default.
-        evaluation_days: Days from the run's day on whose target impressions a model is
-            evaluated; one, so that each impression is evaluated on before it is
-            trained on.
+        evaluation_days: Number of days, from the run's day on, on whose target
+            impressions a model is evaluated; one by default, so that each impression
+            evaluates a model first and is trained on the next day.
         network: Shape of the backbone, see `NetworkConfig`.
         training: Training settings of every level, see `TrainingConfig`.
         strategy: The strategy whose model is published.
@@ -118,11 +118,13 @@ class Config(StrictModel):
             `user_history` by `user_impressions`, `item_age` by `item_age_days`, `hour`
             by `hour`.
         intervals: Confidence intervals of the metrics, see `IntervalConfig`.
-        references: Models that strategies stand beside, see `ReferencesConfig`.
+        references: Simple models that strategies are compared with, see
+            `ReferencesConfig`.
         serving: Where models are published, see `ServingConfig`.
         model_card: Purpose, owner and limits on the card of every published version,
-            see `ModelCardConfig`. A change makes nothing due: it is on the next card.
-        beam_args: Further flags for Beam pipelines.
+            see `ModelCardConfig`. A change makes no step due: it is on the next card.
+        beam_args: Flags for Beam pipelines, such as another runner; by default Beam
+            runs in this process with one worker.
     """
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=100)

@@ -156,7 +156,8 @@ class CpmConfig(PretrainingConfig):
     Attributes:
         continues: Whether it continues from CPM of the tick before, on the days since,
             instead of training anew on its whole window.
-        field_dropout: As for the source model.
+        field_dropout: Share of impressions on which the features that the target's log
+            lacks are missing while training, as for the source model.
     """
 
     every_days: int = Field(default=7, gt=0, le=MAX_DAYS)

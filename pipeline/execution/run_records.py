@@ -147,7 +147,7 @@ def read_record(path: Path) -> RunRecord:
         return _RECORD.validate_json(path.read_bytes())
     except ValidationError as error:
         raise DataError(
-            f"{str(path)!r} is no record of a run ({error.error_count()} errors, "
+            f"{str(path)!r} is not a record of a run ({error.error_count()} errors, "
             f"the first: {error.errors()[0]['msg']}); delete the file, nothing but "
             "`plan` and the report read it"
         ) from error

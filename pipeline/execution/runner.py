@@ -63,8 +63,9 @@ def run_graph(
             # its inputs.
             if node.type.name == _RESOLVER_TYPE and not (info and info.output_dict):
                 raise DataError(
-                    f"{node.id} did not find the artifacts that were planned; look "
-                    "for 'Input resolution error' in the log file"
+                    f"{node.id} did not find the artifacts that were planned; run "
+                    "the same command again, which plans anew. If that fails, "
+                    "'Input resolution error' in the log file says what is missing"
                 )
             return info
 

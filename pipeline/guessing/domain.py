@@ -233,7 +233,7 @@ def _times(
     if given is not None:
         if given not in columns:
             raise DataError(
-                f"--time {given!r} is no column of {logs.name!r}; expected one of "
+                f"--time {given!r} is not a column of {logs.name!r}; expected one of "
                 f"{listed(columns, first=40)}"
             )
         times = times_of(columns[given])

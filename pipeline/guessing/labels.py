@@ -94,7 +94,7 @@ def _given(domain: str, columns: Mapping[str, Column], given: str) -> Label:
         name, rule = parse_label_rule(given).column, given
     if name not in columns:
         raise DataError(
-            f"--label {given!r} is no column of {domain!r}; expected one of "
+            f"--label {given!r} is not a column of {domain!r}; expected one of "
             f"{listed(columns, first=40)}"
         )
     column = columns[name]
@@ -104,8 +104,8 @@ def _given(domain: str, columns: Mapping[str, Column], given: str) -> Label:
     if found is None:
         raise DataError(
             f"the column {name!r} of {domain!r} has values such as "
-            f"{listed([shortly(value) for value in column.present[:3]])}, which are no "
-            "numbers; expected 0 and 1, -1 and 1, true and false, or grades; write "
+            f"{listed([shortly(value) for value in column.present[:3]])}, which are "
+            "not numbers; expected 0 and 1, -1 and 1, true and false, or grades; write "
             "it as numbers"
         )
     return _label(column, found[0], f"named on the command line; {found[1]}", found[2])

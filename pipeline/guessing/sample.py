@@ -24,6 +24,7 @@ from components.storage.files import local_copy
 from components.storage.files import open_input
 from models.data.arrow_files import UNREADABLE
 from models.data.arrow_files import pq
+from models.data.arrow_files import why_unreadable
 from models.errors import DataError
 from pipeline.guessing.column import Column
 from pipeline.guessing.column import as_text
@@ -97,7 +98,7 @@ def count_ids(files: Sequence[LogFile], names: Sequence[str]) -> dict[str, Seen]
                 known = [n for n in names if n in parquet.schema_arrow.names]
                 tables.append(parquet.read(columns=known))
         except UNREADABLE as error:
-            raise DataError(f"{file.path} cannot be read as Parquet") from error
+            raise _unreadable(file, error) from error
         rows += len(tables[-1])
         if rows >= _COUNTED_ROWS:
             break
@@ -288,6 +289,13 @@ def _joined(tables: Iterable[pa.Table]) -> dict[str, Column]:
     return columns
 
 
+def _unreadable(file: LogFile, error: Exception) -> DataError:
+    return DataError(
+        f"{file.path} cannot be read as Parquet ({why_unreadable(error)}); replace the "
+        "file, or move it away"
+    )
+
+
 def _total_rows(files: Sequence[LogFile], rows_per_byte: float) -> int:
     total = 0.0
     counted = len(files) <= _MOST_FILES
@@ -297,7 +305,7 @@ def _total_rows(files: Sequence[LogFile], rows_per_byte: float) -> int:
                 with open_input(file.path) as source:
                     total += pq.ParquetFile(source).metadata.num_rows
             except UNREADABLE as error:
-                raise DataError(f"{file.path} cannot be read as Parquet") from error
+                raise _unreadable(file, error) from error
         else:
             total += file_size(file) * rows_per_byte
     return round(total)

@@ -51,7 +51,7 @@ def guess_key(
     if given is not None:
         if given not in columns:
             raise DataError(
-                f"--{what} {given!r} is no column of {domain!r}; expected one of "
+                f"--{what} {given!r} is not a column of {domain!r}; expected one of "
                 f"{listed(columns, first=40)}"
             )
         return given, "named on the command line"

@@ -87,7 +87,7 @@ class CrossctrOperator(BaseOperator):
                 else f"ended with exit code {code}"
             )
             raise AirflowException(
-                f"`{shlex.join(self.command)}` {how}. Its last words: {last}. What it "
+                f"`{shlex.join(self.command)}` {how}. Its last line: {last}. What it "
                 "finished is kept; the same command goes on from there"
             )
 

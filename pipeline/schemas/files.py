@@ -73,7 +73,7 @@ def read_schema(path: Path) -> schema_pb2.Schema:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{path} is no TFMD schema in text format: byte {error.start:,} is not "
+            f"{path} is not a TFMD schema in text format: byte {error.start:,} is not "
             "UTF-8; set `schema` to a schema, or write one with `crossctr schema infer`"
         ) from error
     return parse_schema(text, str(path))

@@ -75,7 +75,7 @@ def refuse_lost_metadata(store: Store) -> None:
     page = int.from_bytes(head[16:18], "big")
     expected = (65_536 if page == 1 else page) * int.from_bytes(head[28:32], "big")
     if not head.startswith(_SQLITE_MAGIC):
-        raise DataError(f"{str(path)!r} is no SQLite database; {RESTORE}")
+        raise DataError(f"{str(path)!r} is not a SQLite database; {RESTORE}")
     if size < expected:
         raise DataError(
             f"{str(path)!r} is cut off: {size:,} of {expected:,} bytes are left; "

@@ -113,7 +113,9 @@ def test_an_entry_of_another_hand_has_no_labels(tmp_path):
 
 def test_a_misspelt_field_is_refused(tmp_path):
     (tmp_path / LABELS_FILE).write_text("model_config_lst {}")
-    with pytest.raises(DataError, match=r"is no ModelServerConfig: .*model_config_lst"):
+    with pytest.raises(
+        DataError, match=r"is not a ModelServerConfig: .*model_config_lst"
+    ):
         read_labels(tmp_path, "ads")
 
 
@@ -138,6 +140,6 @@ def test_a_file_that_says_nothing_is_not_a_directory_without_models(tmp_path, co
         lambda: labels_in(tmp_path, "ads", [3, 4]),
         lambda: write_labels(tmp_path, "ads", Labels(4), "/models"),
     ):
-        with pytest.raises(DataError, match=r"models.config says nothing .*promote"):
+        with pytest.raises(DataError, match=r"models.config is empty .*promote"):
             use()
     assert (tmp_path / LABELS_FILE).read_text() == content

@@ -59,7 +59,9 @@ def test_days_the_wrong_way_round_are_refused(tmp_path):
 
 def test_without_a_published_version_there_is_no_model(tmp_path):
     config = make_config(root=tmp_path, serving={"directory": tmp_path / "serving"})
-    with pytest.raises(DataError, match="no version of .* run a day first"):
+    with pytest.raises(
+        DataError, match="no version of .* run .* for a day that the Gate approves"
+    ):
         api.load_model(config)
 
 

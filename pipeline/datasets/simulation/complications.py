@@ -20,8 +20,8 @@ class WorldComplications(StrictModel):
             product of both, or `trees`, a sum of random trees over both.
         taste_speed: Degrees per day by which tastes rotate; the target's are those
             without rotation on the first day.
-        shared_drift: Whether an item of the common pool drifts alike in all domains;
-            otherwise it drifts in each on its own.
+        shared_drift: Whether the appeal of an item of the common pool changes in the
+            same way in all domains, instead of separately in each.
         feedback: Share of impressions whose item is chosen by a logging policy: of
             eight candidates, the one that a simple model fitted on the domain's past
             clicks ranks highest.
@@ -52,7 +52,7 @@ class DomainComplications(StrictModel):
             of its own, between 0 and twice the share.
         permute_users: Whether the log names users by each other's ids, as a broken join
             does; their other features stay theirs.
-        permute_items: Alike for items.
+        permute_items: Whether the log names items by each other's ids.
         permute_codes: Whether the log has a code book of its own: codes of segments,
             devices and categories, interests among them, are permuted.
         lag_days: Age in days of the tastes and appeals by which the domain clicks.

@@ -46,8 +46,11 @@ def logs(here):
         (["x=logs/ads.csv", "x=logs/feeds.csv"], "would both be the domain 'x'"),
         (["a b=logs/ads.csv", "logs/feeds.csv"], "'a b' cannot name a domain"),
         (["logs", "--target", "adds"], "--target 'adds' is none of the domains ads"),
-        (["logs", "--label", "ads=clicked"], "--label 'clicked' is no column of 'ads'"),
-        (["logs", "--output", "ads.txt"], "no name of a YAML file"),
+        (
+            ["logs", "--label", "ads=clicked"],
+            "--label 'clicked' is not a column of 'ads'",
+        ),
+        (["logs", "--output", "ads.txt"], "does not name a YAML file"),
     ],
 )
 def test_an_error_says_what_to_do_and_nothing_is_written(

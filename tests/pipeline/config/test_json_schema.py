@@ -46,6 +46,12 @@ def test_every_key_has_a_description():
     assert [key for key, text in found.items() if not text] == []
 
 
+def test_a_file_of_tuned_values_may_be_named(validator):
+    named = validator.iter_errors({**SMALL, "tuned": "tuned/ads.yaml"})
+    assert [error.message for error in named] == []
+    assert list(validator.iter_errors({**SMALL, "tuned": 3}))
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_the_shipped_configurations_fit(validator, path):
     data = json.loads(json.dumps(yaml.safe_load(path.read_text()), default=str))

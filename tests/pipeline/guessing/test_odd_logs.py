@@ -220,9 +220,9 @@ def test_json_that_is_nested_too_deeply_is_left_out(tmp_path):
             Named(),
             "no column of 'ads' names the user",
         ),
-        (as_csv(_ROWS), Named(label="clicked"), "--label 'clicked' is no column"),
+        (as_csv(_ROWS), Named(label="clicked"), "--label 'clicked' is not a column"),
         (as_csv(_ROWS), Named(time="device"), "holds no times"),
-        (as_csv(_ROWS), Named(user="who"), "--user 'who' is no column"),
+        (as_csv(_ROWS), Named(user="who"), "--user 'who' is not a column"),
     ],
 )
 def test_what_cannot_be_guessed_is_an_error_with_the_remedy(

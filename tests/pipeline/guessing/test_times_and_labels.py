@@ -144,7 +144,11 @@ def test_a_label_may_be_named(given, rule):
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [("c", "is no column of 'ads'"), ("b", "are no numbers"), ("c > 1", "no column")],
+    [
+        ("c", "is not a column of 'ads'"),
+        ("b", "are not numbers"),
+        ("c > 1", "not a column"),
+    ],
 )
 def test_a_wrong_label_is_refused(given, message):
     columns = {"b": column(["yes", "no", "no"], "b")}

@@ -69,7 +69,7 @@ def test_a_root_that_has_run_nothing_passes(tmp_path):
             id="cut off",
         ),
         pytest.param(
-            lambda path: path.write_bytes(b"x" * 9999), "is no SQLite", id="else"
+            lambda path: path.write_bytes(b"x" * 9999), "is not a SQLite", id="else"
         ),
     ],
 )
@@ -141,7 +141,7 @@ def published(world):
         ),
         pytest.param(
             lambda version: (version.parents[1] / LABELS_FILE).write_text(""),
-            r"models.config says nothing \(0 bytes\)",
+            r"models.config is empty \(0 bytes\)",
             id="empty labels",
         ),
         pytest.param(
