@@ -293,8 +293,8 @@ def _clocks(draft: Draft, to: _Text) -> None:
     run_day = to_date(days.run_day)
     to.comment(
         "",
-        "TPM turns every 30 days, CPM every 7, the target daily; all on the day of the "
-        f"first run, {run_day}. `levels` changes clocks and windows.",
+        "TPM trains every 30 days, CPM every 7, the target daily; all on the day of "
+        f"the first run, {run_day}. `levels` changes clocks and windows.",
     )
     to.add(f"anchor_day: {run_day}")
     to.entry("", f"evaluation_days: {days.evaluation_days}", days.reason, days.check)
