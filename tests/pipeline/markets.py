@@ -1,4 +1,4 @@
-"""Pipeline on shipped logs for real runs, with each command in its own process."""
+"""Pipeline on shipped logs for real runs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,18 @@ from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.store.reader import METADATA_FILE
 from tests.pipeline.feeds_ads import OPEN_GATE
+from tests.pipeline.few_features import keep_features
+from tests.pipeline.few_features import schema_of
+from tests.pipeline.in_process import run_here
 
 ROOT = Path(__file__).parents[2]
 DAY, NEXT_DAY, DAY_AFTER = "2018-07-02", "2018-07-09", "2018-07-10"
 FIRST_DAY = datetime.date(2017, 7, 1)
 STRATEGIES = ["ecdctr", "target_only"]
+FEATURES = (
+    *("user_id", "item_id", "domain", "recent_items"),
+    *("item_click_rate", "item_age_days", "user_impressions", "user_click_rate"),
+)
 
 
 class World:
@@ -31,7 +38,7 @@ class World:
         settings |= {
             "root": str(self.root),
             "logs": str(folder / "logs"),
-            "schema": str(ROOT / "schema" / "xmarket.pbtxt"),
+            "schema": str(folder / "schema.pbtxt"),
             "import": {
                 "data": str(ROOT / "data" / "xmarket"),
                 "last_day": "2018-12-31",
@@ -60,15 +67,23 @@ class World:
             "gate": OPEN_GATE,
             "serving": {"directory": str(folder / "serving")},
         }
+        keep_features(settings, FEATURES)
+        schema = schema_of(ROOT / "schema" / "xmarket.pbtxt", FEATURES)
+        Path(settings["schema"]).write_text(schema)
         self.settings = settings
         self.serving = folder / "serving" / "xmarket"
         self.config.write_text(yaml.safe_dump(settings, sort_keys=False))
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command on the world's configuration, in a process of its own."""
-        command = [sys.executable, "-m", "pipeline", arguments[0], str(self.config)]
+    def run(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command on the world's configuration, in this process."""
+        return run_here(name, str(self.config), *options)
+
+    def run_in_own_process(
+        self, name: str, *options: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a command as from the shell."""
         return subprocess.run(
-            [*command, *arguments[1:]],
+            [sys.executable, "-m", "pipeline", name, str(self.config), *options],
             capture_output=True,
             text=True,
             cwd=self.root.parent,

@@ -12,7 +12,7 @@ import yaml
 from tests.pipeline.markets import DAY
 from tests.pipeline.markets import World
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 FIRST, LAST = "2018-04-03", "2018-07-01"  # the target's window of 90 days
 

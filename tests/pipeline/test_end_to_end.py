@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-import yaml
+from click.testing import CliRunner
 from ml_metadata.proto import metadata_store_pb2
 from sklearn.metrics import log_loss
 from sklearn.metrics import roc_auc_score
@@ -27,6 +27,7 @@ from models.artifact_files import CARD_TEXT_FILE
 from models.days import to_day
 from models.errors import DataError
 from pipeline import api
+from pipeline.cli.group import main
 from pipeline.cli.predict import stored_rows
 from pipeline.config.load import load_config
 from pipeline.execution.job import plan_run
@@ -37,11 +38,10 @@ from tests.pipeline.markets import DAY
 from tests.pipeline.markets import DAY_AFTER
 from tests.pipeline.markets import FIRST_DAY
 from tests.pipeline.markets import NEXT_DAY
-from tests.pipeline.markets import ROOT
 from tests.pipeline.markets import STRATEGIES
 from tests.pipeline.markets import World
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 # Reads nothing but TensorFlow and writes one score per serialized Example.
 _SCORE = """
@@ -65,7 +65,7 @@ def first(tmp_path_factory):
     world = World(tmp_path_factory.mktemp("world"))
     imported = world.run("import")
     assert imported.returncode == 0, imported.stderr
-    ran = world.run("run", "--day", DAY, "--compare")
+    ran = world.run_in_own_process("run", "--day", DAY, "--compare")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return world, ran.stdout
 
@@ -468,18 +468,15 @@ def test_rows_of_the_vocabulary_never_move(second):
 def test_a_day_that_breaks_the_schema_stops_before_training(second, tmp_path):
     world, *_ = second
     broken = World(tmp_path)
-    schema = tmp_path / "schema.pbtxt"
-    text = (ROOT / "schema" / "xmarket.pbtxt").read_text()
-    schema.write_text(text)
-    broken.settings["schema"] = str(schema)
-    broken.config.write_text(yaml.safe_dump(broken.settings, sort_keys=False))
+    schema = Path(broken.settings["schema"])
+    text = schema.read_text()
     shutil.copytree(world.settings["logs"], broken.settings["logs"])
     day = Path(broken.settings["logs"], "fr", "date=2018-01-02", "part-0.parquet")
     table = pq.ParquetFile(day).read()
     rates = pc.add(table.column("item_click_rate"), 7.0)
     at = table.column_names.index("item_click_rate")
     pq.write_table(table.set_column(at, "item_click_rate", rates), day)
-    ran = broken.run("run", "--day", DAY)
+    ran = broken.run_in_own_process("run", "--day", DAY)
     assert ran.returncode == 2
     (line,) = ran.stderr.strip().splitlines()
     assert line.startswith("Bad data: ingest 2017-07-01..2018-07-01:")
@@ -517,13 +514,9 @@ def test_neighbours_of_an_item_are_shown(third):
         "item.parquet"
     )
     item = pq.ParquetFile(path).read(columns=["id"])["id"][0].as_py()
-    command = [sys.executable, "-m", "pipeline", "embeddings", "nearest"]
-    found = subprocess.run(
-        [*command, str(world.config), "--item", item, "-k", "3"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = ["embeddings", "nearest", str(world.config), "--item", item, "-k", "3"]
+    found = CliRunner().invoke(main, command)
+    assert found.exit_code == 0, found.output
     assert f"Nearest to item {item}, TPM of 2018-07-02" in (
         " ".join(found.stdout.split())
     )
