@@ -208,7 +208,7 @@ _USER, _ITEM, _SHOWN = MINIMAL["features"]
         ({"csv": {"de": {"quote": "''"}}}, ["csv.de.quote", "received \"''\""]),
         ({"csv": {"de": {"quote": ","}}}, ["csv.de.quote", "received ','"]),
         ({"csv": {"de": {"quote": ";", "delimiter": ";"}}}, ["csv.de.quote", "';'"]),
-        ({"csv": {"de": {"quote": "x"}}}, ["csv.de.quote", "no letter", "'x'"]),
+        ({"csv": {"de": {"quote": "x"}}}, ["csv.de.quote", "neither a letter", "'x'"]),
         ({"csv": {"de": {"escape": '"'}}}, ["`escape` and `quote` are both"]),
         (
             {"csv": {"de": {"quote": None, "escape": "\\"}}},
