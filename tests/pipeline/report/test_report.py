@@ -317,7 +317,7 @@ def test_the_page_says_what_the_sources_brought(run):
     text = check(page)
     for said in (
         "feeds: mean weight 0.62 partner: no row of it was read",
-        "feeds 1,200 0.620 0.71 ± 0.04",
+        "feeds 1,200 0.620 values 0.71 ± 0.04",
         "partner 0 undefined not measured",
         "0.910 feeds 2019-01-01 1 segment 12, slot top",
         "0.020 feeds 2019-01-01",
