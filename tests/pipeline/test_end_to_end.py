@@ -124,7 +124,7 @@ def test_the_run_shows_steps_rows_and_metrics(first):
         "the best reference,",
         "optimizer steps, fewer than 50",
         "ecdctr on de by slice",
-        "hidden_0_norm/gamma",
+        "hidden_0_norm (4)",
         "Published SavedModel:",
     ):
         assert text in shown

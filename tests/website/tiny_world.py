@@ -12,7 +12,7 @@ from tests.pipeline.few_features import schema_of
 ROOT = Path(__file__).parents[2]
 CONFIG = "configs/first_run.yaml"
 # Those that pages and notebooks name, and a list.
-FEATURES = ("user_id", "item_id", "domain", "category", "interests", "hour", "score")
+FEATURES = ("user_id", "item_id", "domain", "category", "interests", "slot", "score")
 
 
 def write_tiny_world(folder: Path) -> None:
