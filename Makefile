@@ -50,7 +50,7 @@ test: check ## Everything: lint, types, unit tests, TFX runs on small real logs
 package: $(READY) ## Build sdist and wheel, install each in an empty folder, run the fast tests on the wheel (4 min)
 	tests/check_package.sh $(IN_TWO)
 
-test-fast: check ## The part that takes under two minutes
+test-fast: check ## The part without real runs (4 min)
 	$(BIN)/python -m pytest $(IN_TWO) -m "not slow"
 
 fuzz: MINUTES ?= 10
