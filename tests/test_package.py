@@ -59,6 +59,7 @@ def test_missing_and_additional_files_of_a_wheel_are_found(tmp_path):
 
 # Installed with a declared dependency of the same project or of the same release.
 COME_ALONG = {
+    "pydantic_core": "pydantic",
     "google.protobuf": "tensorflow",
     "grpc": "tensorflow-serving-api",
     "tensorflow_data_validation": "tfx",
