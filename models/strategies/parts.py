@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import ClassVar
 from typing import Literal
 
 from models.errors import TrainingError
@@ -116,11 +115,6 @@ class SourceImpressions:
         """Returns a learner that gives all impressions equal weight."""
         return context.plain_learner()
 
-    takes_workers: ClassVar[bool] = True
-
-    def check_workers(self, count: int, entry: str) -> None:
-        """Accepts any number of workers."""
-
     def start_record(self, sources: tuple[str, ...]) -> TrainingRecord | None:
         """Records nothing."""
         return None
@@ -188,19 +182,6 @@ class WeightedSourceImpressions(SourceImpressions):
             record=record if isinstance(record, CctlRecord) else None,
         )
 
-    takes_workers: ClassVar[bool] = False
-
-    def check_workers(self, count: int, entry: str) -> None:
-        """Raises TrainingError if several workers train together."""
-        if count > 1:
-            raise TrainingError(
-                f"{entry} trains in one process, and TF_CONFIG names {count} workers: "
-                "its stream of source impressions, the sums that weights follow from "
-                "and the syncs of its towers are not divided among workers; see "
-                "docs/how-to/scale.md. Take TF_CONFIG away, or choose a strategy such "
-                "as 'joint'"
-            )
-
     def start_record(self, sources: tuple[str, ...]) -> TrainingRecord | None:
         """Returns an empty record of weights, gains and distances."""
         from models.cctl.record import CctlRecord
@@ -264,13 +245,18 @@ class PartsStrategy(Strategy[ConfigT]):
     def takes_workers(self) -> bool:
         """Whether several workers can train together; not if they weigh rows."""
         impressions = self.parts().source_impressions
-        return impressions is None or impressions.takes_workers
+        return not isinstance(impressions, WeightedSourceImpressions)
 
     def check_workers(self, count: int) -> None:
         """Raises TrainingError if source impressions are weighed by several workers."""
-        impressions = self.parts().source_impressions
-        if impressions is not None:
-            impressions.check_workers(count, self.name)
+        if count > 1 and not self.takes_workers:
+            raise TrainingError(
+                f"{self.name} trains in one process, and TF_CONFIG names {count} "
+                "workers: its stream of source impressions, the sums that weights "
+                "follow from and the syncs of its towers are not divided among "
+                "workers; see docs/how-to/scale.md. Take TF_CONFIG away, or choose a "
+                "strategy such as 'joint'"
+            )
 
     def sizes(self, network: NetworkConfig) -> NetworkConfig:
         """Returns the network's settings with those of the snapshots."""

@@ -35,7 +35,7 @@ def is_further_worker() -> bool:
 
 
 class Workers:
-    """Processes that train together; a single one without TF_CONFIG's `worker` list.
+    """Processes or GPUs that train together; often a single one.
 
     Attributes:
         count: Number of workers, processes or GPUs.
