@@ -104,6 +104,22 @@ class CctlNetworkCriteria(StrictModel):
     neutral: dict[str, tuple[tuple[str, str], ...]]
 
 
+class CctlWeightsCriteria(StrictModel):
+    """Criteria of `cctl_weights`, of means over the seeds.
+
+    Attributes:
+        least_auc: By which weights tell changed impressions from unchanged ones.
+        most_ratio: Mean weight of changed over that of unchanged impressions.
+        least_clean: Mean weight where nothing is changed.
+        most_bad: Mean weight where all labels are shuffled.
+    """
+
+    least_auc: float
+    most_ratio: float
+    least_clean: float
+    most_bad: float
+
+
 class CtnetCriteria(StrictModel):
     """Criteria of `prove_ctnet`."""
 
@@ -125,6 +141,7 @@ class Criteria(StrictModel):
         ecdctr: Of E-CDCTR.
         cctl: Of CCTL.
         cctl_network: Of CCTL's alignment and own vectors.
+        cctl_weights: Of CCTL's weights from the gain alone.
         ctnet: Of CTNet.
         peers: Of the backbone beside another implementation.
     """
@@ -134,6 +151,7 @@ class Criteria(StrictModel):
     ecdctr: EcdctrCriteria
     cctl: CctlCriteria
     cctl_network: CctlNetworkCriteria
+    cctl_weights: CctlWeightsCriteria
     ctnet: CtnetCriteria
     peers: PeersCriteria
 
