@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,10 +83,21 @@ def write_logs(folder: Path, rows: int, seed: int = 17) -> Logs:
         rows: Impressions of all domains and days.
         seed: Seed of the draws.
     """
+    return write_days(folder, _sizes(rows), seed)
+
+
+def write_days(folder: Path, sizes: Mapping[tuple[str, int], int], seed: int) -> Logs:
+    """Draws the impressions of given domains and days and writes them below `folder`.
+
+    Args:
+        folder: Receives `logs/`.
+        sizes: Impressions by domain and day; day 0 is `FIRST_DAY`.
+        seed: Seed of the draws.
+    """
     generator = np.random.default_rng(seed)
     logs = folder / "logs"
     written = 0
-    for (domain, day), size in _sizes(rows).items():
+    for (domain, day), size in sizes.items():
         partition = logs / domain / f"date={FIRST_DAY + datetime.timedelta(days=day)}"
         partition.mkdir(parents=True)
         with pq.ParquetWriter(partition / "part-0.parquet", _SCHEMA) as parquet:

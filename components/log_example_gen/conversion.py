@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.attempts import replacing
 from components.log_example_gen.chunks import Chunk
 from components.log_example_gen.chunks import read_chunks
 from components.log_example_gen.columns import convert
@@ -38,8 +39,8 @@ Days = npt.NDArray[np.int64]
 class WriteShard(beam.DoFn):
     """Converts a `Shard` and writes it to `<output>/Split-<domain>/`.
 
-    Emits one dictionary per (domain, day), see `_Counts.of_days`. A repeated attempt
-    writes the same file names, so nothing is ever doubled.
+    Emits one dictionary per (domain, day), see `_Counts.of_days`. All attempts give
+    their files the same names, so nothing is ever doubled.
     """
 
     def __init__(
@@ -54,14 +55,15 @@ class WriteShard(beam.DoFn):
         """Writes `shard` and yields its counts."""
         folder = Path(self._output) / split_folder(shard.domain)
         folder.mkdir(parents=True, exist_ok=True)
-        target = folder / shard.file_name
-        temporary = folder / f".{shard.file_name}.writing"
         log = self._logs[shard.domain]
         wanted = wanted_columns(log, self._features)
         counts = _Counts()
-        quarantine = Quarantine(self._quarantine, shard)
         schema = raw_schema(self._features)
-        with pq.ParquetWriter(temporary, schema, compression="snappy") as writer:
+        with (
+            Quarantine(self._quarantine, shard) as quarantine,
+            replacing(folder / shard.file_name) as path,
+            pq.ParquetWriter(path, schema, compression="snappy") as writer,
+        ):
             groups = _RowGroups(writer)
             for chunk in read_chunks(shard, log, wanted, CHUNK_ROWS):
                 quarantine.add(
@@ -72,7 +74,6 @@ class WriteShard(beam.DoFn):
                 )
                 groups.add(self._converted(chunk, log, counts, quarantine))
             groups.close()
-        temporary.rename(target)
         yield from counts.of_days(shard, quarantine)
 
     def _converted(

@@ -16,6 +16,8 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.artifacts import stamp
+from components.attempts import remove_attempts
+from components.attempts import replacing
 from components.log_example_gen.accounts import Limits
 from components.log_example_gen.accounts import check_accounts
 from components.log_example_gen.content_hashes import ContentHashes
@@ -78,6 +80,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             exec_properties["features"],
         )
         counts = self._write(shards, write, uri / ACCOUNTING_FILE)
+        for folder in (uri, quarantine):
+            remove_attempts(folder)
         limits = Limits(exec_properties["max_bad_share"], quarantine)
         num_rows = check_accounts(counts, shards, logs, uri, limits)
         (uri / LOG_DAYS_FILE).write_text(
@@ -171,4 +175,5 @@ def _shards(logs: list[DomainLog], first_day: int, last_day: int) -> list[Shard]
 
 def _write_counts(counts: list[dict[str, Any]], path: str) -> None:
     ordered = sorted(counts, key=lambda c: (c["domain"], c["day"], c["shard"]))
-    Path(path).write_text(json.dumps(ordered), encoding="utf-8")
+    with replacing(Path(path)) as beside:
+        beside.write_text(json.dumps(ordered), encoding="utf-8")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from components.attempts import attempt_path
 from components.log_example_gen.log_files import LogFile
 from components.log_example_gen.log_files import Shard
 from components.log_example_gen.values import is_list
@@ -24,6 +25,8 @@ _MAX_REASONS = 100
 
 class Quarantine:
     """Writes what is set aside of a shard, one file for each day.
+
+    The files get their names when the context ends without an error.
 
     Attributes:
         counts: Rejected records by day.
@@ -41,9 +44,19 @@ class Quarantine:
         self.reasons: dict[int, Counter[str]] = {}
         self._folder = Path(folder) / shard.domain
         self._name = f"{shard.index:05d}.jsonl"
+        self._beside: dict[Path, Path] = {}
+
+    def __enter__(self) -> Quarantine:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        for path, beside in self._beside.items():
+            if error is None:
+                beside.replace(path)
+            beside.unlink(missing_ok=True)
 
     def add(self, rejected: list[dict[str, Any]]) -> None:
-        """Appends records; a day's first ones replace what an earlier attempt left.
+        """Appends records.
 
         Args:
             rejected: Made by `rejection`.
@@ -57,8 +70,8 @@ class Quarantine:
         for day, lines in by_day.items():
             path = self._folder / str(to_date(day)) / self._name
             path.parent.mkdir(parents=True, exist_ok=True)
-            mode = "a" if self.counts[day] else "w"
-            with path.open(mode, encoding="utf-8") as file:
+            beside = self._beside.setdefault(path, attempt_path(path))
+            with beside.open("a", encoding="utf-8") as file:
                 file.write("\n".join(lines) + "\n")
             self.counts[day] += len(lines)
 

@@ -22,6 +22,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs
 
 from components.artifacts import stamp
+from components.attempts import replacing
 from components.compat import transform_with
 from components.transform.encoding import Counts
 from components.transform.encoding import add_counts
@@ -156,7 +157,8 @@ def _write_encoding(
     numbers = {domain: found for domain, (_, found) in sorted(by_domain)}
     content, table = to_json(counts, days), FeatureTable.from_json(features)
     content["numbers"] = numbers_to_json(numbers)
-    Path(path).write_text(json.dumps(content), encoding="utf-8")
+    with replacing(Path(path)) as beside:
+        beside.write_text(json.dumps(content), encoding="utf-8")
     for line in describe_encoding(counts, table):
         PROGRESS.info(line)
     unknown = unknown_lists(content["domains"], table)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -21,6 +20,9 @@ from tfx.types import artifact_utils
 
 from components.artifacts import stamp
 from components.vocabulary.collisions import measure_collisions
+from components.vocabulary.count_files import Key
+from components.vocabulary.count_files import take_counts
+from components.vocabulary.count_files import write_counts
 from components.vocabulary.files import read_sightings
 from components.vocabulary.files import read_vocabulary
 from components.vocabulary.files import summarise
@@ -62,9 +64,8 @@ _BATCH_ROWS = 65_536
 _MERGE_ROWS = 1 << 20
 
 
-# An id space and a domain. Ids in lists are counted under a name of their own, which no
-# space can have: they make the vocabulary grow, and the domain has not shown them.
-Key = tuple[str, str]
+# Ids in lists are counted under a name of their own, which no space can have: they make
+# the vocabulary grow, and the domain has not shown them.
 _LISTS = ":lists"
 
 
@@ -110,7 +111,7 @@ class MergeCounts(beam.CombineFn):
         return COUNTS_SCHEMA.empty_table()
 
     def add_input(self, accumulator: pa.Table, counts: pa.Table) -> pa.Table:
-        """Returns the sum of both."""
+        """Returns their sum."""
         return merge_counts([accumulator, counts])
 
     def merge_accumulators(self, accumulators: Iterable[pa.Table]) -> pa.Table:
@@ -120,25 +121,6 @@ class MergeCounts(beam.CombineFn):
     def extract_output(self, accumulator: pa.Table) -> pa.Table:
         """Returns the counts."""
         return accumulator
-
-
-def _write_counts(item: tuple[Key, pa.Table], folder: str) -> None:
-    (space, domain), counts = item
-    path = _counts_folder(folder, space) / f"{domain}.parquet"
-    path.parent.mkdir(exist_ok=True)
-    pq.write_table(counts, path)
-
-
-def _take_counts(folder: Path, space: str) -> dict[str, pa.Table]:
-    """Returns a space's counts by domain and removes their files."""
-    counts_folder = _counts_folder(folder, space)
-    counts = {path.stem: pq.read_table(path) for path in counts_folder.iterdir()}
-    shutil.rmtree(counts_folder)
-    return dict(sorted(counts.items()))
-
-
-def _counts_folder(folder: str | Path, space: str) -> Path:
-    return Path(folder) / f"{space}.counts"
 
 
 def logged_values(shards: Iterable[str]) -> Counter[str]:
@@ -325,7 +307,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | "SpreadShards" >> beam.Reshuffle()
                 | "CountIds" >> beam.ParDo(CountIds(columns))
                 | "MergeCounts" >> beam.CombinePerKey(MergeCounts())
-                | "WriteCounts" >> beam.Map(_write_counts, str(folder))
+                | "WriteCounts" >> beam.Map(write_counts, str(folder))
             )
 
 
@@ -339,7 +321,7 @@ def _write_spaces(
     summary = {}
     found = {}
     for name, counted in columns.items():
-        found[name] = _take_counts(block.folder, name)
+        found[name] = take_counts(block.folder, name)
         expected = sum(logged[column] for column in counted)
         check_counts(name, list(found[name].values()), expected)
     for space, settings in sorted(features.vocabularies.items()):

@@ -69,3 +69,41 @@ def test_rows_keep_order_and_bad_ones_their_file_and_number(
     assert [(count["read"], count["quarantined"]) for count in counts] == [
         (SIZES[name], len(rows)) for name, rows in BAD_ROWS.items()
     ]
+
+
+def test_two_attempts_at_the_same_time_leave_what_one_writes(tmp_path, monkeypatch):
+    # An engine starts a shard again on another machine, while the worker of a lost
+    # machine goes on.
+    from components.log_example_gen import conversion
+
+    monkeypatch.setattr(conversion, "CHUNK_ROWS", 2)
+    path = tmp_path / "part-0.parquet"
+    ratings = [None, 5, 5, 5, None, 5]
+    ids = [f"u{i}" for i in range(len(ratings))]
+    pq.write_table(pa.table({"uid": ids, "rating": ratings}), path)
+    log = DomainLog(
+        domain="de", folder="logs", columns={"user_id": "uid"}, label="rating >= 4"
+    )
+    shard = Shard("de", 0, (LogFile(str(path), 0),))
+    step = conversion.WriteShard(
+        str(tmp_path / "out"), str(tmp_path / "bad"), {"de": log}, FEATURES.to_json()
+    )
+    read = conversion.read_chunks
+
+    def chunks(*arguments):
+        for index, chunk in enumerate(read(*arguments)):
+            yield chunk
+            if index == 1:
+                monkeypatch.setattr(conversion, "read_chunks", read)
+                list(step.process(shard))  # the other attempt, from first to last row
+
+    monkeypatch.setattr(conversion, "read_chunks", chunks)
+    (counts,) = step.process(shard)
+
+    assert (counts["written"], counts["quarantined"]) == (4, 2)
+    (written,) = (tmp_path / "out" / "Split-de").iterdir()
+    ids = [row["user_id"] for row in pq.read_table(written).to_pylist()]
+    assert ids == [[b"u1"], [b"u2"], [b"u3"], [b"u5"]]
+    (quarantined,) = (p for p in (tmp_path / "bad").rglob("*") if p.is_file())
+    rows = [json.loads(line)["row"] for line in quarantined.read_text().splitlines()]
+    assert rows == [0, 4]

@@ -77,6 +77,7 @@ FEATURES = FeatureTable(
 def test_ids_in_lists_grow_the_vocabulary_and_are_not_shown(
     tmp_path, caplog, monkeypatch
 ):
+    from components.vocabulary import count_files
     from components.vocabulary import executor
 
     monkeypatch.setattr(PROGRESS, "propagate", True)
@@ -113,7 +114,7 @@ def test_ids_in_lists_grow_the_vocabulary_and_are_not_shown(
     }
     for shard in shards:
         for item in executor.CountIds(columns).process(shard):
-            executor._write_counts(item, str(folder))
+            count_files.write_counts(item, str(folder))
     block = executor._Block(folder, None, {}, DayRange(1, 2), "ads", {})
     summary = executor._write_spaces(
         block, columns, FEATURES, executor.logged_values(shards)

@@ -13,10 +13,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,22 +25,20 @@ import yaml
 
 from benchmarks.kill_ingest import read_result
 from pipeline.store.reader import Store
+from tests.orchestration import servers
 from tests.ports import free_port
-
-ROOT = Path(__file__).parents[2]
-_WAIT_SECONDS = 180
 
 
 def main() -> None:
     """Runs a day on three runners and compares the results."""
     with tempfile.TemporaryDirectory(prefix="crossctr-beam-") as name:
         folder = Path(name)
-        environment = _install(folder)
+        environment = servers.install(folder)
         trial = folder / "trial"
         subprocess.run(
             [sys.executable, "-m", "tests.orchestration.trial", str(trial)],
             check=True,
-            cwd=ROOT,
+            cwd=servers.ROOT,
         )
         with _job_service(folder, environment) as portable:
             runners = {
@@ -71,88 +65,30 @@ def main() -> None:
         sys.exit(f"different from the run in memory: {different}")
 
 
-def _install(folder: Path) -> dict[str, str]:
-    """Installs the wheel; returns an environment in which only the wheel is found."""
-    source = folder / "source"
-    source.mkdir()
-    # A copy, as setuptools would leave its build folder in the repository.
-    for name in ("pipeline", "components", "models"):
-        shutil.copytree(ROOT / name, source / name)
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    flags = ["--no-deps", "--no-build-isolation", "--target", str(folder / "installed")]
-    subprocess.run([*pip, "install", *flags, str(source)], check=True)
-    shutil.rmtree(source)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(folder / "installed"),
-        # The pool starts `python` from PATH.
-        "PATH": path,
-    }
-    found = subprocess.run(
-        [sys.executable, "-c", "import pipeline; print(pipeline.__file__)"],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env=environment,
-    ).stdout
-    if not found.startswith(str(folder)):
-        sys.exit(f"the wheel is not what is imported, but {found}")
-    return environment
-
-
 @contextlib.contextmanager
 def _job_service(folder: Path, environment: dict[str, str]) -> Iterator[list[str]]:
     """Starts Beam's job service and a pool of workers; yields the Beam flags."""
     job, pool = free_port(), free_port()
-    runners = "apache_beam.runners"
-    commands = [
-        [f"{runners}.portability.local_job_service_main", f"--port={job}"],
-        [f"{runners}.worker.worker_pool_main", f"--service_port={pool}"],
+    command = [
+        sys.executable,
+        "-m",
+        "apache_beam.runners.portability.local_job_service_main",
+        f"--port={job}",
     ]
-    processes = []
-    try:
-        for index, (module, flag) in enumerate(commands):
-            with (folder / f"beam-{index}.txt").open("wb") as output:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", module, flag],
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    cwd=folder,
-                    env=environment,
-                    start_new_session=True,
-                )
-            processes.append(process)
-        for port in (job, pool):
-            _wait_for(port)
-        yield [
-            "--runner=PortableRunner",
-            f"--job_endpoint=localhost:{job}",
-            # By default a job that takes over a minute counts as lost.
-            "--job_server_timeout=86400",
-            "--environment_type=EXTERNAL",
-            f"--environment_config=localhost:{pool}",
-        ]
-    finally:
-        for process in processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def _wait_for(port: int) -> None:
-    until = time.monotonic() + _WAIT_SECONDS
-    while time.monotonic() < until:
-        with (
-            contextlib.suppress(OSError),
-            socket.create_connection(("localhost", port), timeout=1),
-        ):
-            return
-        time.sleep(0.5)
-    sys.exit(f"nothing listens on port {port} after {_WAIT_SECONDS} s")
+    with servers.worker_pool(folder, pool, environment):
+        process = servers.start(command, folder / "job-service.txt", environment)
+        try:
+            servers.wait_for(job)
+            yield [
+                "--runner=PortableRunner",
+                f"--job_endpoint=localhost:{job}",
+                # By default a job that takes over a minute counts as lost.
+                "--job_server_timeout=86400",
+                "--environment_type=EXTERNAL",
+                f"--environment_config=localhost:{pool}",
+            ]
+        finally:
+            servers.kill(process)
 
 
 def _run(
