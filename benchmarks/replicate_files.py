@@ -125,7 +125,9 @@ def _joined(stored: pa.Table, made: pa.Table, known: Stamps, folder: Path) -> pa
                 f"{str(folder)!r} holds scores of other impressions than this run's "
                 f"(column {name!r} differs); remove the folder to make it anew"
             )
-    new = [name for name in made.column_names if _part(name) and _part(name) not in known]
+    new = [
+        name for name in made.column_names if _part(name) and _part(name) not in known
+    ]
     old = [name for name in stored.column_names if name not in new]
     joined = stored.select(old)
     for name in new:

@@ -174,7 +174,9 @@ SHORT = Plan(
 @click.option("--strategies", default="", help="Kinds. Default: all possible ones.")
 @click.option("--page", is_flag=True, help="Write the page of what is stored alone.")
 @click.option("--quick", is_flag=True, help="Two seeds, two data sets, four kinds.")
-@click.option("--renew", is_flag=True, help="Make results of other code or settings again.")
+@click.option(
+    "--renew", is_flag=True, help="Make results of other code or settings again."
+)
 def main(
     seeds: int | None,
     datasets: str,
