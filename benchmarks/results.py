@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 
 from benchmarks.pooled import pool
 from benchmarks.pooled import read_facts
@@ -42,8 +43,10 @@ from benchmarks.results_page import SIMULATED
 from benchmarks.results_page import write_page
 from pipeline.cli.options import wide_console
 from pipeline.comparing.record import to_json
+from pipeline.config.tuned import KEY
 from pipeline.config.tuned import over
 from pipeline.terminal.plain_text import Console
+from pipeline.tuning.results import names_by_budget
 
 RUNS = ROOT / "runs"
 FIRST_SEED = 17
@@ -262,10 +265,22 @@ def publish(data_set: DataSet, plan: Plan) -> None:
     (kept / f"{data_set.name}.json").write_text(to_json(comparison), encoding="utf-8")
     facts = mean_of(read_facts(made, plan.store))
     codes = Counter(code for one in made for code in codes_of(one, plan.store))
-    counted = {"replicates": len(comparison.seeds), "code": dict(codes), **facts}
+    counted = {
+        "replicates": len(comparison.seeds),
+        "code": dict(codes),
+        "tuning": tuning_of(data_set),
+        **facts,
+    }
     text = json.dumps(counted, indent=1)
     path = kept / f"{data_set.name}.facts.json"
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def tuning_of(data_set: DataSet) -> dict[str, list[str]]:
+    """Returns the tuned strategies and references of a data set by their budget."""
+    base = ROOT / "configs" / data_set.base
+    tuned = yaml.safe_load(base.read_text(encoding="utf-8")).get(KEY)
+    return names_by_budget(base.parent / tuned) if tuned else {}
 
 
 def mean_of(found: list[Any]) -> Any:
