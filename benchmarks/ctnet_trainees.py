@@ -85,11 +85,7 @@ class Builder:
         self._config, self._seed, self._last = config, seed, last
         self._first = config.first
         store = Store(config.root)
-        self._folders = [
-            stored.uri
-            for stored in store.artifacts("Examples")
-            if stored.properties.get("role") == "transformed"
-        ]
+        self._folders = [stored.uri for stored in store.transformed_blocks()]
         self._vocabulary = Path(store.artifacts("Vocabulary")[-1].uri)
 
     def trainees(self, folder: Path, models: list[str]) -> Trainees:

@@ -257,11 +257,7 @@ def transformed_files(config: Config, domain: str, last_day: int) -> list[str]:
     Raises:
         DataError: These days are not ingested.
     """
-    transformed = [
-        stored
-        for stored in Store(config.root).artifacts("Examples")
-        if stored.properties.get("role") == "transformed"
-    ]
+    transformed = Store(config.root).transformed_blocks()
     # What is stored may reach further, in one block.
     last = max([last_day, *(stored.last_day for stored in transformed)])
     blocks = plan_run(config, lambda planner: planner.ingest(last)).steps

@@ -12,9 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from benchmarks.replicate_child import MODEL
-from benchmarks.replicate_child import ORACLE
-from benchmarks.replicate_child import REFERENCE
+from benchmarks.replicate_files import COMPARISON_FILE
+from benchmarks.replicate_files import FACTS_FILE
+from benchmarks.replicate_files import MODEL
+from benchmarks.replicate_files import ORACLE
+from benchmarks.replicate_files import REFERENCE
+from benchmarks.replicate_files import SCORES_FILE
 from benchmarks.replicates import Replicate
 from benchmarks.replicates import is_done
 from benchmarks.replicates import stored
@@ -48,7 +51,7 @@ def pool(replicates: Sequence[Replicate], store: Path, command: str) -> Comparis
             f"no replicate of {replicates[0].data_set.name!r} is stored in "
             f"{str(store)!r}; expected at least one; run `{command}`"
         )
-    singles = [read_json(stored(one, store) / "comparison.json") for one in done]
+    singles = [read_json(stored(one, store) / COMPARISON_FILE) for one in done]
     tables = [_read(one, store) for one in done]
     models, references = (_common(tables, kind) for kind in (MODEL, REFERENCE))
     oracle = all(ORACLE in table.column_names for table in tables)
@@ -91,14 +94,14 @@ def pool(replicates: Sequence[Replicate], store: Path, command: str) -> Comparis
 def read_facts(replicates: Sequence[Replicate], store: Path) -> list[dict[str, Any]]:
     """Returns the facts of the replicates whose results are stored."""
     return [
-        json.loads((stored(one, store) / "facts.json").read_text(encoding="utf-8"))
+        json.loads((stored(one, store) / FACTS_FILE).read_text(encoding="utf-8"))
         for one in replicates
         if is_done(one, store)
     ]
 
 
 def _read(replicate: Replicate, store: Path) -> pa.Table:
-    return read_scores(stored(replicate, store) / "scores.parquet")
+    return read_scores(stored(replicate, store) / SCORES_FILE)
 
 
 def _common(tables: Sequence[pa.Table], kind: str) -> list[str]:

@@ -158,9 +158,8 @@ def fold_difference(config: Config, day: int) -> float:
 
     patterns = [
         f"{stored.uri}/{split_folder(config.target)}/*"
-        for stored in store.artifacts("Examples")
-        if stored.properties.get("role") == "transformed"
-        and stored.fingerprint in {block.fingerprint for block in step.blocks}
+        for stored in store.transformed_blocks()
+        if stored.fingerprint in {block.fingerprint for block in step.blocks}
     ]
     reader = ExampleReader(patterns, table, step.days.first, step.days.last)
     folded = network.serving_form().logits

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,15 +14,19 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from benchmarks.code_stamps import REFERENCES
+from benchmarks.code_stamps import stamp_of
 from benchmarks.data_facts import data_facts
-from benchmarks.replicates import CODE_FILE
+from benchmarks.replicate_files import MODEL
+from benchmarks.replicate_files import ORACLE
+from benchmarks.replicate_files import REFERENCE
+from benchmarks.replicate_files import Made
+from benchmarks.replicate_files import add
 from benchmarks.score_files import encoded
-from benchmarks.score_files import write_scores
 from models.days import to_day
 from models.strategies.base import StrategyConfig
 from models.strategies.registry import BASELINE_KIND
 from pipeline.cli.options import wide_console
-from pipeline.comparing.record import to_json
 from pipeline.comparing.run import Question
 from pipeline.comparing.run import compared
 from pipeline.comparing.run import oracle_of
@@ -35,18 +37,15 @@ from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
 from pipeline.execution.failures import StrategiesFailedError
 from pipeline.execution.lock import hold
-from pipeline.planning.fingerprint import code_fingerprint
 from pipeline.terminal.plain_text import Console
-
-MODEL, REFERENCE, ORACLE = "model:", "reference:", "oracle"
 
 
 def main(
     config_path: str, day: str, strategies: str, folder: str, lead: str = "0"
 ) -> None:
-    """Runs the replicate and renames its results into place."""
+    """Runs the strategies and adds their results to what the folder holds."""
     config = load_config(Path(config_path))
-    names = list(dict.fromkeys([*strategies.split(","), BASELINE_KIND]))
+    names = list(dict.fromkeys([*filter(None, strategies.split(",")), BASELINE_KIND]))
     extended = with_strategies(config, names)
     question = Question(
         config=config,
@@ -76,18 +75,15 @@ def main(
             config, question.day, question.strategies, 1, console, controls=True
         )
         trials.failed |= failed
-        final = Path(folder)
-        partial = final.with_name(f".{final.name}")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        write_scores(scores_table(question, trials), partial / "scores.parquet")
-        (partial / CODE_FILE).write_text(code_fingerprint() + "\n", encoding="utf-8")
-        comparison = to_json(compared(question, trials))
-        (partial / "comparison.json").write_text(comparison, encoding="utf-8")
-        facts = asdict(data_facts(config, question.day, trials.references))
-        text = json.dumps(facts, indent=1) + "\n"
-        (partial / "facts.json").write_text(text, encoding="utf-8")
-        partial.rename(final)
+        models = [*trials.complete, *trials.failed]
+        names = [*models, *([REFERENCES] if trials.references else [])]
+        made = Made(
+            scores=scores_table(question, trials),
+            comparison=compared(question, trials),
+            facts=asdict(data_facts(config, question.day, trials.references)),
+            stamps={name: stamp_of(extended, name) for name in names},
+        )
+        add(Path(folder), made)
 
 
 def start_continued(

@@ -2,15 +2,11 @@
 
 A replicate draws its data (simulated world, negatives, or a window of days) and its
 trainings with a seed of its own, runs in a folder of its own and leaves behind, in
-`<store>/<data set>/<seed>/`:
+`<store>/<data set>/<seed>/`, the files of `replicate_files`.
 
-    scores.parquet     user, item, label, and a column of logits a model: `score_files`
-    comparison.json    costs, failures and notes of the single comparison
-    facts.json         what the data hold, counted: `data_facts`
-    code.txt           hash of the code that made it
-
-The folder is renamed into place at the end, so a run that was killed repeats at most
-one replicate, and continues within it where the pipeline left off.
+They are written at the end, so a run that was killed repeats at most one replicate, and
+continues within it where the pipeline left off. Strategies that a stored replicate does
+not have are added to it, on the same data, without training the others again.
 """
 
 from __future__ import annotations
@@ -28,17 +24,21 @@ from typing import Any
 
 import yaml
 
+from benchmarks.code_stamps import REFERENCES
+from benchmarks.code_stamps import owner
+from benchmarks.code_stamps import stamp_of
+from benchmarks.replicate_files import drop
+from benchmarks.replicate_files import stamps_in
 from models.errors import ConfigError
+from models.strategies.registry import BASELINE_KIND
 from models.strategies.registry import kinds
 from pipeline.config.load import load_config
 from pipeline.config.named_strategies import with_strategies
 from pipeline.config.schema import Config
 from pipeline.config.tuned import over
-from pipeline.planning.fingerprint import code_fingerprint
 from pipeline.terminal.plain_text import Console
 
 ROOT = Path(__file__).parents[1]
-CODE_FILE = "code.txt"
 # Keys with paths relative to the folder of a shipped configuration.
 _PATHS = (("root",), ("logs",), ("schema",), ("tuned",), ("import", "data"))
 
@@ -165,22 +165,55 @@ def stored(replicate: Replicate, store: Path) -> Path:
 
 
 def is_done(replicate: Replicate, store: Path) -> bool:
-    """Whether a replicate's results are stored."""
-    return stored(replicate, store).is_dir()
+    """Whether results of a replicate are stored, of whichever strategies."""
+    return bool(stamps_in(stored(replicate, store)))
 
 
-def code_of(replicate: Replicate, store: Path) -> str:
-    """Returns the hash of the code that a stored replicate was made by."""
-    path = stored(replicate, store) / CODE_FILE
-    return path.read_text(encoding="utf-8").strip()
+def codes_of(replicate: Replicate, store: Path) -> set[str]:
+    """Returns the stamps of the code that made a stored replicate.
+
+    Strategies with code of their own are left out, as their stamps always differ.
+    """
+    stamps = stamps_in(stored(replicate, store))
+    return {one["code"] for model, one in stamps.items() if not owner(model)}
 
 
-def remove_outdated(ones: Sequence[Replicate], store: Path) -> None:
-    """Removes stored replicates that other code than today's has made."""
-    today = code_fingerprint()
+def missing(
+    config: Config, names: Sequence[str], replicate: Replicate, store: Path
+) -> list[str]:
+    """Returns what a stored replicate does not have yet, baseline and references too.
+
+    Args:
+        config: The replicate's configuration.
+        names: The strategies that are wanted.
+        replicate: The replicate.
+        store: Folder of all results.
+    """
+    known = stamps_in(stored(replicate, store))
+    wanted = [*names, BASELINE_KIND, *([REFERENCES] if config.references.rows else [])]
+    return [name for name in dict.fromkeys(wanted) if name not in known]
+
+
+def remove_outdated(ones: Sequence[Replicate], runs: Path, store: Path) -> None:
+    """Removes stored results that other code or settings than today's have made.
+
+    Args:
+        ones: The replicates.
+        runs: Folder of all runs.
+        store: Folder of all results.
+    """
     for one in ones:
-        if is_done(one, store) and code_of(one, store) != today:
-            shutil.rmtree(stored(one, store))
+        stamps = stamps_in(stored(one, store))
+        if not stamps:
+            continue
+        config = load_config(configuration(one, runs))
+        names = [name for name in stamps if name in kinds()]
+        config = with_strategies(config, names)
+        outdated = {
+            name for name, stamp in stamps.items() if stamp != stamp_of(config, name)
+        }
+        if outdated:
+            drop(stored(one, store), outdated)
 
 
 def run_replicate(
@@ -190,7 +223,7 @@ def run_replicate(
     store: Path,
     console: Console,
 ) -> bool:
-    """Runs a replicate, unless its results are stored; false if a command failed.
+    """Runs what a replicate does not have yet; false if a command failed.
 
     Every command is a separate process, because the memory of a process that trains
     many models grows. Logs and models are deleted when the results are stored.
@@ -202,18 +235,20 @@ def run_replicate(
         store: Folder of all results.
         console: Shows commands and what is left out.
     """
-    if is_done(replicate, store):
-        return True
     path = configuration(replicate, runs)
     config = load_config(path)
     lead = replicate.data_set.lead_days
     names = list(strategies) or possible(config, lead, console)
+    names = missing(config, names, replicate, store)
+    if not names:
+        return True
     prepare = "import" if config.imports is not None else "simulate"
     commands = [
         ["pipeline", prepare, str(path)],
         [
             *("benchmarks.replicate_child", str(path), replicate.day),
-            *(",".join(names), str(stored(replicate, store)), str(lead)),
+            ",".join(name for name in names if name != REFERENCES),
+            *(str(stored(replicate, store)), str(lead)),
         ],
     ]
     # The code of this checkout, whichever one is installed.

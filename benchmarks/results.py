@@ -7,8 +7,8 @@ seeds, with one more in every round; what a replicate is: `replicates`. After ea
 round the replicates are pooled into docs/results/, and docs/results.md is written again
 from all of them. Replicates are kept in docs/results/replicates/, scores included, so
 an interrupted run resumes, on another machine as well, and anybody can measure the
-scores again. Replicates of earlier code count, too, and the page says so; `--renew`
-runs them again.
+scores again. Strategies that are not in a stored replicate are added to it. Results of
+earlier code or settings count, too, and the page says so; `--renew` makes these again.
 
 `--quick` (`make results-quick`) takes two seeds, two data sets, four strategies and a
 third of the simulated impressions, and writes its page into runs/results-quick/: a
@@ -26,12 +26,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 
 from benchmarks.pooled import pool
 from benchmarks.pooled import read_facts
 from benchmarks.replicates import ROOT
 from benchmarks.replicates import DataSet
-from benchmarks.replicates import code_of
+from benchmarks.replicates import codes_of
 from benchmarks.replicates import is_done
 from benchmarks.replicates import remove_outdated
 from benchmarks.replicates import replicates
@@ -42,8 +43,10 @@ from benchmarks.results_page import SIMULATED
 from benchmarks.results_page import write_page
 from pipeline.cli.options import wide_console
 from pipeline.comparing.record import to_json
+from pipeline.config.tuned import KEY
 from pipeline.config.tuned import over
 from pipeline.terminal.plain_text import Console
+from pipeline.tuning.results import names_by_budget
 
 RUNS = ROOT / "runs"
 FIRST_SEED = 17
@@ -172,9 +175,11 @@ SHORT = Plan(
 @click.option("--seeds", type=click.IntRange(1), help="Replicates. Default: 10.")
 @click.option("--datasets", default="", help="Names, comma-separated. Default: all.")
 @click.option("--strategies", default="", help="Kinds. Default: all possible ones.")
-@click.option("--page", is_flag=True, help="Only write the page again; run nothing.")
+@click.option("--page", is_flag=True, help="Write the page of what is stored alone.")
 @click.option("--quick", is_flag=True, help="Two seeds, two data sets, four kinds.")
-@click.option("--renew", is_flag=True, help="Run replicates of other code again.")
+@click.option(
+    "--renew", is_flag=True, help="Make results of other code or settings again."
+)
 def main(
     seeds: int | None,
     datasets: str,
@@ -199,7 +204,10 @@ def main(
     if renew and not page:
         for one in wanted:
             ones = replicates(one, FIRST_SEED, plan.count(one))
-            remove_outdated(ones, plan.store)
+            remove_outdated(ones, plan.runs / "work", plan.store)
+    if page:
+        for one in wanted:
+            publish(one, plan)
     failed = [] if page else _run(plan, wanted, console)
     written = write_page(plan.page, [one.name for one in DATA_SETS], plan.note)
     console.print(f"Page: {written}", soft_wrap=True)
@@ -240,27 +248,39 @@ def _run(plan: Plan, wanted: list[DataSet], console: Console) -> list[str]:
                 failed.append(data_set.name)
                 continue
             if not known or index + 1 == plan.count(data_set):
-                publish(data_set, index + 1, plan)
+                publish(data_set, plan)
                 write_page(plan.page, [d.name for d in DATA_SETS], plan.note)
     return failed
 
 
-def publish(data_set: DataSet, count: int, plan: Plan) -> None:
-    """Pools the replicates so far and writes their numbers beside the page."""
-    made = replicates(data_set, FIRST_SEED, count)
+def publish(data_set: DataSet, plan: Plan) -> None:
+    """Pools the stored replicates and writes their numbers beside the page."""
+    made = replicates(data_set, FIRST_SEED, plan.count(data_set))
+    if not any(is_done(one, plan.store) for one in made):
+        return
     command = f"make results{'-quick' if plan.note else ''} DATASETS={data_set.name}"
     kept = plan.page / "results"
     kept.mkdir(parents=True, exist_ok=True)
     comparison = pool(made, plan.store, command)
     (kept / f"{data_set.name}.json").write_text(to_json(comparison), encoding="utf-8")
     facts = mean_of(read_facts(made, plan.store))
-    codes = Counter(
-        code_of(one, plan.store) for one in made if is_done(one, plan.store)
-    )
-    counted = {"replicates": len(comparison.seeds), "code": dict(codes), **facts}
+    codes = Counter(code for one in made for code in codes_of(one, plan.store))
+    counted = {
+        "replicates": len(comparison.seeds),
+        "code": dict(codes),
+        "tuning": tuning_of(data_set),
+        **facts,
+    }
     text = json.dumps(counted, indent=1)
     path = kept / f"{data_set.name}.facts.json"
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def tuning_of(data_set: DataSet) -> dict[str, list[str]]:
+    """Returns the tuned strategies and references of a data set by their budget."""
+    base = ROOT / "configs" / data_set.base
+    tuned = yaml.safe_load(base.read_text(encoding="utf-8")).get(KEY)
+    return names_by_budget(base.parent / tuned) if tuned else {}
 
 
 def mean_of(found: list[Any]) -> Any:

@@ -138,7 +138,7 @@ def page(
     missing = [name for name in names if name not in found]
     if missing:
         parts.append(f"\nNot run yet: {', '.join(missing)}.\n")
-    parts.append(_codes(facts))
+    parts += [_codes(facts), _tuning(facts)]
     parts.append(_RULES)
     for name, comparison in found.items():
         if name.endswith(PLACEBO):
@@ -159,6 +159,22 @@ def _codes(facts: Mapping[str, Mapping[str, Any]]) -> str:
     return (
         f"\nReplicates by the hash of the code that made them: {made}. "
         "`make results RENEW=1` runs those of other than today's code again.\n"
+    )
+
+
+def _tuning(facts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Returns what was tuned, with which budget, and that the rest was not."""
+    lines = [
+        f"* {name}: {budget}: {', '.join(f'`{one}`' for one in names)}\n"
+        for name, one in facts.items()
+        for budget, names in one.get("tuning", {}).items()
+    ]
+    if not lines:
+        return "" if not facts else "\nNothing was tuned.\n"
+    return (
+        "\nTuned on the days before (`configs/tuned/`; "
+        "[Tuning](how-to/tune.md)); whatever no line names has the values of its "
+        f"configuration:\n\n{''.join(lines)}"
     )
 
 

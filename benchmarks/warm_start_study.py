@@ -108,11 +108,7 @@ class Study:
         self._config, self._day = config, day
         self._evaluation = DayRange(day, day + evaluation_days - 1)
         store = Store(config.root)
-        self._folders = [
-            stored.uri
-            for stored in store.artifacts("Examples")
-            if stored.properties.get("role") == "transformed"
-        ]
+        self._folders = [stored.uri for stored in store.transformed_blocks()]
         self._vocabulary = Path(store.artifacts("Vocabulary")[-1].uri)
         self._temporary = Path(tempfile.mkdtemp())
 

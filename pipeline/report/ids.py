@@ -118,11 +118,7 @@ def gather_ids(
         features: The feature table.
         target: The target domain.
     """
-    examples = {
-        s.fingerprint: s.uri
-        for s in store.artifacts("Examples")
-        if s.properties.get("role") == "transformed"
-    }
+    examples = {s.fingerprint: s.uri for s in store.transformed_blocks()}
     vocabularies = {s.fingerprint: s.uri for s in store.artifacts("Vocabulary")}
     blocks = []
     for name in fingerprints:
@@ -143,9 +139,7 @@ def unknown_by_day(
     If a day was ingested several times, the newest block counts.
     """
     newest: dict[int, tuple[Mapping[str, Any], int]] = {}
-    for block in store.artifacts("Examples"):
-        if block.properties.get("role") != "transformed":
-            continue
+    for block in store.transformed_blocks():
         encoding = read_json(Path(block.uri) / ENCODING_FILE)
         for index, date in enumerate(encoding["days"] if encoding else ()):
             if _to_day(date) in days:

@@ -57,8 +57,7 @@ def rows_of_days(
     """
     counted = {
         stored.fingerprint: Path(stored.uri) / ENCODING_FILE
-        for stored in store.artifacts("Examples")
-        if stored.properties.get("role") == "transformed"
+        for stored in store.transformed_blocks()
     }
     wanted = {str(to_date(day)) for day in range(days.first, days.last + 1)}
     total = 0

@@ -137,6 +137,18 @@ class Store:
         ]
         return sorted(found, key=lambda stored: stored.id)
 
+    def transformed_blocks(self) -> list[Stored]:
+        """Returns the blocks of encoded impressions, oldest first.
+
+        Raises:
+            DataError: ML Metadata cannot be read.
+        """
+        return [
+            stored
+            for stored in self.artifacts("Examples")
+            if stored.properties.get("role") == "transformed"
+        ]
+
     def newest(self, type_name: str, fingerprint: str) -> Stored | None:
         """Returns the newest artifact of a type with a fingerprint, if any."""
         matching = [

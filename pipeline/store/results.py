@@ -49,8 +49,7 @@ def known_state(store: Store) -> Known:
     """Returns what is stored, as planning wants it."""
     blocks = {
         stored.fingerprint: DayRange(stored.first_day, stored.last_day)
-        for stored in store.artifacts("Examples")
-        if stored.properties.get("role") == "transformed"
+        for stored in store.transformed_blocks()
     }
     results = {
         stored.fingerprint

@@ -106,21 +106,31 @@ def table_of(task: Task, name: str, trials: Sequence[TunedTrial]) -> Table:
     return table
 
 
-def budgets(path: Path) -> str:
-    """Returns a warning if the names in a file had different budgets; else nothing."""
+def names_by_budget(path: Path) -> dict[str, list[str]]:
+    """Returns the tuned names of a file by their budget, in words; empty without one.
+
+    Args:
+        path: The YAML file; the CSV beside it is read.
+    """
     lines = _stored(path)
-    counts: dict[tuple[str, ...], list[str]] = {}
+    found: dict[str, list[str]] = {}
     for name in dict.fromkeys(line["name"] for line in lines):
         own = [line for line in lines if line["name"] == name]
-        what = (str(len(own)), own[0]["day"], own[0]["origins"], own[0]["seeds"])
-        counts.setdefault(what, []).append(name)
-    if len(counts) < 2:
+        one = own[0]
+        budget = (
+            f"{len(own)} trials before {one['day']}, {one['origins']} origins, "
+            f"{one['seeds']} seeds"
+        )
+        found.setdefault(budget, []).append(name)
+    return found
+
+
+def budgets(path: Path) -> str:
+    """Returns a warning if the names in a file had different budgets; else nothing."""
+    found = names_by_budget(path)
+    if len(found) < 2:
         return ""
-    told = "; ".join(
-        f"{trials} trials before {day}, {origins} origins, {seeds} seeds: "
-        f"{', '.join(names)}"
-        for (trials, day, origins, seeds), names in counts.items()
-    )
+    told = "; ".join(f"{budget}: {', '.join(names)}" for budget, names in found.items())
     return f"The budgets differ, so a comparison is not one of equals: {told}"
 
 

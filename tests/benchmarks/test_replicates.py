@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from types import SimpleNamespace
 
@@ -12,22 +11,27 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from benchmarks import replicates as module
+from benchmarks.code_stamps import REFERENCES
 from benchmarks.data_facts import Count
 from benchmarks.data_facts import data_facts
 from benchmarks.pooled import pool
 from benchmarks.pooled import read_facts
-from benchmarks.replicates import CODE_FILE
+from benchmarks.replicate_files import Made
+from benchmarks.replicate_files import add
+from benchmarks.replicate_files import drop
+from benchmarks.replicate_files import stamps_in
 from benchmarks.replicates import DataSet
+from benchmarks.replicates import codes_of
 from benchmarks.replicates import is_done
 from benchmarks.replicates import remove_outdated
 from benchmarks.replicates import replicates
 from benchmarks.replicates import run_replicate
 from benchmarks.replicates import stored
 from benchmarks.score_files import encoded
-from benchmarks.score_files import write_scores
+from benchmarks.score_files import read_scores
 from models.data.arrow_files import pq
 from models.errors import DataError
-from pipeline.comparing.record import to_json
+from pipeline.comparing.record import read_json
 from pipeline.terminal.plain_text import Console
 from tests.pipeline.comparing.examples import comparison
 from tests.pipeline.comparing.examples import cost
@@ -37,8 +41,12 @@ WORLDS = DataSet(
 )
 
 
-def store_one(replicate, store, strength=1.0, code="abc", **columns):
-    """Stores a replicate of 300 rows as the child process does."""
+STAMP = {"code": "abc", "settings": "def"}
+NAMES = ("target_only", "ecdctr", REFERENCES)
+
+
+def made_of(replicate, strength=1.0, stamps=None, failed=None, **columns):
+    """Returns 300 judged rows as the child process makes them."""
     rng = np.random.default_rng(replicate.seed)
     labels = (rng.random(300) < 0.3).astype(np.int8)
     noise = rng.normal(size=300)
@@ -51,13 +59,19 @@ def store_one(replicate, store, strength=1.0, code="abc", **columns):
         "reference:constant": encoded(np.full(300, 0.3)),
         **columns,
     }
-    folder = stored(replicate, store)
-    folder.mkdir(parents=True)
-    write_scores(pa.table(table), folder / "scores.parquet")
-    (folder / CODE_FILE).write_text(f"{code}\n")
-    single = comparison(costs={name: cost() for name in ("target_only", "ecdctr")})
-    (folder / "comparison.json").write_text(to_json(single))
-    (folder / "facts.json").write_text(json.dumps({"labels": "x", "n": replicate.seed}))
+    models = [name[6:] for name in table if name.startswith("model:")]
+    single = comparison(
+        costs={name: cost() for name in models}, failed=failed or {}, models=()
+    )
+    stamps = stamps or dict.fromkeys([*models, *(failed or {}), REFERENCES], STAMP)
+    facts = {"labels": "x", "n": replicate.seed}
+    return Made(pa.table(table), single, facts, stamps), labels, noise
+
+
+def store_one(replicate, store, *arguments, **keywords):
+    """Stores a replicate of 300 rows as the child process does."""
+    made, labels, noise = made_of(replicate, *arguments, **keywords)
+    add(stored(replicate, store), made)
     return labels, noise
 
 
@@ -102,33 +116,92 @@ def test_without_a_replicate_there_is_no_table(tmp_path):
         pool(replicates(WORLDS, 1, 2), tmp_path, "make worlds")
 
 
-def test_a_stored_replicate_is_not_run_again(tmp_path, monkeypatch):
+@pytest.fixture
+def child(tmp_path, monkeypatch):
+    """Runs replicates without their processes; returns what was asked of these."""
+    asked = []
+
+    def run(one, names, failed=None):
+        def process(command, **_):
+            if command[2] == "benchmarks.replicate_child":
+                asked.append(command[5])
+                columns = {f"model:{n}": encoded(np.full(300, 0.2)) for n in names}
+                store_one(one, tmp_path / "store", failed=failed, **columns)
+            return SimpleNamespace(returncode=0)
+
+        monkeypatch.setattr(module.subprocess, "run", process)
+        console = Console(quiet=True)
+        folders = tmp_path / "runs", tmp_path / "store"
+        assert run_replicate(one, ["target_only", *names], *folders, console)
+        return asked
+
+    return run
+
+
+def test_a_stored_replicate_is_not_run_again(child, tmp_path):
     (one,) = replicates(WORLDS, 1, 1)
-    calls = []
-
-    def child(command, **_):
-        calls.append(command[2])
-        if command[2] == "benchmarks.replicate_child":
-            store_one(one, tmp_path / "store")
-        return SimpleNamespace(returncode=0)
-
-    monkeypatch.setattr(module.subprocess, "run", child)
-    console = Console(quiet=True)
     for _ in range(2):
-        assert run_replicate(
-            one, ["target_only"], tmp_path / "runs", tmp_path / "store", console
-        )
-    assert calls == ["pipeline", "benchmarks.replicate_child"]
+        assert child(one, []) == ["target_only"]
     # Logs and models are gone, scores stay.
-    assert not (tmp_path / "runs" / "plain" / "1").exists()
+    assert not (tmp_path / "runs" / "plain" / "1" / "logs").exists()
 
 
-def test_replicates_of_other_code_are_removed_when_asked(tmp_path):
+def test_strategies_are_added_to_a_stored_replicate(child, tmp_path):
+    (one,) = replicates(WORLDS, 1, 1)
+    child(one, [])
+    before = read_scores(stored(one, tmp_path / "store") / "scores.parquet")
+    assert child(one, ["star"]) == ["target_only", "star"]
+    after = read_scores(stored(one, tmp_path / "store") / "scores.parquet")
+    assert after.select(before.column_names) == before
+    assert set(after.column_names) - set(before.column_names) == {"model:star"}
+    assert "star" in stamps_in(stored(one, tmp_path / "store"))
+    single = read_json(stored(one, tmp_path / "store") / "comparison.json")
+    assert set(single.costs) == {"target_only", "ecdctr", "star"}
+
+
+def test_a_strategy_that_failed_is_not_tried_in_every_session(child):
+    (one,) = replicates(WORLDS, 1, 1)
+    child(one, ["star"], failed={"ple": "no memory"})
+    assert child(one, ["star", "ple"]) == ["target_only,star"]
+
+
+def test_scores_of_other_impressions_are_refused(tmp_path):
+    first, second = replicates(WORLDS, 1, 2)
+    store_one(first, tmp_path)
+    other, *_ = made_of(second)
+    with pytest.raises(DataError, match="other impressions than this run's"):
+        add(stored(first, tmp_path), other)
+
+
+def test_a_dropped_model_is_missing_and_the_others_stay(tmp_path):
+    (one,) = replicates(WORLDS, 1, 1)
+    store_one(one, tmp_path)
+    folder = stored(one, tmp_path)
+    before = read_scores(folder / "scores.parquet")
+    drop(folder, ["ecdctr"])
+    after = read_scores(folder / "scores.parquet")
+    kept = [name for name in before.column_names if name != "model:ecdctr"]
+    assert after == before.select(kept)
+    assert set(stamps_in(folder)) == {"target_only", REFERENCES}
+    assert set(read_json(folder / "comparison.json").costs) == {"target_only"}
+    drop(folder, ["target_only"])
+    assert not folder.exists()
+
+
+def test_results_of_other_code_or_settings_are_removed_when_asked(
+    tmp_path, monkeypatch
+):
     ones = replicates(WORLDS, 1, 3)
-    store_one(ones[0], tmp_path, code="former")
-    store_one(ones[1], tmp_path, code=module.code_fingerprint())
-    remove_outdated(ones, tmp_path)
-    assert [is_done(one, tmp_path) for one in ones] == [False, True, False]
+    today = {"code": "new", "settings": "def"}
+    monkeypatch.setattr(module, "stamp_of", lambda *_: today)
+    store_one(ones[0], tmp_path / "store")
+    mixed = {"target_only": today, "ecdctr": STAMP, REFERENCES: today}
+    store_one(ones[1], tmp_path / "store", stamps=mixed)
+    remove_outdated(ones, tmp_path / "runs", tmp_path / "store")
+    assert [is_done(one, tmp_path / "store") for one in ones] == [False, True, False]
+    left = stamps_in(stored(ones[1], tmp_path / "store"))
+    assert set(left) == {"target_only", REFERENCES}
+    assert codes_of(ones[1], tmp_path / "store") == {"new"}
 
 
 def test_a_failed_command_leaves_its_folder_to_go_on_from(tmp_path, monkeypatch):

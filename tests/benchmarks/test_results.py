@@ -235,6 +235,21 @@ def test_replicates_of_several_states_of_the_code_are_said(codes, said):
     assert said in text
 
 
+def test_the_page_says_what_was_tuned_alike():
+    names = ["feeds_ads", "amazon"]
+    tuning = {"3 trials before 2024-02-23, 2 origins, 1 seeds": ["linear", "logistic"]}
+    facts = {"feeds_ads": {**FACTS, "tuning": tuning}, "amazon": FACTS}
+    text = page({name: comparison() for name in names}, names, facts)
+    line = (
+        "* feeds_ads: 3 trials before 2024-02-23, 2 origins, 1 seeds: `linear`, "
+        "`logistic`"
+    )
+    assert line in text.splitlines()
+    assert "* amazon: 3 trials" not in text
+    assert "Nothing was tuned." not in text
+    assert "Nothing was tuned." in page({}, names, {"amazon": FACTS})
+
+
 def test_a_quick_page_says_what_it_is(tmp_path):
     text = write_page(tmp_path, ["feeds_ads"], SHORT.note).read_text()
     assert "A quick pass, not a result" in text

@@ -29,11 +29,7 @@ def ingested(tmp_path_factory):
 
 
 def _block(folder):
-    (block,) = [
-        stored
-        for stored in Store(folder / "runs").artifacts("Examples")
-        if stored.properties.get("role") == "transformed"
-    ]
+    (block,) = Store(folder / "runs").transformed_blocks()
     return Path(block.uri)
 
 

@@ -122,9 +122,7 @@ def test_trials_are_ingested_once_and_go_on(tuned):
     assert len(store.artifacts("Model")) == 2 * 2
     assert len(store.artifacts("ReferenceScores")) == 2 * 2
     days = [
-        (stored.first_day, stored.last_day)
-        for stored in store.artifacts("Examples")
-        if stored.properties.get("role") == "transformed"
+        (stored.first_day, stored.last_day) for stored in store.transformed_blocks()
     ]
     assert len(days) == len(set(days))
     assert "target_only, trial 1/1: log loss 0." in first

@@ -10,6 +10,7 @@ from models.days import DayRange
 from pipeline.planning.steps import Block
 from pipeline.store.evaluation_rows import rows_of_days
 from pipeline.store.evaluation_rows import too_few_to_publish
+from pipeline.store.reader import Store
 from pipeline.store.reader import Stored
 
 # Days 10 and 11 in block "a", day 12 in block "b".
@@ -35,7 +36,16 @@ def store(tmp_path):
         (tmp_path / name / ENCODING_FILE).write_text(json.dumps(content))
         properties = {"role": "transformed", "fingerprint": name}
         stored.append(Stored(len(stored), str(tmp_path / name), properties))
-    return SimpleNamespace(artifacts=lambda kind: stored if kind == "Examples" else [])
+    # Raw blocks have no encoding.
+    stored.append(Stored(9, "raw", {"role": "raw", "fingerprint": "a"}))
+    found = Store(tmp_path)
+    found.artifacts = lambda kind: stored if kind == "Examples" else []
+    return found
+
+
+def test_transformed_blocks_are_those_with_encoded_impressions(store):
+    assert [block.fingerprint for block in store.transformed_blocks()] == ["a", "b"]
+    assert [block.id for block in store.transformed_blocks()] == [0, 1]
 
 
 def target_step(evaluation, *, done=False):
