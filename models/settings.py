@@ -142,9 +142,8 @@ class CctlConfig(StrictModel):
             of 0.01 and a fully useful one (1) 0.99.
         by_row: Whether weights by `prior: agreement` differ within a source, or only
             between sources.
-        alignment: Whether source fields are mapped into the slots of the target's
-            fields, those of features that only sources have among them; false is the
-            ablation, without such features.
+        alignment: Whether features that only sources have are mapped into the slots of
+            the target's; false is the ablation, which does not read them.
         own_vectors: Whether users and items have, beside their shared vector, one of
             each domain. Without them there is no contrastive loss either. False by
             default: what they bring has not been measured, and they double the tables

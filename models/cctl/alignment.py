@@ -27,10 +27,12 @@ class Alignment(keras.layers.Layer):
     """Maps of source fields into the target's slots, zero at the start.
 
     For an impression of source s, the slot of target field f holds `e_f + sum_g A_sfg
-    e_g`, g over the fields of the source: those that the target has, too, and those
-    that only sources have, with tables (and values of numbers) of their own. A field of
-    another code book, declared as a feature of its own, thus finds its meaning in the
-    target's slots, which a map on a shared table cannot give it.
+    e_g`, g over the fields that only sources have, with tables (and values of numbers)
+    of their own. A field of another code book, declared as a feature of its own, thus
+    finds its meaning in the target's slots, which a map on a shared table cannot give
+    it. Fields that the target has, too, are not mapped: their meaning is shared, and
+    such maps lose what the source teaches it (our choice, measured: docs/decisions.md).
+    Without fields that only sources have there are no maps.
 
     The layer also has a logit shift per source, initialised by the difference of the
     click rates, so that the network need not learn that sources are clicked more often.
@@ -42,7 +44,7 @@ class Alignment(keras.layers.Layer):
         slots: Width of each slot, by target field, in order.
         only: The features that only sources have; None without any.
         width: Embedding width of features that declare none.
-        maps: Whether there are maps; False leaves only the shift.
+        maps: Whether there are maps; False leaves the shift alone.
     """
 
     def __init__(
@@ -62,7 +64,6 @@ class Alignment(keras.layers.Layer):
         self.tables: SourceTables | None = None
         self.numbers: NumberInputs | None = None
         self.maps: Any = None
-        self._maps = maps
         if maps and only is not None:
             self.tables = SourceTables(only, width, name="source_tables")
             self.numbers = NumberInputs(only, width, name="source_numbers")
@@ -81,12 +82,10 @@ class Alignment(keras.layers.Layer):
         Returns:
             Vectors (B, D) by target field.
         """
-        if not self._maps:
+        if self.tables is None or self.numbers is None:
             return dict(fields)
         joined = tf.concat([fields[name] for name in self.slots], axis=1)  # (B, F * D)
-        parts = [joined]
-        if self.tables is not None and self.numbers is not None:
-            parts += [*self.tables(rows).values(), *self.numbers(rows)]
+        parts = [*self.tables(rows).values(), *self.numbers(rows)]
         inputs = side_by_side(parts)  # (B, G)
         if self.maps is None:
             shape = (len(self.sources), inputs.shape[1], joined.shape[1])

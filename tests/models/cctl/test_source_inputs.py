@@ -84,6 +84,16 @@ def test_the_towers_read_the_targets_features_alone(features: FeatureTable) -> N
     assert {*network.inputs_of_sources.alignment.tables.tables} == {"theirs", "price"}
 
 
+def test_fields_that_the_target_has_are_not_mapped(features: FeatureTable) -> None:
+    shared = features.of_target()
+    alignment = _network(shared, own_vectors=False).inputs_of_sources.alignment
+    assert alignment.maps is None
+    assert [v.name for v in alignment.dense_variables] == [alignment.shift.name]
+    # The vectors of `theirs` and of the bucket of `price`, its value and missing flag.
+    maps = _network(features).inputs_of_sources.alignment.maps
+    assert maps.shape[1] == 2 + 3 + 2
+
+
 @pytest.mark.parametrize("switch", ["alignment", "own_vectors"])
 def test_at_the_start_nothing_differs_from_a_network_without_it(
     features: FeatureTable, switch: str
@@ -166,7 +176,7 @@ def test_a_map_can_give_another_code_book_the_targets_vectors(
     first = 3 * slots.index("code")
     maps = np.zeros(alignment.maps.shape, np.float32)
     # 1.5 and 0 times the two elements, which are 2 c and 2 c + 1, are 3 c.
-    maps[0, 12, first : first + 3] = 1.5
+    maps[0, 0, first : first + 3] = 1.5
     alignment.maps.assign(maps)
     rows = {**_rows([FR] * 3), "theirs": tf.constant([2, 3, 4], tf.int64)}
     rows["code"] = tf.ones([3], tf.int64)  # missing
