@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import shutil
+from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,11 +70,24 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         StorageError: The disk is full or read-only, or this user may not write there.
     """
+    write_pieces(path, [content])
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """Replaces a file's content, which need not fit in memory.
+
+    Args:
+        path: The file; its folder is there.
+        pieces: What it holds from now on, in this order.
+
+    Raises:
+        StorageError: The disk is full or read-only, or this user may not write there.
+    """
     # The leading dot hides it from TF Serving and from whoever lists versions; always
     # the same name, so that what a killed command left is overwritten.
     beside = path.with_name(f".{path.name}.writing")
     with naming(path.parent):
-        _write(beside, content)
+        _write(beside, pieces)
         _sync(beside)
         _rename(beside, path)
         _sync(path.parent)
@@ -128,9 +142,10 @@ def sync_tree(folder: Path) -> None:
         _sync(Path(inside))
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
     with path.open("wb") as file:
-        file.write(content)
+        for piece in pieces:
+            file.write(piece)
 
 
 def _copy(source: Path, target: Path) -> None:

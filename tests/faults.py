@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,9 @@ class Faults:
 
     def _fail(self, real: Callable[..., None], *arguments: object) -> None:
         if real.__name__ == "_write":
-            path, content = arguments
-            real(path, content[: len(content) // 2])  # type: ignore[index]
+            path, pieces = arguments
+            content = b"".join(pieces)  # type: ignore[arg-type]
+            real(path, [content[: len(content) // 2]])
         if self._error is not None:
             raise OSError(self._error, os.strerror(self._error))
         for source, target, before in reversed(self._renamed):
@@ -77,7 +79,7 @@ class Faults:
             path.write_bytes(b"")
         raise Cut
 
-    def _write(self, path: Path, _: bytes) -> None:
+    def _write(self, path: Path, _: Iterable[bytes]) -> None:
         self._unsynced.add(path)
 
     def _copy(self, _: Path, target: Path) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from components.vocabulary.buckets import BucketedCounts
+from components.vocabulary.buckets import Ints
+from components.vocabulary.logic import merge_counts
 from models.features.kind import FIRST_OOV_ROW
 
 
@@ -35,7 +37,7 @@ class Collisions:
         return self.shared_ids / self.ids if self.ids else 0.0
 
 
-def hash_rows(ids: pa.Array, capacity: int) -> npt.NDArray[np.int64]:
+def hash_rows(ids: pa.Array, capacity: int) -> Ints:
     """Returns the row of each id, as the preprocessing function hashes it; (N,)."""
     # Imported late: the command line reads `Collisions` and needs no TensorFlow, whose
     # import takes seconds and writes to standard error.
@@ -44,29 +46,23 @@ def hash_rows(ids: pa.Array, capacity: int) -> npt.NDArray[np.int64]:
     if len(ids) == 0:
         return np.empty(0, np.int64)
     values = tf.constant(ids.to_numpy(zero_copy_only=False))
-    buckets: npt.NDArray[np.int64] = tf.strings.to_hash_bucket_fast(
-        values, capacity
-    ).numpy()
+    buckets: Ints = tf.strings.to_hash_bucket_fast(values, capacity).numpy()
     return buckets + FIRST_OOV_ROW
 
 
-def measure_collisions(counts: pa.Table, capacity: int) -> Collisions:
+def measure_collisions(counts: BucketedCounts, capacity: int) -> Collisions:
     """Counts the ids that share a row.
 
     Args:
-        counts: Impressions by id and day, `COUNTS_SCHEMA`.
+        counts: Impressions by id and day; all domains' are added up.
         capacity: Rows of the hashed space.
     """
-    of_id = counts.select(["id", "impressions"])
-    # Arrow 10 cannot group by large_binary.
-    of_id = of_id.set_column(0, "id", of_id.column("id").cast(pa.binary()))
-    summed = of_id.group_by("id").aggregate([("impressions", "sum")])
-    rows = hash_rows(summed.column("id").combine_chunks(), capacity)
+    parts = [_hashed_counts(list(tables.values()), capacity) for tables in counts]
+    rows, impressions = map(np.concatenate, zip(*parts, strict=True))
     used, position, ids_on_row = np.unique(
         rows, return_inverse=True, return_counts=True
     )
     shares = ids_on_row[position] > 1
-    impressions = summed.column("impressions_sum").to_numpy()
     return Collisions(
         ids=len(rows),
         rows_used=len(used),
@@ -74,3 +70,13 @@ def measure_collisions(counts: pa.Table, capacity: int) -> Collisions:
         impressions=int(impressions.sum()),
         shared_impressions=int(impressions[shares].sum()),
     )
+
+
+def _hashed_counts(tables: list[pa.Table], capacity: int) -> tuple[Ints, Ints]:
+    """Returns the rows of a bucket's distinct ids, and their impressions."""
+    of_id = merge_counts(tables).select(["id", "impressions"])
+    # Arrow 10 cannot group by large_binary.
+    of_id = of_id.set_column(0, "id", of_id.column("id").cast(pa.binary()))
+    summed = of_id.group_by("id").aggregate([("impressions", "sum")])
+    rows = hash_rows(summed.column("id").combine_chunks(), capacity)
+    return rows, summed.column("impressions_sum").to_numpy()

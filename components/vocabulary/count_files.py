@@ -10,31 +10,47 @@ import pyarrow as pa
 from components.attempts import replacing
 from models.data.arrow_files import pq
 
-# An id space, or its lists, and a domain.
-Key = tuple[str, str]
+# An id space, or its lists, a domain and a bucket of ids.
+Key = tuple[str, str, int]
 
 
 def write_counts(item: tuple[Key, pa.Table], folder: str) -> None:
-    """Writes the counts of an id space and domain, as a Beam step.
+    """Writes the counts of an id space, domain and bucket, as a Beam step.
 
     Args:
         item: Key and counts.
         folder: The Vocabulary artifact that is written.
     """
-    (space, domain), counts = item
-    path = _counts_folder(folder, space) / f"{domain}.parquet"
-    path.parent.mkdir(exist_ok=True)
+    (space, domain, bucket), counts = item
+    path = _bucket_folder(folder, space, bucket) / f"{domain}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as beside:
         pq.write_table(counts, beside)
 
 
-def take_counts(folder: Path, space: str) -> dict[str, pa.Table]:
-    """Returns a space's counts by domain, sorted, and removes their files."""
-    counts_folder = _counts_folder(folder, space)
-    paths = sorted(counts_folder.glob("*.parquet"))
-    counts = {path.stem: pq.read_table(path) for path in paths}
-    shutil.rmtree(counts_folder)
-    return counts
+def read_counts(folder: str | Path, space: str, bucket: int) -> dict[str, pa.Table]:
+    """Returns the counts of a space's bucket by domain, sorted."""
+    paths = sorted(_bucket_folder(folder, space, bucket).glob("*.parquet"))
+    return {path.stem: pq.read_table(path) for path in paths}
+
+
+def counted_impressions(folder: str | Path, space: str) -> int:
+    """Returns the impressions of all counts of a space."""
+    return sum(
+        int(
+            pq.read_table(path, columns=["impressions"])["impressions"].to_numpy().sum()
+        )
+        for path in sorted(_counts_folder(folder, space).glob("*/*.parquet"))
+    )
+
+
+def remove_counts(folder: str | Path, space: str) -> None:
+    """Removes the counts of a space."""
+    shutil.rmtree(_counts_folder(folder, space), ignore_errors=True)
+
+
+def _bucket_folder(folder: str | Path, space: str, bucket: int) -> Path:
+    return _counts_folder(folder, space) / f"{bucket:05d}"
 
 
 def _counts_folder(folder: str | Path, space: str) -> Path:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +10,24 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
-import pyarrow.compute as pc
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components.artifacts import stamp
+from components.vocabulary.buckets import BucketedCounts
+from components.vocabulary.buckets import number_of_buckets
 from components.vocabulary.collisions import measure_collisions
-from components.vocabulary.count_files import Key
-from components.vocabulary.count_files import take_counts
+from components.vocabulary.count_files import counted_impressions
+from components.vocabulary.count_files import read_counts
+from components.vocabulary.count_files import remove_counts
 from components.vocabulary.count_files import write_counts
+from components.vocabulary.counting import LISTS
+from components.vocabulary.counting import CountIds
+from components.vocabulary.counting import MergeCounts
+from components.vocabulary.counting import check_counts
+from components.vocabulary.counting import columns_of
+from components.vocabulary.counting import logged_ids
 from components.vocabulary.files import read_sightings
 from components.vocabulary.files import read_vocabulary
 from components.vocabulary.files import summarise
@@ -30,14 +35,9 @@ from components.vocabulary.files import summarise_hashed
 from components.vocabulary.files import write_sightings
 from components.vocabulary.files import write_vocabulary
 from components.vocabulary.freezing import freeze
-from components.vocabulary.logic import COUNTS_SCHEMA
 from components.vocabulary.logic import Growth
 from components.vocabulary.logic import Vocabulary as VocabularyContent
-from components.vocabulary.logic import count_ids
-from components.vocabulary.logic import counted_features
-from components.vocabulary.logic import counted_lists
 from components.vocabulary.logic import grow
-from components.vocabulary.logic import merge_counts
 from components.vocabulary.sharing import describe_sharing
 from components.vocabulary.sharing import example_ids
 from components.vocabulary.sharing import see
@@ -45,109 +45,12 @@ from components.vocabulary.sharing import shared_ids
 from models import durable_files
 from models.artifact_files import VOCABULARY_FILE
 from models.artifact_files import split_folder
-from models.artifact_files import split_of
-from models.compat import read_batches
-from models.data.arrow_files import pq
 from models.days import DayRange
-from models.errors import DataError
 from models.features.id import SNAPSHOT_SPACES
 from models.features.id_space import IdSpace
-from models.features.table import DAY
 from models.features.table import FeatureTable
 from models.progress import PROGRESS
 from models.vocabulary_files import read_summary
-
-_BATCH_ROWS = 65_536
-
-# Counts of a batch are added to the shard's when there are so many: often enough that
-# they never pile up, seldom enough that the adding does not show.
-_MERGE_ROWS = 1 << 20
-
-
-# Ids in lists are counted under a name of their own, which no space can have: they make
-# the vocabulary grow, and the domain has not shown them.
-_LISTS = ":lists"
-
-
-def columns_of(features: FeatureTable) -> dict[str, list[str]]:
-    """Returns the columns whose ids are counted, by the name they are counted under."""
-    columns = {}
-    for space in sorted(features.vocabularies):
-        columns[space] = counted_features(features, space)
-        if lists := counted_lists(features, space):
-            columns[f"{space}{_LISTS}"] = lists
-    return columns
-
-
-class CountIds(beam.DoFn):
-    """Counts one shard's ids, per id space."""
-
-    def __init__(self, columns: dict[str, list[str]]) -> None:
-        self._columns = columns
-
-    def process(self, path: str) -> Iterator[tuple[Key, pa.Table]]:
-        """Yields ((space, domain), counts) for the Parquet shard at `path`."""
-        domain = split_of(Path(path).parent.name)
-        names = sorted({DAY, *(n for names in self._columns.values() for n in names)})
-        counts: dict[str, list[pa.Table]] = {space: [] for space in self._columns}
-        waiting = dict.fromkeys(self._columns, 0)
-        for batch in read_batches(pq.ParquetFile(path), _BATCH_ROWS, columns=names):
-            table = pa.Table.from_batches([batch])
-            for space, columns in self._columns.items():
-                counts[space].append(count_ids(table, columns))
-                waiting[space] += len(counts[space][-1])
-                if waiting[space] > _MERGE_ROWS:
-                    counts[space] = [merge_counts(counts[space])]
-                    waiting[space] = 0
-        for space, parts in counts.items():
-            yield (space, domain), merge_counts(parts)
-
-
-class MergeCounts(beam.CombineFn):
-    """Adds the shards' counts up."""
-
-    def create_accumulator(self) -> pa.Table:
-        """Returns the empty count."""
-        return COUNTS_SCHEMA.empty_table()
-
-    def add_input(self, accumulator: pa.Table, counts: pa.Table) -> pa.Table:
-        """Returns their sum."""
-        return merge_counts([accumulator, counts])
-
-    def merge_accumulators(self, accumulators: Iterable[pa.Table]) -> pa.Table:
-        """Returns the sum of all."""
-        return merge_counts(list(accumulators))
-
-    def extract_output(self, accumulator: pa.Table) -> pa.Table:
-        """Returns the counts."""
-        return accumulator
-
-
-def logged_values(shards: Iterable[str]) -> Counter[str]:
-    """Returns how many values each column holds, as the Parquet footers say."""
-    totals: Counter[str] = Counter()
-    for path in shards:
-        footer = pq.read_metadata(path)
-        for group in map(footer.row_group, range(footer.num_row_groups)):
-            for column in map(group.column, range(group.num_columns)):
-                name = column.path_in_schema.split(".")[0]
-                totals[name] += column.num_values - column.statistics.null_count
-    return totals
-
-
-def check_counts(space: str, counts: Iterable[pa.Table], logged: int) -> None:
-    """Raises `DataError` unless every logged id was counted.
-
-    The counts come through the Beam pipeline; the number of ids in the files does not,
-    so a runner that loses elements is found out.
-    """
-    counted = sum(pc.sum(part.column("impressions")).as_py() or 0 for part in counts)
-    if counted != logged:
-        raise DataError(
-            f"vocabulary {space!r}: {counted:,} ids were counted and {logged:,} are in "
-            "the Examples; the Beam runner lost or doubled some; set "
-            "`--direct_running_mode=in_memory` in beam_args"
-        )
 
 
 @dataclass(frozen=True)
@@ -161,6 +64,7 @@ class _Block:
         days: The block's days.
         target: The target domain.
         separate: By id space, sources that are stated to share no ids with it.
+        buckets: Number of buckets in which its ids are counted.
     """
 
     folder: Path
@@ -169,10 +73,23 @@ class _Block:
     days: DayRange
     target: str
     separate: Mapping[str, list[str]]
+    buckets: int
+
+    def counts(self, *spaces: str) -> BucketedCounts:
+        """Returns the counts of an id space, or of several names of one."""
+
+        def read(bucket: int) -> dict[str, pa.Table]:
+            return {
+                f"{domain}{space[len(spaces[0]) :]}": table
+                for space in spaces
+                for domain, table in read_counts(self.folder, space, bucket).items()
+            }
+
+        return BucketedCounts(self.buckets, read)
 
 
 def _hashed(
-    block: _Block, space: str, counts: pa.Table, settings: IdSpace
+    block: _Block, space: str, counts: BucketedCounts, settings: IdSpace
 ) -> dict[str, Any]:
     """Measures a hashed space's collisions and returns its summary."""
     found = measure_collisions(counts, settings.capacity)
@@ -186,11 +103,7 @@ def _hashed(
 
 
 def _grown(
-    block: _Block,
-    space: str,
-    counts: Mapping[str, pa.Table],
-    in_lists: Mapping[str, pa.Table],
-    settings: IdSpace,
+    block: _Block, space: str, every: BucketedCounts, settings: IdSpace
 ) -> dict[str, Any]:
     """Grows an append-only space, writes it and returns its summary."""
     before = (
@@ -198,7 +111,6 @@ def _grown(
         if block.parent
         else VocabularyContent.empty()
     )
-    every = merge_counts([*counts.values(), *in_lists.values()])
     growth = grow(before, every, settings)
     written = write_vocabulary(block.folder, space, growth.vocabulary)
     parent = block.parents.get(space)
@@ -214,6 +126,7 @@ def _grown(
             f"full; raise `vocabularies.{space}.capacity`, now {settings.capacity:,}"
         )
     if space in SNAPSHOT_SPACES:
+        counts = block.counts(space)
         summary |= _shared(block, space, growth, counts)
         words, odd = describe_sharing(
             space,
@@ -231,7 +144,7 @@ def _grown(
 
 
 def _shared(
-    block: _Block, space: str, growth: Growth, counts: Mapping[str, pa.Table]
+    block: _Block, space: str, growth: Growth, counts: BucketedCounts
 ) -> dict[str, Any]:
     """Writes the sightings; returns their hash and what the sources know."""
     earlier = read_sightings(block.parent, space) if block.parent else {}
@@ -270,22 +183,26 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             str(path)
             for path in Path(examples.uri).glob(f"{split_folder('*')}/*.parquet")
         )
-        self._count(shards, columns, folder)
+        parent = previous[0].uri if previous else None
+        parents = read_summary(parent) if parent else {}
+        logged = logged_ids(shards, columns)
+        buckets = _buckets(logged, parents)
+        self._count(shards, columns, buckets, folder)
         first_day, last_day = (
             examples.get_int_custom_property(name) for name in ("first_day", "last_day")
         )
-        parent = previous[0].uri if previous else None
         days = DayRange(first_day, last_day)
         freeze(self._make_beam_pipeline, shards, features, days, parent, folder)
         block = _Block(
             folder,
             parent,
-            read_summary(parent) if parent else {},
+            parents,
             days,
             exec_properties["target"],
             json.loads(exec_properties["separate_ids"]),
+            buckets,
         )
-        summary = _write_spaces(block, columns, features, logged_values(shards))
+        summary = _write_spaces(block, features, logged)
         text = json.dumps(summary, indent=1, sort_keys=True)
         durable_files.write_text(folder / VOCABULARY_FILE, text)
         stamp(
@@ -297,38 +214,42 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
 
     def _count(
-        self, shards: list[str], columns: dict[str, list[str]], folder: Path
+        self,
+        shards: list[str],
+        columns: dict[str, list[str]],
+        buckets: int,
+        folder: Path,
     ) -> None:
-        """Counts the ids of all shards, by space and domain, into files of `folder`."""
+        """Counts all shards' ids by space, domain and bucket into files of `folder`."""
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
                 | "Shards" >> beam.Create(shards)
                 | "SpreadShards" >> beam.Reshuffle()
-                | "CountIds" >> beam.ParDo(CountIds(columns))
+                | "CountIds" >> beam.ParDo(CountIds(columns, buckets))
                 | "MergeCounts" >> beam.CombinePerKey(MergeCounts())
                 | "WriteCounts" >> beam.Map(write_counts, str(folder))
             )
 
 
+def _buckets(logged: Mapping[str, int], parents: Mapping[str, Any]) -> int:
+    """Returns the number of buckets for the largest id space, known or logged."""
+    known = (about["ids"] for about in parents.values())
+    return number_of_buckets(max([*logged.values(), *known], default=0))
+
+
 def _write_spaces(
-    block: _Block,
-    columns: Mapping[str, list[str]],
-    features: FeatureTable,
-    logged: Counter[str],
+    block: _Block, features: FeatureTable, logged: Mapping[str, int]
 ) -> dict[str, Any]:
     """Writes every space and returns the content of `vocabulary.json`."""
+    for name, expected in logged.items():
+        check_counts(name, counted_impressions(block.folder, name), expected)
     summary = {}
-    found = {}
-    for name, counted in columns.items():
-        found[name] = take_counts(block.folder, name)
-        expected = sum(logged[column] for column in counted)
-        check_counts(name, list(found[name].values()), expected)
     for space, settings in sorted(features.vocabularies.items()):
-        shown, in_lists = found[space], found.get(f"{space}{_LISTS}", {})
-        if settings.hashed:
-            counts = merge_counts([*shown.values(), *in_lists.values()])
-            summary[space] = _hashed(block, space, counts, settings)
-        else:
-            summary[space] = _grown(block, space, shown, in_lists, settings)
+        names = [name for name in (space, f"{space}{LISTS}") if name in logged]
+        every = block.counts(*names)
+        write = _hashed if settings.hashed else _grown
+        summary[space] = write(block, space, every, settings)
+        for name in names:
+            remove_counts(block.folder, name)
     return summary

@@ -12,12 +12,14 @@ its files are empty, and `vocabulary.json` says how many of the block's ids shar
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.vocabulary.collisions import Collisions
 from components.vocabulary.logic import PENDING_SCHEMA
@@ -29,7 +31,7 @@ from models import durable_files
 from models.data.arrow_files import pq
 from models.days import to_date
 from models.features.id_space import IdSpace
-from models.short_hash import short_hash
+from models.short_hash import short_hash_of_file
 from models.vocabulary_files import check_pending
 from models.vocabulary_files import check_sightings
 from models.vocabulary_files import ids_path
@@ -37,6 +39,9 @@ from models.vocabulary_files import pending_path
 from models.vocabulary_files import read_ids_file
 from models.vocabulary_files import read_summary
 from models.vocabulary_files import sightings_path
+from models.vocabulary_files import split_lines
+
+_PIECE = 1 << 20  # ids of a file that are written at a time
 
 
 def read_vocabulary(folder: str | Path, space: str) -> Vocabulary:
@@ -48,11 +53,11 @@ def read_vocabulary(folder: str | Path, space: str) -> Vocabulary:
     summary = read_summary(folder)
     if space not in summary:
         return Vocabulary.empty()
-    lines = read_ids_file(folder, space).split(b"\n")[:-1]
+    ids = split_lines(read_ids_file(folder, space))
     if summary[space]["encoding"] != "hash":
         check_pending(folder, space, summary[space])
     pending = pq.read_table(pending_path(folder, space))
-    return Vocabulary(pa.array(lines, pa.large_binary()), pending.cast(PENDING_SCHEMA))
+    return Vocabulary(ids, pending.cast(PENDING_SCHEMA))
 
 
 def write_vocabulary(
@@ -64,15 +69,24 @@ def write_vocabulary(
         What tells whether the files are those that were written: `bytes` and `hash` of
         the ids, `pending_hash`; hashes have 16 hexadecimal digits.
     """
-    content = b"".join(line + b"\n" for line in vocabulary.ids.to_pylist())
-    durable_files.write_bytes(ids_path(folder, space), content)
+    path = ids_path(folder, space)
+    durable_files.write_pieces(path, _lines(vocabulary.ids))
     pending = pending_path(folder, space)
     pq.write_table(vocabulary.pending, pending)
     return {
-        "bytes": len(content),
-        "hash": short_hash(content),
-        "pending_hash": short_hash(pending.read_bytes()),
+        "bytes": path.stat().st_size,
+        "hash": short_hash_of_file(path),
+        "pending_hash": short_hash_of_file(pending),
     }
+
+
+def _lines(ids: pa.Array) -> Iterator[bytes]:
+    """Yields the content of the file of ids, piece by piece."""
+    end, nothing = (pa.scalar(text, pa.large_binary()) for text in (b"\n", b""))
+    for start in range(0, len(ids), _PIECE):
+        lines = pc.binary_join_element_wise(ids.slice(start, _PIECE), nothing, end)
+        # The lines of a piece lie one after the other.
+        yield lines.buffers()[2].to_pybytes()
 
 
 def read_sightings(folder: str | Path, space: str) -> Sightings:
@@ -100,7 +114,7 @@ def write_sightings(folder: str | Path, space: str, sightings: Sightings) -> str
     }
     path = sightings_path(folder, space)
     pq.write_table(pa.table(columns), path)
-    return short_hash(path.read_bytes())
+    return short_hash_of_file(path)
 
 
 def summarise(

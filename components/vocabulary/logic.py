@@ -2,7 +2,8 @@
 
 Laws (tested): a row never moves and is never reused; the order of rows within a day
 does not matter; a block of many days grows the same vocabulary as its days one by one;
-a full vocabulary leaves new ids to the out-of-vocabulary buckets and counts them.
+a full vocabulary leaves new ids to the out-of-vocabulary buckets and counts them;
+the number of buckets, of which one is in memory at a time, does not matter.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.vocabulary.buckets import BucketedCounts
+from components.vocabulary.buckets import BucketedIds
+from components.vocabulary.buckets import split_by_bucket
 from models.features.id_space import IdSpace
 from models.features.table import DAY
 from models.features.table import FeatureTable
@@ -22,6 +26,7 @@ COUNTS_SCHEMA = pa.schema(
     [("id", pa.large_binary()), ("day", pa.int64()), ("impressions", pa.int64())]
 )
 PENDING_SCHEMA = pa.schema([("id", pa.large_binary()), ("impressions", pa.int64())])
+_ADMISSIONS = pa.schema([("day", pa.int64()), ("id", pa.large_binary())]).empty_table()
 
 
 @dataclass(frozen=True)
@@ -120,45 +125,73 @@ def merge_counts(parts: Sequence[pa.Table]) -> pa.Table:
     return columns.rename_columns(COUNTS_SCHEMA.names).cast(COUNTS_SCHEMA)
 
 
-def grow(previous: Vocabulary, counts: pa.Table, space: IdSpace) -> Growth:
+def grow(previous: Vocabulary, counts: BucketedCounts, space: IdSpace) -> Growth:
     """Appends the ids that reached `min_count` to `previous`.
 
     New ids are ordered by the day on which they reached `min_count`, then by their
-    bytes, so the result depends on what was logged when, not on file order and not on
-    how the days were cut into blocks.
+    bytes, so the result depends on what was logged when, not on file order, not on how
+    the days were cut into blocks and not on the number of buckets.
 
     Args:
         previous: The vocabulary as of the day before the block.
-        counts: Impressions by id and day of the block, `COUNTS_SCHEMA`.
+        counts: Impressions by id and day of the block; all domains' are added up.
         space: Capacity and `min_count`.
 
     Returns:
         The grown vocabulary and what was added.
     """
-    known = pc.is_in(counts.column("id"), value_set=previous.ids)
-    counts = counts.filter(pc.invert(known))
-    usable = pc.invert(pc.match_substring_regex(counts.column("id"), r"[\r\n]"))
-    unusable = len(pc.unique(counts.column("id").filter(pc.invert(usable))))
-    table = _with_pending(previous.pending, counts.filter(usable))
-    if len(table) == 0:
-        kept = Vocabulary(previous.ids, PENDING_SCHEMA.empty_table())
-        return Growth(kept, {}, 0, unusable)
-    admission, waiting = _admit(table, space.min_count)
+    known = BucketedIds(previous.ids, counts.buckets)
+    pending = dict(split_by_bucket(previous.pending, counts.buckets))
+    admitted, waiting, unusable = [_ADMISSIONS], [PENDING_SCHEMA.empty_table()], 0
+    for bucket, parts in enumerate(counts):
+        table = merge_counts(list(parts.values()))
+        ids = table.column("id")
+        unseen = pa.array(known.find(ids, bucket) < 0)
+        usable = pc.invert(pc.match_substring_regex(ids, r"[\r\n]"))
+        refused = pc.and_(unseen, pc.invert(usable))
+        unusable += len(pc.unique(ids.filter(refused)))
+        table = _with_pending(
+            pending.pop(bucket, PENDING_SCHEMA.empty_table()),
+            table.filter(pc.and_(unseen, usable)),
+        )
+        if len(table):
+            admission, still = _admit(table, space.min_count)
+            admitted.append(admission)
+            waiting.append(still)
+    return _grown(
+        previous,
+        _sorted(pa.concat_tables(admitted), "day", "id"),
+        _sorted(pa.concat_tables(waiting), "id"),
+        unusable,
+        space,
+    )
+
+
+def _grown(
+    previous: Vocabulary,
+    admission: pa.Table,
+    waiting: pa.Table,
+    unusable: int,
+    space: IdSpace,
+) -> Growth:
+    """Returns the growth by the ids of `admission`, in its order."""
     room = max(space.capacity - len(previous.ids), 0)
-    new = admission.column("id").slice(0, room)
-    all_ids = pa.chunked_array(
-        [previous.ids, *new.cast(pa.large_binary()).chunks], pa.large_binary()
-    ).combine_chunks()
+    new = admission.slice(0, room)
+    all_ids = pa.concat_arrays([previous.ids, *new.column("id").chunks])
     if len(all_ids) >= space.capacity:
         # No id that waits can ever enter; keeping only some of them would make the
         # file depend on how the days were cut into blocks.
         waiting = PENDING_SCHEMA.empty_table()
-    days, of_day = np.unique(
-        admission.column("day").slice(0, room).to_numpy(), return_counts=True
-    )
+    days, of_day = np.unique(new.column("day").to_numpy(), return_counts=True)
     by_day = dict(zip(days.tolist(), of_day.tolist(), strict=True))
     refused = len(admission) - len(new)
     return Growth(Vocabulary(all_ids, waiting), by_day, refused, unusable)
+
+
+def _sorted(table: pa.Table, *columns: str) -> pa.Table:
+    """Returns the rows in ascending order of `columns`."""
+    keys = [(column, "ascending") for column in columns]
+    return table.take(pc.sort_indices(table, sort_keys=keys))
 
 
 def _with_pending(pending: pa.Table, counts: pa.Table) -> pa.Table:
@@ -173,10 +206,7 @@ def _with_pending(pending: pa.Table, counts: pa.Table) -> pa.Table:
         schema=COUNTS_SCHEMA,
     )
     table = pa.concat_tables([past, counts])
-    order = pc.sort_indices(
-        table, sort_keys=[("id", "ascending"), ("day", "ascending")]
-    )
-    return table.take(order).combine_chunks()
+    return _sorted(table, "id", "day").combine_chunks()
 
 
 def _admit(table: pa.Table, min_count: int) -> tuple[pa.Table, pa.Table]:
@@ -187,8 +217,8 @@ def _admit(table: pa.Table, min_count: int) -> tuple[pa.Table, pa.Table]:
         min_count: Impressions that an id needs.
 
     Returns:
-        The admitted ids with their days, in the order of the rows that they get; and
-        the others, `PENDING_SCHEMA`.
+        The admitted ids with their days, ordered by id; and the others,
+        `PENDING_SCHEMA`.
     """
     ids = table.column("id")
     changes = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))
@@ -203,13 +233,10 @@ def _admit(table: pa.Table, min_count: int) -> tuple[pa.Table, pa.Table]:
     admitted, first = np.unique(group[reached], return_index=True)
     rows = pa.array(np.flatnonzero(reached)[first])
     admission = pa.table({"day": table.column("day").take(rows), "id": ids.take(rows)})
-    order = pc.sort_indices(
-        admission, sort_keys=[("day", "ascending"), ("id", "ascending")]
-    )
     still = np.setdiff1d(np.arange(len(starts)), admitted, assume_unique=True)
     last = starts + lengths - 1
     waiting = pa.table(
         [ids.take(pa.array(starts[still])), pa.array(total[last[still]])],
         schema=PENDING_SCHEMA,
     )
-    return admission.take(order), waiting
+    return admission, waiting

@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from components.vocabulary.buckets import BucketedCounts
+from components.vocabulary.buckets import BucketedIds
+from components.vocabulary.buckets import Ints
 from components.vocabulary.logic import Growth
 from models.days import DayRange
 from models.days import to_date
 
-Ints = npt.NDArray[np.int64]
 # By domain, the first day on which it showed each id; shape (ids,).
 Sightings = dict[str, Ints]
 
@@ -28,36 +28,38 @@ NEVER = int(np.iinfo(np.int64).max)
 _ALWAYS = int(np.iinfo(np.int64).min)
 
 
-def see(
-    earlier: Sightings, growth: Growth, counts: Mapping[str, pa.Table]
-) -> Sightings:
+def see(earlier: Sightings, growth: Growth, counts: BucketedCounts) -> Sightings:
     """Returns the sightings after a block.
 
     Args:
         earlier: Those before it, of the ids that had a row then.
         growth: What the block added to the vocabulary.
-        counts: By domain, its counts of the block, `COUNTS_SCHEMA`.
+        counts: By domain, its counts of the block.
     """
     ids = growth.vocabulary.ids
     admitted = _admission_days(len(ids), growth)
-    sightings = {}
-    for domain in sorted({*earlier, *counts}):
-        first = np.full(len(ids), NEVER, np.int64)
-        before = earlier.get(domain, first[:0])
-        first[: len(before)] = before
-        if domain in counts:
-            rows, days = _rows_of(ids, counts[domain])
+    index = BucketedIds(ids, counts.buckets)
+    sightings = {
+        domain: np.concatenate(
+            [before, np.full(len(ids) - len(before), NEVER, np.int64)]
+        )
+        for domain, before in earlier.items()
+    }
+    for bucket, tables in enumerate(counts):
+        for domain, table in tables.items():
+            rows, days = _rows_of(index, table, bucket)
             # An id that waits for its `min_count` has no row that could be learned.
             known = days >= admitted[rows]
-            np.minimum.at(first, rows[known], days[known])
-        sightings[domain] = first
-    return sightings
+            if domain not in sightings:
+                sightings[domain] = np.full(len(ids), NEVER, np.int64)
+            np.minimum.at(sightings[domain], rows[known], days[known])
+    return dict(sorted(sightings.items()))
 
 
 def shared_ids(
     sightings: Sightings,
     ids: pa.Array,
-    counts: Mapping[str, pa.Table],
+    counts: BucketedCounts,
     target: str,
     days: DayRange,
 ) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def shared_ids(
     Args:
         sightings: After the block, see `see`.
         ids: The vocabulary, in row order.
-        counts: By domain, its counts of the block, `COUNTS_SCHEMA`.
+        counts: By domain, its counts of the block.
         target: The target domain.
         days: The block.
 
@@ -74,21 +76,26 @@ def shared_ids(
         JSON-able: `days`, the target's distinct `ids` on each day, and by source how
         many of them are `known`.
     """
-    dates = [str(to_date(day)) for day in range(days.first, days.last + 1)]
-    found: dict[str, Any] = {"days": dates, "ids": [0] * len(days), "known": {}}
-    sources = [domain for domain in sightings if domain != target]
-    table = counts.get(target)
-    if table is None:
-        return found | {"known": {source: [0] * len(days) for source in sources}}
-    shown = table.column("day").to_numpy() - days.first
-    found["ids"] = np.bincount(shown, minlength=len(days)).tolist()
-    rows, shown = _rows_of(ids, table)
-    for source in sources:
-        known = sightings[source][rows] <= shown
-        found["known"][source] = np.bincount(
-            shown[known] - days.first, minlength=len(days)
-        ).tolist()
-    return found
+    index = BucketedIds(ids, counts.buckets)
+    distinct = np.zeros(len(days), np.int64)
+    known = {
+        source: np.zeros(len(days), np.int64)
+        for source in sightings
+        if source != target
+    }
+    for bucket, tables in enumerate(counts):
+        if target not in tables:
+            continue
+        table = tables[target]
+        distinct += _by_day(table.column("day").to_numpy(), days)
+        rows, shown = _rows_of(index, table, bucket)
+        for source, by_day in known.items():
+            by_day += _by_day(shown[sightings[source][rows] <= shown], days)
+    return {
+        "days": [str(to_date(day)) for day in range(days.first, days.last + 1)],
+        "ids": distinct.tolist(),
+        "known": {source: by_day.tolist() for source, by_day in known.items()},
+    }
 
 
 def describe_sharing(
@@ -136,13 +143,15 @@ def describe_sharing(
     return f"ids of {target} known from {shares}" if shares else "", warnings
 
 
-def example_ids(counts: Mapping[str, pa.Table]) -> dict[str, str]:
-    """Returns the first id of each domain that has one, as people read it."""
-    return {
-        domain: repr(table.column("id")[0].as_py().decode("utf-8", "backslashreplace"))
-        for domain, table in counts.items()
-        if len(table)
-    }
+def example_ids(counts: BucketedCounts) -> dict[str, str]:
+    """Returns an id of each domain that has one, as people read it."""
+    found: dict[str, str] = {}
+    for tables in counts:
+        for domain, table in tables.items():
+            if domain not in found and len(table):
+                first = table.column("id")[0].as_py()
+                found[domain] = repr(first.decode("utf-8", "backslashreplace"))
+    return found
 
 
 def _admission_days(num_ids: int, growth: Growth) -> Ints:
@@ -152,9 +161,14 @@ def _admission_days(num_ids: int, growth: Growth) -> Ints:
     return np.concatenate([before, new])
 
 
-def _rows_of(ids: pa.Array, counts: pa.Table) -> tuple[Ints, Ints]:
+def _rows_of(index: BucketedIds, counts: pa.Table, bucket: int) -> tuple[Ints, Ints]:
     """Returns rows and days of the counted ids that have a row."""
-    index = pc.index_in(counts.column("id"), value_set=ids)
-    present = pc.is_valid(index)
-    rows = index.filter(present).to_numpy().astype(np.int64)
-    return rows, counts.column("day").filter(present).to_numpy()
+    rows = index.find(counts.column("id"), bucket)
+    present = rows >= 0
+    return rows[present], counts.column("day").to_numpy()[present]
+
+
+def _by_day(shown: Ints, days: DayRange) -> Ints:
+    """Returns how many of the days `shown` are each of `days`."""
+    counted: Ints = np.bincount(shown - days.first, minlength=len(days))
+    return counted

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from models.short_hash import short_hash
 from models.vocabulary_files import read_ids_file
-
-_NEWLINE = 10
+from models.vocabulary_files import split_lines
 
 
 def read_ids(folder: str | Path, space: str) -> pa.LargeStringArray:
@@ -23,14 +21,13 @@ def read_ids(folder: str | Path, space: str) -> pa.LargeStringArray:
     Raises:
         DataError: The artifact in `folder` has no such space, or is damaged.
     """
-    content = read_ids_file(folder, space).decode("utf-8", "backslashreplace").encode()
-    ends = np.flatnonzero(np.frombuffer(content, np.uint8) == _NEWLINE)
-    # Ends of the lines once the newlines before them are removed.
-    offsets = np.concatenate([[0], ends - np.arange(len(ends))]).astype(np.int64)
-    text = content.replace(b"\n", b"")
-    return pa.LargeStringArray.from_buffers(
-        len(ends), pa.py_buffer(offsets), pa.py_buffer(text)
-    )
+    content = read_ids_file(folder, space)
+    ids = split_lines(content)
+    try:
+        return ids.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        escaped = content.decode("utf-8", "backslashreplace").encode()
+        return split_lines(escaped).cast(pa.large_string())
 
 
 def describe_ids(folder: str | Path, space: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from components.vocabulary.buckets import BucketedCounts
+from components.vocabulary.buckets import split_by_bucket
 from components.vocabulary.files import read_sightings
 from components.vocabulary.files import write_sightings
 from components.vocabulary.logic import COUNTS_SCHEMA
@@ -44,12 +46,30 @@ def counts_of(rows):
     }
 
 
-def grown(rows, blocks, space):
+def in_buckets(counts, buckets=1):
+    """Returns counts by domain in several buckets."""
+    parts = {
+        domain: dict(split_by_bucket(table, buckets))
+        for domain, table in counts.items()
+    }
+    return BucketedCounts(
+        buckets,
+        lambda bucket: {
+            domain: of_bucket[bucket]
+            for domain, of_bucket in parts.items()
+            if bucket in of_bucket
+        },
+    )
+
+
+def grown(rows, blocks, space, buckets=1):
     """Returns what each block of days says is shared, day by day."""
     vocabulary, sightings, by_day = Vocabulary.empty(), {}, {}
     for first, last in blocks:
-        counts = counts_of([row for row in rows if first <= row[2] <= last])
-        growth = grow(vocabulary, merge_counts(list(counts.values())), space)
+        counts = in_buckets(
+            counts_of([row for row in rows if first <= row[2] <= last]), buckets
+        )
+        growth = grow(vocabulary, counts, space)
         vocabulary, sightings = growth.vocabulary, see(sightings, growth, counts)
         days = DayRange(first, last)
         found = shared_ids(sightings, vocabulary.ids, counts, "ads", days)
@@ -90,13 +110,15 @@ ROWS = st.lists(
 )
 
 
-@given(ROWS, st.integers(1, 3), st.sets(st.integers(1, 4)))
+@given(ROWS, st.integers(1, 3), st.sets(st.integers(1, 4)), st.integers(1, 4))
 @settings(max_examples=80, deadline=None)
-def test_what_is_shared_does_not_depend_on_how_days_are_cut(rows, min_count, cuts):
+def test_what_is_shared_does_not_depend_on_how_days_are_cut(
+    rows, min_count, cuts, buckets
+):
     space = IdSpace(capacity=9, min_count=min_count)
     ends = [*sorted(cuts), 5]
     blocks = list(zip([1, *(end + 1 for end in ends[:-1])], ends, strict=True))
-    by_day, _ = grown(rows, blocks, space)
+    by_day, _ = grown(rows, blocks, space, buckets)
     assert by_day == reference(rows, min_count)
 
 
@@ -139,13 +161,12 @@ COUNTS = counts_of([("ads", b"7.0", 1), ("feeds", b"u7", 1), ("news", b"7.0", 1)
 
 def described(separate):
     """Returns what an ingest says of `COUNTS`."""
-    growth = grow(
-        Vocabulary.empty(), merge_counts(list(COUNTS.values())), IdSpace(capacity=9)
-    )
-    sightings = see({}, growth, COUNTS)
+    counts = in_buckets(COUNTS)
+    growth = grow(Vocabulary.empty(), counts, IdSpace(capacity=9))
+    sightings = see({}, growth, counts)
     ids = growth.vocabulary.ids
-    shared = shared_ids(sightings, ids, COUNTS, "ads", DayRange(1, 1))
-    return describe_sharing("user", shared, "ads", example_ids(COUNTS), separate)
+    shared = shared_ids(sightings, ids, counts, "ads", DayRange(1, 1))
+    return describe_sharing("user", shared, "ads", example_ids(counts), separate)
 
 
 def test_a_source_that_shares_nothing_is_named_with_how_both_write_ids():
@@ -170,10 +191,8 @@ def test_a_source_that_is_stated_to_share_nothing_is_held_to_it():
 @pytest.mark.parametrize("missing", ["ads", "feeds"])
 def test_a_domain_without_rows_is_no_reason_to_warn(missing):
     rows = [row for row in [("ads", b"a", 1), ("feeds", b"b", 1)] if row[0] != missing]
-    counts = counts_of(rows)
-    growth = grow(
-        Vocabulary.empty(), merge_counts(list(counts.values())), IdSpace(capacity=9)
-    )
+    counts = in_buckets(counts_of(rows))
+    growth = grow(Vocabulary.empty(), counts, IdSpace(capacity=9))
     shared = shared_ids(
         see({}, growth, counts), growth.vocabulary.ids, counts, "ads", DayRange(1, 1)
     )

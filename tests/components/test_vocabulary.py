@@ -9,6 +9,10 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from components.vocabulary.buckets import BucketedCounts
+from components.vocabulary.buckets import BucketedIds
+from components.vocabulary.buckets import bucket_of
+from components.vocabulary.buckets import split_by_bucket
 from components.vocabulary.files import read_vocabulary
 from components.vocabulary.files import summarise
 from components.vocabulary.files import write_vocabulary
@@ -36,6 +40,18 @@ def counts_of(*rows):
         for column, field in zip(columns, COUNTS_SCHEMA, strict=True)
     ]
     return pa.table(arrays, schema=COUNTS_SCHEMA)
+
+
+def grown(vocabulary, counts, space, buckets=1):
+    """Grows a vocabulary by a table of counts that lies in buckets."""
+    parts = dict(split_by_bucket(counts, buckets))
+    return grow(
+        vocabulary,
+        BucketedCounts(
+            buckets, lambda bucket: {"ads": parts[bucket]} if bucket in parts else {}
+        ),
+        space,
+    )
 
 
 def reference_growth(rows, space):
@@ -70,24 +86,57 @@ _space = st.builds(IdSpace, capacity=st.integers(1, 7), min_count=st.integers(1,
 @settings(deadline=None, max_examples=60)
 @given(rows=_rows, space=_space)
 def test_growth_equals_the_reference(rows, space):
-    growth = grow(Vocabulary.empty(), merge_counts([counts_of(*rows)]), space)
+    growth = grown(Vocabulary.empty(), merge_counts([counts_of(*rows)]), space)
     assert growth.vocabulary.ids.to_pylist() == reference_growth(rows, space)
 
 
 @settings(deadline=None, max_examples=60)
-@given(rows=_rows, space=_space, cut=st.integers(1, 5), seed=st.integers(0, 9))
-def test_blocks_days_and_order_do_not_matter(rows, space, cut, seed):
-    whole = grow(Vocabulary.empty(), merge_counts([counts_of(*rows)]), space)
+@given(
+    rows=_rows,
+    space=_space,
+    cut=st.integers(1, 5),
+    seed=st.integers(0, 9),
+    buckets=st.integers(1, 4),
+)
+def test_blocks_days_order_and_buckets_do_not_matter(rows, space, cut, seed, buckets):
+    whole = grown(Vocabulary.empty(), merge_counts([counts_of(*rows)]), space)
     shuffled = list(np.random.default_rng(seed).permutation(np.arange(len(rows))))
     rows = [rows[i] for i in shuffled]
     vocabulary = Vocabulary.empty()
     for block in ([r for r in rows if r[1] <= cut], [r for r in rows if r[1] > cut]):
         parts = [counts_of(row) for row in block]
-        vocabulary = grow(vocabulary, merge_counts(parts), space).vocabulary
+        counts = merge_counts(parts)
+        vocabulary = grown(vocabulary, counts, space, buckets).vocabulary
     assert vocabulary.ids.to_pylist() == whole.vocabulary.ids.to_pylist()
-    assert sorted(vocabulary.pending.to_pylist(), key=str) == sorted(
-        whole.vocabulary.pending.to_pylist(), key=str
-    )
+    assert vocabulary.pending.to_pylist() == whole.vocabulary.pending.to_pylist()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    ids=st.lists(st.binary(max_size=9), min_size=1, max_size=30, unique=True),
+    buckets=st.integers(1, 5),
+    start=st.integers(0, 3),
+)
+def test_an_id_is_found_in_its_bucket_alone(ids, buckets, start):
+    array = pa.array(ids, pa.large_binary()).slice(start)
+    found = bucket_of(array, buckets)
+    assert found.tolist() == [
+        bucket_of(pa.array([one], pa.large_binary()), buckets)[0] for one in ids[start:]
+    ]
+    index = BucketedIds(array, buckets)
+    for bucket in range(buckets):
+        positions = index.find(pa.chunked_array([array]), bucket)
+        assert positions.tolist() == [
+            position if buckets == 1 or of_id == bucket else -1
+            for position, of_id in enumerate(found)
+        ]
+
+
+def test_ids_spread_over_buckets():
+    ids = pa.array([b"u%d" % number for number in range(100_000)], pa.large_binary())
+    sizes = np.bincount(bucket_of(ids, 16), minlength=16)
+    assert sizes.min() > 0.95 * 100_000 / 16
+    assert sizes.max() < 1.05 * 100_000 / 16
 
 
 @settings(deadline=None, max_examples=20)
@@ -99,7 +148,7 @@ def test_a_row_never_moves_over_thirty_days(seed):
         drawn = random.integers(0, 5 * (day + 1), 12)
         rows = [(b"%d" % i, day, 1) for i in drawn]
         before = vocabulary.ids.to_pylist()
-        vocabulary = grow(
+        vocabulary = grown(
             vocabulary, merge_counts([counts_of(*rows)]), space
         ).vocabulary
         after = vocabulary.ids.to_pylist()
@@ -109,7 +158,7 @@ def test_a_row_never_moves_over_thirty_days(seed):
 
 def test_a_full_table_refuses_and_counts():
     space = IdSpace(capacity=2)
-    growth = grow(
+    growth = grown(
         Vocabulary.empty(), counts_of((b"a", 1, 1), (b"b", 1, 1), (b"c", 1, 9)), space
     )
     assert growth.vocabulary.ids.to_pylist() == [b"a", b"b"]
@@ -119,7 +168,7 @@ def test_a_full_table_refuses_and_counts():
 def test_growth_counts_new_ids_by_day():
     space = IdSpace(capacity=3, min_count=2)
     rows = [(b"a", 1, 1), (b"b", 1, 2), (b"a", 4, 1), (b"c", 4, 2), (b"d", 5, 2)]
-    growth = grow(Vocabulary.empty(), counts_of(*rows), space)
+    growth = grown(Vocabulary.empty(), counts_of(*rows), space)
     assert growth.vocabulary.ids.to_pylist() == [b"b", b"a", b"c"]
     assert growth.new == {1: 1, 4: 2}
     written = {"bytes": 6, "hash": "own", "pending_hash": "waiting"}
@@ -129,7 +178,7 @@ def test_growth_counts_new_ids_by_day():
 
 
 def test_an_id_with_a_line_break_gets_no_row_and_is_counted():
-    growth = grow(
+    growth = grown(
         Vocabulary.empty(),
         counts_of((b"a\nb", 1, 5), (b"c", 1, 1)),
         IdSpace(capacity=9),
@@ -139,7 +188,7 @@ def test_an_id_with_a_line_break_gets_no_row_and_is_counted():
 
 
 def test_files_keep_ids_that_are_not_text(tmp_path):
-    growth = grow(
+    growth = grown(
         Vocabulary.empty(),
         counts_of((b"\xff\x00", 1, 2), (" é".encode(), 1, 2), (b"rare", 1, 1)),
         IdSpace(capacity=9, min_count=2),
@@ -162,10 +211,10 @@ def _write(folder, growth, parent=None):
 @pytest.fixture
 def stored(tmp_path):
     """A vocabulary of u1 and u2, then u3; `rare` waits."""
-    first = grow(Vocabulary.empty(), counts_of((b"u1", 1, 2), (b"u2", 1, 2)), PICKY)
+    first = grown(Vocabulary.empty(), counts_of((b"u1", 1, 2), (b"u2", 1, 2)), PICKY)
     parent = _write(tmp_path, first)
     second = counts_of((b"u3", 2, 2), (b"rare", 2, 1))
-    _write(tmp_path, grow(first.vocabulary, second, PICKY), parent)
+    _write(tmp_path, grown(first.vocabulary, second, PICKY), parent)
     check_vocabulary(tmp_path)
     return tmp_path
 
@@ -197,7 +246,7 @@ def test_a_damaged_vocabulary_is_found_when_it_is_read(stored, name, content, wh
 
 
 def test_a_vocabulary_that_breaks_off_is_written_again(tmp_path):
-    growth = grow(Vocabulary.empty(), counts_of((b"u1", 1, 2), (b"u2", 1, 2)), PICKY)
+    growth = grown(Vocabulary.empty(), counts_of((b"u1", 1, 2), (b"u2", 1, 2)), PICKY)
     for number in range(operations(lambda: _write(tmp_path / "counted", growth))):
         folder = tmp_path / str(number)
         cut_at(number, lambda folder=folder: _write(folder, growth))
