@@ -1,4 +1,4 @@
-"""Buckets of ids by hash: a part of all ids, small enough for one worker's memory.
+"""Buckets of logged ids by hash: parts small enough for one worker's memory.
 
 What a vocabulary holds does not depend on the number of buckets (tested): they only
 say which ids are counted and looked up together.
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 Ints = npt.NDArray[np.int64]
 
-# Known or logged ids of a bucket; a table that looks up so many takes some 0.5 GB.
-IDS_PER_BUCKET = 1 << 23
+# Logged ids of a bucket: their counts take up to 1 GB, and the known ids are read once
+# for each bucket. Arrow 10 groups at most 2 GiB of ids.
+IDS_PER_BUCKET = 1 << 24
 
 _PIECE = 1 << 20  # ids whose bytes are spread out at a time
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -27,7 +27,7 @@ _SHIFT = np.uint64(32)
 
 
 def number_of_buckets(ids: int) -> int:
-    """Returns how many buckets `ids` known or logged ids are split into; at least 1."""
+    """Returns how many buckets `ids` logged ids are split into; at least 1."""
     return max(1, -(-ids // IDS_PER_BUCKET))
 
 
@@ -80,44 +80,6 @@ class BucketedCounts:
     def __iter__(self) -> Iterator[Mapping[str, pa.Table]]:
         """Yields the counts by domain of one bucket after the other."""
         return map(self.read, range(self.buckets))
-
-
-class BucketedIds:
-    """Ids of a vocabulary that are looked up one bucket at a time."""
-
-    def __init__(self, ids: pa.Array, buckets: int) -> None:
-        """Sorts the rows by bucket.
-
-        Args:
-            ids: Distinct ids in row order, `large_binary`, (N,).
-            buckets: How many there are.
-        """
-        self._ids = ids
-        self._rows: list[Ints] | None = None
-        if buckets > 1:
-            found = bucket_of(ids, buckets)
-            order = np.argsort(found, kind="stable")
-            ends = np.cumsum(np.bincount(found, minlength=buckets))
-            self._rows = np.split(order, ends[:-1])
-
-    def find(self, wanted: pa.ChunkedArray, bucket: int) -> Ints:
-        """Returns the position of each wanted id among all ids, -1 without one.
-
-        Args:
-            wanted: Ids of the bucket, (M,).
-            bucket: The bucket.
-
-        Returns:
-            (M,).
-        """
-        rows = None if self._rows is None else self._rows[bucket]
-        ids = self._ids if rows is None else self._ids.take(pa.array(rows))
-        index = pc.index_in(wanted, value_set=ids).fill_null(-1).to_numpy()
-        position: Ints = index.astype(np.int64)
-        if rows is None:
-            return position
-        # The appended -1 is what an id without a row takes.
-        return np.append(rows, -1)[position]
 
 
 def _bucket_of(ids: pa.Array, buckets: int) -> Ints:

@@ -41,7 +41,6 @@ from components.vocabulary.logic import grow
 from components.vocabulary.sharing import describe_sharing
 from components.vocabulary.sharing import example_ids
 from components.vocabulary.sharing import see
-from components.vocabulary.sharing import shared_ids
 from models import durable_files
 from models.artifact_files import VOCABULARY_FILE
 from models.artifact_files import split_folder
@@ -148,11 +147,10 @@ def _shared(
 ) -> dict[str, Any]:
     """Writes the sightings; returns their hash and what the sources know."""
     earlier = read_sightings(block.parent, space) if block.parent else {}
-    sightings = see(earlier, growth, counts)
-    ids = growth.vocabulary.ids
+    sightings, shared = see(earlier, growth, counts, block.target, block.days)
     return {
         "sightings_hash": write_sightings(block.folder, space, sightings),
-        "shared": shared_ids(sightings, ids, counts, block.target, block.days),
+        "shared": shared,
     }
 
 
@@ -186,7 +184,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         parent = previous[0].uri if previous else None
         parents = read_summary(parent) if parent else {}
         logged = logged_ids(shards, columns)
-        buckets = _buckets(logged, parents)
+        buckets = number_of_buckets(max(logged.values(), default=0))
         self._count(shards, columns, buckets, folder)
         first_day, last_day = (
             examples.get_int_custom_property(name) for name in ("first_day", "last_day")
@@ -230,12 +228,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | "MergeCounts" >> beam.CombinePerKey(MergeCounts())
                 | "WriteCounts" >> beam.Map(write_counts, str(folder))
             )
-
-
-def _buckets(logged: Mapping[str, int], parents: Mapping[str, Any]) -> int:
-    """Returns the number of buckets for the largest id space, known or logged."""
-    known = (about["ids"] for about in parents.values())
-    return number_of_buckets(max([*logged.values(), *known], default=0))
 
 
 def _write_spaces(

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from components.vocabulary.buckets import BucketedCounts
-from components.vocabulary.buckets import BucketedIds
 from components.vocabulary.buckets import Ints
 from components.vocabulary.logic import Growth
+from components.vocabulary.logic import positions
 from models.days import DayRange
 from models.days import to_date
 
@@ -25,77 +25,61 @@ from models.days import to_date
 Sightings = dict[str, Ints]
 
 NEVER = int(np.iinfo(np.int64).max)
+_NONE = np.empty(0, np.int64)
 _ALWAYS = int(np.iinfo(np.int64).min)
 
 
-def see(earlier: Sightings, growth: Growth, counts: BucketedCounts) -> Sightings:
-    """Returns the sightings after a block.
+def see(
+    earlier: Sightings,
+    growth: Growth,
+    counts: BucketedCounts,
+    target: str,
+    days: DayRange,
+) -> tuple[Sightings, dict[str, Any]]:
+    """Returns the sightings after a block, and what the sources know of the target.
 
     Args:
         earlier: Those before it, of the ids that had a row then.
         growth: What the block added to the vocabulary.
         counts: By domain, its counts of the block.
-    """
-    ids = growth.vocabulary.ids
-    admitted = _admission_days(len(ids), growth)
-    index = BucketedIds(ids, counts.buckets)
-    sightings = {
-        domain: np.concatenate(
-            [before, np.full(len(ids) - len(before), NEVER, np.int64)]
-        )
-        for domain, before in earlier.items()
-    }
-    for bucket, tables in enumerate(counts):
-        for domain, table in tables.items():
-            rows, days = _rows_of(index, table, bucket)
-            # An id that waits for its `min_count` has no row that could be learned.
-            known = days >= admitted[rows]
-            if domain not in sightings:
-                sightings[domain] = np.full(len(ids), NEVER, np.int64)
-            np.minimum.at(sightings[domain], rows[known], days[known])
-    return dict(sorted(sightings.items()))
-
-
-def shared_ids(
-    sightings: Sightings,
-    ids: pa.Array,
-    counts: BucketedCounts,
-    target: str,
-    days: DayRange,
-) -> dict[str, Any]:
-    """Returns how many of the target's ids each source knows, by day of a block.
-
-    Args:
-        sightings: After the block, see `see`.
-        ids: The vocabulary, in row order.
-        counts: By domain, its counts of the block.
         target: The target domain.
         days: The block.
 
     Returns:
-        JSON-able: `days`, the target's distinct `ids` on each day, and by source how
-        many of them are `known`.
+        The sightings; and how many of the target's ids each source knows, JSON-able:
+        `days`, the target's distinct `ids` on each day, and by source how many of them
+        are `known`.
     """
-    index = BucketedIds(ids, counts.buckets)
-    distinct = np.zeros(len(days), np.int64)
-    known = {
-        source: np.zeros(len(days), np.int64)
-        for source in sightings
-        if source != target
+    ids = growth.vocabulary.ids
+    admitted = _admission_days(len(ids), growth)
+    sightings: Sightings = {
+        domain: _longer(seen, ids) for domain, seen in earlier.items()
     }
-    for bucket, tables in enumerate(counts):
-        if target not in tables:
-            continue
-        table = tables[target]
-        distinct += _by_day(table.column("day").to_numpy(), days)
-        rows, shown = _rows_of(index, table, bucket)
-        for source, by_day in known.items():
-            by_day += _by_day(shown[sightings[source][rows] <= shown], days)
-    return {
+    distinct = np.zeros(len(days), np.int64)
+    known: dict[str, Ints] = {}
+    for tables in counts:
+        found = _rows_of(ids, tables)
+        for domain, (rows, shown) in found.items():
+            # An id that waits for its `min_count` has no row that could be learned.
+            learned = shown >= admitted[rows]
+            seen = sightings.setdefault(domain, _longer(_NONE, ids))
+            np.minimum.at(seen, rows[learned], shown[learned])
+        if target in tables:
+            distinct += _by_day(tables[target].column("day").to_numpy(), days)
+            rows, shown = found[target]
+            for source, seen in sightings.items():
+                by_day = _by_day(shown[seen[rows] <= shown], days)
+                known[source] = known.get(source, 0) + by_day
+    shared = {
         "days": [str(to_date(day)) for day in range(days.first, days.last + 1)],
         "ids": distinct.tolist(),
-        "known": {source: by_day.tolist() for source, by_day in known.items()},
+        "known": {
+            source: np.broadcast_to(known.get(source, 0), len(days)).tolist()
+            for source in sorted(sightings)
+            if source != target
+        },
     }
+    return dict(sorted(sightings.items())), shared
 
 
 def describe_sharing(
@@ -161,11 +145,28 @@ def _admission_days(num_ids: int, growth: Growth) -> Ints:
     return np.concatenate([before, new])
 
 
-def _rows_of(index: BucketedIds, counts: pa.Table, bucket: int) -> tuple[Ints, Ints]:
-    """Returns rows and days of the counted ids that have a row."""
-    rows = index.find(counts.column("id"), bucket)
-    present = rows >= 0
-    return rows[present], counts.column("day").to_numpy()[present]
+def _longer(seen: Ints, ids: pa.Array) -> Ints:
+    """Returns first days with those of the ids that are new; shape (ids,)."""
+    return np.concatenate([seen, np.full(len(ids) - len(seen), NEVER, np.int64)])
+
+
+def _rows_of(
+    ids: pa.Array, tables: Mapping[str, pa.Table]
+) -> dict[str, tuple[Ints, Ints]]:
+    """Returns, by domain, rows and days of the counted ids that have a row."""
+    if not tables:
+        return {}
+    every = pa.concat_tables(tables.values())
+    ends = np.cumsum([len(table) for table in tables.values()])
+    parts = zip(
+        np.split(positions(every.column("id"), ids), ends[:-1]),
+        np.split(every.column("day").to_numpy(), ends[:-1]),
+        strict=True,
+    )
+    return {
+        domain: (rows[rows >= 0], days[rows >= 0])
+        for domain, (rows, days) in zip(tables, parts, strict=True)
+    }
 
 
 def _by_day(shown: Ints, days: DayRange) -> Ints:

@@ -19,7 +19,6 @@ from components.vocabulary.logic import merge_counts
 from components.vocabulary.sharing import describe_sharing
 from components.vocabulary.sharing import example_ids
 from components.vocabulary.sharing import see
-from components.vocabulary.sharing import shared_ids
 from models.artifact_files import VOCABULARY_FILE
 from models.days import DayRange
 from models.errors import DataError
@@ -70,9 +69,9 @@ def grown(rows, blocks, space, buckets=1):
             counts_of([row for row in rows if first <= row[2] <= last]), buckets
         )
         growth = grow(vocabulary, counts, space)
-        vocabulary, sightings = growth.vocabulary, see(sightings, growth, counts)
         days = DayRange(first, last)
-        found = shared_ids(sightings, vocabulary.ids, counts, "ads", days)
+        vocabulary = growth.vocabulary
+        sightings, found = see(sightings, growth, counts, "ads", days)
         for index in range(len(days)):
             known = {name: part[index] for name, part in found["known"].items()}
             by_day[first + index] = (found["ids"][index], known)
@@ -163,9 +162,7 @@ def described(separate):
     """Returns what an ingest says of `COUNTS`."""
     counts = in_buckets(COUNTS)
     growth = grow(Vocabulary.empty(), counts, IdSpace(capacity=9))
-    sightings = see({}, growth, counts)
-    ids = growth.vocabulary.ids
-    shared = shared_ids(sightings, ids, counts, "ads", DayRange(1, 1))
+    _, shared = see({}, growth, counts, "ads", DayRange(1, 1))
     return describe_sharing("user", shared, "ads", example_ids(counts), separate)
 
 
@@ -193,7 +190,5 @@ def test_a_domain_without_rows_is_no_reason_to_warn(missing):
     rows = [row for row in [("ads", b"a", 1), ("feeds", b"b", 1)] if row[0] != missing]
     counts = in_buckets(counts_of(rows))
     growth = grow(Vocabulary.empty(), counts, IdSpace(capacity=9))
-    shared = shared_ids(
-        see({}, growth, counts), growth.vocabulary.ids, counts, "ads", DayRange(1, 1)
-    )
+    _, shared = see({}, growth, counts, "ads", DayRange(1, 1))
     assert describe_sharing("user", shared, "ads", example_ids(counts))[1] == []
