@@ -9,7 +9,7 @@ DAY ?= 2019-01-01
 IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo docs notebooks run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-training bench-serving load-serving tune-training peer-fuxictr kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results results-quick worlds learning-curves references check-airflow check-kubeflow check-beam check-debian audit
+.PHONY: help setup run demo docs notebooks run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-vocabulary bench-training bench-serving load-serving tune-training peer-fuxictr kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results results-quick worlds learning-curves references check-airflow check-kubeflow check-beam check-debian audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ bench-start: $(READY) ## Measure the start-up cost of a command: imports, a plan
 
 bench-ingest: $(READY) .venv-peer-polars/.ready ## Measure the ingest beside stock TFX and polars: speed, native share, memory (10 min)
 	$(BIN)/python -m benchmarks.bench_ingest $(BENCH_FLAGS)
+
+bench-vocabulary: $(READY) ## Measure a day's growth of a vocabulary of a million to a hundred million ids (10 min, 16 GiB)
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -W ignore -m benchmarks.bench_vocabulary $(BENCH_FLAGS)
 
 bench-simulator: $(READY) ## Measure the simulator's speed and how much of its optimum is learned (4 min)
 	$(BIN)/python -m benchmarks.bench_simulator $(BENCH_FLAGS)
