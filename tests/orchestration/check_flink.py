@@ -71,15 +71,20 @@ def main(rows: int, job_server: Path | None) -> None:
             with _Killer(cluster, [job["duration"] / 1000 for job in jobs]) as killer:
                 killed = trial.run("killed", flags)
             version = cluster.get("overview")["flink-version"]
+        evaluated = flink_results.evaluator_differences(
+            folder / "killed", folder / "evaluated"
+        )
     differences = {
         "flink": expected.differences(found),
         "killed": expected.differences(killed),
+        "Evaluator, killed": evaluated,
     }
     for runner, names in differences.items():
         print(f"{runner}: {'identical' if not names else 'differs in ' + str(names)}")
     result = {
         "identical": not differences["flink"],
         "killed_identical": not differences["killed"],
+        "evaluator_identical": not evaluated,
         "rows": sum(n for k, n in expected.rows.items() if k.startswith("transformed")),
         "engine": f"Apache Flink {version}",
         "jobs": len(jobs),
@@ -147,7 +152,10 @@ class _Trial:
             cwd=self.folder,
             env=self.environment,
         )
-        print(f"{name}: exit {ran.returncode}, {time.monotonic() - started:.0f} s")
+        print(
+            f"{name}: exit {ran.returncode}, {time.monotonic() - started:.0f} s",
+            flush=True,
+        )
         if ran.returncode:
             sys.exit(ran.stdout + ran.stderr)
         return flink_results.read_day(root)

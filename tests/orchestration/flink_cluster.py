@@ -50,14 +50,18 @@ rest.port: {rest}
 taskmanager.host: localhost
 taskmanager.bind-host: localhost
 taskmanager.numberOfTaskSlots: {slots}
+# Otherwise a job of two slots runs on one task manager alone.
+cluster.evenly-spread-out-slots: true
 # Processes that Flink's scripts do not start are given every part of their memory.
 taskmanager.cpu.cores: 1.0
 taskmanager.memory.framework.heap.size: 128m
 taskmanager.memory.framework.off-heap.size: 128m
 taskmanager.memory.task.heap.size: 1g
 taskmanager.memory.task.off-heap.size: 128m
-taskmanager.memory.network.min: 64m
-taskmanager.memory.network.max: 64m
+# Jobs of StatisticsGen and Transform have dozens of exchanges; the default of a tenth
+# of the memory ends them with "Insufficient number of network buffers".
+taskmanager.memory.network.min: 512m
+taskmanager.memory.network.max: 512m
 taskmanager.memory.managed.size: 512m
 taskmanager.memory.jvm-metaspace.size: 256m
 taskmanager.memory.jvm-overhead.min: 256m
