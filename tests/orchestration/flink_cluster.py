@@ -74,6 +74,9 @@ restart-strategy.fixed-delay.delay: 1 s
 # answers late is not.
 heartbeat.interval: 3000
 heartbeat.timeout: 120000
+# Beam's runner is loaded once, with Flink, and not by each job: workers then live as
+# long as the job and have numbers of their own.
+classloader.resolve-order: parent-first
 io.tmp.dirs: {temporary}
 """
 
@@ -115,19 +118,21 @@ class SessionCluster:
     """One job manager and two task managers of `SLOTS` slots each.
 
     Attributes:
-        rest_port: Port of the job manager's REST interface.
+        master: Host and port of the job manager's REST interface.
     """
 
-    def __init__(self, folder: Path, libraries: Path) -> None:
+    def __init__(self, folder: Path, libraries: Path, job_server: Path) -> None:
         """Starts nothing yet; entering the context does.
 
         Args:
             folder: For configuration, logs and temporary files.
             libraries: Flink's jars.
+            job_server: Beam's job server, which holds its runner.
         """
-        self.rest_port = free_port()
+        self._rest_port = free_port()
+        self.master = f"localhost:{self._rest_port}"
         self._folder = folder / "cluster"
-        self._java = ["java", *_OPENED, "-cp", f"{libraries}/*"]
+        self._java = ["java", *_OPENED, "-cp", f"{libraries}/*:{job_server}"]
         self._processes: list[subprocess.Popen[bytes]] = []
         self._task_managers: list[subprocess.Popen[bytes]] = []
 
@@ -135,7 +140,7 @@ class SessionCluster:
         temporary = self._folder / "temporary"
         temporary.mkdir(parents=True)
         config = _CONFIG.format(
-            rpc=free_port(), rest=self.rest_port, slots=SLOTS, temporary=temporary
+            rpc=free_port(), rest=self._rest_port, slots=SLOTS, temporary=temporary
         )
         (self._folder / "config.yaml").write_text(config, encoding="utf-8")
         self._start(
@@ -143,7 +148,7 @@ class SessionCluster:
             "-Xmx1g",
             "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint",
         )
-        servers.wait_for(self.rest_port)
+        servers.wait_for(self._rest_port)
         for _ in range(2):
             self.start_task_manager()
         self.wait_for_task_managers(2)
@@ -177,8 +182,7 @@ class SessionCluster:
 
     def get(self, path: str) -> Any:
         """Returns what the job manager's REST interface answers."""
-        address = f"http://localhost:{self.rest_port}/{path}"
-        with urllib.request.urlopen(address, timeout=30) as answer:
+        with urllib.request.urlopen(f"http://{self.master}/{path}") as answer:
             return json.load(answer)
 
     def jobs(self) -> list[dict[str, Any]]:
