@@ -9,7 +9,7 @@ DAY ?= 2019-01-01
 IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo docs notebooks run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-vocabulary bench-training bench-serving load-serving tune-training peer-fuxictr kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results results-quick worlds learning-curves references check-airflow check-kubeflow check-beam check-debian audit
+.PHONY: help setup run demo docs notebooks run-simulated test package test-fast fuzz check lock clean bench-start bench-ingest bench-simulator bench-vocabulary bench-training bench-serving load-serving tune-training peer-fuxictr kill-ingest kill-backfill bench-backfill bench-calendar prove-ecdctr prove-ctnet prove-cctl ctnet-months results results-quick worlds learning-curves references check-airflow check-kubeflow check-beam check-flink check-debian audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -161,6 +161,10 @@ check-airflow: $(READY) .venv-airflow/.ready ## Run three days under a real Airf
 
 check-beam: $(READY) ## Run a day on a portable runner and in two processes, compare with the run in memory (10 min)
 	$(BIN)/python -m tests.orchestration.check_beam
+
+# Java 17 and Maven fetch Flink and Beam's job server into build/flink.
+check-flink: $(READY) ## Run a day of 10^6 impressions on a Flink cluster, kill task managers, compare with the run in memory (60 min)
+	$(BIN)/python -m tests.orchestration.check_flink $(FLINK_FLAGS)
 
 check-kubeflow: TRIAL = build/check-kubeflow
 check-kubeflow: $(READY) .venv-kfp/.ready ## Load the compiled pipelines with Kubeflow's SDK and run their command lines here (3 min)

@@ -35,7 +35,7 @@ class EvaluationSet(base_component.BaseComponent):
     """
 
     SPEC_CLASS = EvaluationSetSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
     def __init__(
         self,

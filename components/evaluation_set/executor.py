@@ -1,31 +1,53 @@
-"""Executor of EvaluationSet: writes one gzipped TFRecord file."""
+"""Executor of EvaluationSet: writes a gzipped TFRecord file for each raw file."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import pyarrow as pa
 import tensorflow as tf
 from tfx import types
 from tfx.components.util import examples_utils
-from tfx.dsl.components.base import base_executor
+from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from components.artifacts import stamp
+from components.attempts import remove_attempts
+from components.attempts import replacing
 from components.evaluation_set.slice_rules import rules_from_json
 from components.evaluation_set.slices import add_slices
-from models.data.raw_rows import rows_of_days
+from models.data.file_patterns import files_of
+from models.data.raw_rows import rows_of_file
 from models.days import DayRange
 from models.errors import DataError
 
 EVAL_SPLIT = "eval"
 
 
-class Executor(base_executor.BaseExecutor):
+class WriteEvaluation(beam.DoFn):
+    """Writes the impressions of some days in a raw file as tf.Examples."""
+
+    def __init__(self, days: DayRange, slices: str) -> None:
+        self._days = days
+        self._slices = slices
+
+    def process(self, item: tuple[str, str]) -> Iterator[int]:
+        """Yields the number of impressions written, for paths of a file, in and out."""
+        raw, target = item
+        rules = rules_from_json(self._slices)
+        batches = rows_of_file(raw, self._days)
+        with replacing(Path(target)) as path:
+            yield write_examples((add_slices(b, rules) for b in batches), path)
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
     """Executor of `EvaluationSet`."""
 
     def Do(  # noqa: N802 (TFX's name)
@@ -43,15 +65,13 @@ class Executor(base_executor.BaseExecutor):
         output = artifact_utils.get_single_instance(output_dict["evaluation_examples"])
         days = DayRange(exec_properties["first_day"], exec_properties["last_day"])
         domain = exec_properties["domain"]
-        uris = artifact_utils.get_split_uris(input_dict["examples"], domain)
+        folders = artifact_utils.get_split_uris(input_dict["examples"], domain)
+        files = [path for folder in folders for path in files_of(f"{folder}/*.parquet")]
         output.split_names = artifact_utils.encode_split_names([EVAL_SPLIT])
         target = Path(artifact_utils.get_split_uri([output], EVAL_SPLIT))
         target.mkdir(parents=True, exist_ok=True)
-        rules = rules_from_json(exec_properties["slices"])
-        num_rows = write_examples(
-            (add_slices(batch, rules) for batch in rows_of_days(uris, days)),
-            target / "data_tfrecord-00000-of-00001.gz",
-        )
+        num_rows = self._write(files, target, days, exec_properties["slices"])
+        remove_attempts(Path(output.uri))
         if num_rows == 0:
             raise DataError(
                 f"{domain!r} has no rows in the evaluation days {days}; expected at "
@@ -69,6 +89,32 @@ class Executor(base_executor.BaseExecutor):
             num_rows=num_rows,
             role="evaluation",
         )
+
+    def _write(
+        self, files: list[str], target: Path, days: DayRange, slices: str
+    ) -> int:
+        """Writes a file for each raw file and returns the number of impressions."""
+        items = [
+            (path, str(target / f"data_tfrecord-{i:05d}-of-{len(files):05d}.gz"))
+            for i, path in enumerate(files)
+        ]
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".counts-") as name:
+            count = Path(name, "rows")
+            with self._make_beam_pipeline() as pipeline:
+                _ = (
+                    pipeline
+                    | "Files" >> beam.Create(items)
+                    | "SpreadFiles" >> beam.Reshuffle()
+                    | "WriteEvaluation" >> beam.ParDo(WriteEvaluation(days, slices))
+                    | "AddRows" >> beam.CombineGlobally(sum)
+                    | "WriteRows" >> beam.Map(_write_rows, str(count))
+                )
+            return int(count.read_text(encoding="utf-8"))
+
+
+def _write_rows(num_rows: int, path: str) -> None:
+    with replacing(Path(path)) as beside:
+        beside.write_text(str(num_rows), encoding="utf-8")
 
 
 def write_examples(batches: Iterable[pa.RecordBatch], path: Path) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+import tempfile
 from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,6 +148,12 @@ def _add_counted(parts: Iterable[_Counted]) -> _Counted:
     )
 
 
+def _leave_counts(by_domain: list[tuple[str, _Counted]], path: str) -> None:
+    """Leaves the counts for the executor, in whose process progress is shown."""
+    with replacing(Path(path)) as beside:
+        beside.write_bytes(pickle.dumps(by_domain))
+
+
 def _write_encoding(
     by_domain: list[tuple[str, _Counted]],
     path: str,
@@ -157,8 +165,7 @@ def _write_encoding(
     numbers = {domain: found for domain, (_, found) in sorted(by_domain)}
     content, table = to_json(counts, days), FeatureTable.from_json(features)
     content["numbers"] = numbers_to_json(numbers)
-    with replacing(Path(path)) as beside:
-        beside.write_text(json.dumps(content), encoding="utf-8")
+    Path(path).write_text(json.dumps(content), encoding="utf-8")
     for line in describe_encoding(counts, table):
         PROGRESS.info(line)
     unknown = unknown_lists(content["domains"], table)
@@ -247,20 +254,19 @@ class Executor(tfx_executor.Executor):
             for space, summary in read_summary(vocabulary).items()
             if summary["encoding"] == "append_only"
         }
-        with self._make_beam_pipeline() as pipeline:
-            _ = (
-                pipeline
-                | "Files" >> beam.Create(files)
-                | "SpreadFiles" >> beam.Reshuffle()
-                | "CountEncoded" >> beam.ParDo(CountEncoded(features, days, before))
-                | "AddCounts" >> beam.CombinePerKey(_add_counted)
-                | "CollectDomains" >> beam.combiners.ToList()
-                | "WriteEncoding"
-                >> beam.Map(
-                    _write_encoding,
-                    f"{examples.uri}/{ENCODING_FILE}",
-                    days,
-                    features,
-                    vocabulary,
+        with tempfile.TemporaryDirectory(dir=examples.uri, prefix=".counts-") as name:
+            path = Path(name, "counts")
+            with self._make_beam_pipeline() as pipeline:
+                _ = (
+                    pipeline
+                    | "Files" >> beam.Create(files)
+                    | "SpreadFiles" >> beam.Reshuffle()
+                    | "CountEncoded" >> beam.ParDo(CountEncoded(features, days, before))
+                    | "AddCounts" >> beam.CombinePerKey(_add_counted)
+                    | "CollectDomains" >> beam.combiners.ToList()
+                    | "LeaveCounts" >> beam.Map(_leave_counts, str(path))
                 )
-            )
+            by_domain = pickle.loads(path.read_bytes())
+        _write_encoding(
+            by_domain, f"{examples.uri}/{ENCODING_FILE}", days, features, vocabulary
+        )

@@ -30,9 +30,16 @@ def rows_of_days(
     """
     for folder in folders:
         for path in files_of(f"{folder}/*.parquet"):
-            with pq.ParquetFile(path) as file:
-                for batch in read_batches(file, _BATCH_ROWS, columns=columns):
-                    day = pc.list_flatten(batch.column(DAY)).to_numpy()
-                    inside = np.flatnonzero((day >= days.first) & (day <= days.last))
-                    if len(inside):
-                        yield batch.take(pa.array(inside))
+            yield from rows_of_file(path, days, columns)
+
+
+def rows_of_file(
+    path: str, days: DayRange, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of `days` in one file, see `rows_of_days`."""
+    with pq.ParquetFile(path) as file:
+        for batch in read_batches(file, _BATCH_ROWS, columns=columns):
+            day = pc.list_flatten(batch.column(DAY)).to_numpy()
+            inside = np.flatnonzero((day >= days.first) & (day <= days.last))
+            if len(inside):
+                yield batch.take(pa.array(inside))

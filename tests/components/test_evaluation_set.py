@@ -149,8 +149,13 @@ def evaluation_set(tmp_path):
 def test_the_domains_rows_of_the_days_become_one_split(evaluation_set, tmp_path):
     output = evaluation_set(9, 10)
     assert output.split_names == '["eval"]'
-    (path,) = (tmp_path / "output" / "Split-eval").iterdir()
-    assert parsed(path) == WANTED
+    paths = sorted((tmp_path / "output" / "Split-eval").iterdir())
+    # A file for each raw file, so that workers write and read them side by side.
+    assert [path.name for path in paths] == [
+        "data_tfrecord-00000-of-00002.gz",
+        "data_tfrecord-00001-of-00002.gz",
+    ]
+    assert [row for path in paths for row in parsed(path)] == WANTED
     assert output.span == 10
     stamps = [output.get_int_custom_property(n) for n in ("first_day", "last_day")]
     assert stamps == [9, 10]

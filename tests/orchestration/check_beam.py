@@ -69,26 +69,24 @@ def main() -> None:
 def _job_service(folder: Path, environment: dict[str, str]) -> Iterator[list[str]]:
     """Starts Beam's job service and a pool of workers; yields the Beam flags."""
     job, pool = free_port(), free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "apache_beam.runners.portability.local_job_service_main",
-        f"--port={job}",
-    ]
-    with servers.worker_pool(folder, pool, environment):
-        process = servers.start(command, folder / "job-service.txt", environment)
-        try:
-            servers.wait_for(job)
-            yield [
-                "--runner=PortableRunner",
-                f"--job_endpoint=localhost:{job}",
-                # By default a job that takes over a minute counts as lost.
-                "--job_server_timeout=86400",
-                "--environment_type=EXTERNAL",
-                f"--environment_config=localhost:{pool}",
-            ]
-        finally:
-            servers.kill(process)
+    runners = "apache_beam.runners"
+    commands = {
+        job: [f"{runners}.portability.local_job_service_main", f"--port={job}"],
+        pool: [f"{runners}.worker.worker_pool_main", f"--service_port={pool}"],
+    }
+    with contextlib.ExitStack() as stack:
+        for port, (module, flag) in commands.items():
+            command = [sys.executable, "-m", module, flag]
+            output = folder / f"beam-{port}.txt"
+            stack.enter_context(servers.running(command, port, output, environment))
+        yield [
+            "--runner=PortableRunner",
+            f"--job_endpoint=localhost:{job}",
+            # By default a job that takes over a minute counts as lost.
+            "--job_server_timeout=86400",
+            "--environment_type=EXTERNAL",
+            f"--environment_config=localhost:{pool}",
+        ]
 
 
 def _run(

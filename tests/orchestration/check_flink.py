@@ -7,13 +7,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -52,34 +55,29 @@ def main(rows: int, job_server: Path | None) -> None:
         environment = servers.install(folder)
         trial = _Trial(folder, _write_world(folder, rows), environment)
         expected = trial.run("memory", [])
-        pool = free_port()
         with (
-            SessionCluster(folder, libraries) as cluster,
-            servers.worker_pool(folder, pool, environment),
+            SessionCluster(folder, libraries, jar) as cluster,
+            _beam(folder, jar, cluster, environment) as flags,
         ):
-            flags = [
-                "--runner=FlinkRunner",
-                f"--flink_master=localhost:{cluster.rest_port}",
-                f"--flink_job_server_jar={jar}",
-                "--environment_type=EXTERNAL",
-                f"--environment_config=localhost:{pool}",
-                f"--parallelism={SLOTS}",
-                "--job_server_timeout=86400",
-            ]
             found = trial.run("flink", flags)
             jobs = cluster.jobs()
             with _Killer(cluster, [job["duration"] / 1000 for job in jobs]) as killer:
                 killed = trial.run("killed", flags)
             version = cluster.get("overview")["flink-version"]
+        evaluated = flink_results.evaluator_differences(
+            folder / "killed", folder / "evaluated"
+        )
     differences = {
         "flink": expected.differences(found),
         "killed": expected.differences(killed),
+        "Evaluator, killed": evaluated,
     }
     for runner, names in differences.items():
         print(f"{runner}: {'identical' if not names else 'differs in ' + str(names)}")
     result = {
         "identical": not differences["flink"],
         "killed_identical": not differences["killed"],
+        "evaluator_identical": not evaluated,
         "rows": sum(n for k, n in expected.rows.items() if k.startswith("transformed")),
         "engine": f"Apache Flink {version}",
         "jobs": len(jobs),
@@ -89,6 +87,40 @@ def main(rows: int, job_server: Path | None) -> None:
     print(json.dumps(result))
     if any(differences.values()) or not killer.restarted:
         sys.exit(1)
+
+
+@contextlib.contextmanager
+def _beam(
+    folder: Path, jar: Path, cluster: SessionCluster, environment: dict[str, str]
+) -> Iterator[list[str]]:
+    """Starts Beam's job server and a pool of workers; yields the Beam flags."""
+    job, pool = free_port(), free_port()
+    job_server = ["java", "-jar", str(jar), f"--flink-master={cluster.master}"]
+    ports = [f"--job-port={job}", "--artifact-port=0", "--expansion-port=0"]
+    staged = f"--artifacts-dir={folder / 'artifacts'}"
+    workers = [sys.executable, "-m", "tests.orchestration.worker_pool", str(pool)]
+    # The pool is all that comes from the repository.
+    path = f"{environment['PYTHONPATH']}{os.pathsep}{servers.ROOT}"
+    with (
+        servers.running(
+            [*job_server, *ports, staged], job, folder / "job-server.txt", environment
+        ),
+        servers.running(
+            workers,
+            pool,
+            folder / "worker-pool.txt",
+            {**environment, "PYTHONPATH": path},
+        ),
+    ):
+        yield [
+            "--runner=FlinkRunner",
+            f"--job_endpoint=localhost:{job}",
+            "--job_server_timeout=86400",
+            "--environment_type=EXTERNAL",
+            f"--environment_config=localhost:{pool}",
+            "--environment_cache_millis=60000",
+            f"--parallelism={SLOTS}",
+        ]
 
 
 def _write_world(folder: Path, rows: int) -> Path:
@@ -147,7 +179,10 @@ class _Trial:
             cwd=self.folder,
             env=self.environment,
         )
-        print(f"{name}: exit {ran.returncode}, {time.monotonic() - started:.0f} s")
+        print(
+            f"{name}: exit {ran.returncode}, {time.monotonic() - started:.0f} s",
+            flush=True,
+        )
         if ran.returncode:
             sys.exit(ran.stdout + ran.stderr)
         return flink_results.read_day(root)

@@ -50,14 +50,18 @@ rest.port: {rest}
 taskmanager.host: localhost
 taskmanager.bind-host: localhost
 taskmanager.numberOfTaskSlots: {slots}
+# Otherwise a job of two slots runs on one task manager alone.
+cluster.evenly-spread-out-slots: true
 # Processes that Flink's scripts do not start are given every part of their memory.
 taskmanager.cpu.cores: 1.0
 taskmanager.memory.framework.heap.size: 128m
 taskmanager.memory.framework.off-heap.size: 128m
 taskmanager.memory.task.heap.size: 1g
 taskmanager.memory.task.off-heap.size: 128m
-taskmanager.memory.network.min: 64m
-taskmanager.memory.network.max: 64m
+# Jobs of StatisticsGen and Transform have dozens of exchanges; the default of a tenth
+# of the memory ends them with "Insufficient number of network buffers".
+taskmanager.memory.network.min: 512m
+taskmanager.memory.network.max: 512m
 taskmanager.memory.managed.size: 512m
 taskmanager.memory.jvm-metaspace.size: 256m
 taskmanager.memory.jvm-overhead.min: 256m
@@ -70,6 +74,9 @@ restart-strategy.fixed-delay.delay: 1 s
 # answers late is not.
 heartbeat.interval: 3000
 heartbeat.timeout: 120000
+# Beam's runner is loaded once, with Flink, and not by each job: workers then live as
+# long as the job and have numbers of their own.
+classloader.resolve-order: parent-first
 io.tmp.dirs: {temporary}
 """
 
@@ -111,19 +118,21 @@ class SessionCluster:
     """One job manager and two task managers of `SLOTS` slots each.
 
     Attributes:
-        rest_port: Port of the job manager's REST interface.
+        master: Host and port of the job manager's REST interface.
     """
 
-    def __init__(self, folder: Path, libraries: Path) -> None:
+    def __init__(self, folder: Path, libraries: Path, job_server: Path) -> None:
         """Starts nothing yet; entering the context does.
 
         Args:
             folder: For configuration, logs and temporary files.
             libraries: Flink's jars.
+            job_server: Beam's job server, which holds its runner.
         """
-        self.rest_port = free_port()
+        self._rest_port = free_port()
+        self.master = f"localhost:{self._rest_port}"
         self._folder = folder / "cluster"
-        self._java = ["java", *_OPENED, "-cp", f"{libraries}/*"]
+        self._java = ["java", *_OPENED, "-cp", f"{libraries}/*:{job_server}"]
         self._processes: list[subprocess.Popen[bytes]] = []
         self._task_managers: list[subprocess.Popen[bytes]] = []
 
@@ -131,7 +140,7 @@ class SessionCluster:
         temporary = self._folder / "temporary"
         temporary.mkdir(parents=True)
         config = _CONFIG.format(
-            rpc=free_port(), rest=self.rest_port, slots=SLOTS, temporary=temporary
+            rpc=free_port(), rest=self._rest_port, slots=SLOTS, temporary=temporary
         )
         (self._folder / "config.yaml").write_text(config, encoding="utf-8")
         self._start(
@@ -139,7 +148,7 @@ class SessionCluster:
             "-Xmx1g",
             "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint",
         )
-        servers.wait_for(self.rest_port)
+        servers.wait_for(self._rest_port)
         for _ in range(2):
             self.start_task_manager()
         self.wait_for_task_managers(2)
@@ -173,8 +182,7 @@ class SessionCluster:
 
     def get(self, path: str) -> Any:
         """Returns what the job manager's REST interface answers."""
-        address = f"http://localhost:{self.rest_port}/{path}"
-        with urllib.request.urlopen(address, timeout=30) as answer:
+        with urllib.request.urlopen(f"http://{self.master}/{path}") as answer:
             return json.load(answer)
 
     def jobs(self) -> list[dict[str, Any]]:

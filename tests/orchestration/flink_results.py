@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow_data_validation as tfdv
+import tensorflow_model_analysis as tfma
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from benchmarks.kill_ingest import read_result
+from components.evaluator.reading import read_judgements
 from models.artifact_files import split_folder
 from pipeline.store.reader import Store
 
@@ -59,6 +63,50 @@ def read_day(root: Path) -> DayResult:
         statistics=statistics,
         evaluation_rows=judged["example_count"],
     )
+
+
+def evaluator_differences(root: Path, folder: Path) -> list[str]:
+    """Returns the metrics that the Evaluator gives otherwise than TFMA in memory.
+
+    Args:
+        root: Where a day was run; its model and evaluation impressions are used.
+        folder: Receives what TFMA writes; not there yet.
+    """
+    store = Store(root)
+    (evaluation,) = store.artifacts("ModelEvaluation")
+    (model,) = (
+        stored
+        for stored in store.artifacts("Model")
+        if Path(stored.uri, "Format-Serving").is_dir()
+    )
+    (impressions,) = (
+        stored
+        for stored in store.artifacts("Examples")
+        if stored.properties["role"] == "evaluation"
+    )
+    config = tfma.load_eval_result(evaluation.uri).config
+    tfma.run_model_analysis(
+        eval_shared_model=tfma.default_eval_shared_model(
+            str(Path(model.uri, "Format-Serving")), eval_config=config
+        ),
+        eval_config=config,
+        data_location=str(Path(impressions.uri, split_folder("eval"), "*")),
+        output_path=str(folder),
+        pipeline_options=PipelineOptions(["--direct_running_mode=in_memory"]),
+    )
+    expected = {j.label: j for j in read_judgements(str(folder))}
+    found = {j.label: j for j in read_judgements(evaluation.uri)}
+    if expected.keys() != found.keys():
+        return [f"slices {sorted(expected.keys() ^ found.keys())}"]
+    return [
+        f"{label}: {name} {found[label].candidate.get(name)} instead of {value}"
+        for label, judgement in expected.items()
+        for name, value in judgement.candidate.items()
+        # Sums are added in another order.
+        if not np.isclose(
+            found[label].candidate.get(name, np.inf), value, rtol=1e-9, equal_nan=True
+        )
+    ]
 
 
 def _exact(path: Path) -> Iterator[tuple[str, Any]]:

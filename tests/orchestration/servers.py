@@ -59,12 +59,11 @@ def wait_for(port: int) -> None:
 
 
 @contextlib.contextmanager
-def worker_pool(folder: Path, port: int, environment: dict[str, str]) -> Iterator[None]:
-    """Runs Beam's pool of workers, which starts `python` from PATH for each worker."""
-    command = [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main"]
-    process = start(
-        [*command, f"--service_port={port}"], folder / "worker-pool.txt", environment
-    )
+def running(
+    command: list[str], port: int, output: Path, environment: dict[str, str]
+) -> Iterator[None]:
+    """Runs a server that listens on `port`, see `start`."""
+    process = start(command, output, environment)
     try:
         wait_for(port)
         yield
