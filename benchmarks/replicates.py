@@ -149,7 +149,12 @@ def possible(config: Config, lead_days: int, console: Console) -> list[str]:
     found = []
     for kind in kinds():
         try:
-            extended = with_strategies(config, [kind])
+            extended = with_strategies(config, [kind, BASELINE_KIND])
+            if kind != BASELINE_KIND and _equal(extended, kind, BASELINE_KIND):
+                raise ConfigError(
+                    f"{kind!r} without parts equals {BASELINE_KIND}; an entry of the "
+                    "configuration names parts"
+                )
             if not (lead_days or extended.needs(kind).learns_on_first_day):
                 raise ConfigError(f"{kind!r} equals its base on its first day")
         except ConfigError as error:
@@ -157,6 +162,15 @@ def possible(config: Config, lead_days: int, console: Console) -> list[str]:
         else:
             found.append(kind)
     return found
+
+
+def _equal(config: Config, *names: str) -> bool:
+    """Whether two entries are trained alike."""
+    first, second = (
+        (config.needs(name), config.strategy_of(name).identity(source_model=False))
+        for name in names
+    )
+    return first == second
 
 
 def stored(replicate: Replicate, store: Path) -> Path:

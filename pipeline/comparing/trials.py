@@ -108,7 +108,7 @@ def run_trials(
         after_seed: Called after each seed with all trials so far.
         controls: Whether controls are added to the variants, see `controls`.
         references: Whether the references that the configuration has are made, too.
-        quiet: Whether nothing is shown but the live line of the running step.
+        quiet: Whether only the live line of the running step and warnings are shown.
 
     Raises:
         CrossctrError: A step failed that all variants depend on.

@@ -191,7 +191,7 @@ def run_steps(
         on_step: Called after each step, those that were done before included, with
             the console that is not redirected while libraries run.
         below: What stands below the live line, see `RunDisplay`.
-        only_live: Whether no line stays of a step, see `RunDisplay`.
+        only_live: Whether no line stays of a step but warnings, see `RunDisplay`.
 
     Raises:
         CrossctrError: A step failed that all strategies rest on; earlier steps'

@@ -107,8 +107,8 @@ class RunDisplay:
             num_steps: Number of steps.
             below: Text below the live line, such as the progress of a command that
                 consists of many runs.
-            only_live: Whether only the live line is shown, for a command that
-                summarises many runs itself.
+            only_live: Whether only the live line and warnings are shown, for a command
+                that summarises many runs itself.
         """
         self.console = console
         self.num_done = 0
@@ -161,9 +161,10 @@ class RunDisplay:
 
     def warn(self, text: str) -> None:
         """Prints a warning of a component; it stays, and `--quiet` prints it, too."""
-        if not self._only_live:
-            line = plain(f"{self._prefix()} {self._label}: {text}", "yellow")
-            self.console.say(line, soft_wrap=True)
+        # Steps are counted only where each has a line.
+        prefix = "" if self._only_live else f"{self._prefix()} "
+        line = plain(f"{prefix}{self._label}: {text}", "yellow")
+        self.console.say(line, soft_wrap=True)
 
     def finish(self, rows: int | None, verdict: str = "done") -> None:
         """Prints the step's line: impressions, their rate, seconds by component."""

@@ -121,6 +121,8 @@ def task_of(
             "strategies": strategies,
             "strategy": "",
             "evaluation_days": len(origins[0].judged),
+            # Trials are ranked by the value alone.
+            "intervals": config.intervals.model_copy(update={"draws": 0}),
         }
     )
     return Task(

@@ -294,12 +294,17 @@ def test_a_warning_of_a_component_stays(is_terminal, quiet):
     assert ("user: 7 ids" in file.getvalue()) is not quiet
 
 
-def test_a_command_that_summarises_runs_shows_no_warning_of_a_component():
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_command_that_summarises_runs_shows_warnings_of_components(quiet):
     file = io.StringIO()
-    display = RunDisplay(Console(file=file, width=120), 1, only_live=True)
+    display = RunDisplay(Console(file=file, width=120, quiet=quiet), 4, only_live=True)
+    display.start(1, "ingest 2024-01-01..2024-01-31")
     with forward_progress(display):
+        PROGRESS.info("user: 7 ids (+2)")
         PROGRESS.warning("item: 3 new ids were refused")
-    assert file.getvalue() == ""
+    display.finish(10)
+    warning = "ingest 2024-01-01..2024-01-31: item: 3 new ids were refused\n"
+    assert file.getvalue() == warning
 
 
 def test_forwarding_ends_with_an_exception():

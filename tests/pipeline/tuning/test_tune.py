@@ -122,6 +122,11 @@ def judge(losses, rows, num_seeds=1):
     return judged_of(asked, losses, [np.nan] * len(losses), rows, 1.0)
 
 
+def test_trials_draw_no_intervals(tmp_path):
+    assert task(tmp_path, ["gbdt"]).config.intervals.draws == 0
+    assert make_config().intervals.draws > 0
+
+
 def test_an_origin_counts_by_its_impressions_and_not_without_any():
     found = judge([0.5, np.nan, 0.2], [1, 0, 2])
     assert found.log_loss == pytest.approx(0.3)
