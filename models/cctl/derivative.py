@@ -9,6 +9,7 @@ windows and of days add up.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from models.cctl.look_ahead import positions
 # Table rows of ids fall into this many buckets by remainder: more have too few
 # impressions each (our choice).
 ID_BUCKETS = 4
+# Ids of a feature fall into this many clusters, whose impressions may err together: a
+# few dozen make a usable variance (our choice).
+CLUSTERS = 64
 # An id's sums are divided by 1 + this times its mass `n m (1 - m)`: without it a few
 # heavy users outweigh all others (our choice).
 _SATURATION = 0.2
@@ -53,18 +57,54 @@ class Moments:
             self.sums[:, :, index] += counted.reshape(domains, cells)
 
 
-def sums_by_value(moments: Moments) -> Floats:
+def in_clusters(cell: npt.NDArray[Any], ids: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Returns cells divided by the cluster of an id; all are (N,)."""
+    return cell.astype(np.int64) * CLUSTERS + ids % CLUSTERS
+
+
+def sums_by_value(moments: Moments, clusters: Sequence[Moments] = ()) -> Floats:
     """Returns `A`, `Q` and `V` of each cell, centred within it; (domains, cells, 3).
 
-    Centring within the cell takes out the click rates of the feature's values.
+    Centring within the cell takes out the click rates of the feature's values. What
+    clicks owe to their user and item, beyond values, makes the impressions of one id
+    err together: `V` adds, for each id feature, what its clusters vary by beyond
+    single impressions.
+
+    Args:
+        moments: Moments by cell.
+        clusters: For each id feature, moments by cell and cluster, see `in_clusters`.
     """
-    sums = moments.sums
-    number = np.maximum(sums[:, :, NUMBER], 1.0)
-    rate, mean = sums[:, :, LABELS] / number, sums[:, :, CHANGES] / number
-    derivative = sums[:, :, PRODUCTS] - rate * sums[:, :, CHANGES]
-    squares = np.maximum(sums[:, :, SQUARES] - mean * sums[:, :, CHANGES], 0.0)
-    mass = np.clip(rate * (1 - rate), 0.0, None) * squares
-    return np.stack([derivative, mass, mass], axis=2)
+    number, labels, changes, products, squares = np.moveaxis(moments.sums, 2, 0)
+    count = np.maximum(number, 1.0)
+    rate, mean = labels / count, changes / count
+    derivative = products - rate * changes
+    mass = np.clip(rate * (1 - rate), 0.0, None)
+    mass = mass * np.maximum(squares - mean * changes, 0.0)
+    slope = derivative / np.maximum(mass, 1e-12)
+    variance = mass.copy()
+    for one in clusters:
+        by_cluster = one.sums.reshape(*number.shape, CLUSTERS, 5)
+        of_cell = rate[..., np.newaxis]
+        own, share = _centred(by_cluster, of_cell, mean[..., np.newaxis])
+        share *= of_cell * (1 - of_cell)
+        spread = np.sum((own - slope[..., np.newaxis] * share) ** 2, axis=-1)
+        used = np.sum(by_cluster[..., NUMBER] > 0, axis=-1)
+        spread *= used / np.maximum(used - 1, 1)
+        variance += np.maximum(spread - mass, 0.0)
+    return np.stack([derivative, mass, variance], axis=2)
+
+
+def _centred(sums: Floats, rate: Floats, mean: Floats) -> tuple[Floats, Floats]:
+    """Returns `A`, and the sum of `(D - u)^2`, of parts of a group.
+
+    Args:
+        sums: Moments on the last axis.
+        rate: Click rate of the group.
+        mean: Its mean change `u`.
+    """
+    number, labels, changes, products, squares = np.moveaxis(sums, -1, 0)
+    derivative = products - rate * changes - mean * labels + number * rate * mean
+    return derivative, squares - 2 * mean * changes + number * mean**2
 
 
 def sums_by_bucket(
@@ -85,13 +125,13 @@ def sums_by_bucket(
         Array (domains, ID_BUCKETS + 1, 3).
     """
     sums = moments.sums  # (K, N, 5)
-    number, labels, changes, products, squares = np.moveaxis(sums, 2, 0)
+    number = sums[:, :, NUMBER]
     total = np.maximum(number.sum(1, keepdims=True), 1.0)
-    rate = labels.sum(1, keepdims=True) / total
-    mean = changes.sum(1, keepdims=True) / total
+    rate = sums[:, :, LABELS].sum(1, keepdims=True) / total
+    mean = sums[:, :, CHANGES].sum(1, keepdims=True) / total
+    derivative, mass = _centred(sums, rate, mean)
     variance = rate * (1 - rate) if variances is None else variances[:, np.newaxis]
-    derivative = products - rate * changes - mean * labels + number * rate * mean
-    mass = variance * (squares - 2 * mean * changes + number * mean**2)
+    mass = variance * mass
     share = 1 / (1 + _SATURATION * variance * number)
     derivative, mass = share * derivative, share * mass
     buckets = ids % ID_BUCKETS

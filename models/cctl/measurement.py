@@ -24,8 +24,8 @@ from models.data.mixing import join
 from models.progress import PROGRESS
 from models.settings import TrainingConfig
 
-# Target impressions of the look-ahead, and source impressions measured before the first
-# step.
+# Target impressions of the look-ahead, and source impressions of it that are measured
+# before the first step.
 SAMPLE_IMPRESSIONS = 131_072
 # Of these, impressions that the prior's network is trained on.
 _PRIOR_IMPRESSIONS = 32_768
@@ -82,6 +82,9 @@ class Measurement:
         )
         self._gain.begin(target, logits, unseen)
         found = self.add(sample)
+        self._gain.refresh()
+        source = self._network.source_of(sample.rows).numpy()
+        self._gain.look_further(sample, found, source)
         self._gain.refresh()
         if self._has_prior:
             few = cut(sample, 0, _PRIOR_IMPRESSIONS)
