@@ -9,9 +9,12 @@ module alone, so it imports nothing of the packages.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
 from yaml.reader import ReaderError
 
 _PREFIX = "tag:yaml.org,2002:"
@@ -30,18 +33,18 @@ _MAX_VALUES = 10_000
 _MOST_SHOWN = 80
 
 
-class TextLoader(yaml.SafeLoader):
-    """Reads YAML; refuses a mapping that has a key twice, whose first would be lost."""
+_RESOLVERS = {
+    letter: [(tag, pattern) for tag, pattern in resolvers if tag in _KEPT]
+    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
-    yaml_implicit_resolvers = {
-        letter: [(tag, pattern) for tag, pattern in resolvers if tag in _KEPT]
-        for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
 
-    def __init__(self, text: str) -> None:
-        """Starts at the beginning of the document `text`."""
-        super().__init__(text)
-        self._depth = self._values = 0
+class _BoundedComposer(Composer):
+    """Refuses what is too large or deep, and a mapping that has a key twice."""
+
+    peek_event: Callable[[], Any]  # of the parser
+    _depth = 0
+    _values = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Returns the next node.
@@ -94,12 +97,32 @@ class TextLoader(yaml.SafeLoader):
         return node
 
 
-def _text(loader: TextLoader, node: Any) -> str:
+class _PythonLoader(_BoundedComposer, yaml.SafeLoader):
+    yaml_implicit_resolvers = _RESOLVERS
+
+
+_LOADERS: tuple[type[yaml.SafeLoader | yaml.CSafeLoader], ...] = (_PythonLoader,)
+
+if yaml.__with_libyaml__:
+
+    class _FastLoader(_BoundedComposer, yaml.CSafeLoader):
+        yaml_implicit_resolvers = _RESOLVERS
+
+        def __init__(self, text: str) -> None:
+            # Its parser composes nodes itself, and so does not start a composer.
+            Composer.__init__(self)
+            yaml.CSafeLoader.__init__(self, text)
+
+    _LOADERS = (_FastLoader, _PythonLoader)
+
+
+def _text(loader: yaml.SafeLoader, node: Any) -> str:
     return str(loader.construct_scalar(node))
 
 
-for _name in _TEXT:
-    TextLoader.add_constructor(f"{_PREFIX}{_name}", _text)
+for _loader in _LOADERS:
+    for _name in _TEXT:
+        _loader.add_constructor(f"{_PREFIX}{_name}", _text)
 
 
 def _check_size(node: yaml.Node, sizes: dict[int, int]) -> int:
@@ -170,4 +193,9 @@ def read_yaml(text: str) -> Any:
         raise yaml.YAMLError(
             f"{len(text):,} characters; a configuration has at most {_MAX_CHARACTERS:,}"
         )
-    return yaml.load(text, TextLoader)
+    # libyaml is five times as fast, but not everywhere, and has other messages: what it
+    # refuses is read again without it.
+    for loader in _LOADERS[:-1]:
+        with contextlib.suppress(yaml.YAMLError):
+            return yaml.load(text, loader)
+    return yaml.load(text, _LOADERS[-1])
