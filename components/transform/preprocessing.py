@@ -6,10 +6,10 @@ all days are encoded in the same way and no analysis pass over the data is neede
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from components.transform.dense import first_lists
 from components.transform.dense import first_values
@@ -67,6 +67,7 @@ class _Tools:
         self._features = features
         self._vocabulary_uri = vocabulary_uri
         self._statistics = read_statistics(vocabulary_uri)
+        self._lookup_tables: dict[Path, tf.lookup.StaticHashTable] = {}
 
     def first_values(self, raw: tf.SparseTensor, missing: Any) -> tf.Tensor:
         """Returns the first value of each impression: (B,)."""
@@ -102,10 +103,22 @@ class _Tools:
             # TensorFlow cannot build a lookup table from an empty file.
             position = tf.fill(tf.shape(ids), tf.constant(-1, tf.int64))
         else:
-            position = tft.apply_vocabulary(
-                ids, str(path), default_value=-1, name=f"{feature.name}_rows"
-            )
+            position = self._lookup_table(path).lookup(ids)
         bucket = tf.strings.to_hash_bucket_fast(ids, space.oov_buckets)
         return tf.where(
             position >= 0, position + space.first_id_row, bucket + FIRST_OOV_ROW
         )
+
+    def _lookup_table(self, path: Path) -> tf.lookup.StaticHashTable:
+        """Returns the table of an id space, which all of its features share.
+
+        `tft.apply_vocabulary` makes one for each call, and each is loaded by itself.
+        """
+        if path not in self._lookup_tables:
+            index = tf.lookup.TextFileIndex
+            with tf.init_scope():
+                lines = tf.lookup.TextFileInitializer(
+                    str(path), tf.string, index.WHOLE_LINE, tf.int64, index.LINE_NUMBER
+                )
+                self._lookup_tables[path] = tf.lookup.StaticHashTable(lines, -1)
+        return self._lookup_tables[path]

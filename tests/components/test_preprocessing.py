@@ -99,6 +99,21 @@ def encode(vocabulary):
     return run
 
 
+def test_features_of_an_id_space_share_one_lookup_table(vocabulary):
+    import tensorflow as tf
+
+    from components.transform.preprocessing import preprocessing_fn
+
+    config = {"features": FEATURES.to_json(), "vocabulary_uri": str(vocabulary)}
+    dtypes = {"id": tf.string, "ids": tf.string, "count": tf.int64, "rate": tf.float32}
+    with tf.Graph().as_default() as graph:
+        raw = {f.name: sparse([[]], dtypes[f.kind]) for f in FEATURES.features}
+        preprocessing_fn(raw, config)
+    tables = [op for op in graph.get_operations() if op.type == "HashTableV2"]
+    # `user` and `item`; `topic` is hashed.
+    assert len(tables) == len(VOCABULARIES)
+
+
 def _beside(columns):
     return [name for name in ("label", "day") if name in columns]
 
