@@ -66,10 +66,6 @@ taskmanager.memory.managed.size: 512m
 taskmanager.memory.jvm-metaspace.size: 256m
 taskmanager.memory.jvm-overhead.min: 256m
 taskmanager.memory.jvm-overhead.max: 256m
-# By default a batch job ends with its first lost task manager.
-restart-strategy.type: fixed-delay
-restart-strategy.fixed-delay.attempts: 5
-restart-strategy.fixed-delay.delay: 1 s
 # A killed process refuses connections and is lost after a few seconds; a busy one that
 # answers late is not.
 heartbeat.interval: 3000
