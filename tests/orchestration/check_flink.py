@@ -120,10 +120,6 @@ def _beam(
             f"--environment_config=localhost:{pool}",
             "--environment_cache_millis=60000",
             f"--parallelism={SLOTS}",
-            # By default a batch job ends with its first lost task manager; with a short
-            # delay it is sent to the lost one until the attempts are used up.
-            "--number_of_execution_retries=10",
-            "--execution_retry_delay=10000",
         ]
 
 

@@ -73,6 +73,11 @@ heartbeat.timeout: 120000
 # Beam's runner is loaded once, with Flink, and not by each job: workers then live as
 # long as the job and have numbers of their own.
 classloader.resolve-order: parent-first
+# By default a batch job ends with its first lost task manager. With a short delay it is
+# sent to the lost one until the attempts are used up.
+restart-strategy.type: fixed-delay
+restart-strategy.fixed-delay.attempts: 10
+restart-strategy.fixed-delay.delay: 10 s
 io.tmp.dirs: {temporary}
 """
 
