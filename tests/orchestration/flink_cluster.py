@@ -66,10 +66,6 @@ taskmanager.memory.managed.size: 512m
 taskmanager.memory.jvm-metaspace.size: 256m
 taskmanager.memory.jvm-overhead.min: 256m
 taskmanager.memory.jvm-overhead.max: 256m
-# By default a batch job ends with its first lost task manager.
-restart-strategy.type: fixed-delay
-restart-strategy.fixed-delay.attempts: 5
-restart-strategy.fixed-delay.delay: 1 s
 # A killed process refuses connections and is lost after a few seconds; a busy one that
 # answers late is not.
 heartbeat.interval: 3000
@@ -77,6 +73,11 @@ heartbeat.timeout: 120000
 # Beam's runner is loaded once, with Flink, and not by each job: workers then live as
 # long as the job and have numbers of their own.
 classloader.resolve-order: parent-first
+# By default a batch job ends with its first lost task manager. With a short delay it is
+# sent to the lost one until the attempts are used up.
+restart-strategy.type: fixed-delay
+restart-strategy.fixed-delay.attempts: 10
+restart-strategy.fixed-delay.delay: 10 s
 io.tmp.dirs: {temporary}
 """
 

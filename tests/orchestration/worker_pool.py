@@ -45,8 +45,9 @@ class SharedPool(worker_pool_main.BeamFnExternalWorkerPoolServicer):
 
 def main() -> None:
     """Serves until it is killed."""
-    SharedPool.start(use_process=True, port=int(sys.argv[1]))
-    threading.Event().wait()
+    # A server that nothing refers to ends.
+    _, server = SharedPool.start(use_process=True, port=int(sys.argv[1]))
+    server.wait_for_termination()
 
 
 if __name__ == "__main__":
