@@ -45,7 +45,8 @@ def test_a_file_is_used_and_adds_no_entry(path):
     for user in users:
         own = yaml.safe_load(user.read_text())["strategies"]
         assert set(read_tuned(path)["strategies"]) <= set(own)
-        values = read_tuned(path)["strategies"]["target_only"]["training"]["target"]
-        target = load_config(user).training_of("target", "target_only")
-        assert target.epochs == values["epochs"]
-        assert target.wide_l2 == values["wide_l2"]
+        config = load_config(user)
+        for name, keys in yaml.safe_load(path.read_text())["strategies"].items():
+            target = config.training_of("target", name)
+            assert target.epochs == keys["training"]["target"]["epochs"]
+            assert target.wide_l2 == keys["training"]["target"]["wide_l2"]
