@@ -106,8 +106,8 @@ ctnet-months: $(READY) ## Compare CTNet over twelve months of amazon and xmarket
 	$(BIN)/python -m benchmarks.ctnet_months --seeds $(SEEDS)
 
 results: SEEDS ?= 10
-results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b for some, RENEW=1 after a change (a day; it resumes): docs/results.md
-	$(BIN)/python -m benchmarks.results --seeds $(SEEDS) --datasets "$(DATASETS)" $(if $(RENEW),--renew)
+results: $(READY) ## Compare every strategy on every data set; DATASETS=a,b and STRATEGIES=a,b for some, RENEW=1 after a change (a day; it resumes): docs/results.md
+	$(BIN)/python -m benchmarks.results --seeds $(SEEDS) --datasets "$(DATASETS)" --strategies "$(STRATEGIES)" $(if $(RENEW),--renew)
 
 results-quick: $(READY) ## Try the way of `results`: 2 seeds, 2 data sets, 4 strategies (20 min): runs/results-quick/results.md
 	$(BIN)/python -m benchmarks.results --quick --datasets "$(DATASETS)"

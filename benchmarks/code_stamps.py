@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from models.short_hash import short_hash
+from models.strategies.level_trainings import LevelTrainings
 from models.strategies.registry import BASELINE_KIND
 from pipeline.config.load import dump
 from pipeline.config.schema import Config
@@ -71,7 +72,21 @@ def settings_stamp(config: Config, model: str) -> str:
     entry = max(names, key=len, default="")
     if model.startswith(_EQUAL_STEPS):
         entry = BASELINE_KIND
-    return digest(settings, config.entry_of(entry) if entry else None)
+    return digest(settings, _resolved(config, entry) if entry else None)
+
+
+def _resolved(config: Config, entry: str) -> list[Any]:
+    """Returns an entry's settings, those that it leaves to the configuration too."""
+    own = config.entry_of(entry)
+    trainings = {
+        level: config.training_of(level, entry).model_dump(mode="json")
+        for level in LevelTrainings.model_fields
+    }
+    return [
+        {key: own[key] for key in own.keys() - {"network", "training"}},
+        config.network_of(entry).model_dump(mode="json"),
+        trainings,
+    ]
 
 
 def code_stamp(model: str, root: Path = ROOT) -> str:

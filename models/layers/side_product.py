@@ -53,12 +53,13 @@ class SideProduct(keras.layers.Layer):
         Args:
             vectors: Vectors (B, D) by feature; all of a side may be (1, D), shared by
                 the whole batch.
-            pooled: Further vectors (B, D) by feature, such as pooled snapshots, which
-                are added to those of the feature's side.
+            pooled: Further vectors by feature, such as pooled snapshots; those of
+                width D are added to the ones of the feature's side.
         """
         sums = []
         for names in self.sides.values():
-            own = [part[n] for part in (vectors, pooled) for n in names if n in part]
+            found = [part[n] for part in (vectors, pooled) for n in names if n in part]
+            own = [vector for vector in found if vector.shape[-1] == self.width]
             if not own:
                 return tf.zeros([1])
             sums.append(tf.add_n(own))

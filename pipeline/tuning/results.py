@@ -184,4 +184,5 @@ def _plain(value: Any) -> Any:
     """Returns nested mappings of plain numbers, as YAML writes them."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
-    return value
+    # A configuration's reader leaves numbers as text.
+    return yaml.safe_load(value) if isinstance(value, str) else value

@@ -91,6 +91,8 @@ def test_code_of_its_own_is_where_it_is_expected(kind):
         ({}, ()),
         ({"root": "elsewhere", "logs": "elsewhere", "name": "other"}, ()),
         ({"gate": {"min_auc": 0.7}}, ()),
+        # As it is anyway.
+        ({"strategies": {"ecdctr": {"network": {"width": 16}}, "target_only": {}}}, ()),
         ({"evaluation_days": 9}, ("target_only", "ecdctr", REFERENCES)),
         ({"network": {"width": 4}}, ("target_only", "ecdctr", REFERENCES)),
         ({"references": {"rows": 5}}, (REFERENCES,)),

@@ -36,6 +36,7 @@ class World:
         self.root = folder / "runs"
         self.comparison = self.root / "comparisons" / str(DAY)
         settings = yaml.safe_load((ROOT / "configs" / "feeds_ads.yaml").read_text())
+        settings.pop("tuned", None)
         settings |= {
             "root": str(self.root),
             "logs": str(folder / "logs"),

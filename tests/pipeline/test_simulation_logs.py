@@ -340,6 +340,7 @@ def test_the_oracle_is_scored_on_so_many_days(rows_per_day, num_days, expected):
 def settings(tmp_path):
     """The shipped configuration with every path inside `tmp_path`."""
     loaded = yaml.safe_load((ROOT / "configs" / "feeds_ads.yaml").read_text())
+    loaded.pop("tuned", None)
     for key in ("root", "logs"):
         loaded[key] = str(tmp_path / key)
     loaded["schema"] = str(ROOT / "schema" / "feeds_ads.pbtxt")

@@ -38,6 +38,7 @@ class World:
         self.folder = folder
         self.root = folder / "runs"
         settings = yaml.safe_load((ROOT / "configs" / "feeds_ads.yaml").read_text())
+        settings.pop("tuned", None)
         settings |= {
             "root": str(self.root),
             "logs": str(folder / "logs"),

@@ -63,6 +63,13 @@ def test_pooled_vectors_are_added_to_their_side() -> None:
     np.testing.assert_array_equal(product, [31.0 + 3.0, 5.0 + 2.0])
 
 
+def test_pooled_vectors_of_another_width_take_no_part() -> None:
+    # Snapshots have the width of TPM, which an entry's own width need not be.
+    pooled = {"user_id": tf.ones([2, 5]), "item_id": tf.ones([2, 3])}
+    product = SideProduct(FEATURES, 2)(VECTORS, pooled)
+    np.testing.assert_array_equal(product, [31.0, 5.0])
+
+
 def test_a_user_is_shared_by_many_items() -> None:
     shared = {
         **VECTORS,

@@ -10,7 +10,7 @@ import yaml
 from models.strategies.registry import kinds
 from pipeline.config.json_schema import config_schema
 
-CONFIGS = sorted((Path(__file__).parents[3] / "configs").rglob("*.yaml"))
+CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
 SMALL = {
     "name": "ads",
     "root": "runs",

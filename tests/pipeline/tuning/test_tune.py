@@ -255,6 +255,10 @@ def test_results_of_several_tunings_stand_in_one_file(screen, tmp_path):
     assert len(marked) == 5
     epochs = kept["strategies"]["target_only"]["training"]["target"]["epochs"]
     assert f"epochs={epochs} " in marked[0]["values"]
+    # Numbers stay numbers when the file is written again.
+    assert isinstance(epochs, int)
+    width = kept["strategies"]["target_only"]["network"]["width"]
+    assert isinstance(width, int)
     assert "2 trials before 1970-03-03, 3 origins, 1 seeds: ecdctr" in budgets(path)
 
 
