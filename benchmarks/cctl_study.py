@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from models.cctl.learner import CctlLearner
 from models.cctl.network import CompanionNetwork
 from models.cctl.window import target_share
 from models.cctl.window import with_ratio_of
+from models.data.batches import Batch
 from models.data.batches import ExampleReader
 from models.data.mixing import MixedRows
 from models.features.table import FeatureTable
@@ -168,6 +170,7 @@ def train_cctl(
     sources: Mapping[str, Rows],
     seed: int,
     *,
+    later: Mapping[str, Rows] | None = None,
     batch: int = _BATCH,
     epochs: int = _EPOCHS,
     timed: bool = False,
@@ -177,6 +180,17 @@ def train_cctl(
 
     With `timed` the measurement before the first step runs twice, and the second run is
     timed.
+
+    Args:
+        world: The world.
+        sources: Impressions by source.
+        seed: Seed of the training.
+        later: Impressions of the sources in all passes but the first; the same by
+            default.
+        batch: Impressions of a step, target and sources together.
+        epochs: Passes.
+        timed: Whether to time the measurement.
+        **settings: Keys of `cctl`.
     """
     keras.utils.set_random_seed(seed)
     sizes = {name: len(rows) for name, rows in sources.items()}
@@ -198,7 +212,12 @@ def train_cctl(
                 patterns, world.table, everything.first_day, everything.last_day
             )
 
-        reader, source_rows = read(["ads"]), read(sources)
+        reader = read(["ads"])
+        source_rows: Any = read(sources)
+        if later is not None:
+            parts = {f"later_{name}": rows for name, rows in later.items()}
+            written(world, parts, folder)
+            source_rows = _Turning(source_rows, read(parts))
 
         def make_learner(_search: bool) -> CctlLearner:
             learners.append(_Timed(network, source_rows, training))
@@ -242,6 +261,25 @@ def _companion_network(
 
 def _passes(result: TrainingResult) -> tuple[float, ...]:
     return tuple(result.rows / rate for rate in result.cpu_rates)
+
+
+class _Turning:
+    """Reader of impressions that change after the first pass."""
+
+    def __init__(self, first: ExampleReader, later: ExampleReader) -> None:
+        self._first, self._later = first, later
+
+    def between(self, first_day: int, last_day: int) -> _Turning:
+        """Returns the reader of some days."""
+        return _Turning(
+            self._first.between(first_day, last_day),
+            self._later.between(first_day, last_day),
+        )
+
+    def prefetched(self, *, epoch: int = 0, **how: Any) -> Iterator[Batch]:
+        """Yields the batches of a pass."""
+        reader = self._later if epoch else self._first
+        return reader.prefetched(epoch=epoch, **how)
 
 
 class _Timed(CctlLearner):

@@ -110,7 +110,7 @@ def changed(world: World, kind: str, seed: int) -> tuple[dict[str, Rows], Marks]
     marks = {name: np.zeros(len(rows), bool) for name, rows in sources.items()}
     if kind == "bad":
         for name, rows in sources.items():
-            sources[name] = _shuffled(rows, np.ones(len(rows), bool), rng)
+            sources[name] = shuffled(rows, np.ones(len(rows), bool), rng)
             marks[name][:] = True
     if kind == "mixed":
         segment = sources["segments"].columns["segment"]
@@ -121,13 +121,13 @@ def changed(world: World, kind: str, seed: int) -> tuple[dict[str, Rows], Marks]
         users = sources["bucket"].columns["user_id"]
         marks["bucket"] = users % ID_BUCKETS == 1
         for name in ("segments", "shuffled"):
-            sources[name] = _shuffled(sources[name], marks[name], rng)
+            sources[name] = shuffled(sources[name], marks[name], rng)
         for name, columns in (
             ("ids", ("user_id", "item_id")),
             ("bucket", ("user_id",)),
         ):
             for column in columns:
-                sources[name] = _permuted(sources[name], column, marks[name], rng)
+                sources[name] = permuted(sources[name], column, marks[name], rng)
     return sources, marks
 
 
@@ -238,17 +238,19 @@ def _chosen(batch: Batch, which: Any) -> Batch:
     return Batch(rows, batch.labels[which], batch.days[which])
 
 
-def _shuffled(
+def shuffled(
     rows: Rows, which: npt.NDArray[np.bool_], rng: np.random.Generator
 ) -> Rows:
+    """Returns impressions of which the chosen ones have shuffled labels."""
     labels = rows.columns["label"].copy()
     labels[which] = rng.permutation(labels[which])
     return rows.relabelled(labels)
 
 
-def _permuted(
+def permuted(
     rows: Rows, column: str, which: npt.NDArray[np.bool_], rng: np.random.Generator
 ) -> Rows:
+    """Returns impressions of which the chosen ones have permuted ids of a column."""
     values = rows.columns[column].copy()
     ids = np.unique(values[which])
     other = np.arange(values.max() + 1)

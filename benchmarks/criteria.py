@@ -120,6 +120,17 @@ class CctlWeightsCriteria(StrictModel):
     most_bad: float
 
 
+class CctlTurningCriteria(StrictModel):
+    """Criteria of `cctl_turning`.
+
+    Attributes:
+        wins: By world, pairs of variants: the first must be told apart above the
+            second.
+    """
+
+    wins: dict[str, tuple[tuple[str, str], ...]]
+
+
 class CtnetCriteria(StrictModel):
     """Criteria of `prove_ctnet`."""
 
@@ -142,6 +153,7 @@ class Criteria(StrictModel):
         cctl: Of CCTL.
         cctl_network: Of CCTL's alignment and own vectors.
         cctl_weights: Of CCTL's weights from the gain alone.
+        cctl_turning: Of CCTL's roll-back.
         ctnet: Of CTNet.
         peers: Of the backbone beside another implementation.
     """
@@ -152,6 +164,7 @@ class Criteria(StrictModel):
     cctl: CctlCriteria
     cctl_network: CctlNetworkCriteria
     cctl_weights: CctlWeightsCriteria
+    cctl_turning: CctlTurningCriteria
     ctnet: CtnetCriteria
     peers: PeersCriteria
 

@@ -38,8 +38,8 @@ class CctlLearner:
     the towers are made equal: to the mixed one, or, where the gain is surely below
     zero, to the pure one. They were equal at the window's start and learn the same
     target impressions, so the gain measures what the window's source impressions bring,
-    also in later passes. A window over the end of a pass has no gain, because its later
-    steps may have impressions of its earlier ones.
+    also in later passes. A pass ends its last window, because a window over its end
+    might have an impression twice.
 
     Args:
         network: The companion network; changed in place.
@@ -65,9 +65,8 @@ class CctlLearner:
         self._sources: SourceStream | None = None
         self._alone = False
         self.record = record or CctlRecord(network.sources)
-        # Steps of the current window, and whether it began in an earlier pass.
+        # Steps of the current window.
         self._steps_of_window = 0
-        self._is_straddling = False
         # Target impressions of a pass, and of the current one so far.
         self._num_rows = self._rows_of_pass = 0
         # Source impressions that were measured before the first step.
@@ -100,7 +99,6 @@ class CctlLearner:
         )
         self._num_rows, self._rows_of_pass = num_rows, 0
         self._steps_of_window = self._peeked = 0
-        self._is_straddling = False
         sample = self._sources.peek(SAMPLE_IMPRESSIONS)
         self._alone = sample is None
         if sample is not None and self._cctl.estimator == "gain":
@@ -118,8 +116,6 @@ class CctlLearner:
                 span.rows, span.labels
             ).numpy()
             return losses
-        if self._rows_of_pass == 0 and self._steps_of_window:
-            self._is_straddling = True
         sizes = split_sizes(len(span.labels), self._training.batch_size)
         starts = [0, *np.cumsum(sizes)]
         losses, done = np.zeros(0, np.float32), 0
@@ -133,6 +129,8 @@ class CctlLearner:
         self._rows_of_pass += len(span.labels)
         if self._rows_of_pass >= self._num_rows:
             self._rows_of_pass = 0
+            if self._steps_of_window:
+                self._end_window()
         return losses
 
     def _train_part(self, target: Batch) -> npt.NDArray[Any]:
@@ -184,7 +182,7 @@ class CctlLearner:
     def _end_window(self) -> None:
         """Records the window's gain, and makes the towers equal."""
         mean, error, number = self._trainer.take_gain()
-        gain = None if self._is_straddling or number < 2 else (mean, error)
+        gain = None if number < 2 else (mean, error)
         undo = gain is not None and mean < _UNDONE * error
         undo = undo and self._cctl.sync_steps > 0
         self.record.add_window(gain, self._towers.distance(), undone=undo)
@@ -192,4 +190,4 @@ class CctlLearner:
             self._towers.sync(undo=undo)
         if self._cctl.estimator == "gain":
             self._measurement.refresh()
-        self._steps_of_window, self._is_straddling = 0, False
+        self._steps_of_window = 0
