@@ -88,6 +88,7 @@ def write_known(folder: Path, known: int) -> None:
 
 def write_examples(folder: Path, known: int, impressions: int) -> None:
     """Writes a day's raw Examples: the day and the user of each impression."""
+    from models.artifact_files import split_folder
     from models.data.arrow_files import pq
 
     random = np.random.default_rng(1)
@@ -100,7 +101,7 @@ def write_examples(folder: Path, known: int, impressions: int) -> None:
             pa.LargeListArray.from_arrays(offsets, values)
             for values in (pa.array(np.full(len(users), _DAY)), ids_of(users))
         ]
-        split = folder / f"Split-{domain}"
+        split = folder / split_folder(domain)
         split.mkdir(parents=True)
         pq.write_table(pa.table(lists, ["day", "user_id"]), split / "data.parquet")
 

@@ -29,6 +29,7 @@ from components.vocabulary.sharing import NEVER
 from components.vocabulary.sharing import Sightings
 from models import durable_files
 from models.data.arrow_files import pq
+from models.data.id_lists import split_lines
 from models.days import to_date
 from models.features.id_space import IdSpace
 from models.short_hash import short_hash_of_file
@@ -39,7 +40,6 @@ from models.vocabulary_files import pending_path
 from models.vocabulary_files import read_ids_file
 from models.vocabulary_files import read_summary
 from models.vocabulary_files import sightings_path
-from models.vocabulary_files import split_lines
 
 _PIECE = 1 << 20  # ids of a file that are written at a time
 

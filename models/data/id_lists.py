@@ -5,11 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from models.short_hash import short_hash
 from models.vocabulary_files import read_ids_file
-from models.vocabulary_files import split_lines
+
+_LINE_BREAK = 10
+_PIECE_BYTES = 1 << 26
+
+
+def split_lines(content: bytes) -> pa.LargeBinaryArray:
+    """Returns the lines of a file of ids, without the line breaks; (N,)."""
+    data = np.frombuffer(content, np.uint8)
+    ends = np.concatenate(
+        [
+            np.empty(0, np.int64),
+            *(
+                np.flatnonzero(data[start : start + _PIECE_BYTES] == _LINE_BREAK)
+                + start
+                for start in range(0, len(data), _PIECE_BYTES)
+            ),
+        ]
+    )
+    # Ends of the lines once the line breaks before them are removed.
+    offsets = np.concatenate([[0], ends - np.arange(len(ends))]).astype(np.int64)
+    text = content.replace(b"\n", b"")
+    return pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+    )
 
 
 def read_ids(folder: str | Path, space: str) -> pa.LargeStringArray:
