@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from benchmarks.ingest_child import peak_bytes
 from pipeline.terminal.plain_text import Console
 from pipeline.terminal.plain_text import Table
 
@@ -132,7 +132,7 @@ def grow_by_a_day(folder: str, known: int) -> dict[str, Any]:
     context = base_beam_executor.BaseBeamExecutor.Context(
         beam_pipeline_args=flags, tmp_dir=f"{folder}/tmp", unique_id="1"
     )
-    imported = _peak_bytes()
+    imported = peak_bytes()
     before, started, busy = _bytes(), time.perf_counter(), time.process_time()
     Executor(context).Do(
         {"examples": [examples], "previous": [previous]},
@@ -151,15 +151,11 @@ def grow_by_a_day(folder: str, known: int) -> dict[str, Any]:
         "new": about["new"],
         "seconds": time.perf_counter() - started,
         "cpu_seconds": time.process_time() - busy,
-        "peak_bytes": _peak_bytes(),
+        "peak_bytes": peak_bytes(),
         "imported_bytes": imported,
         "read_bytes": after["rchar"] - before["rchar"],
         "written_bytes": after["wchar"] - before["wchar"],
     }
-
-
-def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _bytes() -> dict[str, int]:

@@ -30,7 +30,7 @@ def _measure(
     from pipeline.terminal.plain_text import Console
     from pipeline.terminal.progress import quiet_libraries
 
-    imported = _peak_bytes()
+    imported = peak_bytes()
     profiler = sampled(Path(profile)) if profile else contextlib.nullcontext()
     with quiet_libraries(log_file, Console()), profiler:
         started, busy = time.perf_counter(), time.process_time()
@@ -40,14 +40,15 @@ def _measure(
     result |= {
         "seconds": seconds,
         "cpu_seconds": busy,
-        "peak_bytes": _peak_bytes(),
+        "peak_bytes": peak_bytes(),
         "imported_bytes": imported,
     }
     result |= finish()
     print(json.dumps(result))
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
+    """Returns the most memory that this process has had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
@@ -77,7 +78,7 @@ def ours(config_path: str, last_day: str, log_file: str, profile: str = "") -> N
         def node_finished(self) -> None:
             seconds = time.monotonic() - self._node_started
             self.seconds[self._node] = seconds
-            self.peaks[self._node] = _peak_bytes()
+            self.peaks[self._node] = peak_bytes()
             super().node_finished()
 
     def run() -> dict[str, Any]:

@@ -9,9 +9,12 @@ end, so that a reader sees what one attempt wrote, whole.
 from __future__ import annotations
 
 import contextlib
+import pickle
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 _ENDING = ".writing"
 
@@ -38,6 +41,28 @@ def replacing(target: Path) -> Iterator[Path]:
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def value_file(folder: Path) -> Iterator[Path]:
+    """Yields a path for a value that a pipeline leaves for the executor's process.
+
+    Args:
+        folder: Seen by all workers; nothing stays in it.
+    """
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".value-") as name:
+        yield Path(name, "value")
+
+
+def leave_value(value: Any, path: str) -> None:
+    """Leaves a pipeline's one value at `path`, as a Beam step."""
+    with replacing(Path(path)) as beside:
+        beside.write_bytes(pickle.dumps(value))
+
+
+def left_value(path: Path) -> Any:
+    """Returns what `leave_value` left."""
+    return pickle.loads(path.read_bytes())
 
 
 def remove_attempts(folder: Path) -> None:

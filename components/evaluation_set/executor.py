@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +18,11 @@ from tfx.types import artifact_utils
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from components.artifacts import stamp
+from components.attempts import leave_value
+from components.attempts import left_value
 from components.attempts import remove_attempts
 from components.attempts import replacing
+from components.attempts import value_file
 from components.evaluation_set.slice_rules import rules_from_json
 from components.evaluation_set.slices import add_slices
 from models.data.file_patterns import files_of
@@ -98,8 +100,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             (path, str(target / f"data_tfrecord-{i:05d}-of-{len(files):05d}.gz"))
             for i, path in enumerate(files)
         ]
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".counts-") as name:
-            count = Path(name, "rows")
+        with value_file(target.parent) as rows:
             with self._make_beam_pipeline() as pipeline:
                 _ = (
                     pipeline
@@ -107,14 +108,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     | "SpreadFiles" >> beam.Reshuffle()
                     | "WriteEvaluation" >> beam.ParDo(WriteEvaluation(days, slices))
                     | "AddRows" >> beam.CombineGlobally(sum)
-                    | "WriteRows" >> beam.Map(_write_rows, str(count))
+                    | "LeaveRows" >> beam.Map(leave_value, str(rows))
                 )
-            return int(count.read_text(encoding="utf-8"))
-
-
-def _write_rows(num_rows: int, path: str) -> None:
-    with replacing(Path(path)) as beside:
-        beside.write_text(str(num_rows), encoding="utf-8")
+            return int(left_value(rows))
 
 
 def write_examples(batches: Iterable[pa.RecordBatch], path: Path) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
-import tempfile
 from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +22,9 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs
 
 from components.artifacts import stamp
-from components.attempts import replacing
+from components.attempts import leave_value
+from components.attempts import left_value
+from components.attempts import value_file
 from components.compat import transform_with
 from components.transform.encoding import Counts
 from components.transform.encoding import add_counts
@@ -148,12 +148,6 @@ def _add_counted(parts: Iterable[_Counted]) -> _Counted:
     )
 
 
-def _leave_counts(by_domain: list[tuple[str, _Counted]], path: str) -> None:
-    """Leaves the counts for the executor, in whose process progress is shown."""
-    with replacing(Path(path)) as beside:
-        beside.write_bytes(pickle.dumps(by_domain))
-
-
 def _write_encoding(
     by_domain: list[tuple[str, _Counted]],
     path: str,
@@ -254,8 +248,7 @@ class Executor(tfx_executor.Executor):
             for space, summary in read_summary(vocabulary).items()
             if summary["encoding"] == "append_only"
         }
-        with tempfile.TemporaryDirectory(dir=examples.uri, prefix=".counts-") as name:
-            path = Path(name, "counts")
+        with value_file(Path(examples.uri)) as path:
             with self._make_beam_pipeline() as pipeline:
                 _ = (
                     pipeline
@@ -264,9 +257,10 @@ class Executor(tfx_executor.Executor):
                     | "CountEncoded" >> beam.ParDo(CountEncoded(features, days, before))
                     | "AddCounts" >> beam.CombinePerKey(_add_counted)
                     | "CollectDomains" >> beam.combiners.ToList()
-                    | "LeaveCounts" >> beam.Map(_leave_counts, str(path))
+                    | "LeaveCounts" >> beam.Map(leave_value, str(path))
                 )
-            by_domain = pickle.loads(path.read_bytes())
+            by_domain = left_value(path)
+        # Here, as progress is shown in the executor's process.
         _write_encoding(
             by_domain, f"{examples.uri}/{ENCODING_FILE}", days, features, vocabulary
         )

@@ -46,7 +46,9 @@ def counted_impressions(folder: str | Path, space: str) -> int:
 
 def remove_counts(folder: str | Path, space: str) -> None:
     """Removes the counts of a space."""
-    shutil.rmtree(_counts_folder(folder, space), ignore_errors=True)
+    counts = _counts_folder(folder, space)
+    if counts.exists():  # a block without impressions has none
+        shutil.rmtree(counts)
 
 
 def _bucket_folder(folder: str | Path, space: str, bucket: int) -> Path:

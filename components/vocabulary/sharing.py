@@ -55,7 +55,8 @@ def see(
     sightings: Sightings = {
         domain: _longer(seen, ids) for domain, seen in earlier.items()
     }
-    distinct = np.zeros(len(days), np.int64)
+    none = np.zeros(len(days), np.int64)
+    distinct = none
     known: dict[str, Ints] = {}
     for tables in counts:
         found = _rows_of(ids, tables)
@@ -65,16 +66,16 @@ def see(
             seen = sightings.setdefault(domain, _longer(_NONE, ids))
             np.minimum.at(seen, rows[learned], shown[learned])
         if target in tables:
-            distinct += _by_day(tables[target].column("day").to_numpy(), days)
+            distinct = distinct + _by_day(tables[target].column("day").to_numpy(), days)
             rows, shown = found[target]
             for source, seen in sightings.items():
                 by_day = _by_day(shown[seen[rows] <= shown], days)
-                known[source] = known.get(source, 0) + by_day
+                known[source] = known.get(source, none) + by_day
     shared = {
         "days": [str(to_date(day)) for day in range(days.first, days.last + 1)],
         "ids": distinct.tolist(),
         "known": {
-            source: np.broadcast_to(known.get(source, 0), len(days)).tolist()
+            source: known.get(source, none).tolist()
             for source in sorted(sightings)
             if source != target
         },

@@ -4,9 +4,8 @@ import farmhash
 import pyarrow as pa
 import pytest
 
-from components.vocabulary.buckets import BucketedCounts
-from components.vocabulary.buckets import split_by_bucket
 from components.vocabulary.logic import COUNTS_SCHEMA
+from tests.components.bucketed import in_buckets
 
 pytestmark = pytest.mark.slow
 
@@ -23,14 +22,6 @@ def test_rows_are_the_fingerprint_modulo_the_capacity():
     assert hash_rows(pa.array([], pa.large_binary()), CAPACITY).tolist() == []
 
 
-def in_buckets(counts, buckets):
-    """Returns counts of one domain in several buckets."""
-    parts = dict(split_by_bucket(counts, buckets))
-    return BucketedCounts(
-        buckets, lambda bucket: {"ads": parts[bucket]} if bucket in parts else {}
-    )
-
-
 @pytest.mark.parametrize("buckets", [1, 3])
 def test_ids_that_share_a_row_are_counted_once_whatever_their_days(buckets):
     from components.vocabulary.collisions import measure_collisions
@@ -38,7 +29,7 @@ def test_ids_that_share_a_row_are_counted_once_whatever_their_days(buckets):
     days = [1] * len(IDS) + [2] * len(IDS)
     shown = {"id": IDS * 2, "day": days, "impressions": [10 + day for day in days]}
     counts = pa.table(shown, schema=COUNTS_SCHEMA)
-    found = measure_collisions(in_buckets(counts, buckets), CAPACITY)
+    found = measure_collisions(in_buckets({"ads": counts}, buckets), CAPACITY)
     rows = [farmhash.fingerprint64(i.decode()) % CAPACITY for i in IDS]
     sharing = [i for i in range(len(IDS)) if rows.count(rows[i]) > 1]
     assert len(sharing) > 0
@@ -53,5 +44,7 @@ def test_ids_that_share_a_row_are_counted_once_whatever_their_days(buckets):
 def test_no_ids_have_no_collisions():
     from components.vocabulary.collisions import measure_collisions
 
-    found = measure_collisions(in_buckets(COUNTS_SCHEMA.empty_table(), 2), CAPACITY)
+    found = measure_collisions(
+        in_buckets({"ads": COUNTS_SCHEMA.empty_table()}, 2), CAPACITY
+    )
     assert (found.ids, found.shared_ids, found.rate) == (0, 0, 0.0)

@@ -8,8 +8,6 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from components.vocabulary.buckets import BucketedCounts
-from components.vocabulary.buckets import split_by_bucket
 from components.vocabulary.files import read_sightings
 from components.vocabulary.files import write_sightings
 from components.vocabulary.logic import COUNTS_SCHEMA
@@ -24,6 +22,7 @@ from models.days import DayRange
 from models.errors import DataError
 from models.features.id_space import IdSpace
 from models.vocabulary_files import sightings_path
+from tests.components.bucketed import in_buckets
 
 
 def counts_of(rows):
@@ -43,22 +42,6 @@ def counts_of(rows):
         )
         for domain in ("ads", "feeds", "news")
     }
-
-
-def in_buckets(counts, buckets=1):
-    """Returns counts by domain in several buckets."""
-    parts = {
-        domain: dict(split_by_bucket(table, buckets))
-        for domain, table in counts.items()
-    }
-    return BucketedCounts(
-        buckets,
-        lambda bucket: {
-            domain: of_bucket[bucket]
-            for domain, of_bucket in parts.items()
-            if bucket in of_bucket
-        },
-    )
 
 
 def grown(rows, blocks, space, buckets=1):

@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from components.vocabulary.buckets import BucketedCounts
 from components.vocabulary.buckets import bucket_of
-from components.vocabulary.buckets import split_by_bucket
 from components.vocabulary.files import read_vocabulary
 from components.vocabulary.files import summarise
 from components.vocabulary.files import write_vocabulary
@@ -28,6 +26,7 @@ from models.features.feature import Feature
 from models.features.id_space import IdSpace
 from models.features.table import FeatureTable
 from models.vocabulary_files import check_vocabulary
+from tests.components.bucketed import in_buckets
 from tests.faults import cut_at
 from tests.faults import operations
 
@@ -44,14 +43,7 @@ def counts_of(*rows):
 
 def grown(vocabulary, counts, space, buckets=1):
     """Grows a vocabulary by a table of counts that lies in buckets."""
-    parts = dict(split_by_bucket(counts, buckets))
-    return grow(
-        vocabulary,
-        BucketedCounts(
-            buckets, lambda bucket: {"ads": parts[bucket]} if bucket in parts else {}
-        ),
-        space,
-    )
+    return grow(vocabulary, in_buckets({"ads": counts}, buckets), space)
 
 
 def reference_growth(rows, space):
